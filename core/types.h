@@ -1,0 +1,23 @@
+/* Types that every part of the engine and of the kernel layer shares.
+ *
+ * A guest address is 64 bits wide everywhere, whatever the guest mode: an i386 guest uses the low
+ * 32. Nothing outside a guest-mode parameter may assume a width of 32. */
+#ifndef FG_CORE_TYPES_H
+#define FG_CORE_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint64_t gaddr_t; /* an address in a guest's address space */
+
+enum guest_mode { GUEST_I386, GUEST_X86_64, GUEST_MODES };
+
+#define PAGE_BITS 12
+#define PAGE_BYTES ((gaddr_t)1 << PAGE_BITS)
+#define PAGE_ALIGN(a) (((a) + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))
+#define PAGE_BASE(a) ((a) & ~(PAGE_BYTES - 1))
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif

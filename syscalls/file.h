@@ -1,0 +1,87 @@
+/* Open file descriptions and descriptor tables.
+ *
+ * A struct file is an open file description: dup and fork share it. Most stand on one host
+ * descriptor (regular files, directories, pipes, sockets, eventfd, timerfd, epoll, ptys), so that
+ * the host's poll and epoll work on them all; what has no host object (proc files, signalfd, pidfd)
+ * makes a pollable one (memfd, eventfd). All host descriptors are O_CLOEXEC. */
+#ifndef FG_SYSCALLS_FILE_H
+#define FG_SYSCALLS_FILE_H
+
+#include "core/types.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct task;
+struct file;
+struct mm;
+
+/* Operations; a NULL one means what the comment says. All return bytes or -errno (or -ERESTARTSYS);
+ * buffers are guest memory already turned into host iovecs (the host's EFAULT is the guest's). */
+struct file_ops {
+    const char *kind; /* "regular", "pipe", ... for /proc and dumps */
+    ssize_t (*read)(struct file *file, struct task *task, const struct iovec *iov, int count,
+                    int64_t offset); /* offset -1: at the position; NULL: host readv */
+    ssize_t (*write)(struct file *file, struct task *task, const struct iovec *iov, int count,
+                     int64_t offset); /* NULL: host writev */
+    int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: host lseek */
+    long (*ioctl)(struct file *file, struct task *task, uint32_t request, gaddr_t arg); /* NULL: ENOTTY,
+                    after the generic FIONREAD, FIONBIO, FIOCLEX, FIONCLEX */
+    int (*stat)(struct file *file, struct stat *st); /* NULL: host fstat with metadata attribute */
+    int (*getdents)(struct file *file, struct task *task,
+                    int (*emit)(void *arg, const char *name, uint64_t ino, uint8_t type,
+                                int64_t next_offset),
+                    void *arg); /* NULL: ENOTDIR */
+    short (*poll)(struct file *file, short events); /* readiness that the host fd does not show: or'ed
+                    into (NULL: the host descriptor's alone) */
+    void (*release)(struct file *file); /* last reference dropped; NULL: close the host fd */
+};
+
+struct file {
+    const struct file_ops *ops;
+    int host_fd;         /* -1: none */
+    _Atomic int refs;
+    _Atomic int flags;   /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECTORY, O_PATH, ... as F_GETFL shows */
+    char *path;          /* guest path at open, for /proc/self/fd; NULL: none ("pipe:[n]" made from stat) */
+    struct mount *mount; /* of a file on a mount; NULL otherwise */
+    void *data;          /* the kind's own */
+    uint64_t data_word;
+    pthread_mutex_t lock; /* position of files without a host one, and the kind's own data */
+    int64_t position;
+    int32_t owner;       /* F_SETOWN */
+    int owner_signal;
+};
+
+/* New description with one reference; takes over host_fd. NULL with errno ENOMEM (host_fd closed). */
+struct file *file_create(const struct file_ops *ops, int host_fd, int flags);
+struct file *file_ref(struct file *file);
+void file_unref(struct file *file);
+
+struct fd_slot {
+    struct file *file;
+    bool cloexec;
+};
+
+struct fd_table {
+    pthread_mutex_t lock;
+    struct fd_slot *slot;
+    int size; /* room */
+    _Atomic int refs;
+};
+
+struct fd_table *fd_table_create(void);
+struct fd_table *fd_table_fork(struct fd_table *table);
+struct fd_table *fd_table_ref(struct fd_table *table);
+void fd_table_unref(struct fd_table *table);
+void fd_table_close_on_exec(struct fd_table *table);
+
+/* The file of a descriptor, referenced (file_unref it), or NULL (EBADF). */
+struct file *fd_get(struct task *task, int fd);
+/* Lowest free descriptor >= from for `file` (takes the reference over, also on failure). Returns it or
+ * -EMFILE (RLIMIT_NOFILE). */
+int fd_install(struct task *task, struct file *file, bool cloexec, int from);
+int fd_close(struct task *task, int fd);
+
+#endif
