@@ -1,0 +1,80 @@
+# Fiberglass: build, test and run. `make help` lists the targets.
+
+HOST     ?= x86_64
+PYTHON   ?= $(shell /usr/bin/python3 -c 'import jinja2' 2>/dev/null && echo /usr/bin/python3 || echo python3)
+CC       ?= gcc
+AS       ?= as
+BUILD    ?= build
+O        ?= -O2
+WARN      = -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes
+CFLAGS    = $(O) -g -std=gnu11 $(WARN) -fno-strict-aliasing -fno-pie -I. -I$(BUILD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+LDFLAGS   = -no-pie -pthread
+MAKEFLAGS += --no-print-directory
+
+# make SAN=address,undefined or SAN=thread: a sanitizer build of its own.
+ifdef SAN
+comma    := ,
+BUILD    := build/san-$(subst $(comma),-,$(SAN))
+CFLAGS   += -fsanitize=$(SAN) -fno-omit-frame-pointer
+LDFLAGS  += -fsanitize=$(SAN)
+endif
+
+GEN_SRC   := $(wildcard gen/*.py gen/spec/*.x86 gen/spec/*.policy templates/$(HOST)/*) syscalls/table
+CORE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c)) $(wildcard syscalls/*.c)
+CORE_S    := $(wildcard core/*.S)
+GEN_C     := rows opmap cpuid syscall_table
+LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.o) $(GEN_C:%=$(BUILD)/obj/gen/%.o)
+
+.PHONY: all gadgets run test test-quick check fmt bench fuzz soak clean help setup root
+all: $(BUILD)/fiberglass
+
+help:
+	@echo 'make            build $(BUILD)/fiberglass'
+	@echo 'make run        build all and start a shell in the default root (CMD=..., ROOT=DIR)'
+	@echo 'make test       every test (make test-quick: under two minutes)'
+	@echo 'make check      format, linters, types, generated text up to date (make fmt mends)'
+	@echo 'make gadgets    regenerate and assemble what changed'
+	@echo 'make bench      measure against native and qemu-i386;  make soak, make fuzz: longer tests'
+
+# --- generated: one run of the generator rewrites only the files whose text changes -------------
+build/gen/stamp: $(GEN_SRC)
+	@mkdir -p build/gen
+	$(PYTHON) -m gen --host $(HOST) --out build/gen --gadgets gadgets
+	@touch $@
+build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/cpuid.c build/gen/syscall_table.c: build/gen/stamp ;
+
+# The list of gadget files; make reads itself again when the generator changed it.
+-include build/gen/gadgets.mk
+GADGET_OBJS := $(GADGET_SRC:gadgets/%.S=build/gadgets/%.o)
+
+build/gen/offsets.inc: core/offsets.c core/cpu.h core/fixup.h core/fiber.h core/types.h
+	@mkdir -p $(dir $@)
+	@$(CC) -I. -D_GNU_SOURCE -S -o - $< | sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/.set \1, \2/p' > $@
+build/gadgets/%.o: gadgets/%.S build/gen/offsets.inc
+	@mkdir -p $(dir $@)
+	@$(AS) -I build/gen -o $@ $<
+build/gadgets.a: $(GADGET_OBJS)
+	@rm -f $@; printf '%s\n' $(GADGET_OBJS) > build/gadgets.list; ar rcsD $@ @build/gadgets.list
+
+gadgets: build/gen/stamp
+	@$(MAKE) $(BUILD)/fiberglass
+
+# --- C -------------------------------------------------------------------------------------------
+$(BUILD)/obj/gen/%.o: build/gen/%.c
+	@mkdir -p $(dir $@)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(dir $@)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.o: %.S build/gen/offsets.inc
+	@mkdir -p $(dir $@)
+	$(CC) $(CFLAGS) -Ibuild/gen -MMD -MP -c -o $@ $<
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+$(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
+	@rm -f $@; cp build/gadgets.a $@; ar rsD $@ $(LIB_OBJS) 2>/dev/null
+$(BUILD)/fiberglass: $(BUILD)/obj/core/main.o $(BUILD)/libfiberglass.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
+
+clean:
+	rm -rf build gadgets/x86_64
