@@ -1,0 +1,18 @@
+/* What the command line asked to be shown while guests run. Read by the engine and by the kernel
+ * layer, written once at start-up, before the first guest task runs. */
+#ifndef FG_CORE_DEBUG_H
+#define FG_CORE_DEBUG_H
+
+#include <stdbool.h>
+
+struct fg_debug {
+    bool dump_fibers;  /* each fiber when it is made: slots and gadget names */
+    bool dump_blocks;  /* each guest block when it is decoded */
+    bool dump_gadgets; /* each gadget of a block, by name */
+    bool trace;        /* each guest instruction with the registers before it */
+    bool stats;        /* counters of the engine and of the kernel layer at the end */
+};
+
+extern struct fg_debug fg_debug;
+
+#endif
