@@ -16,8 +16,18 @@ struct vma {
     struct file *file; /* referenced, NULL: anonymous */
     uint64_t offset;
     const char *name;  /* "[heap]", "[stack]", "[vdso]" or NULL; static string */
-    bool dont_fork, wipe_on_fork;
+    bool dont_fork, wipe_on_fork, locked;
 };
+
+/* An i386 program under a 64-bit kernel: where its addresses end, where PIEs go, where the search for
+ * room begins when there is none below mmap_top (all without randomisation, so that the same file is
+ * mapped at the same address in every run, which is what lets fibers be shared). */
+#define MM_I386_TOP      0xffffe000u
+#define MM_I386_PIE_BASE 0x56555000u
+#define MM_I386_LOW_BASE 0x55555000u
+#define MM_MIN_ADDR      0x10000u /* vm.mmap_min_addr as distributions set it */
+#define MM_STACK_GAP     0x100000u /* kept free below a MAP_GROWSDOWN mapping */
+#define MM_MAX_VMAS      65530
 
 struct mm {
     struct space *space;
@@ -32,6 +42,9 @@ struct mm {
     gaddr_t auxv_start;   /* saved auxiliary vector, for /proc/self/auxv */
     uint32_t auxv_len;
     uint64_t total_pages, locked_pages;
+    gaddr_t task_top;     /* first address that no mapping may reach */
+    bool lock_future;     /* mlockall(MCL_FUTURE) */
+    uint32_t membarrier;  /* registered MEMBARRIER_CMD_*, see mm_calls.c */
     _Atomic int refs; /* CLONE_VM */
 };
 
@@ -50,5 +63,17 @@ int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot);
 /* Grows MAP_GROWSDOWN mappings over `addr` when the fault is a stack access; true when it did and
  * the access should be tried again. */
 bool mm_grow_stack(struct mm *mm, gaddr_t addr);
+
+/* Set the top of placement for a stack limit (RLIMIT_STACK), as exec does. */
+void mm_set_layout(struct mm *mm, uint64_t stack_limit);
+/* Move the break; returns the new one, or the old one when it cannot move (brk(2)). */
+gaddr_t mm_brk(struct mm *mm, gaddr_t brk);
+/* mremap(2), all flags. The new address or -errno. */
+int64_t mm_remap(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t new_len, int flags,
+                 gaddr_t new_addr);
+/* madvise(2). 0 or -errno. */
+int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice);
+/* Mark [addr, addr+len) as locked or not; accounting only, the host may page as it likes. 0 or -errno. */
+int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock);
 
 #endif
