@@ -54,6 +54,10 @@ enum {
     TRAP_XM = 19,
 };
 
+/* trap_error of TRAP_PF, beside the architecture's bits: the host said SIGBUS (the page lies behind the
+ * end of its file). */
+#define FAULT_BUS 0x100
+
 /* Why cpu_run() returned (gadgets leave through the same numbers; those below EXIT_PUBLIC are the
  * run loop's own business and never reach its caller). */
 enum exit_reason {

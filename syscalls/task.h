@@ -48,6 +48,11 @@ struct task {
     /* restart_syscall(2): set by the call that returned -ERESTART_RESTARTBLOCK */
     long (*restart)(struct task *task);
     uint64_t restart_arg[4];
+
+    int64_t syscall_number; /* of the call being made (orig_eax), -1 outside; for restarts and /proc */
+    bool no_restart;        /* the call loaded a whole register set: leave the result register alone */
+    int32_t host_tid;       /* of the host thread, 0 before it runs; for CPU times */
+    int exit_status;
 };
 
 struct process {
@@ -83,6 +88,9 @@ struct process {
     char *exe;         /* guest path of the executable */
     struct file *exe_file;
     struct process *next; /* list of all processes, zombies included */
+    struct pid_handle *handle; /* what pidfds refer to; NULL until the first one */
+    int nice;
+    bool signal_exempt; /* pid 1: nothing may be sent to it */
 };
 
 extern pthread_mutex_t process_lock;

@@ -1,0 +1,110 @@
+/* Life of processes and tasks, as the rest of the kernel layer needs it: set-up of the first process,
+ * start and end of tasks, what execve asks for, hooks of subsystems that keep state per process.
+ *
+ * Pid 1 is an internal process without tasks; it adopts and reaps orphans. The first program is pid 2.
+ * When the first program ends, every other process is killed and the run ends with its status.
+ *
+ * A zombie has no tasks, and its mm, fds and fs are NULL; pid 1 is always so. Whoever looks at another
+ * process does it under process_lock and takes references (mm_ref, fd_table_ref) before letting go. */
+#ifndef FG_SYSCALLS_PROCESS_H
+#define FG_SYSCALLS_PROCESS_H
+
+#include "syscalls/task.h"
+
+#define INIT_PID  1
+#define FIRST_PID 2
+
+/* --- set-up and end of a run (start.c) -------------------------------------------------------- */
+
+/* Creates pid 1 and the first process (pid 2, its own group and session, user 0, host's rlimits, no
+ * mm, fds or fs: the caller fills those in) with one task that is not running. Call once, from the main
+ * thread, with signals as they were inherited: ignored ones stay ignored for the guest. NULL with
+ * errno. The caller runs the execve code on the task, then task_start(). */
+struct task *process_create_first(void);
+/* Starts the host thread of a task whose cpu is ready; 0 or -errno (EAGAIN). */
+int task_start(struct task *task);
+/* Main thread: sleeps until the first process has ended, kills all others, waits (for at most two
+ * seconds) until their tasks are gone. Returns the first process's wait status. */
+int process_wait_first(void);
+/* Pid of the first process's terminal group for signals that the host sends to Fiberglass itself. */
+struct process *process_first(void);
+
+/* --- for task threads ------------------------------------------------------------------------- */
+
+/* Ends the calling task (exit(2)) or its process (exit_group(2)); `status` is a wait status (code << 8,
+ * or a signal number, with 0x80 for a core dump). No locks may be held. */
+_Noreturn void task_exit(struct task *task, int status);
+_Noreturn void process_exit_group(struct task *task, int status);
+/* Same for another process: returns at once; its tasks leave at their next chance. Needs
+ * process_lock. */
+void process_kill_locked(struct process *process, int status);
+
+/* --- execve(2), in this order ----------------------------------------------------------------- */
+
+/* Ends every other task of the process and waits for them; the caller becomes the leader (tid = pid).
+ * Returns 0, or -EINTR when the process is being killed (then return to the guest, which will die). */
+int process_kill_other_threads(struct task *task);
+/* The point of no return: takes over the reference `mm` as the process's memory (cpu->space too), lets
+ * go of the old one (robust list, clear_child_tid, vfork parent), resets signal handlers, alternate
+ * stack, rseq, restart state, parent-death signal, TLS descriptors; closes close-on-exec descriptors; runs the
+ * exec hooks; sets comm to the base name of `path`. Registers are the caller's business. */
+void process_exec_image(struct task *task, struct mm *mm, const char *path);
+
+/* --- hooks ------------------------------------------------------------------------------------ */
+
+/* State that subsystems keep per process (timers, file locks, terminals). Register at set-up, before
+ * the first task runs. None is called with process_lock held, but for fork_locked. */
+struct process_hooks {
+    /* `child` was just made by fork or clone and does not run yet. */
+    void (*fork_locked)(struct process *parent, struct process *child);
+    /* execve passed its point of no return. */
+    void (*exec)(struct process *process);
+    /* The last task is leaving; descriptors are closed already, mm is gone; not yet a zombie. A
+     * session leader with a terminal: the tty code hangs up here (SIGHUP, SIGCONT to the foreground group, no
+     * terminal for the session any more). */
+    void (*exit)(struct process *process);
+    /* A task (not necessarily the last) is leaving; its memory is still there. */
+    void (*task_exit)(struct task *task);
+    struct process_hooks *next;
+};
+void process_hooks_add(struct process_hooks *hooks);
+
+/* --- tree (process_lock held) ------------------------------------------------------------------ */
+
+/* Wakes tasks of `process` that sleep in wait4/waitid. */
+void process_wake_waiters_locked(struct process *process);
+/* True when no member of the group has a parent in another group of the same session: such groups do
+ * not stop for the terminal (credentials(7), termios(3)). */
+bool process_group_is_orphaned_locked(int32_t pgid);
+/* Any process of the group `pgid`, or NULL. */
+struct process *process_group_find(int32_t pgid);
+/* Free number for a process or task. */
+int32_t pid_allocate_locked(void);
+
+/* CPU time of a process's live and ended tasks, user and system. */
+void process_times_locked(struct process *process, uint64_t *user_ns, uint64_t *system_ns);
+
+/* May `task` send a signal to `to` (kill(2), permissions)? */
+bool process_may_signal(struct task *task, struct process *to, int signo);
+
+/* A task that uses `process`, with a copy of `from`'s cpu or (NULL) a fresh one; not in any list. */
+struct task *task_create(struct process *process, struct cpu *from_cpu, enum guest_mode mode);
+void task_free(struct task *task);
+struct process *process_create_locked(struct process *parent);
+/* Takes a process without tasks out of the tree and frees it. */
+void process_reap_locked(struct process *process);
+
+/* --- pidfd (pidfd_open(2)) ---------------------------------------------------------------------- */
+
+/* Outlives its process: `process` becomes NULL when that is reaped. Guarded by process_lock. */
+struct pid_handle {
+    struct process *process;
+    int32_t pid;
+    int event_fd; /* host eventfd, readable once the process is a zombie */
+    int refs;
+};
+struct file;
+/* The process of a pidfd, or NULL when `file` is none or the process is gone. process_lock held. */
+struct process *pidfd_process_locked(struct file *file);
+
+#endif
