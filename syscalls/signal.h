@@ -41,6 +41,15 @@ static inline sigset64 signal_bit(int signo) {
     return (sigset64)1 << (signo - 1);
 }
 
+/* Take the first pending signal of `mask` from the task's or its process's queue (signalfd, and
+ * sigtimedwait alike); caller holds process_lock. Returns its number with *info filled, or 0. */
+int signal_dequeue_locked(struct task *task, sigset64 mask, struct sigqueue_info *info);
+/* Signals pending for the task or its process, blocked or not; caller holds process_lock. */
+sigset64 signal_pending_locked(struct task *task);
+/* In signalfd.c: called with process_lock held whenever a signal was queued for a process (or for a
+ * task of it), so that the signalfds of the process become readable. */
+void signalfd_notify_locked(struct process *process);
+
 /* Called by the run loop at every return to guest code: delivers at most one signal frame per
  * handler, handles default actions and stops, resolves -ERESTART* in the result register. Does not
  * return when the task dies. */
