@@ -72,6 +72,9 @@ enum exit_reason {
     EXIT_KICKED,    /* cpu_kick(): look at pending signals, then run again */
 };
 
+/* In trap_error of a page fault: the page is mapped but has no content (SIGBUS, past a file's end). */
+#define FAULT_BUS 0x10000u
+
 /* What brought a system call in. */
 enum syscall_gate { GATE_INT80, GATE_SYSENTER, GATE_SYSCALL };
 
@@ -113,7 +116,7 @@ struct cpu {
     enum guest_mode mode;
     struct space *space; /* not owned; changes only between two cpu_run() */
     uint32_t trap;       /* TRAP_*, at EXIT_TRAP */
-    uint32_t trap_error; /* page fault: bit 0 present, 1 write, 4 fetch; else the selector or 0 */
+    uint32_t trap_error; /* page fault: bit 0 present, 1 write, 4 fetch, FAULT_BUS; else the selector or 0 */
     gaddr_t trap_addr;   /* CR2 of a page fault */
     uint64_t thread;     /* pthread_t of the running thread, for kicks */
     _Atomic uint64_t epoch; /* epoch seen at the last entry to gadgets; 0 while outside */

@@ -243,7 +243,6 @@ host_fpu_load:                          /* x87 part only: vector registers are C
         mov     \at(%rdi), %rax
         mov     %rax, \at(%rsp)
         .endr
-        movl    24(%rdi), %eax
         fxrstor64 (%rsp)
         add     $520, %rsp
         ret
@@ -251,13 +250,17 @@ host_fpu_reset:
         fninit
         ret
 
-/* minus_pc = 1, never minus an i386 pc's: 1 + pc is 0 only for pc = -1, whose 16 low bits differ from
- * any pc that maps to an entry in use; then poll_stop and the slots, never dispatched. */
-        .section .rodata
+/* The entry behind an empty jump-cache word. minus_pc = 1 matches no pc but 0xffffffff, which thus
+ * gets a gadget that goes to C like any other miss. */
+        .section .data.rel.ro, "aw", @progbits
         .balign 16
-        .quad   1, 0
+        .quad   1, null_entry_gadget
         .globl  host_null_entry
 host_null_entry:
-        .quad   0, 0
+        .quad   null_entry_gadget, 0
+        .text
+null_entry_gadget:
+        mov     $0xffffffff, %r9d
+        jmp     fg_exit_lookup
 
         .section .note.GNU-stack, "", @progbits
