@@ -134,7 +134,8 @@ enum split_kind {
     SPLIT_MOD,    /* next[0] memory, next[1] register */
     SPLIT_RM,     /* next[ModRM.rm] */
     SPLIT_OPSIZE, /* next[0] 16, next[1] 32, next[2] 64 */
-    SPLIT_ADDRSIZE,
+    SPLIT_ADDRSIZE, /* next[0] 16, next[1] 32, next[2] 64 */
+    SPLIT_SEG,      /* next[0] no override or ES CS SS DS (flat), next[1] FS or GS override */
 };
 struct opsplit {
     uint8_t kind;
