@@ -72,9 +72,6 @@ enum exit_reason {
     EXIT_KICKED,    /* cpu_kick(): look at pending signals, then run again */
 };
 
-/* In trap_error of a page fault: the page is mapped but has no content (SIGBUS, past a file's end). */
-#define FAULT_BUS 0x10000u
-
 /* What brought a system call in. */
 enum syscall_gate { GATE_INT80, GATE_SYSENTER, GATE_SYSCALL };
 

@@ -1,0 +1,159 @@
+/* Memory of fibers, the side table, links. See fiber.h. */
+#include "core/fiber.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define FIBER_ALIGN 16
+
+static size_t align(size_t n, size_t to) {
+    return (n + to - 1) & ~(to - 1);
+}
+
+/* A chunk aligned to its size: map twice as much and give back what lies around it. */
+static struct chunk *chunk_new(void) {
+    char *raw = mmap(NULL, 2 * CHUNK_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (raw == MAP_FAILED) {
+        return NULL;
+    }
+    char *chunk = (char *)align((size_t)raw, CHUNK_BYTES);
+    if (chunk > raw) {
+        munmap(raw, (size_t)(chunk - raw));
+    }
+    munmap(chunk + CHUNK_BYTES, (size_t)(raw + CHUNK_BYTES - chunk));
+    struct chunk *result = (struct chunk *)chunk;
+    result->used = offsetof(struct chunk, first);
+    return result;
+}
+
+struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits,
+                          unsigned bytes) {
+    size_t entry_at = align(sizeof(struct fiber), FIBER_ALIGN);
+    size_t stub_at = align(entry_at + sizeof(struct entry) + slots * sizeof(uint64_t), FIBER_ALIGN);
+    size_t stub_bytes = align(sizeof(struct entry) + STUB_SLOTS * sizeof(uint64_t), FIBER_ALIGN);
+    size_t exit_at = stub_at + exits * stub_bytes;
+    size_t mark_at = exit_at + exits * sizeof(struct exit);
+    size_t bytes_at = mark_at + marks * sizeof(struct mark);
+    size_t size = align(bytes_at + bytes, FIBER_ALIGN);
+    struct chunk *chunk = *chunks;
+
+    if (size > CHUNK_BYTES - offsetof(struct chunk, first)) {
+        return NULL;
+    }
+    if (chunk && chunk->live == 0) {
+        chunk->used = offsetof(struct chunk, first);
+    }
+    if (!chunk || CHUNK_BYTES - chunk->used < size) {
+        /* Chunks whose fibers are all gone are taken again before new ones are made. */
+        struct chunk **link = chunks;
+        while (*link && (*link)->live) {
+            link = &(*link)->next;
+        }
+        chunk = *link;
+        if (chunk) {
+            *link = chunk->next;
+            chunk->used = offsetof(struct chunk, first);
+        } else if (!(chunk = chunk_new())) {
+            return NULL;
+        }
+        chunk->next = *chunks;
+        *chunks = chunk;
+    }
+    char *at = (char *)chunk + chunk->used;
+    chunk->used += (uint32_t)size;
+    chunk->live++;
+
+    struct fiber *fiber = (struct fiber *)at;
+    memset(fiber, 0, sizeof *fiber);
+    fiber->size = (uint32_t)size;
+    fiber->slots = (uint16_t)slots;
+    fiber->marks = (uint16_t)marks;
+    fiber->exits = (uint8_t)exits;
+    fiber->entry = (struct entry *)(at + entry_at);
+    fiber->exit = (struct exit *)(at + exit_at);
+    fiber->mark = (struct mark *)(at + mark_at);
+    fiber->bytes = bytes ? (uint8_t *)(at + bytes_at) : NULL;
+    for (unsigned i = 0; i < exits; i++) {
+        fiber->exit[i] = (struct exit){.from = fiber,
+                                       .stub = (struct entry *)(at + stub_at + i * stub_bytes)};
+    }
+    return fiber;
+}
+
+void fiber_free(struct chunk **chunks, struct fiber *fiber) {
+    (void)chunks;
+    struct chunk *chunk = (struct chunk *)((uintptr_t)fiber & ~(uintptr_t)(CHUNK_BYTES - 1));
+    assert(chunk->live > 0);
+    chunk->live--;
+}
+
+void chunks_free(struct chunk **chunks) {
+    while (*chunks) {
+        struct chunk *next = (*chunks)->next;
+        munmap(*chunks, CHUNK_BYTES);
+        *chunks = next;
+    }
+}
+
+size_t chunks_bytes(const struct chunk *chunks) {
+    size_t bytes = 0;
+    for (; chunks; chunks = chunks->next) {
+        bytes += chunks->used;
+    }
+    return bytes;
+}
+
+struct fiber *fiber_of_slot(const void *slot) {
+    struct chunk *chunk = (struct chunk *)((uintptr_t)slot & ~(uintptr_t)(CHUNK_BYTES - 1));
+    uint32_t at = offsetof(struct chunk, first);
+    uint32_t wanted = (uint32_t)((const char *)slot - (const char *)chunk);
+    while (at < chunk->used) {
+        struct fiber *fiber = (struct fiber *)((char *)chunk + at);
+        if (wanted < at + fiber->size) {
+            return fiber;
+        }
+        at += fiber->size;
+    }
+    return NULL;
+}
+
+gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot) {
+    for (unsigned i = 0; i < fiber->exits; i++) {
+        if (fiber->exit[i].stub->slot == slot) {
+            return fiber->exit[i].stub->slot[STUB_PC];
+        }
+    }
+    ptrdiff_t index = (const uint64_t *)slot - fiber->entry->slot;
+    unsigned found = 0;
+    while (found + 1 < fiber->marks && fiber->mark[found + 1].slot <= index) {
+        found++;
+    }
+    return fiber->pc + fiber->mark[found].delta;
+}
+
+void exit_link_to(struct exit *exit, struct fiber *to) {
+    assert(!exit->to);
+    exit->to = to;
+    exit->next_in = to->incoming;
+    exit->prev_in = &to->incoming;
+    if (to->incoming) {
+        to->incoming->prev_in = &exit->next_in;
+    }
+    to->incoming = exit;
+    __atomic_store_n(exit->link_slot, (uint64_t)(uintptr_t)to->entry->slot, __ATOMIC_RELEASE);
+}
+
+void exit_unlink(struct exit *exit) {
+    if (!exit->to) {
+        return;
+    }
+    *exit->prev_in = exit->next_in;
+    if (exit->next_in) {
+        exit->next_in->prev_in = exit->prev_in;
+    }
+    exit->to = NULL;
+    __atomic_store_n(exit->link_slot, (uint64_t)(uintptr_t)exit->stub->slot, __ATOMIC_RELEASE);
+}

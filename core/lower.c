@@ -1,0 +1,297 @@
+/* Lowering: a block's instructions to gadgets and parameters. Third stage of a block's way.
+ *
+ * What an instruction becomes stands in its generated variant (rows.h); this file only knows how a
+ * memory operand reaches its gadgets (EA preludes), which flags are live behind an instruction, and
+ * which neighbours are fused. */
+#include "core/block.h"
+#include "core/cpu.h"
+#include "core/space.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Where parameters of the gadget being emitted go: `at` counts bytes from its slot 0. */
+struct emitter {
+    struct lowered *low;
+    uint64_t *gadget;
+    unsigned at;
+};
+
+static void begin(struct emitter *e, const void *gadget) {
+    assert(e->low->slots + 12 < ARRAY_LEN(e->low->slot));
+    e->gadget = &e->low->slot[e->low->slots];
+    memset(e->gadget, 0, 12 * sizeof *e->gadget);
+    e->gadget[0] = (uint64_t)(uintptr_t)gadget;
+    e->at = 8;
+}
+
+static void put32(struct emitter *e, uint32_t value) {
+    memcpy((char *)e->gadget + e->at, &value, 4);
+    e->at += 4;
+}
+
+static void put64(struct emitter *e, uint64_t value) {
+    e->at = (e->at + 7) & ~7u;
+    memcpy((char *)e->gadget + e->at, &value, 8);
+    e->at += 8;
+}
+
+static void put_link(struct emitter *e, gaddr_t target) {
+    struct lowered *low = e->low;
+    e->at = (e->at + 7) & ~7u;
+    assert(low->exits < FIBER_MAX_EXITS);
+    low->exit[low->exits].slot = low->slots + e->at / 8;
+    low->exit[low->exits].target = target;
+    low->exits++;
+    put64(e, 0);
+}
+
+static void finish(struct emitter *e) {
+    e->low->slots += (e->at + 7) / 8;
+}
+
+static gaddr_t next_pc(const struct insn *insn) {
+    return insn->pc + insn->len;
+}
+
+static uint32_t raw_word(const struct insn *insn) {
+    return insn->modrm | (uint32_t)insn->opcode << 8 | (uint32_t)insn->opsize << 16 |
+           (uint32_t)insn->seg << 24;
+}
+
+static void put_params(struct emitter *e, const struct step *step, const struct insn *insn,
+                       unsigned base) {
+    for (unsigned i = 0; i < ARRAY_LEN(step->param) && step->param[i] != P_NONE; i++) {
+        switch (step->param[i]) {
+        case P_DISP:
+            put32(e, base == BASE_EA ? 0 : (uint32_t)insn->disp);
+            break;
+        case P_IMM:
+            put32(e, (uint32_t)insn->imm);
+            break;
+        case P_IMM2:
+            put32(e, insn->imm2);
+            break;
+        case P_PC:
+            put32(e, (uint32_t)insn->pc);
+            break;
+        case P_NEXT:
+            put32(e, (uint32_t)next_pc(insn));
+            break;
+        case P_RAW:
+            put32(e, raw_word(insn));
+            break;
+        case P_TARGET:
+            put_link(e, (gaddr_t)insn->imm);
+            break;
+        case P_FALL:
+            put_link(e, next_pc(insn));
+            break;
+        case P_HELPER:
+            put64(e, (uint64_t)(uintptr_t)step->helper);
+            break;
+        default:
+            assert(!"unknown parameter kind");
+        }
+    }
+}
+
+static unsigned table_index(const struct step *step, const struct insn *insn, unsigned base) {
+    unsigned index = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(step->index) && step->index[i].kind != IX_NONE; i++) {
+        unsigned value = 0;
+        switch (step->index[i].kind) {
+        case IX_REG:
+            value = insn->reg;
+            break;
+        case IX_RM:
+            value = insn->rm;
+            break;
+        case IX_OPREG:
+            value = insn->opcode & 7;
+            break;
+        case IX_BASE:
+            value = base;
+            break;
+        case IX_COND:
+            value = insn->opcode & 15;
+            break;
+        case IX_IMM:
+            value = (unsigned)insn->imm;
+            break;
+        }
+        index = index * step->index[i].radix + value % step->index[i].radix;
+    }
+    return index;
+}
+
+static bool has_segment_base(const struct insn *insn) {
+    /* The flat segments' bases are 0 under Linux (cpu_load_segment refuses others). */
+    return insn->seg == SEG_FS || insn->seg == SEG_GS;
+}
+
+static void emit_plain(struct lowered *low, const void *gadget, bool with_disp, int64_t disp) {
+    struct emitter e = {.low = low};
+    begin(&e, gadget);
+    if (with_disp) {
+        put32(&e, (uint32_t)disp);
+    }
+    finish(&e);
+}
+
+/* Put the address of a memory operand into the EA register. */
+static void emit_ea(struct lowered *low, const struct insn *insn, bool with_segment) {
+    if (insn->addrsize == 2) {
+        emit_plain(low, ea_tables.addr16[insn->base], true, insn->disp);
+    } else {
+        unsigned base = insn->base < 0 ? BASE_NONE : (unsigned)insn->base;
+        unsigned index = insn->index < 0 ? 4 : (unsigned)insn->index;
+        unsigned scale = insn->index < 0 ? 0 : insn->scale;
+        emit_plain(low, ea_tables.index[(base * 8 + index) * 4 + scale], true, insn->disp);
+    }
+    if (with_segment && has_segment_base(insn)) {
+        emit_plain(low, ea_tables.add_seg[insn->seg], false, 0);
+    }
+}
+
+static void emit_trap(struct lowered *low, const struct insn *insn, uint32_t vector) {
+    struct emitter e = {.low = low};
+    begin(&e, core_gadgets.trap);
+    put32(&e, vector);
+    put32(&e, (uint32_t)insn->pc);
+    finish(&e);
+}
+
+/* The IX_BASE value of the instruction's memory operand; emits the prelude when it needs one. */
+static unsigned emit_operand_address(struct lowered *low, const struct insn *insn,
+                                     const struct variant *variant) {
+    if (!insn->is_mem || variant->mem == MEM_NONE) {
+        return 0;
+    }
+    if (variant->mem == MEM_BASE && insn->addrsize != 2 && insn->index < 0 &&
+        !has_segment_base(insn)) {
+        return insn->base < 0 ? BASE_NONE : (unsigned)insn->base;
+    }
+    emit_ea(low, insn, variant->mem != MEM_LEA);
+    return BASE_EA;
+}
+
+/* False when a gadget of the sequence was not generated: nothing but preludes was emitted. */
+static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_dead) {
+    const struct variant *variant = &variants[insn->variant];
+    unsigned base = emit_operand_address(low, insn, variant);
+    for (unsigned i = 0; i < variant->steps; i++) {
+        const struct step *step = &variant->step[i];
+        void *const *table = flags_dead && step->table_dead ? step->table_dead : step->table;
+        const void *gadget = table[table_index(step, insn, base)];
+        if (!gadget) {
+            return false;
+        }
+        struct emitter e = {.low = low};
+        begin(&e, gadget);
+        put_params(&e, step, insn, base);
+        finish(&e);
+    }
+    return true;
+}
+
+static bool is_jcc(const struct insn *insn) {
+    const struct variant *variant = &variants[insn->variant];
+    return variant->steps == 1 && variant->step->index[0].kind == IX_COND &&
+           variant->step->param[0] == P_TARGET;
+}
+
+/* Try to emit `insn` and the conditional branch behind it as one gadget. */
+static bool emit_fused(struct lowered *low, const struct insn *insn, const struct insn *jcc) {
+    const struct variant *variant = &variants[insn->variant];
+    if (!variant->fuse_jcc || !is_jcc(jcc)) {
+        return false;
+    }
+    unsigned slots = low->slots;
+    unsigned base = emit_operand_address(low, insn, variant);
+    unsigned index = table_index(variant->step, insn, base) * 16 + (jcc->opcode & 15);
+    const void *gadget = variant->fuse_jcc[index];
+    if (!gadget) {
+        low->slots = slots;
+        return false;
+    }
+    struct emitter e = {.low = low};
+    begin(&e, gadget);
+    put_params(&e, variant->step, insn, base);
+    put_link(&e, (gaddr_t)jcc->imm);
+    put_link(&e, next_pc(jcc));
+    finish(&e);
+    return true;
+}
+
+static void add_mark(struct lowered *low, const struct block *block, const struct insn *insn) {
+    low->mark[low->marks].slot = (uint16_t)low->slots;
+    low->mark[low->marks].delta = (uint16_t)(insn->pc - block->pc);
+    low->marks++;
+}
+
+/* dead[i]: no status flag is read behind instruction i before it is written again. What follows the
+ * block may read any. */
+static void find_dead_flags(const struct block *block, bool *dead) {
+    unsigned live = FLAGS_STATUS;
+    for (unsigned i = block->count; i-- > 0;) {
+        const struct variant *variant = &variants[block->insn[i].variant];
+        dead[i] = live == 0;
+        live = (live & ~variant->flags_killed) | variant->flags_read;
+        live &= FLAGS_STATUS;
+    }
+}
+
+void lower_block(struct lowered *low, const struct block *block, bool step) {
+    bool dead[FIBER_MAX_INSNS];
+    const struct insn *last = &block->insn[block->count - 1];
+    bool open = true; /* control falls off the end */
+
+    low->slots = low->marks = low->exits = 0;
+    find_dead_flags(block, dead);
+    if (block->checked) {
+        struct emitter e = {.low = low};
+        add_mark(low, block, block->insn);
+        begin(&e, core_gadgets.check);
+        put64(&e, (uint64_t)(uintptr_t)helper_check);
+        put32(&e, (uint32_t)block->pc);
+        finish(&e);
+        low->marks = 0;
+    }
+    for (unsigned i = 0; i < block->count; i++) {
+        const struct insn *insn = &block->insn[i];
+        if (low->marks == 0) {
+            low->mark[0] = (struct mark){0, 0};
+            low->marks = 1;
+        } else {
+            add_mark(low, block, insn);
+        }
+        if (insn == last && block->last != DECODE_OK) {
+            emit_trap(low, insn, block->last == DECODE_TOO_LONG ? TRAP_GP : TRAP_UD);
+            open = false;
+            break;
+        }
+        if (i + 1 < block->count && emit_fused(low, insn, insn + 1)) {
+            open = false;
+            break;
+        }
+        if (!emit_insn(low, insn, dead[i])) {
+            emit_trap(low, insn, TRAP_UD);
+            open = false;
+            break;
+        }
+        if (variants[insn->variant].end == BLOCK_ENDS) {
+            open = false;
+        }
+    }
+    if (open) {
+        struct emitter e = {.low = low};
+        begin(&e, step ? core_gadgets.exit_step : core_gadgets.jump_next);
+        if (step) {
+            put32(&e, (uint32_t)block->end);
+        } else {
+            put_link(&e, block->end);
+        }
+        finish(&e);
+    }
+}
