@@ -1,0 +1,118 @@
+"""Writes the package database (/var/lib/dpkg) of a root, so that dpkg and apt know what is in it.
+
+Reads the control part of packages. See deb(5), deb-control(5) and dpkg's internal layout of
+/var/lib/dpkg/info. Files of packages are unpack.py's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import stat
+import subprocess
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from roots.say import RootError
+from roots.unpack import Tree
+
+STATUS = "var/lib/dpkg/status"
+
+
+@dataclass
+class Package:
+    """What the control part of a package says, and what it holds."""
+
+    control: str
+    parts: dict[str, bytes]
+    names: list[str] = field(default_factory=list)
+
+    def value(self, key: str) -> str:
+        """A field of the control file ('' when it has none)."""
+        found = re.search(rf"^{key}:[ \t]*(.*)$", self.control, re.M | re.I)
+        return found[1] if found else ""
+
+    @property
+    def key(self) -> str:
+        """The name of its files in /var/lib/dpkg/info."""
+        name = self.value("Package")
+        same = self.value("Multi-Arch") == "same"
+        return f"{name}:{self.value('Architecture')}" if same else name
+
+    @property
+    def conffiles(self) -> list[str]:
+        """The paths of its configuration files."""
+        lines = self.parts.get("conffiles", b"").decode().splitlines()
+        return [line for line in lines if line.startswith("/")]
+
+
+def read_package(deb: Path) -> Package:
+    """The control part of a package file."""
+    done = subprocess.run(["dpkg-deb", "--ctrl-tarfile", str(deb)], capture_output=True)
+    if done.returncode:
+        raise RootError(f"{deb.name} is no Debian package: " + done.stderr.decode().strip())
+    parts = {}
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        for member in tar:
+            stream = tar.extractfile(member) if member.isreg() else None
+            if stream:
+                parts[member.name.removeprefix("./")] = stream.read()
+    if "control" not in parts:
+        raise RootError(f"{deb.name} has no control file")
+    return Package(parts.pop("control").decode().strip() + "\n", parts)
+
+
+def stanza(tree: Tree, package: Package, state: str) -> str:
+    """The entry of a package in the status file."""
+    lines = package.control.splitlines()
+    head = [lines[0], f"Status: install ok {state}"]
+    conffiles = []
+    for name in package.conffiles:
+        path = tree.place(name)
+        if path.is_file():
+            digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+            conffiles.append(f" {name} {digest}")
+    if state == "unpacked":
+        # dpkg asks about configuration files whose digest it does not know; none was configured.
+        conffiles = []
+    tail = ["Conffiles:", *conffiles] if conffiles else []
+    return "\n".join([*head, *lines[1:], *tail]) + "\n"
+
+
+def write_database(tree: Tree, packages: list[Package], state: str) -> None:
+    """The whole of /var/lib/dpkg for these packages, each in the given state."""
+    for name in ("info", "updates", "triggers", "alternatives", "parts"):
+        tree.directory("var/lib/dpkg/" + name)
+    tree.text("var/lib/dpkg/info/format", "1\n")
+    tree.text("var/lib/dpkg/arch", packages[0].value("Architecture") + "\n"
+              if packages and packages[0].value("Architecture") != "all" else "i386\n")
+    for name in ("available", "diversions", "statoverride", "triggers/Unincorp", "triggers/File",
+                 "lock", "lock-frontend"):
+        tree.text("var/lib/dpkg/" + name, "")
+    interests = []
+    for package in packages:
+        base = f"var/lib/dpkg/info/{package.key}"
+        tree.text(base + ".list", "".join(f"{n}\n" for n in package.names))
+        for part, content in sorted(package.parts.items()):
+            path = tree.place(f"{base}.{part}")
+            path.write_bytes(content)
+            script = part in ("preinst", "postinst", "prerm", "postrm", "config")
+            tree.mark(path, 0, 0, stat.S_IFREG | (0o755 if script else 0o644))
+            tree.times[path] = 0.0
+        for line in package.parts.get("triggers", b"").decode().splitlines():
+            words = line.split()
+            if len(words) == 2 and words[0].startswith("interest") and words[1].startswith("/"):
+                noawait = "/noawait" if words[0].endswith("noawait") else ""
+                interests.append(f"{words[1]} {package.key}{noawait}\n")
+    tree.text("var/lib/dpkg/triggers/File", "".join(interests))
+    tree.text(STATUS, "\n".join(stanza(tree, p, state) for p in packages))
+
+
+def mark_installed(tree: Tree) -> None:
+    """Set every package's state to installed, for a root whose scripts were not run."""
+    path = tree.place(STATUS)
+    text = re.sub(r"^Status: install ok .*$", "Status: install ok installed",
+                  path.read_text(), flags=re.M)
+    tree.text(STATUS, text)
