@@ -17,6 +17,7 @@
 struct task;
 struct file;
 struct mm;
+struct mount;
 
 /* Operations; a NULL one means what the comment says. All return bytes or -errno (or -ERESTARTSYS);
  * buffers are guest memory already turned into host iovecs (the host's EFAULT is the guest's). */
@@ -36,8 +37,12 @@ struct file_ops {
                     void *arg); /* NULL: ENOTDIR */
     short (*poll)(struct file *file, short events); /* readiness that the host fd does not show: or'ed
                     into (NULL: the host descriptor's alone) */
-    void (*release)(struct file *file); /* last reference dropped; NULL: close the host fd */
+    void (*release)(struct file *file); /* last reference dropped; NULL: close the host fd (one that
+                    is not NULL closes it itself) */
 };
+
+/* Flags of struct file beside the O_* ones, which are the host's constants (abi_open.h translates). */
+#define FILE_LARGEFILE (1 << 29) /* the guest gave O_LARGEFILE */
 
 struct file {
     const struct file_ops *ops;
@@ -52,6 +57,7 @@ struct file {
     int64_t position;
     int32_t owner;       /* F_SETOWN */
     int owner_signal;
+    struct epoll_item *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
 };
 
 /* New description with one reference; takes over host_fd. NULL with errno ENOMEM (host_fd closed). */
@@ -77,11 +83,24 @@ struct fd_table *fd_table_ref(struct fd_table *table);
 void fd_table_unref(struct fd_table *table);
 void fd_table_close_on_exec(struct fd_table *table);
 
+/* What fstat(2) shows: the host's data with the metadata attribute applied, or the kind's own. */
+int file_stat(struct file *file, struct stat *st);
+/* Guest path of an open file as /proc/self/fd shows it ("pipe:[7]", "/a/b (deleted)" too); moves of
+ * the file are followed. Returns 0 or -errno; `size` at least PATH_MAX. */
+int file_path(struct file *file, char *path, size_t size);
+/* Kinds that stand on a host descriptor alone: "regular", "directory", "fifo", "device", ... */
+struct file *file_create_host(int host_fd, int flags);
+/* A file over one of the host's descriptors 0, 1, 2 (duplicated), terminals included; for start-up. */
+int file_adopt_host(int fd, struct file **out);
+extern const struct file_ops file_ops_regular, file_ops_directory, file_ops_path, file_ops_device;
+
 /* The file of a descriptor, referenced (file_unref it), or NULL (EBADF). */
 struct file *fd_get(struct task *task, int fd);
 /* Lowest free descriptor >= from for `file` (takes the reference over, also on failure). Returns it or
  * -EMFILE (RLIMIT_NOFILE). */
 int fd_install(struct task *task, struct file *file, bool cloexec, int from);
 int fd_close(struct task *task, int fd);
+/* The same for the table of another process (pidfd_getfd, /proc): table->lock is taken here. */
+struct file *fd_table_get(struct fd_table *table, int fd);
 
 #endif
