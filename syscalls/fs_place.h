@@ -1,0 +1,113 @@
+/* Where a guest path leads: the result of resolution, and the mount table behind it.
+ *
+ * A place is safe to use: its descriptor is inside the root or a mount, its name is one component, and
+ * every use of it is without following symlinks, so that no race can lead elsewhere. */
+#ifndef FG_SYSCALLS_FS_PLACE_H
+#define FG_SYSCALLS_FS_PLACE_H
+
+#include "syscalls/fs.h"
+#include "syscalls/task.h"
+#include "syscalls/vfs_synthetic.h"
+#include <limits.h>
+
+/* Constant once the first task runs. */
+struct mount {
+    char *guest;        /* "" for the root, "/proc", ... */
+    size_t guest_len;
+    int dir;            /* host directory (O_PATH), -1: synthetic */
+    char *host;         /* its host path, to map host paths back */
+    bool read_only;
+    bool metadata;      /* the override_stat attribute is used */
+    bool node;          /* a single synthetic node, not a tree */
+    struct synth_ref ref; /* synthetic: its root */
+    const char *type, *source;
+    int id;
+};
+extern struct mount fs_mounts[];
+extern int fs_mount_count;
+/* True when the root is a directory of its own (--root), false for "/". */
+extern bool fs_private_root;
+
+/* The mount that holds the canonical path (first `len` bytes); the mount whose point it is, or NULL. */
+struct mount *fs_mount_of(const char *path, size_t len);
+struct mount *fs_mount_at(const char *path, size_t len);
+
+struct place {
+    struct mount *mount;
+    int dir;      /* host: directory that holds `name`, or the thing itself (O_PATH) with name "" */
+    bool own_dir; /* place_put closes dir */
+    bool exists;  /* `st` is valid */
+    bool slash;   /* the path ended in a slash */
+    uint8_t dots; /* the path ended in: 1 ".", 2 "..", 3 it is a root or mount point */
+    bool is_synth;
+    char name[NAME_MAX + 1];
+    struct stat st;       /* host: the host's own data, not followed; no metadata applied */
+    struct synth_ref ref; /* is_synth */
+    struct file *file;    /* magic link or AT_EMPTY_PATH: the open file itself, referenced */
+    char path[PATH_MAX];  /* canonical guest path, "/" for the root */
+};
+
+#define PLACE_FOLLOW  1 /* follow a symlink in the last component */
+#define PLACE_PARENT  2 /* of interest is the name in its directory: never follow, may be missing */
+#define PLACE_MISSING 4 /* with FOLLOW: the last component may be missing */
+#define PLACE_EMPTY   8 /* "" means dirfd itself (AT_EMPTY_PATH) */
+#define PLACE_BENEATH 16 /* openat2: RESOLVE_BENEATH */
+#define PLACE_IN_ROOT 32 /* openat2: RESOLVE_IN_ROOT */
+#define PLACE_NO_LINKS 64 /* openat2: RESOLVE_NO_SYMLINKS */
+#define PLACE_NO_MAGIC 128 /* openat2: RESOLVE_NO_MAGICLINKS */
+#define PLACE_NO_XDEV 256 /* openat2: RESOLVE_NO_XDEV */
+
+/* Resolves a path; dirfd is a guest descriptor or AT_FDCWD. On success (0) the caller ends with
+ * place_put(); on failure (-errno) there is nothing to put. No locks held. */
+int place_find(struct task *task, int dirfd, const char *path, int flags, struct place *place);
+/* The same with the path in guest memory. */
+int place_find_guest(struct task *task, int dirfd, gaddr_t path, int flags, struct place *place);
+void place_put(struct place *place);
+/* place of an open file (fchmod, AT_EMPTY_PATH, ...). */
+int place_of_file(struct file *file, struct place *place);
+
+/* "/proc/self/fd/N[/name]": for host calls that have no *at form. Do not follow its last component
+ * unless name is "". */
+void place_host_path(const struct place *place, char *buf, size_t size);
+/* stat with metadata applied. */
+int place_stat(const struct place *place, struct stat *st);
+/* Text of the symlink; bytes or -errno. */
+ssize_t place_readlink(const struct place *place, char *text, size_t size);
+/* -EROFS when the place's mount is read-only, -EACCES/-EPERM for synthetic ones; else 0. */
+int place_writable(const struct place *place);
+
+/* Guest path of a host descriptor on a mount, from the host's /proc: 0, -ENOENT (deleted). */
+int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size);
+/* Opens what a place names (not a symlink): the inner part of open(2). */
+int place_open(struct task *task, struct place *place, int flags, uint32_t mode, struct file **out);
+/* A path from guest memory into buf[PATH_MAX]: 0, -EFAULT, -ENAMETOOLONG. */
+int guest_path(struct task *task, gaddr_t from, char *buf);
+/* Another file description of an open file (open of /proc/self/fd/N). */
+int file_reopen(struct task *task, struct file *file, int flags, struct file **out);
+
+/* --- metadata.c: the user.containers.override_stat attribute ------------------------------------- */
+
+struct metadata {
+    uint32_t uid, gid;
+    mode_t mode; /* permission bits, and the type when has_type */
+    bool has_type;
+    dev_t rdev;
+};
+#define METADATA_NAME "user.containers.override_stat"
+/* Parses/prints the attribute's text. parse: false when it is malformed. */
+bool metadata_parse(const char *text, size_t len, struct metadata *meta);
+int metadata_format(const struct metadata *meta, char *text, size_t size);
+/* Applies the attribute of a host path or descriptor to st (which is the host's). True when it has one. */
+bool metadata_apply_path(const char *host_path, struct stat *st);
+bool metadata_apply_fd(int fd, struct stat *st);
+/* Makes a file show `want` (uid, gid, st_mode, st_rdev); `host` is what the host says now. Writes
+ * the attribute when it must. 0 or -errno. */
+int metadata_set_path(const char *host_path, const struct stat *host, const struct stat *want);
+/* After creation by the task: owner, and the mode that was asked for. parent_setgid: gid to inherit or -1. */
+int metadata_created(struct task *task, const char *host_path, mode_t mode, int64_t inherit_gid);
+/* True when the task acts as the guest's superuser for files. */
+bool task_is_root(const struct task *task);
+/* Permission of mode bits `want` (4 r, 2 w, 1 x) on st for fs ids: 0 or -EACCES. */
+int permission_check(const struct task *task, const struct stat *st, int want);
+
+#endif
