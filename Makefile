@@ -25,7 +25,7 @@ CORE_S    := $(wildcard core/*.S)
 GEN_C     := rows opmap cpuid syscall_table
 LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.o) $(GEN_C:%=$(BUILD)/obj/gen/%.o)
 
-.PHONY: all gadgets run test test-quick check fmt bench fuzz soak clean help setup root
+.PHONY: all gadgets fuzz soak clean distclean help
 all: $(BUILD)/fiberglass
 
 help:
@@ -43,8 +43,12 @@ build/gen/stamp: $(GEN_SRC)
 	@touch $@
 build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/cpuid.c build/gen/syscall_table.c: build/gen/stamp ;
 
-# The list of gadget files; make reads itself again when the generator changed it.
+# The list of gadget files; make reads itself again when the generator changed it. Not for goals that
+# start with `make setup`: the generator's Python may not be there yet, and they build by a make of their own.
+OUTER_GOALS := setup root ready run test test-quick check fmt bench clean help
+ifneq ($(filter-out $(OUTER_GOALS),$(or $(MAKECMDGOALS),all)),)
 -include build/gen/gadgets.mk
+endif
 GADGET_OBJS := $(GADGET_SRC:gadgets/%.S=build/gadgets/%.o)
 
 build/gen/offsets.inc: core/offsets.c core/cpu.h core/fixup.h core/fiber.h core/types.h
@@ -76,5 +80,10 @@ $(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
 $(BUILD)/fiberglass: $(BUILD)/obj/core/main.o $(BUILD)/libfiberglass.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
 
+# clean leaves the default root and the downloaded packages; distclean does not.
 clean:
+	rm -rf gadgets/x86_64 $(filter-out build/root build/cache,$(wildcard build/*))
+distclean:
 	rm -rf build gadgets/x86_64
+
+include make/*.mk
