@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 
 struct space;
-struct entry;
+struct chunk;
 
 enum { REG_AX, REG_CX, REG_DX, REG_BX, REG_SP, REG_BP, REG_SI, REG_DI };
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
@@ -118,8 +118,10 @@ struct cpu {
     uint64_t thread;     /* pthread_t of the running thread, for kicks */
     _Atomic uint64_t epoch; /* epoch seen at the last entry to gadgets; 0 while outside */
     struct cpu *next_cpu;   /* list of all cpus, for epochs */
-    bool trace, step_once;
-    uint64_t insn_budget; /* 0: none; else cpu_run returns EXIT_KICKED after as many single steps */
+    _Atomic bool kicked;    /* somebody set poll; step mode sets poll without it */
+    bool step_once;         /* run one instruction alone, then go on (self-modifying code) */
+    uint64_t insn_budget;   /* 0: none; else step, and return EXIT_KICKED after as many instructions */
+    struct chunk *step_chunks; /* memory of one-instruction fibers */
     void *owner;            /* the kernel layer's struct task, or whatever the embedder wants */
     uint64_t tls_desc[3];   /* GDT entries 12..14 as set_thread_area writes them, raw descriptors */
 };
@@ -147,6 +149,8 @@ void cpu_kick_clear(struct cpu *cpu);
  * outside cpu_run(); save copies them into the image too, dirty copies them out of it. */
 void cpu_fpu_save(struct cpu *cpu);
 void cpu_fpu_dirty(struct cpu *cpu);
+/* x87, XMM and MXCSR as a new program finds them. */
+void cpu_fpu_reset(struct cpu *cpu);
 
 /* Whole guest EFLAGS, as PUSHF shows them; and setting them with no privilege check but the fixed
  * bits (for signal return: caller masks). */

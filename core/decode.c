@@ -128,6 +128,9 @@ static uint16_t find_row(const struct insn *insn, opnode node) {
         case SPLIT_ADDRSIZE:
             next = insn->addrsize == 2 ? 0 : insn->addrsize == 4 ? 1 : 2;
             break;
+        case SPLIT_SEG:
+            next = insn->seg == SEG_FS || insn->seg == SEG_GS;
+            break;
         }
         node = split->next[next];
     }

@@ -1,0 +1,80 @@
+/* --dump and --trace: fibers, blocks, gadgets and registers as text on stderr. */
+#include "core/dump.h"
+#include "core/debug.h"
+#include "core/stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void dump_block(const struct block *block, FILE *out) {
+    for (unsigned i = 0; i < block->count; i++) {
+        const struct insn *insn = &block->insn[i];
+        fprintf(out, "  %08" PRIx64 "  %2u bytes  %s\n", insn->pc, insn->len,
+                insn->variant ? rows[insn->row].cite : "(undecodable)");
+    }
+}
+
+/* Slots by instruction; a gadget is recognised by its name, all other words are parameters. */
+static void dump_slots(const struct fiber *fiber, bool words, FILE *out) {
+    for (unsigned i = 0; i < fiber->slots; i++) {
+        const char *name = gadget_name((const void *)(uintptr_t)fiber->entry->slot[i]);
+        for (unsigned m = 0; m < fiber->marks; m++) {
+            if (fiber->mark[m].slot == i) {
+                fprintf(out, "  %08" PRIx64 "\n", fiber->pc + fiber->mark[m].delta);
+            }
+        }
+        if (*name) {
+            fprintf(out, "    %3u  %s\n", i, name);
+        } else if (words) {
+            fprintf(out, "    %3u    %016" PRIx64 "\n", i, fiber->entry->slot[i]);
+        }
+    }
+}
+
+void dump_fiber(const struct fiber *fiber, const struct block *block) {
+    flockfile(stderr);
+    fprintf(stderr, "block %08" PRIx64 "..%08" PRIx64 ": %u instructions, %u slots, %u bytes%s\n",
+            block->pc, block->end, block->count, fiber->slots, fiber->size,
+            fiber->checked ? ", checked" : "");
+    if (fg_debug.dump_blocks) {
+        dump_block(block, stderr);
+    }
+    if (fg_debug.dump_gadgets || fg_debug.dump_fibers) {
+        dump_slots(fiber, fg_debug.dump_fibers, stderr);
+    }
+    funlockfile(stderr);
+}
+
+void dump_registers(const struct cpu *cpu) {
+    const uint64_t *r = cpu->regs;
+    fprintf(stderr,
+            "%08" PRIx64 " eax=%08" PRIx64 " ebx=%08" PRIx64 " ecx=%08" PRIx64 " edx=%08" PRIx64
+            " esi=%08" PRIx64 " edi=%08" PRIx64 " ebp=%08" PRIx64 " esp=%08" PRIx64 " eflags=%06x\n",
+            cpu->pc, r[REG_AX], r[REG_BX], r[REG_CX], r[REG_DX], r[REG_SI], r[REG_DI], r[REG_BP],
+            r[REG_SP], cpu_eflags(cpu));
+}
+
+void engine_stats_print(void) {
+    static const struct {
+        const char *name;
+        _Atomic uint64_t *value;
+    } rows_[] = {
+        {"blocks built", &engine_stats.blocks},
+        {"guest instructions translated", &engine_stats.insns},
+        {"direct branches linked", &engine_stats.links},
+        {"lookups from C", &engine_stats.lookups},
+        {"of these jump-cache hits", &engine_stats.lookup_hits},
+        {"file regions found ready", &engine_stats.regions_shared},
+        {"fibers invalidated", &engine_stats.invalidations},
+        {"shared regions left", &engine_stats.leaves},
+        {"writes to code", &engine_stats.smc_faults},
+        {"pages turned to checked code", &engine_stats.hot_pages},
+        {"faults in gadgets", &engine_stats.faults},
+        {"single steps", &engine_stats.steps},
+        {"kicks taken", &engine_stats.kicks},
+        {"system calls", &engine_stats.syscalls},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows_); i++) {
+        fprintf(stderr, "%12" PRIu64 "  %s\n", atomic_load(rows_[i].value), rows_[i].name);
+    }
+}

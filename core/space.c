@@ -1,0 +1,388 @@
+/* The window of an address space: pages, protection, copies. See space.h; code is region.c's. */
+#include "core/space.h"
+#include "core/host.h"
+#include "core/region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define I386_TOP         ((gaddr_t)1 << 32)
+#define GUARD_BYTES      ((size_t)1 << 20)
+#define WINDOW_BYTES     (I386_TOP + 2 * GUARD_BYTES)
+#define JUMP_CACHE_BYTES (65536 * sizeof(uint64_t))
+#define RESERVED         (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+/* Reserve window and guards; returns guest address 0, aligned to 4 GiB, or NULL. */
+static uint8_t *reserve_window(void) {
+    size_t room = WINDOW_BYTES + I386_TOP;
+    uint8_t *raw = mmap(NULL, room, PROT_NONE, RESERVED, -1, 0);
+    if (raw == MAP_FAILED) {
+        return NULL;
+    }
+    uintptr_t start = ((uintptr_t)raw + GUARD_BYTES + I386_TOP - 1) & ~(uintptr_t)(I386_TOP - 1);
+    uint8_t *window = (uint8_t *)start;
+    uint8_t *first = window - GUARD_BYTES, *end = window + I386_TOP + GUARD_BYTES;
+    if (first > raw) {
+        munmap(raw, (size_t)(first - raw));
+    }
+    if (end < raw + room) {
+        munmap(end, (size_t)(raw + room - end));
+    }
+    return window;
+}
+
+struct space *space_create(enum guest_mode mode) {
+    struct space *space = calloc(1, sizeof *space);
+    if (!space) {
+        return NULL;
+    }
+    space->mode = mode;
+    space->top = I386_TOP;
+    atomic_store(&space->refs, 1);
+    pthread_mutex_init(&space->code_lock, NULL);
+    space->window = reserve_window();
+    void *pages = mmap(NULL, space->top >> PAGE_BITS, PROT_READ | PROT_WRITE, RESERVED, -1, 0);
+    void *cache = mmap(NULL, JUMP_CACHE_BYTES, PROT_READ | PROT_WRITE, RESERVED, -1, 0);
+    space->page = pages == MAP_FAILED ? NULL : pages;
+    space->jump_cache = cache == MAP_FAILED ? NULL : cache;
+    if (!space->window || !space->page || !space->jump_cache || code_init(space) != 0) {
+        space_unref(space);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return space;
+}
+
+struct space *space_ref(struct space *space) {
+    atomic_fetch_add(&space->refs, 1);
+    return space;
+}
+
+void space_unref(struct space *space) {
+    if (!space || atomic_fetch_sub(&space->refs, 1) != 1) {
+        return;
+    }
+    if (space->own) {
+        code_fini(space);
+    }
+    if (space->window) {
+        munmap(space->window - GUARD_BYTES, WINDOW_BYTES);
+    }
+    if (space->page) {
+        munmap((void *)space->page, space->top >> PAGE_BITS);
+    }
+    if (space->jump_cache) {
+        munmap(space->jump_cache, JUMP_CACHE_BYTES);
+    }
+    pthread_mutex_destroy(&space->code_lock);
+    free(space);
+}
+
+/* --- pages -------------------------------------------------------------------------------------- */
+
+static bool range_bad(const struct space *space, gaddr_t addr, gaddr_t len) {
+    return ((addr | len) & (PAGE_BYTES - 1)) || len == 0 || !space_range_ok(space, addr, len);
+}
+
+static void set_pages(struct space *space, gaddr_t addr, gaddr_t len, uint8_t flags) {
+    memset((void *)(space->page + (addr >> PAGE_BITS)), flags, len >> PAGE_BITS);
+}
+
+static uint8_t prot_flags(int prot) {
+    return (uint8_t)(PAGE_MAPPED | (prot & PROT_READ ? PAGE_READ : 0) |
+                     (prot & PROT_WRITE ? PAGE_WRITE : 0) | (prot & PROT_EXEC ? PAGE_EXEC : 0));
+}
+
+/* Guest protection on the host: never executable; what may be executed or written may be read, as on
+ * a 32-bit x86. */
+static int host_prot(int prot) {
+    if (prot & PROT_WRITE) {
+        return PROT_READ | PROT_WRITE;
+    }
+    return prot & (PROT_READ | PROT_EXEC) ? PROT_READ : PROT_NONE;
+}
+
+int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool shared, int fd,
+              off_t offset, const struct file_id *id) {
+    if (range_bad(space, addr, len)) {
+        return -EINVAL;
+    }
+    code_drop(space, addr, len);
+    int flags = MAP_FIXED | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE) |
+                (fd < 0 ? MAP_ANONYMOUS : 0);
+    void *at = mmap(space_ptr(space, addr), len, host_prot(prot), flags, fd, offset);
+    if (at == MAP_FAILED) {
+        return -errno;
+    }
+    set_pages(space, addr, len, (uint8_t)(prot_flags(prot) | (shared ? PAGE_SHARED : 0)));
+    if (id && fd >= 0 && !shared && prot & PROT_EXEC && !(prot & PROT_WRITE)) {
+        code_attach_file(space, addr, len, offset, id);
+    }
+    return 0;
+}
+
+int space_unmap(struct space *space, gaddr_t addr, gaddr_t len) {
+    if (range_bad(space, addr, len)) {
+        return -EINVAL;
+    }
+    code_drop(space, addr, len);
+    set_pages(space, addr, len, 0);
+    void *at = mmap(space_ptr(space, addr), len, PROT_NONE, MAP_FIXED | RESERVED, -1, 0);
+    return at == MAP_FAILED ? -errno : 0;
+}
+
+int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot) {
+    if (range_bad(space, addr, len)) {
+        return -EINVAL;
+    }
+    /* Code that stays executable and unwritable keeps its fibers; all else is decoded anew. */
+    uint8_t kept = PAGE_SHARED;
+    if ((prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC) {
+        code_drop(space, addr, len);
+    } else {
+        kept |= PAGE_CODE | PAGE_HOT;
+    }
+    pthread_mutex_lock(&space->code_lock);
+    int err = mprotect(space_ptr(space, addr), len, host_prot(prot)) ? -errno : 0;
+    if (!err) {
+        for (gaddr_t at = addr; at < addr + len; at += PAGE_BYTES) {
+            _Atomic uint8_t *flags = &space->page[at >> PAGE_BITS];
+            atomic_store(flags, (uint8_t)((*flags & kept) | prot_flags(prot)));
+        }
+    }
+    pthread_mutex_unlock(&space->code_lock);
+    return err;
+}
+
+int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, gaddr_t to_len) {
+    gaddr_t len = from_len < to_len ? from_len : to_len;
+    if (range_bad(space, from, from_len) || range_bad(space, to, to_len)) {
+        return -EINVAL;
+    }
+    code_drop(space, from, from_len);
+    code_drop(space, to, to_len);
+    /* DONTUNMAP: the old place must never be free for another host thread's mapping. */
+    void *moved = mremap(space_ptr(space, from), len, len,
+                         MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, space_ptr(space, to));
+    if (moved == MAP_FAILED) {
+        moved = mremap(space_ptr(space, from), len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+                       space_ptr(space, to));
+    }
+    if (moved == MAP_FAILED) {
+        return -errno;
+    }
+    memcpy((void *)(space->page + (to >> PAGE_BITS)),
+           (const void *)(space->page + (from >> PAGE_BITS)), len >> PAGE_BITS);
+    return space_unmap(space, from, from_len);
+}
+
+/* --- fork --------------------------------------------------------------------------------------- */
+
+/* Bits of /proc/self/pagemap (proc(5), Documentation/admin-guide/mm/pagemap). */
+#define PM_FILE    ((uint64_t)1 << 61)
+#define PM_SWAP    ((uint64_t)1 << 62)
+#define PM_PRESENT ((uint64_t)1 << 63)
+#define PM_BATCH   512
+
+static int pagemap_fd(void) {
+    static _Atomic int fd = -1;
+    if (atomic_load(&fd) < 0) {
+        int opened = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), none = -1;
+        if (opened >= 0 && !atomic_compare_exchange_strong(&fd, &none, opened)) {
+            close(opened);
+        }
+    }
+    return atomic_load(&fd);
+}
+
+/* Copy pages [at, at+count) although either side may be protected. */
+static int copy_pages(struct space *to, struct space *from, gaddr_t at, size_t count) {
+    size_t len = count << PAGE_BITS;
+    uint8_t *target = space_ptr(to, at);
+    uint8_t *source = space_ptr(from, at);
+    uint8_t flags = atomic_load(&to->page[at >> PAGE_BITS]);
+    uint8_t from_flags = atomic_load(&from->page[at >> PAGE_BITS]);
+    int prot = flags & (PAGE_READ | PAGE_EXEC) ? PROT_READ : PROT_NONE;
+    if (!(flags & PAGE_WRITE) && mprotect(target, len, PROT_READ | PROT_WRITE)) {
+        return -errno;
+    }
+    int err = 0;
+    if (!(from_flags & (PAGE_READ | PAGE_WRITE | PAGE_EXEC))) {
+        mprotect(source, len, PROT_READ);
+        err = host_copy(target, source, len) ? -EFAULT : 0;
+        mprotect(source, len, PROT_NONE);
+    } else {
+        err = host_copy(target, source, len) ? -EFAULT : 0;
+    }
+    if (!(flags & PAGE_WRITE) && mprotect(target, len, prot)) {
+        err = -errno;
+    }
+    return err;
+}
+
+int space_copy_private(struct space *to, struct space *from, gaddr_t addr, gaddr_t len) {
+    uint64_t map[PM_BATCH];
+    int fd = pagemap_fd();
+    for (gaddr_t at = addr; at < addr + len;) {
+        size_t count = (size_t)((addr + len - at) >> PAGE_BITS);
+        count = count < PM_BATCH ? count : PM_BATCH;
+        uintptr_t host = (uintptr_t)space_ptr(from, at);
+        ssize_t got = fd < 0 ? -1
+                             : pread(fd, map, count * sizeof *map,
+                                     (off_t)((host >> PAGE_BITS) * sizeof *map));
+        if (got != (ssize_t)(count * sizeof *map)) {
+            /* No page map (a host that hides it): copy everything. */
+            memset(map, 0xff, sizeof map);
+            for (size_t i = 0; i < count; i++) {
+                map[i] = PM_PRESENT;
+            }
+        }
+        for (size_t i = 0; i < count;) {
+            size_t run = 0;
+            while (i + run < count && map[i + run] & (PM_PRESENT | PM_SWAP) &&
+                   !(map[i + run] & PM_FILE)) {
+                run++;
+            }
+            if (run) {
+                int err = copy_pages(to, from, at + (i << PAGE_BITS), run);
+                if (err) {
+                    return err;
+                }
+            }
+            i += run ? run : 1;
+        }
+        at += count << PAGE_BITS;
+    }
+    return 0;
+}
+
+void space_share_code(struct space *child, struct space *parent) {
+    code_inherit(child, parent);
+}
+
+/* --- copies ------------------------------------------------------------------------------------- */
+
+static uint8_t page_at(struct space *space, gaddr_t addr) {
+    return atomic_load_explicit(&space->page[addr >> PAGE_BITS], memory_order_relaxed);
+}
+
+int space_prepare_write(struct space *space, gaddr_t addr, gaddr_t len) {
+    if (!space_range_ok(space, addr, len)) {
+        return -EFAULT;
+    }
+    if (len == 0) {
+        return 0;
+    }
+    if (!(page_at(space, addr) & PAGE_WRITE)) {
+        return -EFAULT;
+    }
+    for (gaddr_t at = PAGE_BASE(addr); at < addr + len; at += PAGE_BYTES) {
+        uint8_t flags = page_at(space, at);
+        if ((flags & (PAGE_WRITE | PAGE_CODE)) == (PAGE_WRITE | PAGE_CODE)) {
+            code_written(space, at);
+        } else if (!(flags & PAGE_WRITE)) {
+            break;
+        }
+    }
+    return 0;
+}
+
+int guest_read(struct space *space, void *to, gaddr_t from, size_t len) {
+    if (!space_range_ok(space, from, len)) {
+        return -EFAULT;
+    }
+    return host_copy(to, space_ptr(space, from), len) ? -EFAULT : 0;
+}
+
+/* After `left` of `len` bytes to `to` could not be written: was compiled code in the way? */
+static bool write_again(struct space *space, gaddr_t to, size_t len, size_t left) {
+    gaddr_t at = to + (len - left);
+    return page_at(space, at) & PAGE_CODE && code_written(space, at);
+}
+
+int guest_write(struct space *space, gaddr_t to, const void *from, size_t len) {
+    if (!space_range_ok(space, to, len)) {
+        return -EFAULT;
+    }
+    for (;;) {
+        size_t left = host_copy(space_ptr(space, to), from, len);
+        if (!left) {
+            return 0;
+        }
+        if (!write_again(space, to, len, left)) {
+            return -EFAULT;
+        }
+        from = (const char *)from + (len - left);
+        to += len - left;
+        len = left;
+    }
+}
+
+int guest_zero(struct space *space, gaddr_t to, size_t len) {
+    if (!space_range_ok(space, to, len)) {
+        return -EFAULT;
+    }
+    for (;;) {
+        size_t left = host_fill_zero(space_ptr(space, to), len);
+        if (!left) {
+            return 0;
+        }
+        if (!write_again(space, to, len, left)) {
+            return -EFAULT;
+        }
+        to += len - left;
+        len = left;
+    }
+}
+
+ssize_t guest_read_string(struct space *space, char *to, gaddr_t from, size_t size) {
+    size_t done = 0;
+    while (done < size) {
+        gaddr_t at = from + done;
+        if (at >= space->top) {
+            return -EFAULT;
+        }
+        size_t len = (size_t)(PAGE_BASE(at) + PAGE_BYTES - at);
+        len = len < size - done ? len : size - done;
+        /* Short pieces first: most strings are short, and a copy costs by its length. */
+        len = len < 64 ? len : 64;
+        if (host_copy(to + done, space_ptr(space, at), len)) {
+            return -EFAULT;
+        }
+        const char *nul = memchr(to + done, 0, len);
+        if (nul) {
+            return nul - to;
+        }
+        done += len;
+    }
+    return -ENAMETOOLONG;
+}
+
+int guest_load32(struct space *space, gaddr_t addr, uint32_t *value) {
+    if (addr & 3) {
+        return -EINVAL;
+    }
+    if (!space_range_ok(space, addr, 4)) {
+        return -EFAULT;
+    }
+    return host_load32(space_ptr(space, addr), value) ? -EFAULT : 0;
+}
+
+int guest_cmpxchg32(struct space *space, gaddr_t addr, uint32_t *old, uint32_t desired) {
+    if (addr & 3) {
+        return -EINVAL;
+    }
+    if (!space_range_ok(space, addr, 4)) {
+        return -EFAULT;
+    }
+    while (host_cmpxchg32(space_ptr(space, addr), old, desired)) {
+        if (!write_again(space, addr, 4, 4)) {
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
