@@ -1,0 +1,124 @@
+/* What the two sides of an instruction test share: the layout of the machine under test, of a case
+ * and of a result. Included by the 32-bit oracle and by the 64-bit driver, so every type here has
+ * the same size and alignment in both.
+ *
+ * A batch lives in one shared memory file: the driver fills `cases`, the oracle (the host CPU) and
+ * the engine fill a row of `results` each, the driver compares. How cases come about is not told
+ * here: expand.c (from spec rows) and ../stream/ (random streams). */
+#ifndef FG_TEST_INSN_CASE_H
+#define FG_TEST_INSN_CASE_H
+
+#include <stdint.h>
+
+/* The machine: the same addresses on both sides, unmapped neighbours around each area. */
+#define CODE_ADDR  0x10000000u
+#define CODE_BYTES 0x00400000u
+#define DATA_ADDR  0x20000000u /* pages that may be written */
+#define DATA_BYTES 0x4000u
+#define RO_ADDR    0x20004000u /* one page behind them that may only be read */
+#define RO_BYTES   0x1000u
+#define STACK_ADDR 0x30000000u
+#define STACK_BYTES 0x2000u
+
+/* Where the oracle keeps itself; nothing of a case may lie here. */
+#define SHARED_ADDR 0x50000000u
+
+/* Selectors of a 32-bit program under a 64-bit Linux, and two TLS segments. */
+#define SEL_CODE 0x23
+#define SEL_DATA 0x2b
+#define SEL_FS   0x63 /* GDT entry 12 */
+#define SEL_GS   0x6b /* GDT entry 13 */
+#define FS_BASE  0x20001000u
+#define GS_BASE  0x1fff8000u /* so that 16-bit offsets 0x8000..0xbfff are the data pages */
+
+#define BATCH_CASES 2048
+#define CODE_MAX    1024
+#define PATCH_MAX   4
+#define PATCH_BYTES 64
+#define CHANGE_MAX  160
+
+struct fp_state {
+    uint16_t fcw, fsw;
+    uint16_t ftw; /* abridged: bit set = register in use */
+    uint16_t unused;
+    uint32_t mxcsr;
+    uint32_t unused2;
+    uint8_t st[8][16]; /* ST(i), 10 bytes each */
+    uint8_t xmm[8][16];
+};
+
+/* Bytes laid over the memory image before the case runs. */
+struct patch {
+    uint32_t addr, len;
+    uint8_t bytes[PATCH_BYTES];
+};
+
+struct tcase {
+    uint32_t code_at, code_len;
+    uint32_t regs[8];
+    uint32_t eflags;
+    uint32_t patches;
+    struct fp_state fp;
+    struct patch patch[PATCH_MAX];
+    uint8_t code[CODE_MAX];
+};
+
+enum { RESULT_NONE, RESULT_DONE, RESULT_TIMEOUT, RESULT_CRASHED };
+
+/* State at the trap that ended a case. Segment order is ES CS SS DS FS GS. */
+struct tresult {
+    uint32_t status;
+    uint32_t trap, error, addr;
+    uint32_t eip, eflags;
+    uint32_t regs[8];
+    uint16_t seg[6], unused[2];
+    uint32_t changes;   /* dwords of memory that differ from the start; the first are listed */
+    uint32_t rest_hash; /* of those that are not */
+    struct fp_state fp;
+    uint32_t change_addr[CHANGE_MAX];
+    uint32_t change_value[CHANGE_MAX];
+};
+
+enum { SIDE_ORACLE, SIDE_ENGINE, SIDES };
+
+struct batch {
+    uint32_t count;
+    uint32_t next[SIDES]; /* the case that each side is working on */
+    uint32_t unused;
+    uint8_t data[DATA_BYTES]; /* memory at the start of each case */
+    uint8_t ro[RO_BYTES];
+    uint8_t stack[STACK_BYTES];
+    struct tcase cases[BATCH_CASES];
+    struct tresult results[SIDES][BATCH_CASES];
+};
+
+_Static_assert(sizeof(struct fp_state) == 272, "the same on both sides");
+_Static_assert(sizeof(struct tcase) % 8 == 0 && sizeof(struct tresult) % 8 == 0, "no odd padding");
+
+/* Compares memory with the start image, writes the changes to the result and undoes them. `area`
+ * is live memory, `start` the image. Shared by both sides so that they cannot differ. */
+static inline void collect_changes(struct tresult *result, uint8_t *area, const uint8_t *start,
+                                   uint32_t addr, uint32_t bytes) {
+    for (uint32_t i = 0; i < bytes; i += 32) {
+        uint64_t *live = (uint64_t *)(area + i);
+        const uint64_t *was = (const uint64_t *)(start + i);
+        if (!((live[0] ^ was[0]) | (live[1] ^ was[1]) | (live[2] ^ was[2]) | (live[3] ^ was[3])))
+            continue;
+        uint32_t *live32 = (uint32_t *)live;
+        const uint32_t *was32 = (const uint32_t *)was;
+        for (int k = 0; k < 8; k++) {
+            if (live32[k] == was32[k])
+                continue;
+            if (result->changes < CHANGE_MAX) {
+                result->change_addr[result->changes] = addr + i + 4 * (uint32_t)k;
+                result->change_value[result->changes] = live32[k];
+            } else {
+                result->rest_hash = (result->rest_hash ^ (addr + i) ^ live32[k]) * 0x9e3779b1u;
+            }
+            result->changes++;
+            live32[k] = was32[k];
+        }
+    }
+}
+
+#endif

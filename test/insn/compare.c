@@ -1,0 +1,185 @@
+/* Comparison and printing of results. */
+#include "test/insn/runner.h"
+
+#include <Zydis/Zydis.h>
+#include <string.h>
+
+static const char *const reg_name[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+static const char *const seg_name[6] = {"es", "cs", "ss", "ds", "fs", "gs"};
+
+/* EFLAGS bits that a user-mode program sees: not IF, IOPL, RF. */
+#define FLAGS_SEEN 0x244dd5u
+
+enum { TRAP_BREAKPOINT = 3, TRAP_PAGE = 14 };
+
+static bool same_error(const struct tresult *a, const struct tresult *b) {
+    uint32_t mask = a->trap == TRAP_PAGE ? 0x12 : ~0u; /* write, fetch: present is not ours to know */
+    return ((a->error ^ b->error) & mask) == 0;
+}
+
+/* The dwords at +12, +16, +20, +24 of an FPU environment, and all of its reserved halves. */
+static bool ignored_change(uint32_t addr, const struct tolerance *ok) {
+    return ok->no_fpu_env && addr - (ok->env_addr & ~3u) < 32;
+}
+
+static bool same_memory(const struct tresult *a, const struct tresult *b,
+                        const struct tolerance *ok) {
+    uint32_t i = 0, k = 0;
+    if (!ok->no_fpu_env && (a->changes != b->changes || a->rest_hash != b->rest_hash))
+        return false;
+    uint32_t as = a->changes < CHANGE_MAX ? a->changes : CHANGE_MAX;
+    uint32_t bs = b->changes < CHANGE_MAX ? b->changes : CHANGE_MAX;
+    for (;; i++, k++) {
+        while (i < as && ignored_change(a->change_addr[i], ok))
+            i++;
+        while (k < bs && ignored_change(b->change_addr[k], ok))
+            k++;
+        if (i == as || k == bs)
+            return i == as && k == bs;
+        if (a->change_addr[i] != b->change_addr[k] || a->change_value[i] != b->change_value[k])
+            return false;
+    }
+}
+
+static bool st_used(const struct fp_state *fp, int i) {
+    return fp->ftw >> ((i + (fp->fsw >> 11)) & 7) & 1;
+}
+
+static bool same_fp(const struct fp_state *a, const struct fp_state *b) {
+    if (a->fcw != b->fcw || a->fsw != b->fsw || a->ftw != b->ftw || a->mxcsr != b->mxcsr)
+        return false;
+    for (int i = 0; i < 8; i++)
+        if (st_used(a, i) && memcmp(a->st[i], b->st[i], 10))
+            return false;
+    return memcmp(a->xmm, b->xmm, sizeof(a->xmm)) == 0;
+}
+
+bool results_agree(const struct tresult *a, const struct tresult *b, const struct tolerance *ok) {
+    return a->status == b->status && a->trap == b->trap && same_error(a, b) && a->addr == b->addr &&
+           a->eip == b->eip && ((a->eflags ^ b->eflags) & FLAGS_SEEN & ~ok->flags) == 0 &&
+           memcmp(a->regs, b->regs, sizeof(a->regs)) == 0 &&
+           memcmp(a->seg, b->seg, sizeof(a->seg)) == 0 && same_fp(&a->fp, &b->fp) &&
+           same_memory(a, b, ok);
+}
+
+static void print_hex(FILE *to, const uint8_t *bytes, int count) {
+    for (int i = count - 1; i >= 0; i--)
+        fprintf(to, "%02x", bytes[i]);
+}
+
+static void print_code(FILE *to, const struct tcase *test) {
+    uint32_t at = 0;
+    while (at < test->code_len) {
+        ZydisDisassembledInstruction insn;
+        ZyanStatus status =
+            ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LEGACY_32, test->code_at + at, test->code + at,
+                                  test->code_len - at, &insn);
+        uint32_t length = ZYAN_SUCCESS(status) ? insn.info.length : 1;
+        fprintf(to, "  %08x  ", test->code_at + at);
+        for (uint32_t i = 0; i < length; i++)
+            fprintf(to, "%02x", test->code[at + i]);
+        fprintf(to, "%*s  %s\n", length < 12 ? (int)(24 - 2 * length) : 0, "",
+                ZYAN_SUCCESS(status) ? insn.text : "?");
+        at += length;
+    }
+}
+
+void print_case(FILE *to, const struct tcase *test, bool with_fp) {
+    print_code(to, test);
+    for (int i = 0; i < 8; i++)
+        fprintf(to, "  %s %08x%s", reg_name[i], test->regs[i], i % 4 == 3 ? "\n" : "");
+    fprintf(to, "  eflags %08x\n", test->eflags);
+    for (uint32_t i = 0; i < test->patches; i++) {
+        fprintf(to, "  [%08x] =", test->patch[i].addr);
+        for (uint32_t k = 0; k < test->patch[i].len; k++)
+            fprintf(to, " %02x", test->patch[i].bytes[k]);
+        fprintf(to, "\n");
+    }
+    if (!with_fp)
+        return;
+    const struct fp_state *fp = &test->fp;
+    fprintf(to, "  fcw %04x fsw %04x ftw %02x mxcsr %08x\n", fp->fcw, fp->fsw, fp->ftw, fp->mxcsr);
+    for (int i = 0; i < 8; i++) {
+        fprintf(to, "  st%d %s", i, st_used(fp, i) ? "" : "(empty) ");
+        print_hex(to, fp->st[i], 10);
+        fprintf(to, "  xmm%d ", i);
+        print_hex(to, fp->xmm[i], 16);
+        fprintf(to, "\n");
+    }
+}
+
+void print_end(FILE *to, const char *who, const struct tresult *result) {
+    static const char *const status[] = {"not run", "", "runs for ever", "CRASHED"};
+    fprintf(to, "  %s: %s", who, status[result->status & 3]);
+    if (result->status == RESULT_CRASHED)
+        fprintf(to, " (status %#x)\n", result->error);
+    else
+        fprintf(to, "trap %u error %#x addr %08x at eip %08x\n", result->trap, result->error,
+                result->addr, result->eip);
+}
+
+static void differ32(FILE *to, const char *name, uint32_t a, uint32_t b) {
+    if (a != b)
+        fprintf(to, "  %-8s expected %08x got %08x\n", name, a, b);
+}
+
+static void differ_bytes(FILE *to, const char *name, int number, const uint8_t *a, const uint8_t *b,
+                         int count) {
+    if (memcmp(a, b, (size_t)count) == 0)
+        return;
+    fprintf(to, "  %s%d     expected ", name, number);
+    print_hex(to, a, count);
+    fprintf(to, " got ");
+    print_hex(to, b, count);
+    fprintf(to, "\n");
+}
+
+static void print_flags(FILE *to, uint32_t a, uint32_t b, uint32_t mask) {
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } names[] = {{1, "CF"},      {4, "PF"},      {0x10, "AF"},    {0x40, "ZF"},
+                 {0x80, "SF"},   {0x100, "TF"},  {0x400, "DF"},   {0x800, "OF"},
+                 {0x4000, "NT"}, {0x40000, "AC"}, {0x200000, "ID"}};
+    if (((a ^ b) & mask) == 0)
+        return;
+    fprintf(to, "  eflags   expected %08x got %08x:", a, b);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if ((a ^ b) & mask & names[i].bit)
+            fprintf(to, " %s=%d", names[i].name, (a & names[i].bit) != 0);
+    fprintf(to, "\n");
+}
+
+static void print_memory(FILE *to, const char *who, const struct tresult *result) {
+    fprintf(to, "  memory   %s", who);
+    for (uint32_t i = 0; i < result->changes && i < CHANGE_MAX && i < 40; i++)
+        fprintf(to, " [%08x]=%08x", result->change_addr[i], result->change_value[i]);
+    fprintf(to, result->changes > 40 ? " ... (%u)\n" : "\n", result->changes);
+}
+
+void print_differences(FILE *to, const struct tresult *a, const struct tresult *b,
+                       const struct tolerance *ok) {
+    print_end(to, "expected", a);
+    print_end(to, "got     ", b);
+    if (b->status == RESULT_CRASHED)
+        return;
+    for (int i = 0; i < 8; i++)
+        differ32(to, reg_name[i], a->regs[i], b->regs[i]);
+    differ32(to, "eip", a->eip, b->eip);
+    print_flags(to, a->eflags, b->eflags, FLAGS_SEEN & ~ok->flags);
+    for (int i = 0; i < 6; i++)
+        differ32(to, seg_name[i], a->seg[i], b->seg[i]);
+    differ32(to, "fcw", a->fp.fcw, b->fp.fcw);
+    differ32(to, "fsw", a->fp.fsw, b->fp.fsw);
+    differ32(to, "ftw", a->fp.ftw, b->fp.ftw);
+    differ32(to, "mxcsr", a->fp.mxcsr, b->fp.mxcsr);
+    for (int i = 0; i < 8; i++)
+        if (st_used(&a->fp, i))
+            differ_bytes(to, "st", i, a->fp.st[i], b->fp.st[i], 10);
+    for (int i = 0; i < 8; i++)
+        differ_bytes(to, "xmm", i, a->fp.xmm[i], b->fp.xmm[i], 16);
+    if (!same_memory(a, b, ok)) {
+        print_memory(to, "expected", a);
+        print_memory(to, "got     ", b);
+    }
+}

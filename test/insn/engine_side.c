@@ -1,0 +1,179 @@
+/* The engine's side of a batch: runs the cases through the library as the oracle runs them on the
+ * CPU. A process of its own, so that a crash of the engine costs one case and is a result too. */
+#include "test/insn/runner.h"
+
+#include "core/cpu.h"
+#include "core/space.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct cpu *cpu;
+static struct space *space;
+static struct batch *shared;
+static _Atomic uint32_t in_guest;
+static uint8_t start_data[DATA_BYTES], start_stack[STACK_BYTES];
+
+static _Noreturn void die(const char *what, int result) {
+    fprintf(stderr, "engine side: %s: %s\n", what, strerror(-result));
+    exit(99);
+}
+
+static void must(int result, const char *what) {
+    if (result < 0)
+        die(what, result);
+}
+
+/* A flat 32-bit data descriptor with a base, as set_thread_area would make it. */
+static uint64_t descriptor(uint32_t base) {
+    uint64_t low = 0xffff | (uint64_t)(base & 0xffffff) << 16;
+    return low | UINT64_C(0x00cff3) << 40 | (uint64_t)(base >> 24) << 56;
+}
+
+static void map_fresh(uint32_t addr, uint32_t bytes) {
+    must(space_map(space, addr, bytes, PROT_READ | PROT_WRITE, false, -1, 0, NULL), "space_map");
+}
+
+static void *tick(void *unused) {
+    uint32_t last_case = 0, last_seen = 0;
+    for (;;) {
+        usleep(500000);
+        uint32_t now = shared->next[SIDE_ENGINE], seen = in_guest;
+        if (seen && last_seen && now == last_case) {
+            cpu_kick(cpu);
+            seen = 0;
+        }
+        last_case = now;
+        last_seen = seen;
+    }
+    return unused;
+}
+
+static void set_up(void) {
+    cpu = cpu_create(GUEST_I386);
+    space = space_create(GUEST_I386);
+    if (!cpu || !space)
+        die("cpu_create or space_create", -errno);
+    cpu->space = space;
+    map_fresh(DATA_ADDR, DATA_BYTES);
+    map_fresh(RO_ADDR, RO_BYTES);
+    map_fresh(STACK_ADDR, STACK_BYTES);
+    cpu->tls_desc[0] = descriptor(FS_BASE);
+    cpu->tls_desc[1] = descriptor(GS_BASE);
+    pthread_t thread;
+    pthread_create(&thread, NULL, tick, NULL);
+}
+
+static void load_batch(void) {
+    map_fresh(CODE_ADDR, CODE_BYTES); /* new pages: whatever was compiled from the old ones goes */
+    uint32_t end = CODE_ADDR;
+    for (uint32_t i = 0; i < shared->count; i++) {
+        uint32_t last = shared->cases[i].code_at + CODE_MAX;
+        end = last > end ? last : end;
+    }
+    memset(space_ptr(space, CODE_ADDR), 0xcc, end - CODE_ADDR);
+    for (uint32_t i = 0; i < shared->count; i++)
+        memcpy(space_ptr(space, shared->cases[i].code_at), shared->cases[i].code,
+               shared->cases[i].code_len);
+    must(space_protect(space, CODE_ADDR, CODE_BYTES, PROT_READ | PROT_EXEC), "space_protect");
+    must(space_protect(space, RO_ADDR, RO_BYTES, PROT_READ | PROT_WRITE), "space_protect");
+    memcpy(space_ptr(space, DATA_ADDR), shared->data, DATA_BYTES);
+    memcpy(space_ptr(space, RO_ADDR), shared->ro, RO_BYTES);
+    memcpy(space_ptr(space, STACK_ADDR), shared->stack, STACK_BYTES);
+    memcpy(start_data, shared->data, DATA_BYTES);
+    memcpy(start_stack, shared->stack, STACK_BYTES);
+    must(space_protect(space, RO_ADDR, RO_BYTES, PROT_READ), "space_protect");
+}
+
+static void patch_image(const struct tcase *test, bool undo) {
+    for (uint32_t i = 0; i < test->patches; i++) {
+        const struct patch *p = &test->patch[i];
+        for (uint32_t k = 0; k < p->len; k++) {
+            uint32_t addr = p->addr + k, data = addr - DATA_ADDR, stack = addr - STACK_ADDR;
+            uint8_t *live = space_ptr(space, addr);
+            if (data < DATA_BYTES)
+                start_data[data] = *live = undo ? shared->data[data] : p->bytes[k];
+            else if (stack < STACK_BYTES)
+                start_stack[stack] = *live = undo ? shared->stack[stack] : p->bytes[k];
+        }
+    }
+}
+
+static void load_state(const struct tcase *test) {
+    static const uint16_t selectors[SEG_COUNT] = {SEL_DATA, SEL_CODE, SEL_DATA,
+                                                  SEL_DATA, SEL_FS,   SEL_GS};
+    for (int i = 0; i < SEG_COUNT; i++)
+        if (cpu->seg[i].selector != selectors[i] && cpu_load_segment(cpu, i, selectors[i]))
+            die("cpu_load_segment refuses a selector", -EINVAL);
+    for (int i = 0; i < 8; i++)
+        cpu->regs[i] = test->regs[i];
+    cpu->pc = test->code_at;
+    cpu_set_eflags(cpu, test->eflags | 0x202);
+    const struct fp_state *fp = &test->fp;
+    memset(cpu->fx, 0, sizeof(cpu->fx));
+    memcpy(cpu->fx, &fp->fcw, 2);
+    memcpy(cpu->fx + 2, &fp->fsw, 2);
+    memcpy(cpu->fx + 4, &fp->ftw, 1);
+    memcpy(cpu->fx + 24, &fp->mxcsr, 4);
+    memcpy(cpu->fx + 32, fp->st, sizeof(fp->st));
+    memcpy(cpu->fx + 160, fp->xmm, sizeof(fp->xmm));
+    cpu_fpu_dirty(cpu);
+}
+
+static void save_state(struct tresult *result) {
+    cpu_fpu_save(cpu);
+    struct fp_state *fp = &result->fp;
+    memcpy(&fp->fcw, cpu->fx, 2);
+    memcpy(&fp->fsw, cpu->fx + 2, 2);
+    fp->ftw = cpu->fx[4];
+    memcpy(&fp->mxcsr, cpu->fx + 24, 4);
+    memcpy(fp->st, cpu->fx + 32, sizeof(fp->st));
+    memcpy(fp->xmm, cpu->fx + 160, sizeof(fp->xmm));
+    for (int i = 0; i < 8; i++)
+        memset(fp->st[i] + 10, 0, 6);
+    for (int i = 0; i < 8; i++)
+        result->regs[i] = (uint32_t)cpu->regs[i];
+    for (int i = 0; i < SEG_COUNT; i++)
+        result->seg[i] = cpu->seg[i].selector;
+    result->eip = (uint32_t)cpu->pc;
+    result->eflags = cpu_eflags(cpu);
+}
+
+static void run_case(uint32_t number) {
+    const struct tcase *test = &shared->cases[number];
+    struct tresult *result = &shared->results[SIDE_ENGINE][number];
+    memset(result, 0, offsetof(struct tresult, change_addr));
+    result->status = RESULT_CRASHED; /* what remains if we do not come back */
+    patch_image(test, false);
+    load_state(test);
+    in_guest = 1;
+    enum exit_reason reason = cpu_run(cpu);
+    in_guest = 0;
+    cpu_kick_clear(cpu);
+    save_state(result);
+    result->status = reason == EXIT_KICKED ? RESULT_TIMEOUT : RESULT_DONE;
+    result->trap = reason == EXIT_TRAP ? cpu->trap : 0x80; /* cases make no system calls */
+    result->error = cpu->trap_error;
+    result->addr = result->trap == TRAP_PF ? (uint32_t)cpu->trap_addr : 0;
+    collect_changes(result, space_ptr(space, DATA_ADDR), start_data, DATA_ADDR, DATA_BYTES);
+    collect_changes(result, space_ptr(space, STACK_ADDR), start_stack, STACK_ADDR, STACK_BYTES);
+    patch_image(test, true);
+}
+
+void engine_side(struct batch *batch, int in, int out) {
+    shared = batch;
+    set_up();
+    char byte;
+    while (read(in, &byte, 1) == 1) {
+        load_batch();
+        for (; shared->next[SIDE_ENGINE] < shared->count; shared->next[SIDE_ENGINE]++)
+            run_case(shared->next[SIDE_ENGINE]);
+        if (write(out, &byte, 1) != 1)
+            break;
+    }
+    _exit(0);
+}

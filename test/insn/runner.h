@@ -1,0 +1,50 @@
+/* Runs batches of cases on both sides and compares the results: what insn and stream tests, and
+ * their replays, have in common. */
+#ifndef FG_TEST_INSN_RUNNER_H
+#define FG_TEST_INSN_RUNNER_H
+
+#include "test/insn/case.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct runner {
+    struct batch *batch;
+    int memory; /* descriptor of the batch */
+    const char *oracle; /* path of the oracle program, NULL: do without */
+    struct side {
+        pid_t pid;
+        int to, from;
+    } side[SIDES];
+    unsigned crashes; /* of the engine */
+};
+
+/* What may differ between the two sides of a case. */
+struct tolerance {
+    uint32_t flags;    /* undefined EFLAGS bits */
+    bool no_fpu_env;   /* the instruction stores FIP, FDP, FOP: memory is compared without them */
+    uint32_t env_addr; /* where, with no_fpu_env */
+};
+
+/* Makes the shared batch and starts both sides; false with a message when the oracle cannot run
+ * here (then only the engine is started). Exits on anything else that goes wrong. */
+bool runner_start(struct runner *runner, const char *oracle);
+/* Runs batch->cases[0..count) on every side that is there. */
+void runner_run(struct runner *runner);
+void runner_stop(struct runner *runner);
+
+/* The engine's side: serves batches until `in` ends. Does not return. */
+void engine_side(struct batch *batch, int in, int out);
+
+/* True when the two results agree but for what the tolerance allows. */
+bool results_agree(const struct tresult *a, const struct tresult *b, const struct tolerance *ok);
+/* Prints bytes, disassembly and input state of a case. */
+void print_case(FILE *to, const struct tcase *test, bool with_fp);
+/* Prints every difference, one a line: what, expected (a), got (b). */
+void print_differences(FILE *to, const struct tresult *a, const struct tresult *b,
+                       const struct tolerance *ok);
+/* One line: the trap and where it was. */
+void print_end(FILE *to, const char *who, const struct tresult *result);
+
+#endif
