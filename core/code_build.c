@@ -1,0 +1,252 @@
+/* Code of a space: found, built, linked. Stands between the run loop and block building. Invalidation
+ * is code_drop.c's, tables are region.c's. */
+#include "core/block.h"
+#include "core/debug.h"
+#include "core/dump.h"
+#include "core/host.h"
+#include "core/region_internal.h"
+#include "core/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* --- pages -------------------------------------------------------------------------------------- */
+
+static uint8_t page_flags(struct space *space, gaddr_t addr) {
+    return atomic_load_explicit(&space->page[addr >> PAGE_BITS], memory_order_relaxed);
+}
+
+/* May the page be executed? Fills the fault when not. */
+static bool page_executable(struct space *space, gaddr_t addr, struct block *block) {
+    uint8_t flags = addr < space->top ? page_flags(space, addr) : 0;
+    if (flags & PAGE_EXEC) {
+        return true;
+    }
+    block->fault_addr = addr;
+    block->fault_error = 0x10 | !!(flags & PAGE_MAPPED);
+    return false;
+}
+
+/* The same for private code: from now on writes to the page are noticed. code_lock is held. */
+static bool page_watched(struct space *space, gaddr_t addr, struct block *block) {
+    if (!page_executable(space, addr, block)) {
+        return false;
+    }
+    _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
+    if (!(*flags & (PAGE_CODE | PAGE_SHARED | PAGE_HOT))) {
+        if (*flags & PAGE_WRITE) {
+            mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, PROT_READ);
+        }
+        atomic_fetch_or(flags, PAGE_CODE);
+    }
+    return true;
+}
+
+/* Checked code where writes cannot be noticed. */
+static bool page_unwatchable(struct space *space, gaddr_t pc) {
+    uint8_t flags = page_flags(space, pc);
+    gaddr_t next = PAGE_BASE(pc) + PAGE_BYTES;
+    if (next < space->top) {
+        flags |= page_flags(space, next);
+    }
+    return flags & (PAGE_SHARED | PAGE_HOT);
+}
+
+/* --- building ----------------------------------------------------------------------------------- */
+
+static void fill_fiber(struct fiber *fiber, const struct block *block, const struct lowered *low) {
+    fiber->pc = block->pc;
+    fiber->guest_len = (uint32_t)(block->end - block->pc);
+    fiber->checked = block->checked;
+    fiber->entry->minus_pc = -(int64_t)block->pc;
+    fiber->entry->poll_stop = core_gadgets.poll_stop;
+    memcpy(fiber->entry->slot, low->slot, low->slots * sizeof *low->slot);
+    memcpy(fiber->mark, low->mark, low->marks * sizeof *low->mark);
+    if (block->checked) {
+        memcpy(fiber->bytes, block->bytes, fiber->guest_len);
+    }
+    for (unsigned i = 0; i < low->exits; i++) {
+        struct exit *exit = &fiber->exit[i];
+        exit->link_slot = &fiber->entry->slot[low->exit[i].slot];
+        exit->stub->minus_pc = -(int64_t)low->exit[i].target;
+        exit->stub->poll_stop = core_gadgets.poll_stop;
+        exit->stub->slot[STUB_GADGET] = (uint64_t)(uintptr_t)core_gadgets.exit_link;
+        exit->stub->slot[STUB_PC] = low->exit[i].target;
+        exit->stub->slot[STUB_EXIT] = (uint64_t)(uintptr_t)exit;
+        *exit->link_slot = (uint64_t)(uintptr_t)exit->stub->slot;
+    }
+}
+
+static __thread struct block scratch_block;
+static __thread struct lowered scratch_low;
+
+static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step) {
+    lower_block(&scratch_low, block, step);
+    struct fiber *fiber =
+        fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits,
+                    block->checked ? (unsigned)(block->end - block->pc) : 0);
+    if (fiber) {
+        fill_fiber(fiber, block, &scratch_low);
+        STAT(blocks);
+        STAT_ADD(insns, block->count);
+        if (fg_debug.dump_fibers || fg_debug.dump_blocks || fg_debug.dump_gadgets) {
+            dump_fiber(fiber, block);
+        }
+    }
+    return fiber;
+}
+
+/* Build `pc` in `region`. NULL with *error 0: the block does not fit in (its first instruction leaves
+ * a file region); else the fetch fault. Both locks are held. */
+static struct fiber *build(struct space *space, struct region *region, gaddr_t pc, gaddr_t *addr,
+                           uint32_t *error) {
+    struct block *block = &scratch_block;
+    bool own = region->pages != NULL;
+    gaddr_t limit = own ? space->top : region->end;
+    bool checked = own && page_unwatchable(space, pc);
+    enum block_status status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, checked,
+                                            own ? page_watched : page_executable);
+    *error = 0;
+    if (status == BLOCK_FAULT) {
+        *addr = block->fault_addr;
+        *error = block->fault_error;
+        return NULL;
+    }
+    if (status == BLOCK_OUTSIDE) {
+        return NULL;
+    }
+    region_collect(region);
+    struct fiber *fiber = make_fiber(&region->chunks, block, false);
+    if (!fiber || !region_insert(region, fiber)) {
+        fputs("fiberglass: out of memory for translated code\n", stderr);
+        abort();
+    }
+    return fiber;
+}
+
+static struct region *region_at(struct space *space, gaddr_t pc) {
+    size_t low = 0, high = space->region_count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        const struct space_region *at = &space->regions[mid];
+        if (pc < at->start) {
+            high = mid;
+        } else if (pc >= at->end) {
+            low = mid + 1;
+        } else {
+            return at->region;
+        }
+    }
+    return NULL;
+}
+
+/* The fiber of `pc`; code_lock is held. */
+static struct fiber *find_or_build(struct space *space, gaddr_t pc, gaddr_t *addr,
+                                   uint32_t *error) {
+    struct region *file = region_at(space, pc);
+    struct region *order[2] = {file ? file : space->own, file ? space->own : NULL};
+    struct fiber *fiber = NULL;
+    *error = 0;
+    for (unsigned i = 0; i < 2 && order[i] && !fiber && !*error; i++) {
+        pthread_mutex_lock(&order[i]->lock);
+        fiber = region_lookup(order[i], pc);
+        if (!fiber) {
+            fiber = build(space, order[i], pc, addr, error);
+        }
+        pthread_mutex_unlock(&order[i]->lock);
+    }
+    return fiber;
+}
+
+static void cache_entry(struct space *space, const struct fiber *fiber) {
+    uint64_t word = (uint64_t)(uintptr_t)fiber->entry->slot - (uint64_t)(uintptr_t)host_null_entry;
+    __atomic_store_n(&space->jump_cache[fiber->pc & 0xffff], word, __ATOMIC_RELEASE);
+}
+
+const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error) {
+    struct space *space = cpu->space;
+    STAT(lookups);
+    uint64_t word = __atomic_load_n(&space->jump_cache[pc & 0xffff], __ATOMIC_ACQUIRE);
+    const uint64_t *slot0 = (const uint64_t *)((uintptr_t)host_null_entry + word);
+    if (word && entry_pc(slot0, space->mode) == pc) {
+        STAT(lookup_hits);
+        return slot0;
+    }
+    pthread_mutex_lock(&space->code_lock);
+    struct fiber *fiber = find_or_build(space, pc, addr, error);
+    if (fiber) {
+        cache_entry(space, fiber);
+    }
+    pthread_mutex_unlock(&space->code_lock);
+    return fiber ? fiber->entry->slot : NULL;
+}
+
+const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error) {
+    struct space *space = cpu->space;
+    struct block *block = &scratch_block;
+    struct fiber *fiber = NULL;
+    STAT(steps);
+    pthread_mutex_lock(&space->code_lock);
+    enum block_status status =
+        block_decode(block, space, pc, space->top, 1, false, page_executable);
+    pthread_mutex_unlock(&space->code_lock);
+    if (status == BLOCK_FAULT) {
+        *addr = block->fault_addr;
+        *error = block->fault_error;
+        return NULL;
+    }
+    if (cpu->step_chunks) {
+        cpu->step_chunks->live = 0;
+    }
+    fiber = make_fiber(&cpu->step_chunks, block, true);
+    if (!fiber) {
+        fputs("fiberglass: out of memory for translated code\n", stderr);
+        abort();
+    }
+    return fiber->entry->slot;
+}
+
+const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
+                          uint32_t *error) {
+    struct space *space = cpu->space;
+    struct exit *exit = (struct exit *)(uintptr_t)stub[STUB_EXIT];
+    *pc = stub[STUB_PC];
+    pthread_mutex_lock(&space->code_lock);
+    struct fiber *to = find_or_build(space, *pc, addr, error);
+    if (to) {
+        cache_entry(space, to);
+        struct region *region = to->region;
+        pthread_mutex_lock(&region->lock);
+        if (exit->from->region != region) {
+            __atomic_store_n(&exit->stub->slot[STUB_GADGET],
+                             (uint64_t)(uintptr_t)core_gadgets.exit_lookup, __ATOMIC_RELEASE);
+        } else if (!exit->from->retired && !to->retired && !exit->to) {
+            exit_link_to(exit, to);
+            STAT(links);
+        }
+        pthread_mutex_unlock(&region->lock);
+    }
+    pthread_mutex_unlock(&space->code_lock);
+    return to ? to->entry->slot : NULL;
+}
+
+int helper_check(struct cpu *cpu, const uint32_t *params) {
+    (void)params;
+    struct fiber *fiber = fiber_of_slot((const void *)(uintptr_t)cpu->fiber);
+    struct space *space = cpu->space;
+    uint8_t now[sizeof scratch_block.bytes];
+    if (host_copy(now, space_ptr(space, fiber->pc), fiber->guest_len) == 0 &&
+        memcmp(now, fiber->bytes, fiber->guest_len) == 0) {
+        return 0;
+    }
+    pthread_mutex_lock(&space->code_lock);
+    pthread_mutex_lock(&fiber->region->lock);
+    if (!fiber->retired) {
+        region_retire(space, fiber->region, fiber);
+    }
+    pthread_mutex_unlock(&fiber->region->lock);
+    pthread_mutex_unlock(&space->code_lock);
+    return EXIT_LOOKUP;
+}

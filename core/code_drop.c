@@ -1,0 +1,218 @@
+/* Code of a space that dies or is shared: writes to code, mappings that change, regions of files. */
+#include "core/host.h"
+#include "core/region_internal.h"
+#include "core/stats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define JUMP_CACHE_BYTES (65536 * sizeof(uint64_t))
+/* Fibers of files that nobody maps at the moment are kept up to this many bytes. */
+#define FILE_REGIONS_BYTES (96u << 20)
+/* A page whose code was dropped by writes so often is compiled as checked code from then on. */
+#define HOT_WRITES 32
+
+
+static pthread_mutex_t file_regions_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct region *file_regions; /* most recently attached first */
+
+/* --- invalidation ------------------------------------------------------------------------------- */
+
+/* Retire what touches one page of the own region; both locks are held. */
+static void drop_page(struct space *space, gaddr_t addr, bool written) {
+    struct code_page *page = region_page(space->own, addr, false);
+    if (!page) {
+        return;
+    }
+    while (page->first) {
+        region_retire(space, space->own, page->first);
+    }
+    if (written && ++page->writes >= HOT_WRITES) {
+        atomic_fetch_or(&space->page[addr >> PAGE_BITS], PAGE_HOT);
+        STAT(hot_pages);
+    }
+}
+
+static int host_prot(uint8_t flags) {
+    int prot = flags & (PAGE_READ | PAGE_EXEC) ? PROT_READ : PROT_NONE;
+    return flags & PAGE_WRITE ? PROT_READ | PROT_WRITE : prot;
+}
+
+bool code_written(struct space *space, gaddr_t addr) {
+    bool again = false;
+    pthread_mutex_lock(&space->code_lock);
+    _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
+    if (*flags & PAGE_WRITE) {
+        again = true;
+        if (*flags & PAGE_CODE) {
+            pthread_mutex_lock(&space->own->lock);
+            drop_page(space, addr, true);
+            atomic_fetch_and(flags, (uint8_t)~PAGE_CODE);
+            mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, host_prot(*flags));
+            pthread_mutex_unlock(&space->own->lock);
+            STAT(smc_faults);
+        }
+    }
+    pthread_mutex_unlock(&space->code_lock);
+    return again;
+}
+
+static void region_release(struct region *region) {
+    pthread_mutex_lock(&file_regions_lock);
+    if (--region->refs == 0) {
+        region->idle_epoch = epoch_advance();
+    }
+    pthread_mutex_unlock(&file_regions_lock);
+}
+
+static void clear_jump_cache(struct space *space) {
+    madvise(space->jump_cache, JUMP_CACHE_BYTES, MADV_DONTNEED);
+}
+
+/* Leave region number `index` of the space; code_lock is held. */
+static void leave_region(struct space *space, size_t index) {
+    region_release(space->regions[index].region);
+    memmove(&space->regions[index], &space->regions[index + 1],
+            (space->region_count - index - 1) * sizeof *space->regions);
+    space->region_count--;
+    clear_jump_cache(space);
+    STAT(leaves);
+}
+
+void code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
+    bool dropped = false;
+    pthread_mutex_lock(&space->code_lock);
+    for (size_t i = space->region_count; i-- > 0;) {
+        if (space->regions[i].start < addr + len && addr < space->regions[i].end) {
+            leave_region(space, i);
+            dropped = true;
+        }
+    }
+    pthread_mutex_lock(&space->own->lock);
+    for (gaddr_t at = addr; at < addr + len; at += PAGE_BYTES) {
+        _Atomic uint8_t *flags = &space->page[at >> PAGE_BITS];
+        if (*flags & (PAGE_CODE | PAGE_HOT | PAGE_SHARED)) {
+            drop_page(space, at, false);
+            if (*flags & PAGE_CODE) {
+                atomic_fetch_and(flags, (uint8_t)~PAGE_CODE);
+                mprotect(space_ptr(space, at), PAGE_BYTES, host_prot(*flags));
+            }
+            dropped = true;
+        }
+    }
+    pthread_mutex_unlock(&space->own->lock);
+    pthread_mutex_unlock(&space->code_lock);
+    if (dropped) {
+        space_kick(space, NULL);
+    }
+}
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+/* Forget idle file regions beyond the bound, least recently attached first; file_regions_lock held. */
+static void evict_file_regions(void) {
+    uint64_t safe = epoch_oldest();
+    size_t bytes = 0;
+    for (struct region **link = &file_regions; *link;) {
+        struct region *region = *link;
+        bytes += chunks_bytes(region->chunks);
+        if (bytes > FILE_REGIONS_BYTES && region->refs == 0 && region->idle_epoch <= safe) {
+            *link = region->next;
+            bytes -= chunks_bytes(region->chunks);
+            region_free(region);
+        } else {
+            link = &region->next;
+        }
+    }
+}
+
+static struct region *file_region(enum guest_mode mode, gaddr_t start, gaddr_t end, off_t offset,
+                                  const struct file_id *id) {
+    pthread_mutex_lock(&file_regions_lock);
+    struct region **link = &file_regions;
+    while (*link && !((*link)->start == start && (*link)->end == end &&
+                      (*link)->offset == offset && (*link)->mode == mode &&
+                      memcmp(&(*link)->id, id, sizeof *id) == 0)) {
+        link = &(*link)->next;
+    }
+    struct region *region = *link;
+    if (region) {
+        *link = region->next;
+        STAT(regions_shared);
+    } else {
+        evict_file_regions();
+        region = region_new(false);
+        if (region) {
+            region->start = start;
+            region->end = end;
+            region->offset = offset;
+            region->mode = mode;
+            region->id = *id;
+        }
+    }
+    if (region) {
+        region->next = file_regions;
+        file_regions = region;
+        region->refs++;
+    }
+    pthread_mutex_unlock(&file_regions_lock);
+    return region;
+}
+
+static bool add_region(struct space *space, gaddr_t start, gaddr_t end, struct region *region) {
+    struct space_region *grown =
+        realloc(space->regions, (space->region_count + 1) * sizeof *grown);
+    if (!grown) {
+        return false;
+    }
+    space->regions = grown;
+    size_t at = space->region_count++;
+    while (at > 0 && grown[at - 1].start > start) {
+        grown[at] = grown[at - 1];
+        at--;
+    }
+    grown[at] = (struct space_region){start, end, region};
+    return true;
+}
+
+void code_attach_file(struct space *space, gaddr_t addr, gaddr_t len, off_t offset,
+                      const struct file_id *id) {
+    struct region *region = file_region(space->mode, addr, addr + len, offset, id);
+    if (!region) {
+        return; /* own code then */
+    }
+    pthread_mutex_lock(&space->code_lock);
+    bool added = add_region(space, addr, addr + len, region);
+    pthread_mutex_unlock(&space->code_lock);
+    if (!added) {
+        region_release(region);
+    }
+}
+
+void code_inherit(struct space *child, struct space *parent) {
+    pthread_mutex_lock(&parent->code_lock);
+    for (size_t i = 0; i < parent->region_count; i++) {
+        const struct space_region *at = &parent->regions[i];
+        if (add_region(child, at->start, at->end, at->region)) {
+            pthread_mutex_lock(&file_regions_lock);
+            at->region->refs++;
+            pthread_mutex_unlock(&file_regions_lock);
+        }
+    }
+    pthread_mutex_unlock(&parent->code_lock);
+}
+
+int code_init(struct space *space) {
+    space->own = region_new(true);
+    return space->own ? 0 : -ENOMEM;
+}
+
+void code_fini(struct space *space) {
+    for (size_t i = 0; i < space->region_count; i++) {
+        region_release(space->regions[i].region);
+    }
+    free(space->regions);
+    region_free(space->own);
+}
