@@ -76,4 +76,7 @@ int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice);
 /* Mark [addr, addr+len) as locked or not; accounting only, the host may page as it likes. 0 or -errno. */
 int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock);
 
+/* First vma that ends above addr, or NULL. Caller holds mm->lock. */
+struct vma *mm_find(struct mm *mm, gaddr_t addr);
+
 #endif

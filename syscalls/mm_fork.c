@@ -1,0 +1,56 @@
+/* The address space of a forked child: the same mappings, private pages copied, fibers shared.
+ * Stands beside mm.c; who forks and when is fork.c's matter. Sources: fork(2), madvise(2)
+ * (MADV_DONTFORK, MADV_WIPEONFORK), mlock(2) (locks are not inherited). */
+#include "syscalls/mm_internal.h"
+#include <errno.h>
+
+static int copy_vma(struct mm *child, struct mm *mm, const struct vma *from) {
+    struct vma vma = *from;
+    gaddr_t len = vma.end - vma.start;
+    int err = mm_reserve(child, 1);
+    if (err)
+        return err;
+    err = vma_map_pages(child, &vma, vma.start, vma.end);
+    if (!err && !vma_shared(&vma) && !vma.wipe_on_fork)
+        err = space_copy_private(child->space, mm->space, vma.start, len);
+    if (err)
+        return err;
+    vma.locked = false;
+    if (vma.file)
+        file_ref(vma.file);
+    mm_insert(child, vma);
+    return 0;
+}
+
+struct mm *mm_fork(struct mm *mm) {
+    struct mm *child = mm_create(mm->space->mode);
+    int err = 0;
+    if (!child)
+        return NULL;
+    pthread_mutex_lock(&mm->lock);
+    for (size_t i = 0; i < mm->vma_count && !err; i++)
+        if (!mm->vma[i].dont_fork)
+            err = copy_vma(child, mm, &mm->vma[i]);
+    if (!err) {
+        child->brk_start = mm->brk_start;
+        child->brk = mm->brk;
+        child->mmap_top = mm->mmap_top;
+        child->stack_top = mm->stack_top;
+        child->vdso = mm->vdso;
+        child->arg_start = mm->arg_start;
+        child->arg_end = mm->arg_end;
+        child->env_start = mm->env_start;
+        child->env_end = mm->env_end;
+        child->auxv_start = mm->auxv_start;
+        child->auxv_len = mm->auxv_len;
+        child->membarrier = mm->membarrier;
+        space_share_code(child->space, mm->space);
+    }
+    pthread_mutex_unlock(&mm->lock);
+    if (err) {
+        mm_unref(child);
+        errno = -err;
+        return NULL;
+    }
+    return child;
+}

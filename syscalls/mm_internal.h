@@ -1,0 +1,42 @@
+/* The mapping list behind mm.h, for the files of the memory calls only. Everything here wants
+ * mm->lock held. */
+#ifndef FG_SYSCALLS_MM_INTERNAL_H
+#define FG_SYSCALLS_MM_INTERNAL_H
+
+#include "syscalls/mm.h"
+#include <sys/mman.h>
+
+/* First vma that ends above addr: its index, or vma_count. */
+size_t mm_index(const struct mm *mm, gaddr_t addr);
+/* Room for `extra` more vmas, so that the changes that follow cannot fail half-way. 0 or -ENOMEM. */
+int mm_reserve(struct mm *mm, size_t extra);
+/* Split the vma that straddles addr, if one does. Needs one reserved place. */
+void mm_split(struct mm *mm, gaddr_t addr);
+/* Drop what the list knows of [start, end); pages are not touched. Needs two reserved places. */
+void mm_forget(struct mm *mm, gaddr_t start, gaddr_t end);
+/* Add a vma (its file reference is taken over) and merge it with like neighbours. One place. */
+void mm_insert(struct mm *mm, struct vma vma);
+/* Merge like neighbours around and inside [start, end]. */
+void mm_merge(struct mm *mm, gaddr_t start, gaddr_t end);
+/* An address for len bytes, `hint` if it is free, or -ENOMEM. len is page-aligned. */
+int64_t mm_place(const struct mm *mm, gaddr_t hint, gaddr_t len);
+/* First address that `vma` keeps free below itself (stack guard gap). */
+gaddr_t vma_start_gap(const struct vma *vma);
+
+/* Make the pages of `vma` (or of its part [start, end)) in the space. 0 or -errno. */
+int vma_map_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end);
+/* 0 when RLIMIT_AS and RLIMIT_DATA of the running process allow `bytes` more, else -ENOMEM. */
+int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags);
+/* RLIMIT_* of the running process; RLIM_INFINITY before there is one. */
+uint64_t mm_limit(int resource);
+/* mm_unmap without the lock and checks. */
+int mm_unmap_locked(struct mm *mm, gaddr_t addr, gaddr_t len);
+/* mm_map for a checked, page-aligned request. */
+int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags,
+                      struct file *file, uint64_t offset, const char *name);
+
+static inline bool vma_shared(const struct vma *vma) {
+    return (vma->flags & MAP_TYPE) != MAP_PRIVATE;
+}
+
+#endif
