@@ -58,7 +58,8 @@ build/gadgets/%.o: gadgets/%.S build/gen/offsets.inc
 	@mkdir -p $(dir $@)
 	@$(AS) -I build/gen -o $@ $<
 build/gadgets.a: $(GADGET_OBJS)
-	@rm -f $@; printf '%s\n' $(GADGET_OBJS) > build/gadgets.list; ar rcsD $@ @build/gadgets.list
+	$(file >build/gadgets.list,$(GADGET_OBJS))
+	@rm -f $@; ar rcsD $@ @build/gadgets.list
 
 gadgets: build/gen/stamp
 	@$(MAKE) $(BUILD)/fiberglass
@@ -74,6 +75,14 @@ $(BUILD)/obj/%.o: %.S build/gen/offsets.inc
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) -Ibuild/gen -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# The vDSO: guest code, linked as a 32-bit shared object and embedded by syscalls/vdso.c.
+build/gen/vdso_i386.so: syscalls/vdso/i386.S syscalls/vdso/i386.ld
+	@mkdir -p $(dir $@)
+	$(AS) --32 -o $(@:.so=.o) $<
+	ld -m elf_i386 -shared -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr --build-id=none \
+	    -z noexecstack -z max-page-size=4096 -T syscalls/vdso/i386.ld -o $@ $(@:.so=.o)
+$(BUILD)/obj/syscalls/vdso.o: build/gen/vdso_i386.so
 
 $(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
 	@rm -f $@; cp build/gadgets.a $@; ar rsD $@ $(LIB_OBJS) 2>/dev/null
