@@ -119,6 +119,10 @@ static unsigned table_index(const struct step *step, const struct insn *insn, un
         case IX_IMM:
             value = (unsigned)insn->imm;
             break;
+        case IX_IMM_SAT:
+            value = (unsigned)insn->imm;
+            value = value < step->index[i].radix ? value : step->index[i].radix - 1u;
+            break;
         }
         index = index * step->index[i].radix + value % step->index[i].radix;
     }
