@@ -1,0 +1,223 @@
+/* Instruction tests: every form of every spec row, run on the host CPU and in the engine.
+ *
+ *   insn [--quick] [PATTERN...]      rows whose name or spec line holds a PATTERN
+ *   insn --case ROW:N                one case, with its input and both results
+ *   insn --survey [PATTERN...]       how the cases end on the CPU: are the inputs any good?
+ *   insn --record FILE               write vectors: inputs and the CPU's results
+ *   insn --vectors FILE              compare the engine with recorded vectors (no oracle needed)
+ *
+ * Prints the lines that test/README.md asks for. */
+#include "test/insn/forms.h"
+#include "test/insn/vectors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    const char *cases, *oracle, *one_case, *record, *vectors;
+    char **patterns;
+    int pattern_count, details;
+    bool quick, survey;
+};
+
+/* What a slot of the batch holds. */
+struct slot {
+    const struct form *form;
+    uint32_t number;
+    struct tolerance ok;
+};
+
+struct tally {
+    uint32_t cases, failures;
+    uint32_t ends[4]; /* behind the instruction, elsewhere, page fault, other trap */
+};
+
+static struct slot slots[BATCH_CASES];
+static struct tally *tallies;
+static const char *program;
+
+static void add_case(struct batch *batch, const struct form *form, uint32_t number) {
+    uint32_t i = batch->count++;
+    slots[i] = (struct slot){form, number, {0}};
+    expand(&batch->cases[i], &slots[i].ok, form, number,
+           CODE_ADDR + CASE_STRIDE * i + CODE_LEAD);
+}
+
+static void report(const struct forms *forms, const struct batch *batch, uint32_t i) {
+    const struct slot *slot = &slots[i];
+    const struct form_row *row = &forms->row[slot->form->row];
+    printf("# %s  (%s), case %u\n", row->name, row->cite, slot->form->first + slot->number);
+    print_case(stdout, &batch->cases[i], slot->form->hints & (HINT_X87 | HINT_FP));
+    print_differences(stdout, &batch->results[SIDE_ORACLE][i], &batch->results[SIDE_ENGINE][i],
+                      &slot->ok);
+    printf("# replay: %s --case %u:%u\n", program, slot->form->row,
+           slot->form->first + slot->number);
+}
+
+static unsigned end_of(const struct tcase *test, const struct tresult *result) {
+    if (result->trap != 3)
+        return result->trap == 14 ? 2 : 3;
+    return result->eip == test->code_at + test->code_len + 1 ? 0 : 1;
+}
+
+static void flush(struct runner *runner, const struct forms *forms, int details) {
+    struct batch *batch = runner->batch;
+    runner_run(runner);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        struct tally *tally = &tallies[slots[i].form->row];
+        tally->cases++;
+        tally->ends[end_of(&batch->cases[i], &batch->results[SIDE_ORACLE][i])]++;
+        if (results_agree(&batch->results[SIDE_ORACLE][i], &batch->results[SIDE_ENGINE][i],
+                          &slots[i].ok))
+            continue;
+        if (tally->failures++ < (uint32_t)details)
+            report(forms, batch, i);
+    }
+    batch->count = 0;
+}
+
+static bool wanted(const struct form_row *row, const struct options *options) {
+    for (int i = 0; i < options->pattern_count; i++)
+        if (strstr(row->name, options->patterns[i]) || strstr(row->cite, options->patterns[i]))
+            return true;
+    return options->pattern_count == 0;
+}
+
+static void run_rows(struct runner *runner, const struct forms *forms,
+                     const struct options *options) {
+    for (uint32_t r = 0; r < forms->rows; r++) {
+        if (!wanted(&forms->row[r], options))
+            continue;
+        for (uint32_t f = 0; f < forms->row[r].forms; f++) {
+            const struct form *form = &forms->form[forms->row[r].first + f];
+            uint32_t step = options->quick ? form->count : 1;
+            for (uint32_t n = 0; n < form->count; n += step) {
+                add_case(runner->batch, form, n);
+                if (runner->batch->count == BATCH_CASES)
+                    flush(runner, forms, options->details);
+            }
+        }
+    }
+    flush(runner, forms, options->details);
+}
+
+static int summary(const struct forms *forms, const struct options *options, unsigned crashes) {
+    uint64_t cases = 0, failures = 0;
+    uint32_t rows = 0, bad = 0;
+    for (uint32_t r = 0; r < forms->rows; r++) {
+        const struct form_row *row = &forms->row[r];
+        if (!tallies[r].cases)
+            continue;
+        rows++;
+        cases += tallies[r].cases;
+        failures += tallies[r].failures;
+        bad += tallies[r].failures != 0;
+        const uint32_t *ends = tallies[r].ends;
+        if (options->survey)
+            printf("%6u cases: %6u next %6u elsewhere %6u #PF %6u trap  %s %s\n", tallies[r].cases,
+                   ends[0], ends[1], ends[2], ends[3], row->name, row->cite);
+        else if (tallies[r].failures)
+            printf("not ok %s (%s): %u of %u cases\n", row->name, row->cite, tallies[r].failures,
+                   tallies[r].cases);
+        else
+            printf("ok %s (%s)\n", row->name, row->cite);
+    }
+    printf("note %u rows, %llu cases compared with the host CPU, %llu differ in %u rows", rows,
+           (unsigned long long)cases, (unsigned long long)failures, bad);
+    if (crashes)
+        printf(", %u engine crashes", crashes);
+    printf("\n");
+    return bad != 0;
+}
+
+static const struct form *find_case(const struct forms *forms, uint32_t row, uint32_t *number) {
+    if (row < forms->rows)
+        for (uint32_t f = 0; f < forms->row[row].forms; f++) {
+            const struct form *form = &forms->form[forms->row[row].first + f];
+            if (*number >= form->first && *number - form->first < form->count) {
+                *number -= form->first;
+                return form;
+            }
+        }
+    fprintf(stderr, "there is no case %u:%u\n", row, *number);
+    exit(2);
+}
+
+static int replay(struct runner *runner, const struct forms *forms, const char *name) {
+    unsigned row, number;
+    if (sscanf(name, "%u:%u", &row, &number) != 2) {
+        fprintf(stderr, "--case wants ROW:N\n");
+        return 2;
+    }
+    const struct form *form = find_case(forms, row, &number);
+    add_case(runner->batch, form, number);
+    runner_run(runner);
+    const struct tresult *a = &runner->batch->results[SIDE_ORACLE][0];
+    const struct tresult *b = &runner->batch->results[SIDE_ENGINE][0];
+    printf("%s (%s)\n", forms->row[row].name, forms->row[row].cite);
+    print_case(stdout, &runner->batch->cases[0], form->hints & (HINT_X87 | HINT_FP));
+    bool same = results_agree(a, b, &slots[0].ok);
+    print_differences(stdout, a, b, &slots[0].ok);
+    printf("%s\n", same ? "agree" : "DIFFER");
+    return !same;
+}
+
+static void parse(struct options *o, int argc, char **argv) {
+    *o = (struct options){.cases = "build/gen/cases.bin",
+                          .oracle = "build/test/oracle",
+                          .patterns = calloc((size_t)argc + 1, sizeof(char *)),
+                          .details = 1};
+    const struct {
+        const char *name, **value;
+    } with_value[] = {{"--cases", &o->cases},
+                      {"--oracle", &o->oracle},
+                      {"--case", &o->one_case},
+                      {"--record", &o->record},
+                      {"--vectors", &o->vectors}};
+    for (int i = 1; i < argc; i++) {
+        const char **value = NULL;
+        for (size_t k = 0; k < sizeof(with_value) / sizeof(with_value[0]); k++)
+            if (strcmp(argv[i], with_value[k].name) == 0)
+                value = with_value[k].value;
+        if (value && i + 1 < argc)
+            *value = argv[++i];
+        else if (strcmp(argv[i], "--quick") == 0)
+            o->quick = true;
+        else if (strcmp(argv[i], "--survey") == 0)
+            o->survey = true;
+        else if (strcmp(argv[i], "--details") == 0 && i + 1 < argc)
+            o->details = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--jobs") == 0)
+            i++;
+        else
+            o->patterns[o->pattern_count++] = argv[i];
+    }
+}
+
+int main(int argc, char **argv) {
+    struct options options;
+    struct runner runner;
+    struct forms forms = {0};
+    program = argv[0];
+    parse(&options, argc, argv);
+    if (options.survey)
+        options.details = 0;
+    bool oracle = runner_start(&runner, options.vectors ? NULL : options.oracle);
+    fill_memory(runner.batch);
+    if (options.vectors)
+        return vectors_check(&runner, options.vectors);
+    if (!oracle) {
+        printf("skip instruction cases: no 32-bit programs on this host; recorded vectors stand in\n");
+        return 0;
+    }
+    forms_load(&forms, options.cases);
+    if (options.record)
+        return vectors_record(&runner, &forms, options.record);
+    if (options.one_case)
+        return replay(&runner, &forms, options.one_case);
+    tallies = calloc(forms.rows + 1, sizeof(*tallies));
+    run_rows(&runner, &forms, &options);
+    int status = summary(&forms, &options, runner.crashes);
+    runner_stop(&runner);
+    return options.survey ? 0 : status;
+}

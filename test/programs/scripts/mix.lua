@@ -1,0 +1,16 @@
+-- Tables, closures, coroutines, string patterns, integers and floats, pcall.
+local t = {} for i = 1, 2000 do t[i] = (i * 7919) % 2003 end
+table.sort(t) print(#t, t[1], t[1000], t[2000])
+local co = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i * i) end end)
+print(co(), co(), co())
+print(("hello world"):gsub("o", "0"), ("key=val"):match("(%w+)=(%w+)"), ("%5.2f|%d|%x|%q"):format(math.pi, 42, 255, "a\nb"))
+print(math.maxinteger, math.mininteger, 1 << 62, 7 // 2, -7 // 2, 7 % -3, 2 ^ 0.5, 10 / 2, 3 | 4, ~0)
+print(pcall(error, { code = 1 }), select("#", pcall(function() local x = nil; return x.y end)))
+local mt = setmetatable({}, { __index = function(_, k) return k .. "!" end, __add = function() return 99 end })
+print(mt.foo, mt + 1)
+local s = 0.0 for i = 1, 100000 do s = s + 1 / i end print(string.format("%.17g", s))
+local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end print(fib(22))
+print(string.pack("<i4d", 42, 1.5):byte(1, -1)) print(utf8.char(0x20ac, 0x1f600), utf8.len("äöü"))
+local parts = {} for w in ("the quick brown fox"):gmatch("%a+") do parts[#parts + 1] = w:reverse() end print(table.concat(parts, " "))
+print(os.time({ year = 2000, month = 1, day = 1, hour = 12 }), os.date("!%F", 86400 * 365), io.read and "io")
+print(collectgarbage("count") > 0, tostring(1e15), tostring(1e100), 0x7fffffffffffffff + 1, math.tointeger(3.0), 5 // 0.0, -5 % math.huge)
