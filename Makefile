@@ -85,7 +85,7 @@ build/gen/vdso_i386.so: syscalls/vdso/i386.S syscalls/vdso/i386.ld
 $(BUILD)/obj/syscalls/vdso.o: build/gen/vdso_i386.so
 
 $(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
-	@rm -f $@; cp build/gadgets.a $@; ar rsD $@ $(LIB_OBJS) 2>/dev/null
+	@rm -f $@; cp build/gadgets.a $@; ar qsD $@ $(LIB_OBJS) 2>/dev/null
 $(BUILD)/fiberglass: $(BUILD)/obj/core/main.o $(BUILD)/libfiberglass.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
 
