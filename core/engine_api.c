@@ -17,13 +17,13 @@ struct fg_cpu {
     struct space *space;
 };
 
-static void init_once(void) {
+void engine_init(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, host_init);
 }
 
 struct fg_space *fg_space_new(void) {
-    init_once();
+    engine_init();
     return (struct fg_space *)space_create(GUEST_I386);
 }
 

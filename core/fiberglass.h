@@ -2,8 +2,47 @@
 #ifndef FIBERGLASS_H
 #define FIBERGLASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define FG_VERSION "0.1"
+
+/* --- a whole machine: run a program -------------------------------------------------------------
+ * One run per host process: a guest is threads of the calling process, and its terminal, signal
+ * handlers and file mode mask are set up for it. */
+
+struct fg_mount {
+    const char *host;  /* a directory of the host */
+    const char *guest; /* absolute path in the guest; need not exist there */
+    bool read_only;
+};
+
+struct fg_options {
+    const char *root;    /* host directory of the guest's "/"; NULL: the host's own */
+    const char *workdir; /* guest path; NULL: "/", or with the host's root the current directory */
+    char *const *env;    /* NAME=VALUE, ended by NULL; NULL: none */
+    const struct fg_mount *mounts;
+    size_t mount_count;
+    bool set_user; /* run as uid:gid; else user 0, or with the host's root as the invoking user */
+    uint32_t uid, gid;
+    bool strace;
+    const char *strace_file; /* NULL: stderr */
+    bool dump_fibers, dump_blocks, dump_gadgets, trace, stats;
+    const char *program; /* guest path, or a name that is looked up in the guest's PATH */
+    char *const *argv;   /* argv[0] included, ended by NULL */
+};
+
+/* Exit statuses of fg_run() beside the guest's own and 128 + signal number. */
+enum {
+    FG_STATUS_ERROR = 125,     /* Fiberglass itself could not do it */
+    FG_STATUS_CANNOT_RUN = 126, /* not executable, or no x86 ELF program */
+    FG_STATUS_NOT_FOUND = 127,
+};
+
+/* Runs a program to its end and returns the exit status; an error is told in one line on stderr.
+ * Call once, from the main thread, before other threads exist. */
+int fg_run(const struct fg_options *options);
 
 /* --- the engine alone ---------------------------------------------------------------------------
  * An i386 cpu on an address space of its own, without a kernel: for emulating code, tests, fuzzers.

@@ -8,6 +8,8 @@
 /* Once per process: fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP) and the kick signal's.
  * Aborts with a message when the host lacks what the gadgets need. */
 void host_init(void);
+/* host_init(), once, whoever calls first. */
+void engine_init(void);
 /* The signal that cpu_kick() sends to a cpu's thread; task threads must not block it. */
 int host_kick_signal(void);
 /* Make `window` the one that gadgets of this thread reach. */
