@@ -26,7 +26,7 @@ int task_start(struct task *task);
 /* Main thread: sleeps until the first process has ended, kills all others, waits (for at most two
  * seconds) until their tasks are gone. Returns the first process's wait status. */
 int process_wait_first(void);
-/* Pid of the first process's terminal group for signals that the host sends to Fiberglass itself. */
+/* The first process, NULL once it ended. process_lock held. */
 struct process *process_first(void);
 
 /* --- for task threads ------------------------------------------------------------------------- */
@@ -87,12 +87,40 @@ void process_times_locked(struct process *process, uint64_t *user_ns, uint64_t *
 /* May `task` send a signal to `to` (kill(2), permissions)? */
 bool process_may_signal(struct task *task, struct process *to, int signo);
 
-/* A task that uses `process`, with a copy of `from`'s cpu or (NULL) a fresh one; not in any list. */
-struct task *task_create(struct process *process, struct cpu *from_cpu, enum guest_mode mode);
+/* A task of `process` that takes over `cpu`; in no list, without a number. NULL: out of memory (cpu is
+ * destroyed). */
+struct task *task_create(struct process *process, struct cpu *cpu);
+/* Frees a task that is in no list, and its cpu. */
 void task_free(struct task *task);
-struct process *process_create_locked(struct process *parent);
-/* Takes a process without tasks out of the tree and frees it. */
+/* Into and out of the list of its process. */
+void task_link_locked(struct task *task);
+void task_unlink_locked(struct task *task);
+/* A process in no list with everything zero; NULL: out of memory. */
+struct process *process_alloc(void);
+/* Into the list of all processes and under `parent`. */
+void process_link_locked(struct process *process, struct process *parent);
+/* Takes a process without tasks out of the tree, if it is there, and frees it. */
 void process_reap_locked(struct process *process);
+/* Hooks, called by fork.c, exit.c and exec. */
+void process_run_fork_hooks_locked(struct process *parent, struct process *child);
+void process_run_exec_hooks(struct process *process);
+void process_run_exit_hooks(struct process *process);
+void process_run_task_exit_hooks(struct task *task);
+/* Ends the parent's wait in vfork. */
+void vfork_release(struct task *child);
+/* The first process became a zombie: process_wait_first() goes on. */
+void process_first_ended_locked(int status);
+/* Number of tasks that have a host thread, for the end of the run. */
+extern _Atomic int live_tasks;
+/* The run loop; never returns (run.c). */
+_Noreturn void task_run(struct task *task);
+/* Sleep that no signal ends, only the end of the task; otherwise as task_block(). */
+int task_block_killable(struct task *task, uint32_t sample);
+/* A state change that wait4(2) shows: SIGCHLD (or the exit signal) to the parent, its waiters wake.
+ * code is CLD_EXITED...; returns true when the parent does not care for zombies. */
+bool process_notify_parent_locked(struct process *process, int code, int status);
+/* Robust lists, PI owners, clear_child_tid of a task that leaves its memory (futex.c). */
+void futex_task_exit(struct task *task);
 
 /* --- pidfd (pidfd_open(2)) ---------------------------------------------------------------------- */
 

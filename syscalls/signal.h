@@ -21,22 +21,22 @@ bool signal_is_ignored_or_blocked(struct task *task, int signo);
 void signal_mask_set_temporary(struct task *task, sigset64 mask);
 void signal_mask_restore(struct task *task);
 
-/* Takes the first pending signal of `mask` off the task's or its process's queue into *info: its number,
- * or 0 when there is none. For sigtimedwait and signalfd. */
-int signal_dequeue(struct task *task, sigset64 mask, struct sigqueue_info *info);
-/* Signals of `mask` that are pending for the task or its process. */
-sigset64 signal_pending(struct task *task, sigset64 mask);
-/* Called, when set, with process_lock held after a signal was queued for `process` (task NULL: for any
- * of its tasks): signalfd makes itself readable. */
-extern void (*signal_queued_hook)(struct process *process, struct task *task, int signo);
 /* Sets the task's blocked mask (SIGKILL and SIGSTOP never); wakes another task for what this one no
  * longer takes. */
 void signal_set_blocked(struct task *task, sigset64 mask);
+void signal_set_blocked_locked(struct task *task, sigset64 mask);
+/* What a signal does without a handler (signal(7)). */
+enum signal_default { SIGNAL_IGNORE, SIGNAL_KILL, SIGNAL_CORE, SIGNAL_STOP };
+enum signal_default signal_default_action(int signo);
+/* Drops what is pending of `mask` for the process and all its tasks. */
+void signal_flush_locked(struct process *process, sigset64 mask);
+/* SIGCONT's effect on a stopped process. */
+void signal_continue_locked(struct process *process);
 /* fork, exec, exit of the signal state. */
 void signal_process_fork_locked(struct process *child, const struct process *parent);
 void signal_exec(struct task *task);
 void signal_pending_free(struct process *process, struct sigpending *pending);
-/* Group stop: true while a task of a stopped process has to wait. */
+/* The set with one signal in it. */
 static inline sigset64 signal_bit(int signo) {
     return (sigset64)1 << (signo - 1);
 }

@@ -53,6 +53,9 @@ struct task {
     bool no_restart;        /* the call loaded a whole register set: leave the result register alone */
     int32_t host_tid;       /* of the host thread, 0 before it runs; for CPU times */
     int exit_status;
+    uint32_t last_trap, last_trap_error; /* of the last fault, as sigcontext shows them */
+    gaddr_t last_trap_addr;
+    bool vfork_done; /* parent's side of vfork: the child let go of the memory */
 };
 
 struct process {
@@ -90,7 +93,8 @@ struct process {
     struct process *next; /* list of all processes, zombies included */
     struct pid_handle *handle; /* what pidfds refer to; NULL until the first one */
     int nice;
-    bool signal_exempt; /* pid 1: nothing may be sent to it */
+    bool signal_exempt;        /* pid 1: nothing may be sent to it */
+    struct task *exec_waiter;  /* sleeps in execve until the other tasks are gone */
 };
 
 extern pthread_mutex_t process_lock;
