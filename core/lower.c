@@ -144,14 +144,19 @@ static void emit_plain(struct lowered *low, const void *gadget, bool with_disp, 
 }
 
 /* Put the address of a memory operand into the EA register. */
-static void emit_ea(struct lowered *low, const struct insn *insn, bool with_segment) {
+static void emit_ea(struct lowered *low, const struct insn *insn, enum mem_mode mem) {
+    bool with_segment = mem != MEM_LEA;
+    int64_t disp = insn->disp;
+    if (mem == MEM_POP && insn->addrsize != 2 && insn->base == REG_SP) {
+        disp += insn->opsize;
+    }
     if (insn->addrsize == 2) {
-        emit_plain(low, ea_tables.addr16[insn->base], true, insn->disp);
+        emit_plain(low, ea_tables.addr16[insn->base], true, disp);
     } else {
         unsigned base = insn->base < 0 ? BASE_NONE : (unsigned)insn->base;
         unsigned index = insn->index < 0 ? 4 : (unsigned)insn->index;
         unsigned scale = insn->index < 0 ? 0 : insn->scale;
-        emit_plain(low, ea_tables.index[(base * 8 + index) * 4 + scale], true, insn->disp);
+        emit_plain(low, ea_tables.index[(base * 8 + index) * 4 + scale], true, disp);
     }
     if (with_segment && has_segment_base(insn)) {
         emit_plain(low, ea_tables.add_seg[insn->seg], false, 0);
@@ -166,17 +171,29 @@ static void emit_trap(struct lowered *low, const struct insn *insn, uint32_t vec
     finish(&e);
 }
 
+static bool has_base_index(const struct step *step) {
+    for (unsigned i = 0; i < ARRAY_LEN(step->index); i++) {
+        if (step->index[i].kind == IX_BASE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The IX_BASE value of the instruction's memory operand; emits the prelude when it needs one. */
 static unsigned emit_operand_address(struct lowered *low, const struct insn *insn,
                                      const struct variant *variant) {
     if (!insn->is_mem || variant->mem == MEM_NONE) {
         return 0;
     }
-    if (variant->mem == MEM_BASE && insn->addrsize != 2 && insn->index < 0 &&
-        !has_segment_base(insn)) {
+    bool by_base = variant->mem == MEM_BASE && !has_segment_base(insn);
+    if (variant->mem == MEM_LEA) {
+        by_base = has_base_index(variant->step);
+    }
+    if (by_base && insn->addrsize != 2 && insn->index < 0) {
         return insn->base < 0 ? BASE_NONE : (unsigned)insn->base;
     }
-    emit_ea(low, insn, variant->mem != MEM_LEA);
+    emit_ea(low, insn, variant->mem);
     return BASE_EA;
 }
 

@@ -68,7 +68,8 @@ enum mem_mode {
     MEM_NONE,  /* no memory operand, or implicit (string, stack) */
     MEM_BASE,  /* first step takes IX_BASE and P_DISP; an EA prelude only where index/seg/addr16 */
     MEM_EA,    /* always an EA prelude; the steps read the EA register */
-    MEM_LEA,   /* as MEM_EA without segment base (LEA) */
+    MEM_LEA,   /* as MEM_BASE, without segment base (LEA) */
+    MEM_POP,   /* as MEM_EA; an ESP base counts as after the increment by the operand size (POP m) */
 };
 
 enum block_end {
