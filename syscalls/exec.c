@@ -258,7 +258,24 @@ static void commit(struct task *task, struct program *program, struct mm *mm, co
     if (old)
         file_unref(old);
     free(old_exe);
+    bool dumpable = process->dumpable;
     process_exec_image(task, mm, path);
+    process->dumpable = dumpable;
+}
+
+/* A table shared with another process by CLONE_FILES is shared no longer (execve(2)). */
+static int unshare_descriptors(struct process *process) {
+    struct fd_table *shared = process->fds;
+    if (!shared || atomic_load(&shared->refs) == 1)
+        return 0;
+    struct fd_table *own = fd_table_fork(shared);
+    if (!own)
+        return -ENOMEM;
+    pthread_mutex_lock(&process_lock);
+    process->fds = own;
+    pthread_mutex_unlock(&process_lock);
+    fd_table_unref(shared);
+    return 0;
 }
 
 /* From an open file on. `name` is AT_EXECFN. */
@@ -275,6 +292,8 @@ static int exec_file(struct task *task, struct program *program, const char *nam
         err = open_elf(task, program, &elf, &interpreter, failure);
     if (!err)
         err = process_kill_other_threads(task);
+    if (!err)
+        err = unshare_descriptors(process);
     if (err)
         goto out;
     task->abi = abi_of(elf.mode);
@@ -298,10 +317,11 @@ int exec_path(struct task *task, int dirfd, const char *path, int open_flags, co
     struct program *program = calloc(1, sizeof(*program));
     if (!program)
         return fail(failure, -ENOMEM, "out of memory");
-    failure->fatal = false;
+    failure->fatal = failure->found = false;
     int err = open_program(task, dirfd, path, open_flags, &program->file, &program->st, failure);
     if (!err) {
         bool hidden = false;
+        failure->found = true;
         snprintf(program->path, sizeof(program->path), "%s", name);
         if (dirfd >= 0 && strcmp(name, path) != 0) { /* only reachable through the descriptor */
             pthread_mutex_lock(&task->process->fds->lock);

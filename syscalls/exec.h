@@ -7,6 +7,7 @@
 /* Why a program could not be started, for people: "'foo' is not an i386 program". */
 struct exec_failure {
     char text[512];
+    bool found; /* the file itself was there and executable; what failed came later */
     bool fatal; /* the old program is gone: the process has to die */
 };
 

@@ -1,0 +1,212 @@
+/* The command line of Fiberglass: options into struct fg_options, then fg_run(). Nothing else belongs
+ * here; embedders call fg_run() themselves. */
+#include "core/fiberglass.h"
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+static const char usage[] =
+    "usage: fiberglass [OPTIONS] PROGRAM [ARG...]\n"
+    "Runs a Linux program for i386, with its system calls, in user space.\n"
+    "\n"
+    "  -r, --root DIR               directory that is the guest's / (default: the host's /)\n"
+    "  -C, --workdir DIR            start in this directory of the guest\n"
+    "  -e, --env NAME=VALUE         set an environment variable\n"
+    "      --clear-env              do not pass on the environment\n"
+    "  -m, --mount HOST:GUEST[:ro]  show a directory of the host in the guest\n"
+    "  -u, --user UID[:GID]         run as this user (default: 0 with --root, else the invoking\n"
+    "                               user); GID is UID unless given\n"
+    "      --strace[=FILE]          show system calls on stderr, or write them to FILE\n"
+    "      --dump=fibers|blocks|gadgets\n"
+    "                               show what guest code is turned into\n"
+    "      --trace                  show each guest instruction with the registers\n"
+    "      --stats                  show counters at the end\n"
+    "      --help, --version\n"
+    "\n"
+    "The exit status is the program's; 128+N when signal N killed it; 127: not found; 126: not\n"
+    "executable, or no i386 program; 125: an error of Fiberglass itself.\n";
+
+struct command_line {
+    struct fg_options options;
+    struct fg_mount *mounts;
+    char **set; /* -e NAME=VALUE, in order */
+    size_t set_count;
+    bool clear_env;
+};
+
+enum { OPT_CLEAR_ENV = 256, OPT_STRACE, OPT_DUMP, OPT_TRACE, OPT_STATS, OPT_HELP, OPT_VERSION };
+
+static const struct option long_options[] = {
+    {"root", required_argument, NULL, 'r'},
+    {"workdir", required_argument, NULL, 'C'},
+    {"env", required_argument, NULL, 'e'},
+    {"clear-env", no_argument, NULL, OPT_CLEAR_ENV},
+    {"mount", required_argument, NULL, 'm'},
+    {"user", required_argument, NULL, 'u'},
+    {"strace", optional_argument, NULL, OPT_STRACE},
+    {"dump", required_argument, NULL, OPT_DUMP},
+    {"trace", no_argument, NULL, OPT_TRACE},
+    {"stats", no_argument, NULL, OPT_STATS},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+_Noreturn static void refuse(const char *what, const char *value, const char *advice) {
+    fprintf(stderr, "fiberglass: %s '%s'; %s\n", what, value, advice);
+    exit(FG_STATUS_ERROR);
+}
+
+static void *grown(void *array, size_t bytes) {
+    array = realloc(array, bytes);
+    if (!array) {
+        fputs("fiberglass: out of memory\n", stderr);
+        exit(FG_STATUS_ERROR);
+    }
+    return array;
+}
+
+/* HOST:GUEST[:ro]; the parts are cut out of `text`. */
+static void add_mount(struct command_line *line, char *text) {
+    char *copy = strdup(text), *guest = copy ? strchr(copy, ':') : NULL;
+    char *mode = guest ? strchr(guest + 1, ':') : NULL;
+    if (!guest || guest == copy || guest[1] != '/' ||
+        (mode && strcmp(mode, ":ro") != 0 && strcmp(mode, ":rw") != 0))
+        refuse("bad mount", text, "write HOST:GUEST or HOST:GUEST:ro with an absolute GUEST path");
+    *guest++ = 0;
+    if (mode)
+        *mode = 0;
+    size_t count = line->options.mount_count;
+    line->mounts = grown(line->mounts, (count + 1) * sizeof(*line->mounts));
+    line->mounts[count] = (struct fg_mount){copy, guest, mode && mode[1] == 'r' && mode[2] == 'o'};
+    line->options.mount_count++;
+}
+
+/* A decimal id; *end is where it stops. False: none, or too large ((uint32_t)-1 means "no change"). */
+static bool parse_id(const char *text, char **end, uint32_t *id) {
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    unsigned long value = strtoul(text, end, 10);
+    *id = (uint32_t)value;
+    return !errno && value < UINT32_MAX;
+}
+
+static void set_user(struct command_line *line, const char *text) {
+    struct fg_options *options = &line->options;
+    char *end;
+    bool good = parse_id(text, &end, &options->uid);
+    options->gid = options->uid;
+    if (good && *end == ':')
+        good = parse_id(end + 1, &end, &options->gid);
+    if (!good || *end)
+        refuse("bad user", text, "write UID or UID:GID in decimal");
+    options->set_user = true;
+}
+
+static void set_dump(struct fg_options *options, const char *what) {
+    if (!strcmp(what, "fibers"))
+        options->dump_fibers = true;
+    else if (!strcmp(what, "blocks"))
+        options->dump_blocks = true;
+    else if (!strcmp(what, "gadgets"))
+        options->dump_gadgets = true;
+    else
+        refuse("cannot dump", what, "say --dump=fibers, --dump=blocks or --dump=gadgets");
+}
+
+static void parse(struct command_line *line, int argc, char **argv) {
+    struct fg_options *options = &line->options;
+    int c;
+    while ((c = getopt_long(argc, argv, "+r:C:e:m:u:h", long_options, NULL)) != -1) {
+        switch (c) {
+        case 'r':
+            options->root = optarg;
+            break;
+        case 'C':
+            options->workdir = optarg;
+            break;
+        case 'e':
+            if (!strchr(optarg, '=') || *optarg == '=')
+                refuse("bad environment variable", optarg, "write NAME=VALUE");
+            line->set = grown(line->set, (line->set_count + 1) * sizeof(char *));
+            line->set[line->set_count++] = optarg;
+            break;
+        case OPT_CLEAR_ENV:
+            line->clear_env = true;
+            break;
+        case 'm':
+            add_mount(line, optarg);
+            break;
+        case 'u':
+            set_user(line, optarg);
+            break;
+        case OPT_STRACE:
+            options->strace = true;
+            options->strace_file = optarg;
+            break;
+        case OPT_DUMP:
+            set_dump(options, optarg);
+            break;
+        case OPT_TRACE:
+            options->trace = true;
+            break;
+        case OPT_STATS:
+            options->stats = true;
+            break;
+        case OPT_HELP:
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        case OPT_VERSION:
+            puts("fiberglass " FG_VERSION);
+            exit(0);
+        default:
+            fputs("fiberglass: see fiberglass --help for the options\n", stderr);
+            exit(FG_STATUS_ERROR);
+        }
+    }
+}
+
+static bool same_name(const char *a, const char *b) {
+    size_t len = strcspn(a, "=");
+    return !strncmp(a, b, len + 1);
+}
+
+/* The guest's environment: the host's unless cleared, with the -e settings in place or behind. */
+static char **make_env(const struct command_line *line) {
+    size_t count = 0;
+    while (!line->clear_env && environ[count])
+        count++;
+    char **env = grown(NULL, (count + line->set_count + 1) * sizeof(char *));
+    memcpy(env, environ, count * sizeof(char *));
+    for (size_t i = 0; i < line->set_count; i++) {
+        size_t at = 0;
+        while (at < count && !same_name(line->set[i], env[at]))
+            at++;
+        env[at] = line->set[i];
+        if (at == count)
+            count++;
+    }
+    env[count] = NULL;
+    return env;
+}
+
+int main(int argc, char **argv) {
+    struct command_line line = {0};
+    parse(&line, argc, argv);
+    if (optind == argc) {
+        fputs("fiberglass: no program given; say fiberglass [OPTIONS] PROGRAM [ARG...], or --help\n",
+              stderr);
+        return FG_STATUS_ERROR;
+    }
+    line.options.env = make_env(&line);
+    line.options.mounts = line.mounts;
+    line.options.program = argv[optind];
+    line.options.argv = argv + optind;
+    return fg_run(&line.options);
+}
