@@ -23,6 +23,7 @@ struct tty {
     int host_fd;        /* host terminal: our own descriptor of it; -1 for ptys */
     int open_files;     /* files on it, both sides */
     uint32_t uid, gid;  /* owner of the device node */
+    uint32_t mode;      /* its permissions; 0: the usual 0620 */
     struct timespec opened;
     struct tty *next;
 };
@@ -34,7 +35,8 @@ struct tty {
  * file); or -errno. Call before tty_host_start(). */
 int tty_adopt_host(int fd, struct file **out);
 
-/* Call once in the host's main thread, before any other thread exists: blocks the host signals that
+/* Call once in the host's main thread, before any other thread exists and after process_create_first()
+ * (which looks at the inherited dispositions): blocks the host signals that
  * are forwarded (SIGINT SIGQUIT SIGTERM SIGHUP SIGTSTP SIGWINCH SIGCONT SIGUSR1 SIGUSR2) for all
  * threads and ignores SIGPIPE. */
 void tty_block_host_signals(void);
@@ -85,6 +87,10 @@ int pts_list(int *index, int room);
 int pts_stat(int index, struct stat *st);
 /* chown and chmod of /dev/pts/N are kept while it exists (mode: the low 9 bits). */
 int pts_chown(int index, uint32_t uid, uint32_t gid);
+int pts_chmod(int index, uint32_t mode);
+/* st_dev of the devpts mount, set by the file layer: stat of an open terminal shows the same as stat of
+ * its path, which is how ttyname(3) knows it. */
+extern dev_t tty_devpts_device;
 
 /* Device number of a terminal as /proc/PID/stat shows it (field tty_nr); 0 for NULL. */
 uint32_t tty_device_number(const struct tty *tty);
