@@ -44,6 +44,7 @@ struct place {
     struct stat st;       /* host: the host's own data, not followed; no metadata applied */
     struct synth_ref ref; /* is_synth */
     struct file *file;    /* magic link or AT_EMPTY_PATH: the open file itself, referenced */
+    struct file *base;    /* keeps `dir` open when it is an open file's, referenced */
     char path[PATH_MAX];  /* canonical guest path, "/" for the root */
 };
 
@@ -97,17 +98,24 @@ struct metadata {
 /* Parses/prints the attribute's text. parse: false when it is malformed. */
 bool metadata_parse(const char *text, size_t len, struct metadata *meta);
 int metadata_format(const struct metadata *meta, char *text, size_t size);
-/* Applies the attribute of a host path or descriptor to st (which is the host's). True when it has one. */
+/* Applies the attribute to st (which is the host's), of: a host path (its last component is not
+ * followed), an O_PATH descriptor, an ordinary descriptor. True when it has one. */
 bool metadata_apply_path(const char *host_path, struct stat *st);
+bool metadata_apply_pinned(int fd, struct stat *st);
 bool metadata_apply_fd(int fd, struct stat *st);
-/* Makes a file show `want` (uid, gid, st_mode, st_rdev); `host` is what the host says now. Writes
- * the attribute when it must. 0 or -errno. */
-int metadata_set_path(const char *host_path, const struct stat *host, const struct stat *want);
-/* After creation by the task: owner, and the mode that was asked for. parent_setgid: gid to inherit or -1. */
-int metadata_created(struct task *task, const char *host_path, mode_t mode, int64_t inherit_gid);
+/* Makes a file show `want` (uid, gid, st_mode, st_rdev); `host` is what the host says now, fd any
+ * descriptor of it (O_PATH too). Writes the attribute when it must. 0 or -errno. */
+int metadata_set(int fd, const struct stat *host, const struct stat *want);
+/* After creation by the task: owner, and the mode that was asked for (with S_IFCHR and st_rdev: see
+ * fs_make.c). `name` in dirfd, or "" for dirfd itself. inherit_gid: that of a set-gid parent, or -1. */
+int metadata_created(struct task *task, int dirfd, const char *name, mode_t mode,
+                     int64_t inherit_gid);
 /* True when the task acts as the guest's superuser for files. */
 bool task_is_root(const struct task *task);
 /* Permission of mode bits `want` (4 r, 2 w, 1 x) on st for fs ids: 0 or -EACCES. */
 int permission_check(const struct task *task, const struct stat *st, int want);
+int permission_check_as(const struct task *task, uint32_t uid, uint32_t gid,
+                        const struct stat *st, int want);
+bool task_in_group(const struct task *task, uint32_t gid);
 
 #endif

@@ -1,0 +1,131 @@
+/* Open file descriptions: their life, the kinds that stand on a host descriptor alone, and what can be
+ * asked of any of them. Reading and writing is rw.c, numbers are fd.c, opening is fs_open.c. */
+#include "syscalls/file.h"
+#include "syscalls/dir.h"
+#include "syscalls/fs_place.h"
+#include "syscalls/lock.h"
+#include "syscalls/tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct file_ops file_ops_regular = {.kind = "regular"};
+const struct file_ops file_ops_fifo = {.kind = "fifo"};
+const struct file_ops file_ops_socket_path = {.kind = "socket"};
+const struct file_ops file_ops_device = {.kind = "device"};
+const struct file_ops file_ops_path = {.kind = "path"};
+const struct file_ops file_ops_directory = {
+    .kind = "directory",
+    .seek = dir_seek,
+    .getdents = dir_getdents,
+    .release = dir_release,
+};
+
+struct file *file_create(const struct file_ops *ops, int host_fd, int flags) {
+    struct file *file = calloc(1, sizeof *file);
+    if (!file) {
+        if (host_fd >= 0)
+            close(host_fd);
+        errno = ENOMEM;
+        return NULL;
+    }
+    file->ops = ops;
+    file->host_fd = host_fd;
+    file->refs = 1;
+    file->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+    pthread_mutex_init(&file->lock, NULL);
+    return file;
+}
+
+struct file *file_ref(struct file *file) {
+    file->refs++;
+    return file;
+}
+
+void file_unref(struct file *file) {
+    if (!file || --file->refs)
+        return;
+    lock_release(file);
+    if (file->ops->release)
+        file->ops->release(file);
+    else if (file->host_fd >= 0)
+        close(file->host_fd);
+    pthread_mutex_destroy(&file->lock);
+    free(file->path);
+    free(file);
+}
+
+struct file *file_create_host(int host_fd, int flags) {
+    struct stat st;
+    const struct file_ops *ops = &file_ops_regular;
+    if (flags & O_PATH)
+        ops = &file_ops_path;
+    else if (fstat(host_fd, &st) == 0) {
+        if (S_ISDIR(st.st_mode))
+            ops = &file_ops_directory;
+        else if (S_ISFIFO(st.st_mode))
+            ops = &file_ops_fifo;
+        else if (S_ISSOCK(st.st_mode))
+            ops = &file_ops_socket_path;
+        else if (!S_ISREG(st.st_mode))
+            ops = &file_ops_device;
+    }
+    return file_create(ops, host_fd, flags);
+}
+
+int file_adopt_host(int fd, struct file **out) {
+    int got = tty_adopt_host(fd, out);
+    if (got)
+        return got < 0 ? got : 0;
+    int flags = fcntl(fd, F_GETFL);
+    int copy = flags < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+        return -errno;
+    *out = file_create_host(copy, flags);
+    return *out ? 0 : -ENOMEM;
+}
+
+int file_stat(struct file *file, struct stat *st) {
+    if (file->ops->stat)
+        return file->ops->stat(file, st);
+    if (file->host_fd < 0)
+        return -EBADF;
+    if (fstat(file->host_fd, st))
+        return -errno;
+    if (file->mount && file->mount->metadata) {
+        if (file->flags & O_PATH)
+            metadata_apply_pinned(file->host_fd, st);
+        else
+            metadata_apply_fd(file->host_fd, st);
+    }
+    return 0;
+}
+
+int file_path(struct file *file, char *path, size_t size) {
+    if (file->mount && file->mount->dir >= 0 && file->host_fd >= 0) {
+        int error = fs_path_of_host_fd(file->mount, file->host_fd, path, size);
+        if (!error)
+            return 0;
+        if (error == -ENOENT && file->path) {
+            snprintf(path, size, "%s (deleted)", file->path);
+            return 0;
+        }
+    }
+    if (file->path) {
+        snprintf(path, size, "%s", file->path);
+        return 0;
+    }
+    char host[40];
+    snprintf(host, sizeof host, "/proc/self/fd/%d", file->host_fd);
+    ssize_t len = file->host_fd < 0 ? -1 : readlink(host, path, size - 1);
+    if (len > 0 && path[0] != '/') { /* "pipe:[7]", "socket:[8]", "anon_inode:[eventfd]" */
+        path[len] = 0;
+        return 0;
+    }
+    snprintf(path, size, "anon_inode:[%s]", file->ops->kind);
+    return 0;
+}
