@@ -23,7 +23,7 @@ GEN_SRC   := $(wildcard gen/*.py gen/spec/*.x86 gen/spec/*.policy templates/$(HO
 CORE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c)) $(wildcard syscalls/*.c)
 CORE_S    := $(wildcard core/*.S)
 GEN_C     := rows opmap cpuid syscall_table
-LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.o) $(GEN_C:%=$(BUILD)/obj/gen/%.o)
+LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) $(GEN_C:%=$(BUILD)/obj/gen/%.o)
 
 .PHONY: all gadgets fuzz soak clean distclean help
 all: $(BUILD)/fiberglass
@@ -71,7 +71,7 @@ $(BUILD)/obj/gen/%.o: build/gen/%.c
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/obj/%.o: %.S build/gen/offsets.inc
+$(BUILD)/obj/%.S.o: %.S build/gen/offsets.inc
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) -Ibuild/gen -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
