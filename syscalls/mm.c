@@ -166,7 +166,7 @@ static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flag
 #define MAP_LEGACY_MASK                                                                           \
     (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |       \
      MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |        \
-     MAP_HUGETLB | 0x40 /* MAP_32BIT */)
+     MAP_HUGETLB | 0x40 /* MAP_32BIT */ | 0x4000000 /* MAP_UNINITIALIZED */)
 
 int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags,
                           struct file *file, uint64_t offset, const char *name) {
@@ -232,7 +232,7 @@ int64_t mm_map(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags, st
     prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
     switch (flags & MAP_TYPE) {
     case MAP_SHARED_VALIDATE:
-        if (file && (flags & ~(MAP_LEGACY_MASK | MAP_FIXED_NOREPLACE)))
+        if (file && (flags & ~MAP_LEGACY_MASK))
             return -EOPNOTSUPP;
         if (!file)
             return -EINVAL;
