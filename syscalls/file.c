@@ -1,6 +1,7 @@
 /* Open file descriptions: their life, the kinds that stand on a host descriptor alone, and what can be
  * asked of any of them. Reading and writing is rw.c, numbers are fd.c, opening is fs_open.c. */
 #include "syscalls/file.h"
+#include "syscalls/io.h"
 #include "syscalls/dir.h"
 #include "syscalls/fs_place.h"
 #include "syscalls/lock.h"
@@ -50,6 +51,10 @@ void file_unref(struct file *file) {
     if (!file || --file->refs)
         return;
     lock_release(file);
+    if (file->epoll_items)
+        epoll_file_gone(file);
+    if (file->sent)
+        rights_file_gone(file);
     if (file->ops->release)
         file->ops->release(file);
     else if (file->host_fd >= 0)

@@ -58,6 +58,7 @@ struct file {
     int32_t owner;       /* F_SETOWN */
     int owner_signal;
     struct epoll_item *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
+    bool sent; /* went through SCM_RIGHTS: file_unref() calls rights_file_gone() (io.h) first */
 };
 
 /* New description with one reference; takes over host_fd. NULL with errno ENOMEM (host_fd closed). */

@@ -59,6 +59,8 @@ int poll_wait(struct task *task, struct poll_item *item, unsigned count,
 extern const struct file_ops pipe_ops, eventfd_ops, timerfd_ops, epoll_ops, socket_ops;
 /* Called by file_unref() before a file with file->epoll_items goes away. */
 void epoll_file_gone(struct file *file);
+/* The same for a file with file->sent: the table of sent files forgets it. */
+void rights_file_gone(struct file *file);
 
 /* What kind of file a descriptor is that came from outside (SCM_RIGHTS, start-up): a new file over
  * host_fd (taken over). NULL with errno ENOMEM. */
