@@ -55,7 +55,11 @@ static gaddr_t next_pc(const struct insn *insn) {
 }
 
 static uint32_t raw_word(const struct insn *insn) {
-    return insn->modrm | (uint32_t)insn->opcode << 8 | (uint32_t)insn->opsize << 16 |
+    uint32_t low = insn->modrm;
+    if (!insn->has_modrm) {
+        low = (insn->addrsize == 2 ? 1 : 0) | (insn->rep == 0xf3 ? 2 : insn->rep == 0xf2 ? 4 : 0);
+    }
+    return low | (uint32_t)insn->opcode << 8 | (uint32_t)insn->opsize << 16 |
            (uint32_t)insn->seg << 24;
 }
 

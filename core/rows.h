@@ -37,7 +37,8 @@ enum param_kind {
     P_IMM2,   /* second immediate (ENTER, far pointers) */
     P_PC,     /* address of the instruction */
     P_NEXT,   /* address of the next instruction */
-    P_RAW,    /* modrm | opcode << 8 | opsize << 16 | seg << 24 (0xff none), for helpers */
+    P_RAW,    /* modrm | opcode << 8 | opsize << 16 | seg << 24 (0xff none), for helpers; without
+                 ModRM the low byte is: 1 16-bit addressing, 2 F3 prefix, 4 F2 prefix */
     P_TARGET, /* link slot: entry of the taken branch's fiber (its exit stub until linked) */
     P_FALL,   /* link slot: entry of the fiber at the next instruction */
     P_HELPER, /* step.helper */
@@ -50,7 +51,8 @@ enum param_kind {
 typedef int (*helper_fn)(struct cpu *cpu, const uint32_t *params);
 
 struct index_spec {
-    uint8_t kind, radix;
+    uint8_t kind; /* enum index_kind */
+    uint16_t radix;
 };
 
 /* One gadget of an instruction's sequence. */

@@ -1,0 +1,340 @@
+/* Helpers of system-flavoured instructions in user mode: CPUID, segment registers, far transfers,
+ * descriptor queries. Descriptors are those that cpu_load_segment knows: flat code and data, the three
+ * TLS entries. Far transfers stay within privilege 3. Source: SDM Vol. 2. */
+#include "core/cpuid.h"
+#include "core/helpers.h"
+
+#include <string.h>
+
+/* --- CPUID ---------------------------------------------------------------------------------------- */
+
+#define CPUID_SIGNATURE   0x000006d8u /* family 6: what programs take for an i686 with SSE2 */
+#define CPUID_CLFLUSH     (8u << 8)   /* 64-byte lines, in units of 8 */
+#define CPUID_LOGICAL_ONE (1u << 16)
+
+void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    static const char brand[48] = "Fiberglass virtual i686 CPU";
+    memset(out, 0, 16);
+    switch (leaf) {
+    case 0:
+        out[0] = 2;
+        memcpy(&out[1], "Genu", 4);
+        memcpy(&out[3], "ineI", 4);
+        memcpy(&out[2], "ntel", 4);
+        break;
+    case 1:
+        out[0] = CPUID_SIGNATURE;
+        out[1] = CPUID_CLFLUSH | CPUID_LOGICAL_ONE;
+        cpuid_features(&out[2], &out[3]);
+        break;
+    case 2: /* one descriptor byte: no information, as for a processor without leaf 4 */
+        out[0] = 1;
+        break;
+    case 0x80000000u:
+        out[0] = 0x80000004u;
+        break;
+    case 0x80000002u:
+    case 0x80000003u:
+    case 0x80000004u:
+        memcpy(out, brand + (leaf - 0x80000002u) * 16, 16);
+        break;
+    default:
+        break;
+    }
+}
+
+int helper_cpuid(struct cpu *cpu, const uint32_t *params) {
+    uint32_t out[4];
+    cpuid((uint32_t)cpu->regs[REG_AX], (uint32_t)cpu->regs[REG_CX], out);
+    cpu->regs[REG_AX] = out[0];
+    cpu->regs[REG_BX] = out[1];
+    cpu->regs[REG_CX] = out[2];
+    cpu->regs[REG_DX] = out[3];
+    return 0;
+}
+
+/* --- segment registers ---------------------------------------------------------------------------- */
+
+/* Load a segment register; returns 0 or what the helper returns (error code: the selector). */
+static int load_segment(struct cpu *cpu, int seg, uint16_t selector) {
+    int trap = cpu_load_segment(cpu, seg, selector);
+    return trap < 0 ? helper_trap(cpu, (uint32_t)-trap, selector & 0xfffcu) : 0;
+}
+
+static void set_reg(struct cpu *cpu, unsigned reg, uint32_t value, unsigned size) {
+    uint64_t *to = &cpu->regs[reg];
+    *to = size == 2 ? (*to & 0xffff0000u) | (value & 0xffff) : value;
+}
+
+int helper_mov_sreg(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0];
+    uint16_t selector = (uint16_t)cpu->regs[raw_rm(raw)];
+    if (raw_mod(raw) != 3) {
+        int leave = helper_read(cpu, &selector, cpu->ea, 2);
+        if (leave) {
+            return leave;
+        }
+    }
+    return load_segment(cpu, (int)raw_reg(raw), selector);
+}
+
+int helper_pop_sreg(struct cpu *cpu, const uint32_t *params) {
+    unsigned size = raw_opsize(params[0]);
+    uint32_t value = 0, esp = (uint32_t)cpu->regs[REG_SP];
+    int seg;
+    switch (raw_opcode(params[0])) {
+    case 0x07:
+        seg = SEG_ES;
+        break;
+    case 0x17:
+        seg = SEG_SS;
+        break;
+    case 0x1f:
+        seg = SEG_DS;
+        break;
+    case 0xa1:
+        seg = SEG_FS;
+        break;
+    default:
+        seg = SEG_GS;
+        break;
+    }
+    int leave = helper_read(cpu, &value, esp, size);
+    if (!leave) {
+        leave = load_segment(cpu, seg, (uint16_t)value);
+    }
+    if (!leave) {
+        cpu->regs[REG_SP] = (uint32_t)(esp + size);
+    }
+    return leave;
+}
+
+/* Read offset and selector of a far pointer in memory. */
+static int read_far(struct cpu *cpu, unsigned size, uint32_t *offset, uint16_t *selector) {
+    uint8_t bytes[6];
+    int leave = helper_read(cpu, bytes, cpu->ea, size + 2);
+    if (!leave) {
+        *offset = 0;
+        memcpy(offset, bytes, size);
+        memcpy(selector, bytes + size, 2);
+    }
+    return leave;
+}
+
+int helper_load_far(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0], offset;
+    uint16_t selector;
+    int leave = read_far(cpu, raw_opsize(raw), &offset, &selector);
+    if (leave) {
+        return leave;
+    }
+    static const struct {
+        uint8_t opcode, seg;
+    } which[] = {
+        {0xc4, SEG_ES}, {0xc5, SEG_DS}, {0xb2, SEG_SS}, {0xb4, SEG_FS}, {0xb5, SEG_GS}};
+    for (unsigned i = 0; i < ARRAY_LEN(which); i++) {
+        if (which[i].opcode == raw_opcode(raw)) {
+            leave = load_segment(cpu, which[i].seg, selector);
+        }
+    }
+    if (!leave) {
+        set_reg(cpu, raw_reg(raw), offset, raw_opsize(raw));
+    }
+    return leave;
+}
+
+/* --- descriptor queries --------------------------------------------------------------------------- */
+
+/* The segment a selector names, if privilege 3 may see it. */
+static bool look_up(struct cpu *cpu, uint16_t selector, struct cpu_segment *found) {
+    struct cpu_segment old = cpu->seg[SEG_GS];
+    if ((selector & ~3) == 0 || cpu_load_segment(cpu, SEG_GS, selector) < 0) {
+        return false;
+    }
+    *found = cpu->seg[SEG_GS];
+    cpu->seg[SEG_GS] = old;
+    return true;
+}
+
+static int read_selector(struct cpu *cpu, uint32_t raw, uint16_t *selector) {
+    *selector = (uint16_t)cpu->regs[raw_rm(raw)];
+    return raw_mod(raw) == 3 ? 0 : helper_read(cpu, selector, cpu->ea, 2);
+}
+
+static void set_zf(struct cpu *cpu, bool zf) {
+    cpu->flags = (cpu->flags & ~(uint64_t)FLAG_ZF) | (zf ? FLAG_ZF : 0);
+}
+
+int helper_lar(struct cpu *cpu, const uint32_t *params) {
+    uint16_t selector;
+    struct cpu_segment seg;
+    int leave = read_selector(cpu, params[0], &selector);
+    if (leave) {
+        return leave;
+    }
+    bool visible = look_up(cpu, selector, &seg);
+    if (visible) {
+        set_reg(cpu, raw_reg(params[0]), (uint32_t)seg.attr << 8, raw_opsize(params[0]));
+    }
+    set_zf(cpu, visible);
+    return 0;
+}
+
+int helper_lsl(struct cpu *cpu, const uint32_t *params) {
+    uint16_t selector;
+    struct cpu_segment seg;
+    int leave = read_selector(cpu, params[0], &selector);
+    if (leave) {
+        return leave;
+    }
+    bool visible = look_up(cpu, selector, &seg);
+    if (visible) {
+        set_reg(cpu, raw_reg(params[0]), seg.limit, raw_opsize(params[0]));
+    }
+    set_zf(cpu, visible);
+    return 0;
+}
+
+/* Type bits of a descriptor, SDM Vol. 3 table 3-1. */
+#define TYPE_CODE 8
+#define TYPE_RW   2 /* code: readable; data: writable */
+
+static int verify(struct cpu *cpu, uint32_t raw, bool write) {
+    uint16_t selector;
+    struct cpu_segment seg;
+    int leave = read_selector(cpu, raw, &selector);
+    if (leave) {
+        return leave;
+    }
+    bool ok = look_up(cpu, selector, &seg);
+    if (ok) {
+        bool code = seg.attr & TYPE_CODE, rw = seg.attr & TYPE_RW;
+        ok = write ? !code && rw : !code || rw;
+    }
+    set_zf(cpu, ok);
+    return 0;
+}
+
+int helper_verr(struct cpu *cpu, const uint32_t *params) {
+    return verify(cpu, params[0], false);
+}
+
+int helper_verw(struct cpu *cpu, const uint32_t *params) {
+    return verify(cpu, params[0], true);
+}
+
+/* --- far transfers -------------------------------------------------------------------------------- */
+
+/* Load CS for a transfer within privilege 3. `returning`: the RPL must be 3 already. */
+static int load_cs(struct cpu *cpu, uint16_t selector, bool returning) {
+    struct cpu_segment seg;
+    if ((returning && (selector & 3) != 3) || !look_up(cpu, selector, &seg) ||
+        !(seg.attr & TYPE_CODE) || seg.base != 0) {
+        return helper_trap(cpu, TRAP_GP, selector & 0xfffcu);
+    }
+    return load_segment(cpu, SEG_CS, selector | 3);
+}
+
+static int go(struct cpu *cpu, uint32_t target, unsigned size) {
+    cpu->pc = size == 2 ? target & 0xffff : target;
+    return EXIT_LOOKUP;
+}
+
+static int far_jump(struct cpu *cpu, uint32_t offset, uint16_t selector, unsigned size) {
+    int leave = load_cs(cpu, selector, false);
+    return leave ? leave : go(cpu, offset, size);
+}
+
+static int far_call(struct cpu *cpu, uint32_t next, uint32_t offset, uint16_t selector,
+                    unsigned size) {
+    uint32_t esp = (uint32_t)(cpu->regs[REG_SP] - 2 * size);
+    uint32_t cs = cpu->seg[SEG_CS].selector;
+    uint8_t frame[8];
+    memcpy(frame, &next, size);
+    memcpy(frame + size, &cs, size);
+    struct cpu_segment old = cpu->seg[SEG_CS];
+    int leave = load_cs(cpu, selector, false);
+    if (!leave) {
+        leave = helper_write(cpu, esp, frame, 2 * size);
+    }
+    if (leave) {
+        cpu->seg[SEG_CS] = old;
+        return leave;
+    }
+    cpu->regs[REG_SP] = esp;
+    return go(cpu, offset, size);
+}
+
+int helper_jmp_far(struct cpu *cpu, const uint32_t *params) {
+    return far_jump(cpu, params[1], (uint16_t)params[2], raw_opsize(params[0]));
+}
+
+int helper_jmp_far_mem(struct cpu *cpu, const uint32_t *params) {
+    uint32_t offset;
+    uint16_t selector;
+    int leave = read_far(cpu, raw_opsize(params[0]), &offset, &selector);
+    return leave ? leave : far_jump(cpu, offset, selector, raw_opsize(params[0]));
+}
+
+int helper_call_far(struct cpu *cpu, const uint32_t *params) {
+    return far_call(cpu, params[0], params[1], (uint16_t)params[2], 4);
+}
+
+int helper_call_far16(struct cpu *cpu, const uint32_t *params) {
+    return far_call(cpu, params[0], params[1], (uint16_t)params[2], 2);
+}
+
+int helper_call_far_mem(struct cpu *cpu, const uint32_t *params) {
+    uint32_t offset;
+    uint16_t selector;
+    unsigned size = raw_opsize(params[1]);
+    int leave = read_far(cpu, size, &offset, &selector);
+    return leave ? leave : far_call(cpu, params[0], offset, selector, size);
+}
+
+int helper_ret_far(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0], esp = (uint32_t)cpu->regs[REG_SP], target = 0;
+    unsigned size = raw_opsize(raw);
+    uint32_t release = raw_opcode(raw) == 0xca ? params[1] & 0xffff : 0;
+    uint8_t frame[8];
+    uint16_t selector;
+    int leave = helper_read(cpu, frame, esp, 2 * size);
+    if (leave) {
+        return leave;
+    }
+    memcpy(&target, frame, size);
+    memcpy(&selector, frame + size, 2);
+    leave = load_cs(cpu, selector, true);
+    if (leave) {
+        return leave;
+    }
+    cpu->regs[REG_SP] = (uint32_t)(esp + 2 * size + release);
+    return go(cpu, target, size);
+}
+
+int helper_iret(struct cpu *cpu, const uint32_t *params) {
+    uint32_t esp = (uint32_t)cpu->regs[REG_SP], target = 0, flags = 0;
+    unsigned size = raw_opsize(params[0]);
+    uint8_t frame[12];
+    uint16_t selector;
+    if (cpu->flags_hidden & FLAG_NT) { /* a task return: there is no task to return to */
+        return helper_trap(cpu, TRAP_GP, 0);
+    }
+    int leave = helper_read(cpu, frame, esp, 3 * size);
+    if (leave) {
+        return leave;
+    }
+    memcpy(&target, frame, size);
+    memcpy(&selector, frame + size, 2);
+    memcpy(&flags, frame + 2 * size, size);
+    leave = load_cs(cpu, selector, true);
+    if (leave) {
+        return leave;
+    }
+    if (size == 2) {
+        flags |= cpu_eflags(cpu) & 0xffff0000u;
+    }
+    cpu_set_eflags(cpu, flags);
+    cpu->regs[REG_SP] = (uint32_t)(esp + 3 * size);
+    return go(cpu, target, size);
+}

@@ -1,0 +1,54 @@
+"""Instruction reference pages: <out>/reference/<family>.md, one section per instruction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gen.files import Output
+from gen.model import Insn, Spec
+
+MEANING = {"w": "written", "r": "read", "m": "read and written", "0": "cleared", "1": "set",
+           "u": "undefined", "c": "written unless the count is 0",
+           "x": "undefined unless the count is 0"}
+
+
+def flags_text(flags: dict[str, str]) -> str:
+    """`CF written, OF undefined`"""
+    groups: dict[str, list[str]] = {}
+    for flag, effect in flags.items():
+        if effect != "-":
+            groups.setdefault(effect, []).append(flag + "F")
+    return "; ".join(f"{' '.join(names)} {MEANING[e]}" for e, names in groups.items()) or "untouched"
+
+
+def section(insn: Insn) -> str:
+    """Text of one instruction."""
+    row = insn.rows[0]
+    lines = [f"## {insn.name}\n\n", f"{insn.comment}\n\n" if insn.comment else "",
+             "| opcode | operands | modes | notes |\n|---|---|---|---|\n"]
+    for r in insn.rows:
+        words = r.text.split()
+        cut = words.index(r.encoding)
+        code = " ".join(words[:cut])
+        args = ", ".join(o.text for o in r.operands)
+        notes = " ".join(sorted(r.words))
+        lines.append(f"| `{code}` | {args} | {' '.join(r.modes)} | {notes} |\n")
+    lines.append(f"\n* does: `{row.does}`\n* flags: {flags_text(row.flags)}\n")
+    for name, value in (("implicit", row.implicit), ("faults", row.faults),
+                        ("feature", row.feature)):
+        if value:
+            lines.append(f"* {name}: {value}\n")
+    how = "C helper " + row.helper.name if row.helper else "body " + " + ".join(row.bodies)
+    lines.append(f"* {how}; `{row.where}`\n\n")
+    return "".join(lines)
+
+
+def emit(spec: Spec, out: Path, output: Output) -> None:
+    """All pages."""
+    families: dict[str, list[Insn]] = {}
+    for insn in spec.insns:
+        families.setdefault(insn.rows[0].family, []).append(insn)
+    for family, insns in families.items():
+        text = f"# Instructions: {family}\n\nMade by gen/emit_reference.py.\n\n"
+        text += "".join(section(insn) for insn in sorted(insns, key=lambda i: i.name))
+        output.write(out / "reference" / f"{family}.md", text)
