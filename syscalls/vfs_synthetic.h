@@ -61,6 +61,8 @@ ssize_t synth_readlink(const struct synth_ref *ref, char *text, size_t size);
 /* open(2) of a node that is no symlink. `path` is the guest path. */
 int synth_open(const struct synth_ref *ref, struct task *task, int flags, struct mount *mount,
                const char *path, struct file **out);
+/* For entry->open: the node as a host device, opened with the access mode of flags. */
+int synth_device_open(const struct synth_ref *ref, const char *host, int flags, struct file **out);
 /* The node behind a file that synth_open made, or NULL. */
 const struct synth_ref *synth_of_file(const struct file *file);
 
