@@ -74,7 +74,8 @@ def settle(tree: Tree) -> None:
     tree.text("etc/shells", "# /etc/shells: valid login shells\n/bin/sh\n/bin/bash\n/usr/bin/bash\n"
               "/bin/dash\n/usr/bin/dash\n")
     base = "usr/share/base-files/"
-    for source, target in ((base + "dot.bashrc", "root/.bashrc"), (base + "dot.profile", "root/.profile"),
+    for source, target in ((base + "dot.bashrc", "root/.bashrc"),
+                           (base + "dot.profile", "root/.profile"),
                            (base + "profile", "etc/profile"), (base + "motd", "etc/motd"),
                            ("usr/share/libc-bin/nsswitch.conf", "etc/nsswitch.conf"),
                            (base + "nsswitch.conf", "etc/nsswitch.conf")):
@@ -127,8 +128,8 @@ def compile_one(paths: tuple[str, str]) -> None:
 def compile_python(tree: Tree, progress: Progress) -> None:
     """Byte code of the root's Python library, where the host's Python writes the same format.
 
-    Packages leave this to their scripts; without it every start of python3 compiles what it imports.
-    The times of the sources must be final."""
+    Packages leave this to their scripts; without it every start of python3 compiles what it
+    imports. The times of the sources must be final."""
     major, minor = sys.version_info[:2]
     library = tree.place(f"usr/lib/python{major}.{minor}")
     if not library.is_dir():

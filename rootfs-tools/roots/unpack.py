@@ -1,9 +1,9 @@
 """Makes files of a package's tar stream below a root directory.
 
 Owner, mode and device type of every file go to the extended attribute user.containers.override_stat
-(`uid:gid:0mode[:type]`), because an ordinary user can neither give files away nor make devices; the
-file on the host belongs to the user, who may always read and write it. Names are resolved inside the
-root: no symbolic link of a package leads out of it. The package database is dpkg.py's.
+(`uid:gid:0mode[:type]`), because an ordinary user can neither give files away nor make devices;
+the file on the host belongs to the user, who may always read and write it. Names are resolved
+inside the root: no symbolic link of a package leads out of it. The package database is dpkg.py's.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Tree:
             if e.errno not in (errno.ENOTSUP, errno.EPERM):
                 raise
             self.attributes = False
-            self.progress.step("this file system keeps no user attributes: owners, set-uid bits and "
-                               "devices of the root are lost (the rest works)")
+            self.progress.step("this file system keeps no user attributes: owners, set-uid bits "
+                               "and devices of the root are lost (the rest works)")
 
     def directory(self, name: str, mode: int = 0o755, uid: int = 0, gid: int = 0) -> Path:
         """Make a directory, with its parents, unless it is there."""

@@ -95,8 +95,8 @@ static uint32_t aim32(struct builder *b, uint32_t addr) {
         return regs[f->base] + offset;
     }
     if (f->base == NO_REG) {
-        while ((addr - offset) & ((1u << f->scale) - 1))
-            addr += step;
+        while ((addr - offset) & ((1u << f->scale) - 1)) /* at most 7 times: alignment may go */
+            addr++;
         regs[f->index] = (addr - offset) >> f->scale;
         if (f->scale) /* bits that the scale shifts out */
             regs[f->index] |= (uint32_t)random64(&b->r) << (32 - f->scale);

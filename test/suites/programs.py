@@ -4,8 +4,8 @@
 # order: 10
 """Real programs of the default root: output, status and files equal to a native run's.
 
-Reads test/programs/cases.txt. The native run takes the same files: a mount namespace and chroot into
-the root, so it needs root or unprivileged user namespaces.
+Reads test/programs/cases.txt. The native run takes the same files: a mount namespace and chroot
+into the root, so it needs root or unprivileged user namespaces.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/mnt", "TERM": 
                "PYTHONHASHSEED": "0", "SHELL": "/bin/sh", "USER": "root"}
 
 # What a shell says of a process that died holds its process id.
-PID = re.compile(r"(line \d+: +)\d+(?= +[A-Z])")
+PID = re.compile(r"(line \d+:) +\d+ (?=[A-Z])")
 
 # Runs as root of a user namespace where it is not root already; $1 the root, $2 what /mnt shows.
 NATIVE = """
@@ -139,8 +139,8 @@ def check_program(program: Program) -> None:
     try:
         check_equal("exit status", guest.status, shell_status(native.status))
         check_equal("standard output", guest.text(), native.text())
-        check_equal("standard error", PID.sub(r"\1PID", guest.errors()),
-                    PID.sub(r"\1PID", native.errors()))
+        check_equal("standard error", PID.sub(r"\1 PID ", guest.errors()),
+                    PID.sub(r"\1 PID ", native.errors()))
         left, wanted = files_of(guest_dir), files_of(native_dir)
         check_equal("files", sorted(left), sorted(wanted))
         for name, what in wanted.items():

@@ -1,0 +1,357 @@
+#!/usr/bin/python3
+# suite: terminals
+# time: 240
+# order: 30
+"""A shell of the default root on a terminal: prompt, editing, ^C, ^Z, jobs, size, full screen."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+
+from harness import FG, ROOT, Suite, check, check_equal
+from terminal import Terminal
+
+suite = Suite()
+PROMPT = r"fg\$ "
+ENV = ["--clear-env", "-e", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "-e", "HOME=/tmp",
+       "-e", "TERM=xterm", "-e", "LANG=C.UTF-8"]
+
+
+def bash(rows: int = 24, columns: int = 80) -> Terminal:
+    """An interactive bash at its prompt."""
+    terminal = Terminal([*FG, "-r", ROOT, *ENV, "-e", "PS1=fg$ ", "/bin/bash", "--norc",
+                         "--noprofile"], rows, columns)
+    terminal.expect(PROMPT)
+    return terminal
+
+
+def case(name: str, limit: float = 60) -> Callable[[Callable[[Terminal], None]], None]:
+    """A case that gets a bash and must leave it able to end with status 0."""
+    def keep(func: Callable[[Terminal], None]) -> None:
+        def run() -> None:
+            with bash() as t:
+                func(t)
+                t.send("exit 0\n")
+                check_equal("status of the shell", t.wait(), 0)
+                check_equal("modes of the terminal afterwards", t.modes(), t.before)
+        suite.add(name, run, limit=limit)
+    return keep
+
+
+@case("prompt and command")
+def _(t: Terminal) -> None:
+    t.send("echo a$((1+1))b\n")
+    t.expect(r"\na2b\r\n" + PROMPT)
+
+
+@case("is a terminal")
+def _(t: Terminal) -> None:
+    t.send("tty; test -t 0 && test -t 1 && test -t 2 && echo all\n")
+    t.expect(r"/dev/(pts/\d+|tty\w*|console)\r\nall\r\n" + PROMPT)
+    t.send("ls -l $(tty) | cut -c1; echo hi > /dev/tty; ps -o tty= -p $$\n")
+    t.expect(r"\nc\r\nhi\r\n(pts|tty|console)\S*\s*\r\n" + PROMPT)
+
+
+@case("interrupt a program")
+def _(t: Terminal) -> None:
+    t.send("sleep 100\n")
+    time.sleep(0.7)
+    start = time.monotonic()
+    t.send("\x03")
+    t.expect(PROMPT)
+    check(time.monotonic() - start < 5, "^C took its time")
+    t.send("echo st$?\n")
+    t.expect("st130")
+
+
+@case("interrupt a busy loop")
+def _(t: Terminal) -> None:
+    t.send("while :; do :; done\n")
+    time.sleep(0.7)
+    t.send("\x03")
+    t.expect(PROMPT)
+    t.send("python3 -c 'while True: pass'\n")
+    time.sleep(1.5)
+    t.send("\x03")
+    t.expect("KeyboardInterrupt")
+    t.expect(PROMPT)
+
+
+@case("interrupt a line")
+def _(t: Terminal) -> None:
+    t.send("echo never")
+    t.expect("never")
+    t.send("\x03")
+    t.expect(PROMPT)
+    t.send("echo st$?\n")
+    t.expect("st130")
+
+
+@case("quit")
+def _(t: Terminal) -> None:
+    t.send("ulimit -c 0; sleep 100\n")
+    time.sleep(0.7)
+    t.send("\x1c")
+    t.expect("Quit")
+    t.expect(PROMPT)
+
+
+@case("stop, background, foreground")
+def _(t: Terminal) -> None:
+    t.send("sleep 100\n")
+    time.sleep(0.7)
+    t.send("\x1a")
+    t.expect(r"Stopped\s+sleep 100")
+    t.expect(PROMPT)
+    t.send("jobs\n")
+    t.expect(r"\[1\]\+\s+Stopped\s+sleep 100")
+    t.expect(PROMPT)
+    t.send("bg\n")
+    t.expect(r"sleep 100 &")
+    t.expect(PROMPT)
+    t.send("jobs\n")
+    t.expect(r"Running\s+sleep 100")
+    t.expect(PROMPT)
+    t.send("fg\n")
+    t.expect("sleep 100\r\n")
+    time.sleep(0.4)
+    t.send("\x03")
+    t.expect(PROMPT)
+    t.send("jobs; echo none\n")
+    t.expect(r"\nnone\r\n" + PROMPT)
+
+
+@case("stop and go on with a reader")
+def _(t: Terminal) -> None:
+    t.send("cat\n")
+    time.sleep(0.5)
+    t.send("one\n")
+    t.expect("one\r\none\r\n")
+    t.send("\x1a")
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    t.send("fg\n")
+    time.sleep(0.4)
+    t.send("two\n")
+    t.expect("two\r\ntwo\r\n")
+    t.send("\x04")
+    t.expect(PROMPT)
+
+
+@case("background reader is stopped")
+def _(t: Terminal) -> None:
+    t.send("cat &\n")
+    t.expect(PROMPT)
+    time.sleep(0.4)
+    t.send("jobs\n")
+    t.expect(r"Stopped.*cat")
+    t.expect(PROMPT)
+    t.send("kill %1; fg; echo gone\n")
+    t.expect(r"\ngone\r\n")
+
+
+@case("pipeline in the foreground")
+def _(t: Terminal) -> None:
+    t.send("sleep 50 | sleep 60 | cat\n")
+    time.sleep(0.7)
+    t.send("\x1a")
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    t.send("kill %1; fg 2>/dev/null; echo st$?\n")
+    t.expect(r"\nst143\r\n")
+
+
+@case("window size")
+def _(t: Terminal) -> None:
+    t.send("stty size\n")
+    t.expect(r"\n24 80\r\n" + PROMPT)
+    t.send("trap 'echo wi''nch' WINCH\n")
+    t.expect(PROMPT)
+    t.resize(31, 117)
+    os.kill(t.pid, signal.SIGWINCH)
+    t.settle()
+    t.send("stty size; tput cols; echo $COLUMNS\n")
+    t.expect(r"\n31 117\r\n117\r\n")
+    check(re.search(rb"winch", t.seen), "no SIGWINCH in the guest")
+    t.send("stty rows 40 cols 99; stty size\n")
+    t.expect(r"\n40 99\r\n")
+
+
+@case("editing")
+def _(t: Terminal) -> None:
+    t.send("echo wrogn")
+    t.send("\x7f\x7fng\x01\x1b[C\x1b[C\x05 end\n")
+    t.expect(r"\nwrong end\r\n" + PROMPT)
+    t.send("echo abc\x1bbX\n")
+    t.expect(r"\nXabc\r\n" + PROMPT)
+
+
+@case("history")
+def _(t: Terminal) -> None:
+    t.send("echo first\n")
+    t.expect(r"\nfirst\r\n" + PROMPT)
+    t.send("echo second\n")
+    t.expect(r"\nsecond\r\n" + PROMPT)
+    t.send("\x1b[A\x1b[A\n")
+    t.expect(r"\nfirst\r\n" + PROMPT)
+    t.send("\x12seco\r")
+    t.expect(r"\nsecond\r\n" + PROMPT)
+    t.send("!echo:s/second/third/\n")
+    t.expect(r"\nthird\r\n" + PROMPT)
+
+
+@case("completion")
+def _(t: Terminal) -> None:
+    t.send("ls -d /usr/sha\t\n")
+    t.expect(r"\n/usr/share/\r\n" + PROMPT)
+
+
+@case("modes")
+def _(t: Terminal) -> None:
+    t.send("stty -echo; echo off; stty -a | grep -o -- '-echo '; stty echo\n")
+    t.expect(r"off\r\n-echo \r\n")
+    t.expect(PROMPT)
+    t.send("s=$(stty -g); stty raw -echo; head -c 3 | od -c; stty $s\n")
+    time.sleep(0.8)
+    t.send("\x03\ra")
+    t.expect(r"003\s+\\r\s+a")
+    t.expect(PROMPT)
+    t.send("read -rsn1 -t 5 k; echo \"<$k>\"\n")
+    time.sleep(0.5)
+    t.send("q")
+    t.expect("<q>")
+    t.expect(PROMPT)
+
+
+@case("end of file ends the shell")
+def _(t: Terminal) -> None:
+    t.send("bash --norc -c 'cat; echo after'\n")
+    time.sleep(0.5)
+    t.send("\x04")
+    t.expect("after")
+    t.expect(PROMPT)
+
+
+@case("type ahead and long lines")
+def _(t: Terminal) -> None:
+    t.send("echo " + "x" * 300 + "; sleep 0.3\n")
+    t.expect("x" * 20)
+    t.send("echo two\necho three\n")
+    t.expect(r"\ntwo\r\n")
+    t.expect(r"\nthree\r\n" + PROMPT)
+
+
+@case("nested shells and job control")
+def _(t: Terminal) -> None:
+    t.send("PS1='in''ner> ' bash --norc --noprofile\n")
+    t.expect("inner> ")
+    t.send("sleep 90\n")
+    time.sleep(0.6)
+    t.send("\x1a")
+    t.expect("Stopped")
+    t.expect("inner> ")
+    t.send("kill %1; fg; exit 3\n")
+    t.expect(PROMPT)
+    t.send("echo st$?\n")
+    t.expect("st3")
+
+
+@case("full screen: vim")
+def _(t: Terminal) -> None:
+    t.send("cd /tmp; rm -f v.txt; vim.tiny -u NONE v.txt\n")
+    t.expect(r"\x1b\[\?1049h|~")
+    t.settle()
+    t.send("ihello\x1b:wq\n")
+    t.expect(PROMPT)
+    t.send("cat v.txt; rm v.txt\n")
+    t.expect(r"\nhello\r\n")
+
+
+@case("full screen: less")
+def _(t: Terminal) -> None:
+    t.send("seq 500 | less\n")
+    t.expect(r"23\r\n.*:")
+    t.send("G")
+    t.expect("500")
+    t.send("q")
+    t.expect(PROMPT)
+
+
+@case("full screen: top")
+def _(t: Terminal) -> None:
+    t.send("top -d 1\n")
+    t.expect(r"PID.*COMMAND", 20)
+    t.send("q")
+    t.expect(PROMPT)
+
+
+@case("python at the prompt")
+def _(t: Terminal) -> None:
+    t.send("python3 -q\n")
+    t.expect(">>> ")
+    t.send("6*7\n")
+    t.expect(r"42\r\n")
+    t.send("\x03")
+    t.expect("KeyboardInterrupt")
+    t.send("exit()\n")
+    t.expect(PROMPT)
+
+
+@case("script and a terminal within")
+def _(t: Terminal) -> None:
+    t.send("cd /tmp; script -q s.log\n")
+    t.settle(1)
+    t.send("PS1='in''s> '\n")
+    t.expect("ins> ")
+    t.send("tty; stty size\n")
+    t.expect(r"/dev/pts/\d+\r+\n24 80")
+    t.send("exit\n")
+    t.expect(PROMPT)
+    t.send("grep -c 'stty size' s.log; rm s.log\n")
+    t.expect(r"\n1\r\n")
+
+
+@case("tmux", limit=90)
+def _(t: Terminal) -> None:
+    t.send("tmux -f /dev/null new 'PS1=tm''ux bash --norc --noprofile'\n")
+    t.expect("tmux", 30)
+    t.send("echo $((6*7))\n")
+    t.expect("42")
+    t.send("exit\n")
+    t.expect(PROMPT)
+
+
+def ends_with() -> None:
+    """A shell that a signal kills, and one whose terminal hangs up, leave nothing behind."""
+    with bash() as t:
+        t.send("kill -KILL $$\n")
+        check(t.wait() in (137, -9), "status of a killed shell")
+    with bash() as t:
+        t.send("sleep 1000 & \n")
+        t.expect(PROMPT)
+        os.kill(t.pid, signal.SIGHUP)
+        check(t.wait() in (129, -1, 1, 0), "status after a hang-up")
+
+
+suite.add("killed and hung up", ends_with)
+
+
+def status() -> None:
+    """The exit status is the shell's."""
+    with bash() as t:
+        t.send("exit 37\n")
+        check_equal("status", t.wait(), 37)
+    with Terminal([*FG, "-r", ROOT, *ENV, "/bin/bash", "-l"]) as t:
+        t.expect(r"\$ |# ")
+        t.send("\x04")
+        check_equal("status after ^D", t.wait(), 0)
+
+
+suite.add("status of the shell", status)
+
+if __name__ == "__main__":
+    suite.main()
