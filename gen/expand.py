@@ -179,7 +179,7 @@ class Expander:
         """Steps and block facts of one form."""
         row = form.row
         if row.helper is not None:
-            steps = (self.helper_step(form, row.helper),)
+            steps: tuple[Step, ...] = (self.helper_step(form, row.helper),)
         else:
             names = row.bodies
             steps = tuple(self.step(form, self.templates.body(name, row.where), i == 0,

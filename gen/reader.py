@@ -278,7 +278,7 @@ class Block:
         for end in ("ends", "endsnext", "stores", "nostore"):
             if end in values and not (end == "stores" and "nostore" in words):
                 words.add(end)
-        modes = MODES
+        modes: tuple[str, ...] = MODES
         if "modes" in values:
             modes = tuple(values["modes"][1].split())
             for mode in modes:
