@@ -3,6 +3,7 @@
 #include "test/insn/runner.h"
 
 #include "core/cpu.h"
+#include "core/debug.h"
 #include "core/space.h"
 #include <errno.h>
 #include <pthread.h>
@@ -11,6 +12,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* The command line's switches, which the engine reads; for programs without that command line. */
+__attribute__((weak)) struct fg_debug fg_debug;
 
 static struct cpu *cpu;
 static struct space *space;

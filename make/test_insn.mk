@@ -1,0 +1,25 @@
+# Instruction, stream, decoder and engine tests: their programs. The suites that run them stand in
+# test/suites/. They are linked with the engine alone, not with the kernel layer.
+
+ENGINE_C    := $(filter-out core/main.c core/offsets.c core/engine_api.c,$(wildcard core/*.c))
+ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) \
+               $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap cpuid) build/gadgets.a
+TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms)
+INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn build/gen/cases.bin
+
+.PHONY: tests-insn
+tests-insn: $(INSN_TESTS)
+
+build/gen/cases.bin: $(wildcard gen/*.py gen/spec/*.x86)
+	$(PYTHON) -m gen.emit_tests --out build/gen
+
+# 32 bits, no C library, away from the addresses that cases use.
+ORACLE_FLAGS = -m32 -O2 -msse2 -std=gnu11 $(WARN) -ffreestanding -fno-stack-protector -fno-pie \
+    -fno-tree-loop-distribute-patterns -nostdlib -static -Wl,-Ttext-segment=0x60000000,--build-id=none
+$(BUILD)/test/oracle: test/insn/oracle.c test/insn/case.h
+	@mkdir -p $(dir $@)
+	$(CC) $(ORACLE_FLAGS) -o $@ $<
+
+$(BUILD)/test/insn: $(patsubst %,$(BUILD)/obj/test/insn/%.o,main vectors) $(TEST_COMMON) $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lZydis
