@@ -8,6 +8,7 @@
 #include "syscalls/fs.h"
 #include "syscalls/mm.h"
 #include "syscalls/signal.h"
+#include "syscalls/strace.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -305,6 +306,9 @@ static void account(struct task *task) {
 
 _Noreturn void task_exit(struct task *task, int status) {
     struct process *process = task->process;
+    if (strace_on) {
+        strace_exit(task, status);
+    }
     process_run_task_exit_hooks(task);
     futex_task_exit(task);
     vfork_release(task);
@@ -405,6 +409,7 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path) {
     task->clear_child_tid = 0;
     task->robust_list = 0;
     task->rseq = 0;
+    task->futexes_left = false;
     task->restart = NULL;
     memset(task->cpu->tls_desc, 0, sizeof task->cpu->tls_desc);
     pthread_mutex_unlock(&process_lock);

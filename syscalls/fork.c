@@ -66,6 +66,19 @@ static int check_flags(const struct task *task, const struct clone_request *requ
     return 0;
 }
 
+int process_unshare_fs(struct process *process) {
+    struct fs_context *own = fs_context_fork(process->fs);
+    if (!own) {
+        return -ENOMEM;
+    }
+    pthread_mutex_lock(&process_lock);
+    struct fs_context *old = process->fs;
+    process->fs = own;
+    pthread_mutex_unlock(&process_lock);
+    fs_context_unref(old);
+    return 0;
+}
+
 static int count_processes(uint32_t uid) {
     int count = 0;
     for (struct process *process = process_list; process; process = process->next) {

@@ -114,6 +114,8 @@ void process_first_ended_locked(int status);
 extern _Atomic int live_tasks;
 /* The run loop; never returns (run.c). */
 _Noreturn void task_run(struct task *task);
+/* Gives a process that shares its fs_context one of its own; 0 or -ENOMEM (fork.c). */
+int process_unshare_fs(struct process *process);
 /* Sleep that no signal ends, only the end of the task; otherwise as task_block(). */
 int task_block_killable(struct task *task, uint32_t sample);
 /* A state change that wait4(2) shows: SIGCHLD (or the exit signal) to the parent, its waiters wake.

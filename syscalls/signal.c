@@ -1,10 +1,12 @@
 /* Taking signals: at every return to guest code, pending ones are turned into handler frames, default
  * actions, stops; interrupted system calls are restarted or end with EINTR (signal(7)).
  * Not here: queues and sending (signal_send.c), frame layouts (abi_i386_signal.c). */
+#include "gen/syscall_protos.h"
 #include "syscalls/signal.h"
 
 #include "syscalls/abi.h"
 #include "syscalls/process.h"
+#include "syscalls/strace.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -191,6 +193,9 @@ void signal_deliver(struct task *task, bool from_syscall, long result) {
             break;
         }
         const struct sigaction_guest *action = &process->signals.action[signo];
+        if (strace_on) {
+            strace_signal(task, &info);
+        }
         if (action->handler == 1) {
             continue;
         }

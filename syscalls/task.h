@@ -55,6 +55,7 @@ struct task {
     int exit_status;
     uint32_t last_trap, last_trap_error; /* of the last fault, as sigcontext shows them */
     gaddr_t last_trap_addr;
+    bool futexes_left; /* it lets go of its locks: nobody may begin to wait for it */
     bool vfork_done; /* parent's side of vfork: the child let go of the memory */
 };
 

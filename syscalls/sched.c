@@ -1,0 +1,320 @@
+/* Scheduling: priorities, policies, affinity (sched(7), getpriority(2), ioprio_set(2)).
+ *
+ * Guest threads are ordinary host threads. Affinity is real: it is asked and set on the host thread.
+ * Nice values and the policies that an ordinary user may have are remembered, not passed on: the guest
+ * gets back what it set. */
+#include "gen/syscall_protos.h"
+#include "syscalls/process.h"
+
+#include "syscalls/abi.h"
+#include "syscalls/abi_time.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MAX_CPU_BYTES 128 /* 1024 CPUs */
+#define NICE_MIN      (-20)
+#define NICE_MAX      19
+
+/* --- nice values ------------------------------------------------------------------------------------------ */
+
+static bool may_change(const struct task *task, const struct process *process) {
+    const struct process *self = task->process;
+    return self->euid == 0 || self->euid == process->uid || self->euid == process->euid;
+}
+
+static int set_nice(struct task *task, struct process *process, int nice) {
+    nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
+    if (!may_change(task, process)) {
+        return -EPERM;
+    }
+    if (nice < process->nice && task->process->euid != 0) {
+        rlim_t limit = process->limits[RLIMIT_NICE].rlim_cur;
+        if (limit != RLIM_INFINITY && (rlim_t)(20 - nice) > limit) {
+            return -EACCES;
+        }
+    }
+    process->nice = nice;
+    return 0;
+}
+
+static bool selected(const struct task *task, const struct process *process, int which, int32_t who) {
+    switch (which) {
+    case PRIO_PROCESS:
+        return process->pid == (who ? who : task->process->pid);
+    case PRIO_PGRP:
+        return process->pgid == (who ? who : task->process->pgid);
+    default:
+        return process->uid == (who ? (uint32_t)who : task->process->uid);
+    }
+}
+
+/* getpriority(2): 20 - nice, so that no value looks like an error */
+long sys_getpriority(struct task *task, int32_t which, int32_t who) {
+    if (which < PRIO_PROCESS || which > PRIO_USER) {
+        return -EINVAL;
+    }
+    long best = -ESRCH;
+    pthread_mutex_lock(&process_lock);
+    for (struct process *process = process_list; process; process = process->next) {
+        if (selected(task, process, which, who) && 20 - process->nice > best) {
+            best = 20 - process->nice;
+        }
+    }
+    pthread_mutex_unlock(&process_lock);
+    return best;
+}
+
+/* setpriority(2) */
+long sys_setpriority(struct task *task, int32_t which, int32_t who, int32_t nice) {
+    if (which < PRIO_PROCESS || which > PRIO_USER) {
+        return -EINVAL;
+    }
+    long error = -ESRCH;
+    pthread_mutex_lock(&process_lock);
+    for (struct process *process = process_list; process; process = process->next) {
+        if (selected(task, process, which, who)) {
+            int one = set_nice(task, process, nice);
+            error = error == -ESRCH || one ? one : error;
+        }
+    }
+    pthread_mutex_unlock(&process_lock);
+    return error;
+}
+
+/* nice(2) */
+long sys_nice(struct task *task, int32_t increment) {
+    increment = increment < -40 ? -40 : increment > 40 ? 40 : increment;
+    pthread_mutex_lock(&process_lock);
+    int error = set_nice(task, task->process, task->process->nice + increment);
+    pthread_mutex_unlock(&process_lock);
+    return error == -EACCES ? -EPERM : error;
+}
+
+/* --- policies ----------------------------------------------------------------------------------------------- */
+
+/* A thread by number, 0 being the caller; its process in *process. 0 or -ESRCH, -EINVAL. */
+static int find(struct task *task, int32_t tid, bool *mine) {
+    if (tid < 0) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&process_lock);
+    struct task *other = tid ? task_find(tid) : task;
+    *mine = other && may_change(task, other->process);
+    pthread_mutex_unlock(&process_lock);
+    return other ? 0 : -ESRCH;
+}
+
+/* Policies without real time are all the same here; real-time ones need a right that guests lack. */
+static int check_policy(int policy, int priority) {
+    switch (policy & ~SCHED_RESET_ON_FORK) {
+    case SCHED_OTHER:
+    case SCHED_BATCH:
+    case SCHED_IDLE:
+        return priority ? -EINVAL : 0;
+    case SCHED_FIFO:
+    case SCHED_RR:
+        return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
+    default:
+        return -EINVAL;
+    }
+}
+
+long sys_sched_setscheduler(struct task *task, int32_t tid, int32_t policy, gaddr_t param) {
+    int32_t priority;
+    bool mine;
+    if (policy < 0 || !param) {
+        return -EINVAL;
+    }
+    if (guest_read(task->cpu->space, &priority, param, sizeof priority)) {
+        return -EFAULT;
+    }
+    int error = find(task, tid, &mine);
+    error = error ? error : check_policy(policy, priority);
+    return error ? error : mine ? 0 : -EPERM;
+}
+
+long sys_sched_getscheduler(struct task *task, int32_t tid) {
+    bool mine;
+    int error = find(task, tid, &mine);
+    return error ? error : SCHED_OTHER;
+}
+
+long sys_sched_setparam(struct task *task, int32_t tid, gaddr_t param) {
+    return sys_sched_setscheduler(task, tid, SCHED_OTHER, param);
+}
+
+long sys_sched_getparam(struct task *task, int32_t tid, gaddr_t param) {
+    bool mine;
+    const int32_t priority = 0;
+    int error = param ? find(task, tid, &mine) : -EINVAL;
+    return error ? error : guest_write(task->cpu->space, param, &priority, sizeof priority);
+}
+
+long sys_sched_get_priority_max(struct task *task, int32_t policy) {
+    return policy == SCHED_FIFO || policy == SCHED_RR               ? 99
+           : policy == 0 || policy == SCHED_BATCH || policy == SCHED_IDLE || policy == 6 ? 0
+                                                                    : -EINVAL;
+}
+
+long sys_sched_get_priority_min(struct task *task, int32_t policy) {
+    long max = sys_sched_get_priority_max(task, policy);
+    return max > 0 ? 1 : max;
+}
+
+static long rr_interval(struct task *task, enum time_layout layout, int32_t tid, gaddr_t to) {
+    bool mine;
+    struct timespec slice = {0}; /* threads of SCHED_OTHER have no fixed slice */
+    int error = find(task, tid, &mine);
+    if (error == 0 && syscall(SYS_sched_rr_get_interval, 0, &slice) != 0) {
+        slice = (struct timespec){0};
+    }
+    return error ? error : time_put_timespec(task, layout, to, &slice);
+}
+
+long sys_sched_rr_get_interval(struct task *task, int32_t tid, gaddr_t to) {
+    return rr_interval(task, TIME32, tid, to);
+}
+
+long sys_sched_rr_get_interval_time64(struct task *task, int32_t tid, gaddr_t to) {
+    return rr_interval(task, TIME64, tid, to);
+}
+
+long sys_sched_yield(struct task *task) {
+    sched_yield();
+    return 0;
+}
+
+/* struct sched_attr, first version (48 bytes). */
+struct sched_attr48 {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+/* sched_setattr(2) */
+long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t flags) {
+    struct sched_attr48 attr = {0};
+    bool mine;
+    uint32_t size;
+    if (!addr || flags) {
+        return -EINVAL;
+    }
+    if (guest_read(task->cpu->space, &size, addr, sizeof size)) {
+        return -EFAULT;
+    }
+    if (size != 0 && size < sizeof attr) {
+        const uint32_t known = sizeof attr;
+        return guest_write(task->cpu->space, addr, &known, sizeof known) ? -EFAULT : -E2BIG;
+    }
+    if (guest_read(task->cpu->space, &attr, addr, sizeof attr)) {
+        return -EFAULT;
+    }
+    int error = find(task, tid, &mine);
+    error = error ? error : check_policy((int)attr.policy, (int)attr.priority);
+    if (error) {
+        return error;
+    }
+    if (!mine) {
+        return -EPERM;
+    }
+    pthread_mutex_lock(&process_lock);
+    struct task *other = tid ? task_find(tid) : task;
+    error = other ? set_nice(task, other->process, attr.nice) : -ESRCH;
+    pthread_mutex_unlock(&process_lock);
+    return error == -EACCES ? -EPERM : error;
+}
+
+/* sched_getattr(2) */
+long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t size, uint32_t flags) {
+    struct sched_attr48 attr = {.size = sizeof attr, .policy = SCHED_OTHER};
+    if (!addr || flags || tid < 0 || size < sizeof attr || size > PAGE_BYTES) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&process_lock);
+    struct task *other = tid ? task_find(tid) : task;
+    attr.nice = other ? other->process->nice : 0;
+    pthread_mutex_unlock(&process_lock);
+    return other ? guest_write(task->cpu->space, addr, &attr, sizeof attr) : -ESRCH;
+}
+
+/* --- affinity --------------------------------------------------------------------------------------------------- */
+
+/* The host's number of a guest thread. 0 or -ESRCH. */
+static int host_thread(struct task *task, int32_t tid, int32_t *host_tid, bool *mine) {
+    pthread_mutex_lock(&process_lock);
+    struct task *other = tid ? task_find(tid) : task;
+    if (other) {
+        *host_tid = other->host_tid;
+        *mine = may_change(task, other->process);
+    }
+    pthread_mutex_unlock(&process_lock);
+    return other ? 0 : -ESRCH;
+}
+
+/* sched_setaffinity(2) */
+long sys_sched_setaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_t mask) {
+    uint64_t set[MAX_CPU_BYTES / 8] = {0};
+    int32_t host_tid = 0;
+    bool mine = false;
+    if (size > sizeof set) {
+        size = sizeof set;
+    }
+    if (guest_read(task->cpu->space, set, mask, size)) {
+        return -EFAULT;
+    }
+    int error = host_thread(task, tid, &host_tid, &mine);
+    if (error || !mine) {
+        return error ? error : -EPERM;
+    }
+    return syscall(SYS_sched_setaffinity, host_tid, sizeof set, set) < 0 ? -errno : 0;
+}
+
+/* sched_getaffinity(2): bytes of the mask */
+long sys_sched_getaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_t mask) {
+    uint64_t set[MAX_CPU_BYTES / 8] = {0};
+    int32_t host_tid = 0;
+    bool mine;
+    if (size & (task->abi->pointer_bytes - 1)) {
+        return -EINVAL;
+    }
+    int error = host_thread(task, tid, &host_tid, &mine);
+    if (error) {
+        return error;
+    }
+    long used = syscall(SYS_sched_getaffinity, host_tid, sizeof set, set);
+    if (used < 0) {
+        return -errno;
+    }
+    unsigned bytes = (unsigned)used;
+    while (bytes > task->abi->pointer_bytes && set[(bytes - 1) / 8] == 0) {
+        bytes -= 8; /* the host's largest number of CPUs is not the guest's business */
+    }
+    if (bytes > size) {
+        if (size < task->abi->pointer_bytes || set[0] >> (8 * (size < 8 ? size : 7))) {
+            return -EINVAL;
+        }
+        bytes = (unsigned)size;
+    }
+    return guest_write(task->cpu->space, mask, set, bytes) ? -EFAULT : (long)bytes;
+}
+
+/* ioprio_get(2), ioprio_set(2): best effort, level 4, is everybody's; others are taken without effect */
+#define IOPRIO_DEFAULT (2 << 13 | 4)
+
+long sys_ioprio_get(struct task *task, int32_t which, int32_t who) {
+    return which < 1 || which > 3 ? -EINVAL : IOPRIO_DEFAULT;
+}
+
+long sys_ioprio_set(struct task *task, int32_t which, int32_t who, int32_t value) {
+    int class = value >> 13;
+    if (which < 1 || which > 3 || class < 0 || class > 3) {
+        return -EINVAL;
+    }
+    return class == 1 && task->process->euid != 0 ? -EPERM : 0;
+}
