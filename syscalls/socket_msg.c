@@ -1,0 +1,305 @@
+/* send(2), recv(2) and their message forms. Data goes between guest memory and the host socket
+ * directly; addresses and control messages are converted (abi_i386_socket.c). */
+#include "core/space.h"
+#include "syscalls/abi.h"
+#include "syscalls/abi_time.h"
+#include "syscalls/process.h"
+#include "syscalls/socket.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "gen/syscall_protos.h"
+
+#define CMSG_COMPAT  0x80000000u /* the host kernel's own mark for 32-bit callers */
+#define FEW_IOV      8
+#define CONTROL_ROOM 8192 /* of one received message on the host */
+
+/* --- sending -------------------------------------------------------------------------------------------- */
+
+static long finish_send(struct task *task, struct file *file, uint32_t flags, long result) {
+    if (result == -EPIPE && !(flags & MSG_NOSIGNAL))
+        socket_broken_pipe(task, file);
+    return socket_interrupted(file, SO_SNDTIMEO, result);
+}
+
+/* Leaves behind who sends, for the receiver's SCM_CREDENTIALS. */
+static void note_sender(struct task *task, struct file *file, const struct control_out *control) {
+    if (!socket_is_unix(file))
+        return;
+    struct unix_socket *data = file->data;
+    if (data->type == SOCK_DGRAM && !data->name)
+        unix_autoname(task, file);
+    struct unix_creds creds;
+    unix_own_creds(task, &creds);
+    unix_note_send(file, control && control->has_creds ? &control->creds : &creds);
+}
+
+long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_t flags,
+                gaddr_t address_at, uint32_t address_len) {
+    long result;
+    struct iovec iov;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    struct socket_address address = {.hold_fd = -1};
+    if (len > INT32_MAX)
+        len = INT32_MAX;
+    result = guest_iov(task, at, len, false, &iov);
+    if (!result && address_at)
+        result = socket_address_in(task, file, address_at, (int32_t)address_len, &address);
+    if (!result) {
+        note_sender(task, file, NULL);
+        result = host_call(task, SYS_sendto, file->host_fd, (long)iov.iov_base, (long)iov.iov_len,
+                           (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL,
+                           address_at ? (long)&address.any : 0, address.len);
+    }
+    socket_address_put(&address);
+    result = finish_send(task, file, flags, result);
+    file_unref(file);
+    return result;
+}
+
+/* One message; the file stays the caller's. */
+static long send_message(struct task *task, struct file *file, gaddr_t at, uint32_t flags) {
+    struct guest_msg msg;
+    struct iovec few[FEW_IOV], *iov = few;
+    struct socket_address address = {.hold_fd = -1};
+    struct control_out *control = NULL;
+    bool noted = false;
+    long result = msg_get(task, at, &msg);
+    if (result)
+        return result;
+    if (msg.iov_count > FEW_IOV && !(iov = malloc(msg.iov_count * sizeof(*iov))))
+        return -ENOMEM;
+    result = msg_iov(task, &msg, false, iov);
+    if (!result && msg.name && msg.name_len)
+        result = socket_address_in(task, file, msg.name, msg.name_len, &address);
+    if (!result && msg.control_len) {
+        control = malloc(sizeof(*control));
+        result = control ? control_in(task, &msg, control) : -ENOMEM;
+    }
+    if (!result) {
+        struct msghdr host = {
+            .msg_name = address.len ? &address.any : NULL,
+            .msg_namelen = address.len,
+            .msg_iov = iov,
+            .msg_iovlen = msg.iov_count,
+            .msg_control = control && control->len ? control->data : NULL,
+            .msg_controllen = control ? control->len : 0,
+        };
+        note_sender(task, file, control);
+        noted = true;
+        for (int i = 0; control && i < control->file_count; i++)
+            rights_sent(control->file[i]);
+        result = host_call(task, SYS_sendmsg, file->host_fd, (long)&host,
+                           (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL, 0, 0, 0);
+    }
+    for (int i = 0; control && i < control->file_count; i++) {
+        if (noted && result < 0)
+            rights_withdraw(control->file[i]);
+        file_unref(control->file[i]);
+    }
+    if (control)
+        free(control->data);
+    free(control);
+    socket_address_put(&address);
+    if (iov != few)
+        free(iov);
+    return finish_send(task, file, flags, result);
+}
+
+long sys_sendmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t flags) {
+    long result;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    result = send_message(task, file, at, flags);
+    file_unref(file);
+    return result;
+}
+
+/* Bytes of a struct mmsghdr: a msghdr, msg_len, padding. */
+static unsigned mmsg_bytes(struct task *task) {
+    return msg_bytes(task) + task->abi->pointer_bytes;
+}
+
+long sys_sendmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uint32_t flags) {
+    long result;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    uint32_t done = 0;
+    if (count > SOCKET_MAX_IOV)
+        count = SOCKET_MAX_IOV;
+    for (result = 0; done < count; done++, at += mmsg_bytes(task)) {
+        result = send_message(task, file, at, flags);
+        uint32_t len = (uint32_t)result;
+        if (result >= 0 && guest_write(task->cpu->space, at + msg_bytes(task), &len, 4))
+            result = -EFAULT;
+        if (result < 0)
+            break;
+    }
+    file_unref(file);
+    return done ? (long)done : result;
+}
+
+/* --- receiving ---------------------------------------------------------------------------------------- */
+
+long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_t flags,
+                  gaddr_t address_at, gaddr_t len_at) {
+    long result;
+    struct iovec iov;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    struct socket_address address = {.len = sizeof(address.storage), .hold_fd = -1};
+    if (len > INT32_MAX)
+        len = INT32_MAX;
+    result = guest_iov(task, at, len, true, &iov);
+    if (!result)
+        result = host_call(task, SYS_recvfrom, file->host_fd, (long)iov.iov_base,
+                           (long)iov.iov_len, flags & ~CMSG_COMPAT, (long)&address.any,
+                           (long)&address.len);
+    if (result >= 0 && address_at) {
+        int error = socket_address_out(task, &address, true, address_at, len_at);
+        if (error)
+            result = error;
+    }
+    result = socket_interrupted(file, SO_RCVTIMEO, result);
+    file_unref(file);
+    return result;
+}
+
+/* Hands the address and the control messages of a received message to the guest. */
+static int deliver(struct task *task, struct file *file, struct msghdr *host,
+                   struct socket_address *from, struct guest_msg *msg, gaddr_t at, uint32_t flags) {
+    from->len = host->msg_namelen;
+    msg->flags = (uint32_t)host->msg_flags & ~(CMSG_COMPAT | MSG_CMSG_CLOEXEC);
+    if (flags & MSG_CMSG_CLOEXEC)
+        msg->flags |= MSG_CMSG_CLOEXEC;
+    int error = control_out(task, file, host, from, msg, flags);
+    if (error)
+        return error;
+    if (msg->name) {
+        if (from->len >= sizeof(sa_family_t) && from->any.sa_family == AF_UNIX)
+            unix_address_to_guest(from, true);
+        int32_t room = msg->name_len, len = (int32_t)from->len;
+        if (len && room && guest_write(task->cpu->space, msg->name, &from->storage,
+                                       (size_t)(room < len ? room : len)))
+            return -EFAULT;
+        msg->name_len = len;
+    } else {
+        uint32_t kept; /* msg_namelen stays as it was */
+        if (guest_read(task->cpu->space, &kept, at + task->abi->pointer_bytes, sizeof(kept)))
+            return -EFAULT;
+        msg->name_len = (int32_t)kept;
+    }
+    return msg_put(task, at, msg);
+}
+
+static long receive_message(struct task *task, struct file *file, gaddr_t at, uint32_t flags) {
+    struct guest_msg msg;
+    struct iovec few[FEW_IOV], *iov = few;
+    struct socket_address from = {.hold_fd = -1};
+    char control[CONTROL_ROOM] __attribute__((aligned(16)));
+    long result = msg_get(task, at, &msg);
+    if (result)
+        return result;
+    if (msg.iov_count > FEW_IOV && !(iov = malloc(msg.iov_count * sizeof(*iov))))
+        return -ENOMEM;
+    result = msg_iov(task, &msg, true, iov);
+    if (!result) {
+        struct msghdr host = {
+            .msg_name = &from.any,
+            .msg_namelen = sizeof(from.storage),
+            .msg_iov = iov,
+            .msg_iovlen = msg.iov_count,
+            .msg_control = msg.control_len ? control : NULL,
+            .msg_controllen = msg.control_len ? sizeof(control) : 0,
+        };
+        result = host_call(task, SYS_recvmsg, file->host_fd, (long)&host,
+                           (flags & ~CMSG_COMPAT) | MSG_CMSG_CLOEXEC, 0, 0, 0);
+        if (result >= 0) {
+            int error = deliver(task, file, &host, &from, &msg, at, flags);
+            if (error)
+                result = error;
+        }
+    }
+    if (iov != few)
+        free(iov);
+    return socket_interrupted(file, SO_RCVTIMEO, result);
+}
+
+long sys_recvmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t flags) {
+    long result;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    result = receive_message(task, file, at, flags);
+    file_unref(file);
+    return result;
+}
+
+/* recvmmsg(2): the timeout is looked at after each message only, as Linux does. */
+static long receive_messages(struct task *task, struct file *file, gaddr_t at, uint32_t count,
+                             uint32_t flags, const struct timespec *deadline) {
+    uint32_t done = 0;
+    long result = 0;
+    if (count > SOCKET_MAX_IOV)
+        count = SOCKET_MAX_IOV;
+    while (done < count) {
+        result = receive_message(task, file, at, flags & ~(uint32_t)MSG_WAITFORONE);
+        uint32_t len = (uint32_t)result;
+        if (result >= 0 && guest_write(task->cpu->space, at + msg_bytes(task), &len, 4))
+            result = -EFAULT;
+        if (result < 0)
+            break;
+        done++;
+        at += mmsg_bytes(task);
+        if (flags & MSG_WAITFORONE)
+            flags |= MSG_DONTWAIT;
+        if (deadline) {
+            struct timespec left;
+            deadline_left(deadline, &left);
+            if (!left.tv_sec && !left.tv_nsec)
+                break;
+        }
+    }
+    return done ? (long)done : result;
+}
+
+static long recvmmsg_timed(struct task *task, enum time_layout layout, int32_t fd, gaddr_t at,
+                           uint32_t count, uint32_t flags, gaddr_t timeout_at) {
+    struct timespec timeout, deadline;
+    if (timeout_at) {
+        if (time_get_timespec(task, layout, timeout_at, &timeout))
+            return -EFAULT;
+        if (!timespec_valid(&timeout))
+            return -EINVAL;
+        deadline_after(&deadline, &timeout);
+    }
+    long result;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    result = receive_messages(task, file, at, count, flags, timeout_at ? &deadline : NULL);
+    file_unref(file);
+    if (timeout_at && result > 0) {
+        deadline_left(&deadline, &timeout);
+        if (time_put_timespec(task, layout, timeout_at, &timeout))
+            result = -EFAULT;
+    }
+    return result;
+}
+
+long sys_recvmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uint32_t flags,
+                  gaddr_t timeout) {
+    return recvmmsg_timed(task, TIME32, fd, at, count, flags, timeout);
+}
+
+long sys_recvmmsg_time64(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uint32_t flags,
+                         gaddr_t timeout) {
+    return recvmmsg_timed(task, TIME64, fd, at, count, flags, timeout);
+}

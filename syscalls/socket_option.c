@@ -1,0 +1,336 @@
+/* getsockopt(2), setsockopt(2) and the ioctls of sockets (netdevice(7)). Most options are integers or
+ * structures without pointers and pass as they are; converted are the ones with a time, an address in
+ * memory, or a process in them. Options that name host objects are refused as unknown. */
+#include "core/space.h"
+#include "syscalls/abi.h"
+#include "syscalls/process.h"
+#include "syscalls/socket.h"
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "gen/syscall_protos.h"
+
+/* SOL_SOCKET options by number (asm-generic/socket.h), the same for both ABIs. */
+enum {
+    OPT_PEERCRED = 17,
+    OPT_RCVTIMEO_OLD = 20,
+    OPT_SNDTIMEO_OLD = 21,
+    OPT_ATTACH_FILTER = 26,
+    OPT_ATTACH_BPF = 50,
+    OPT_ATTACH_REUSEPORT_CBPF = 51,
+    OPT_ATTACH_REUSEPORT_EBPF = 52,
+    OPT_PEERGROUPS = 59,
+    OPT_RCVTIMEO_NEW = 66,
+    OPT_SNDTIMEO_NEW = 67,
+    OPT_PASSPIDFD = 76,
+    OPT_PEERPIDFD = 77,
+};
+#define OPTION_MOST      65536 /* bytes of a value that pass */
+#define IP_TABLES_FIRST  64    /* SOL_IP and SOL_IPV6: netfilter's tables, full of addresses */
+#define IP_ORIGINAL_DST  80
+#define TCP_RECEIVE_ZERO 35    /* TCP_ZEROCOPY_RECEIVE */
+
+/* --- setting ---------------------------------------------------------------------------------------------- */
+
+static bool is_timeout(int option) {
+    return option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD ||
+           option == OPT_RCVTIMEO_NEW || option == OPT_SNDTIMEO_NEW;
+}
+
+static bool timeout_is_narrow(struct task *task, int option) {
+    return task->abi->pointer_bytes == 4 &&
+           (option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD);
+}
+
+static long set_timeout(struct task *task, struct file *file, int option, gaddr_t at, uint32_t len) {
+    int64_t wide[2];
+    int32_t narrow[2];
+    bool is_narrow = timeout_is_narrow(task, option);
+    if (len < (is_narrow ? sizeof(narrow) : sizeof(wide)))
+        return -EINVAL;
+    if (is_narrow ? guest_read(task->cpu->space, narrow, at, sizeof(narrow))
+                  : guest_read(task->cpu->space, wide, at, sizeof(wide)))
+        return -EFAULT;
+    if (is_narrow) {
+        wide[0] = narrow[0];
+        wide[1] = narrow[1];
+    }
+    int host = option == OPT_RCVTIMEO_NEW   ? OPT_RCVTIMEO_OLD
+               : option == OPT_SNDTIMEO_NEW ? OPT_SNDTIMEO_OLD
+                                            : option;
+    return setsockopt(file->host_fd, SOL_SOCKET, host, wide, sizeof(wide)) ? -errno : 0;
+}
+
+/* struct sock_fprog: a count and the address of as many struct sock_filter. */
+static long set_filter(struct task *task, struct file *file, int option, gaddr_t at, uint32_t len) {
+    struct space *space = task->cpu->space;
+    unsigned word = task->abi->pointer_bytes;
+    uint16_t count;
+    uint64_t address = 0;
+    if (len != 2 * word)
+        return -EINVAL;
+    if (guest_read(space, &count, at, sizeof(count)) || guest_read(space, &address, at + word, word))
+        return -EFAULT;
+    struct sock_fprog program = {.len = count, .filter = calloc(count + 1u, sizeof(struct sock_filter))};
+    if (!program.filter)
+        return -ENOMEM;
+    long result = guest_read(space, program.filter, address, count * sizeof(struct sock_filter));
+    if (!result)
+        result = setsockopt(file->host_fd, SOL_SOCKET, option, &program, sizeof(program)) ? -errno : 0;
+    free(program.filter);
+    return result;
+}
+
+static bool is_group_option(int level, int option) {
+    return (level == SOL_IP || level == SOL_IPV6) &&
+           (option == MCAST_JOIN_GROUP || option == MCAST_LEAVE_GROUP ||
+            (option >= MCAST_BLOCK_SOURCE && option <= MCAST_LEAVE_SOURCE_GROUP));
+}
+
+/* struct group_req, group_source_req: the first member is followed by a sockaddr_storage, aligned to 4
+ * for i386, to 8 here. */
+static long set_group(struct task *task, struct file *file, int level, int option, gaddr_t at,
+                      uint32_t len) {
+    unsigned word = task->abi->pointer_bytes;
+    uint8_t host[8 + 2 * sizeof(struct sockaddr_storage)] = {0};
+    unsigned addresses = option == MCAST_JOIN_GROUP || option == MCAST_LEAVE_GROUP ? 1 : 2;
+    unsigned bytes = addresses * (unsigned)sizeof(struct sockaddr_storage);
+    if (len < word + bytes)
+        return -EINVAL;
+    if (guest_read(task->cpu->space, host, at, 4) ||
+        guest_read(task->cpu->space, host + 8, at + word, bytes))
+        return -EFAULT;
+    return setsockopt(file->host_fd, level, option, host, 8 + bytes) ? -errno : 0;
+}
+
+/* Options that carry host objects or raw addresses. */
+static bool is_refused(int level, int option) {
+    if (level == SOL_SOCKET)
+        return option == OPT_ATTACH_BPF || option == OPT_ATTACH_REUSEPORT_EBPF ||
+               option == OPT_PASSPIDFD || option == OPT_PEERPIDFD;
+    if (level == SOL_IP || level == SOL_IPV6)
+        return option >= IP_TABLES_FIRST && option != IP_ORIGINAL_DST;
+    return level == SOL_TCP && option == TCP_RECEIVE_ZERO;
+}
+
+long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option, gaddr_t at,
+                    uint32_t len) {
+    long result;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    uint8_t few[256], *value = few;
+    if ((int32_t)len < 0 || len > OPTION_MOST) {
+        result = -EINVAL;
+    } else if (is_refused(level, option)) {
+        result = -ENOPROTOOPT;
+    } else if (level == SOL_SOCKET && is_timeout(option)) {
+        result = set_timeout(task, file, option, at, len);
+    } else if (level == SOL_SOCKET &&
+               (option == OPT_ATTACH_FILTER || option == OPT_ATTACH_REUSEPORT_CBPF)) {
+        result = set_filter(task, file, option, at, len);
+    } else if (is_group_option(level, option)) {
+        result = set_group(task, file, level, option, at, len);
+    } else if (len > sizeof(few) && !(value = malloc(len))) {
+        result = -ENOMEM;
+    } else {
+        result = at ? guest_read(task->cpu->space, value, at, len) : 0;
+        if (!result)
+            result = setsockopt(file->host_fd, level, option, at ? value : NULL, len) ? -errno : 0;
+    }
+    if (value != few)
+        free(value);
+    file_unref(file);
+    return result;
+}
+
+/* --- getting -------------------------------------------------------------------------------------------------- */
+
+/* Value -> guest, at most as much as it has room for. */
+static long give(struct task *task, gaddr_t at, gaddr_t len_at, int32_t room, const void *value,
+                 uint32_t len) {
+    if ((uint32_t)room < len)
+        len = (uint32_t)room;
+    if (guest_write(task->cpu->space, at, value, len) ||
+        guest_write(task->cpu->space, len_at, &len, sizeof(len)))
+        return -EFAULT;
+    return 0;
+}
+
+static long get_timeout(struct task *task, struct file *file, int option, gaddr_t at,
+                        gaddr_t len_at, int32_t room) {
+    int64_t wide[2] = {0};
+    int host = option == OPT_RCVTIMEO_NEW   ? OPT_RCVTIMEO_OLD
+               : option == OPT_SNDTIMEO_NEW ? OPT_SNDTIMEO_OLD
+                                            : option;
+    if (getsockopt(file->host_fd, SOL_SOCKET, host, wide, &(socklen_t){sizeof(wide)}))
+        return -errno;
+    int32_t narrow[2] = {(int32_t)wide[0], (int32_t)wide[1]};
+    return timeout_is_narrow(task, option)
+               ? give(task, at, len_at, room, narrow, sizeof(narrow))
+               : give(task, at, len_at, room, wide, sizeof(wide));
+}
+
+static long get_peer(struct task *task, struct file *file, int option, gaddr_t at, gaddr_t len_at,
+                     int32_t room) {
+    struct unix_creds creds;
+    unix_peer_creds(file, &creds);
+    if (option == OPT_PEERCRED)
+        return give(task, at, len_at, room, &creds, sizeof(creds));
+    /* SO_PEERGROUPS: the supplementary groups of a process that still lives. */
+    uint32_t groups[ARRAY_LEN(task->process->groups)];
+    int count = 0;
+    pthread_mutex_lock(&process_lock);
+    struct process *peer = process_find(creds.pid);
+    if (peer && (count = peer->group_count) > 0)
+        memcpy(groups, peer->groups, (size_t)count * sizeof(groups[0]));
+    pthread_mutex_unlock(&process_lock);
+    if (!peer)
+        return -ENODATA;
+    uint32_t bytes = (uint32_t)count * 4;
+    if ((uint32_t)room < bytes)
+        return guest_write(task->cpu->space, len_at, &bytes, 4) ? -EFAULT : -ERANGE;
+    return give(task, at, len_at, room, groups, bytes);
+}
+
+static long get_plain(struct task *task, struct file *file, int level, int option, gaddr_t at,
+                      gaddr_t len_at, int32_t room) {
+    socklen_t len = (socklen_t)(room > OPTION_MOST ? OPTION_MOST : room);
+    uint8_t *value = calloc(1, len + 1);
+    if (!value)
+        return -ENOMEM;
+    /* Some options read their buffer first. */
+    long result = guest_read(task->cpu->space, value, at, len < 64 ? len : 64);
+    if (result) {
+        memset(value, 0, len);
+        result = 0; /* EFAULT comes from writing, if at all */
+    }
+    if (getsockopt(file->host_fd, level, option, value, &len))
+        result = -errno;
+    if (!result)
+        result = give(task, at, len_at, (int32_t)len, value, len);
+    free(value);
+    return result;
+}
+
+long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option, gaddr_t at,
+                    gaddr_t len_at) {
+    long result;
+    int32_t room;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    if (guest_read(task->cpu->space, &room, len_at, sizeof(room)))
+        result = -EFAULT;
+    else if (room < 0)
+        result = -EINVAL;
+    else if (is_refused(level, option))
+        result = -ENOPROTOOPT;
+    else if (level == SOL_SOCKET && is_timeout(option))
+        result = get_timeout(task, file, option, at, len_at, room);
+    else if (level == SOL_SOCKET && socket_is_unix(file) &&
+             (option == OPT_PEERCRED || option == OPT_PEERGROUPS))
+        result = get_peer(task, file, option, at, len_at, room);
+    else if (level == SOL_SOCKET && option == OPT_ATTACH_FILTER)
+        result = -ENOPROTOOPT;
+    else
+        result = get_plain(task, file, level, option, at, len_at, room);
+    file_unref(file);
+    return result;
+}
+
+/* --- ioctls ------------------------------------------------------------------------------------------------------ */
+
+/* struct ifreq: 16 bytes of name, then a union: 16 bytes for i386, 24 on a 64-bit host. */
+#define IFREQ32_BYTES 32
+
+static unsigned ifreq_bytes(struct task *task) {
+    return task->abi->pointer_bytes == 4 ? IFREQ32_BYTES : (unsigned)sizeof(struct ifreq);
+}
+
+/* SIOCGIFCONF: struct ifconf {int len; struct ifreq *req}. */
+static long get_interfaces(struct file *file, struct task *task, gaddr_t arg) {
+    struct space *space = task->cpu->space;
+    unsigned word = task->abi->pointer_bytes, bytes = ifreq_bytes(task);
+    int32_t room;
+    uint64_t to = 0;
+    if (guest_read(space, &room, arg, 4) || guest_read(space, &to, arg + word, word))
+        return -EFAULT;
+    struct ifreq list[64];
+    struct ifconf conf = {.ifc_len = sizeof(list), .ifc_req = list};
+    if (ioctl(file->host_fd, SIOCGIFCONF, &conf))
+        return -errno;
+    int32_t count = conf.ifc_len / (int)sizeof(list[0]);
+    if (to && room / (int)bytes < count)
+        count = room < 0 ? 0 : room / (int)bytes;
+    for (int32_t i = 0; to && i < count; i++)
+        if (guest_write(space, to + (gaddr_t)i * bytes, &list[i], bytes))
+            return -EFAULT;
+    count *= (int32_t)bytes;
+    return guest_write(space, arg, &count, 4);
+}
+
+/* Requests on a struct ifreq whose union holds no pointer. */
+static long interface_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
+    struct space *space = task->cpu->space;
+    struct ifreq ifr;
+    unsigned bytes = ifreq_bytes(task);
+    memset(&ifr, 0, sizeof(ifr));
+    if (guest_read(space, &ifr, arg, bytes))
+        return -EFAULT;
+    if (ioctl(file->host_fd, request, &ifr))
+        return -errno;
+    return guest_write(space, arg, &ifr, bytes);
+}
+
+static long int_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
+    int value = 0;
+    if (ioctl(file->host_fd, request, &value))
+        return -errno;
+    return guest_write(task->cpu->space, arg, &value, sizeof(value));
+}
+
+long socket_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
+    switch (request) {
+    case SIOCINQ:
+    case SIOCOUTQ:
+    case SIOCOUTQNSD:
+    case SIOCATMARK:
+        return int_ioctl(file, task, request, arg);
+    case SIOCGIFCONF:
+        return get_interfaces(file, task, arg);
+    case SIOCGIFNAME:
+    case SIOCGIFFLAGS:
+    case SIOCGIFADDR:
+    case SIOCGIFDSTADDR:
+    case SIOCGIFBRDADDR:
+    case SIOCGIFNETMASK:
+    case SIOCGIFMETRIC:
+    case SIOCGIFMTU:
+    case SIOCGIFHWADDR:
+    case SIOCGIFINDEX:
+    case SIOCGIFTXQLEN:
+        return interface_ioctl(file, task, request, arg);
+    case SIOCSIFFLAGS:
+    case SIOCSIFADDR:
+    case SIOCSIFDSTADDR:
+    case SIOCSIFBRDADDR:
+    case SIOCSIFNETMASK:
+    case SIOCSIFMTU:
+    case SIOCSIFHWADDR:
+    case SIOCSIFNAME:
+    case SIOCADDRT:
+    case SIOCDELRT:
+        return -EPERM; /* the host's network is not the guest's to change */
+    }
+    return -ENOTTY;
+}

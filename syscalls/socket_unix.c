@@ -1,0 +1,452 @@
+/* Names and credentials of unix sockets (unix(7)).
+ *
+ * Path names: the host socket is bound under a temporary name in the guest's directory, which tells
+ * whose it is, and then renamed to what the guest asked for (a socket stays bound through a rename, and
+ * the length of the guest's path does not matter). The host shows peers the temporary name, which leads
+ * back to the guest's address here.
+ * Abstract names get a prefix of this run, so that two runs, and the host, do not meet.
+ * Credentials on the host are always those of Fiberglass: a connecting or sending socket without a name
+ * gets an abstract one of ours, under which its owner is found. */
+#include "core/space.h"
+#include "syscalls/fs.h"
+#include "syscalls/process.h"
+#include "syscalls/socket.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FAMILY_BYTES sizeof(sa_family_t)
+#define PATH_BYTES   sizeof(((struct sockaddr_un *)0)->sun_path)
+/* Names whose socket is gone that are still remembered. */
+#define DEAD_NAMES 4096
+#define BUCKETS    1024
+
+struct unix_name {
+    uint32_t id;
+    bool internal;            /* ours: the guest sees a nameless socket */
+    socklen_t len;            /* of the guest's address */
+    struct sockaddr_un guest;
+    char host[PATH_BYTES];    /* abstract names: the host's, behind its NUL */
+    size_t host_bytes;        /* 0: not abstract */
+    struct unix_creds made, last; /* at bind, listen or connect; of the last sender */
+    struct unix_name *next;   /* in the bucket */
+};
+
+struct unix_pair {
+    int refs;
+    struct unix_creds made, last[2];
+};
+
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct unix_name *bucket[BUCKETS];
+static uint32_t dead[DEAD_NAMES], dead_count; /* ids, a ring */
+static uint32_t last_id;
+static char prefix[16]; /* "fg-xxxxxxxx-" */
+
+static void init_prefix(void) {
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof(random), 0) < 0)
+        random = (uint32_t)getpid();
+    snprintf(prefix, sizeof(prefix), "fg-%08x-", random);
+}
+
+static const char *run_prefix(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_prefix);
+    return prefix;
+}
+
+void unix_own_creds(struct task *task, struct unix_creds *creds) {
+    const struct process *process = task->process;
+    *creds = (struct unix_creds){process->pid, process->euid, process->egid};
+}
+
+/* --- the table of names; names_lock held ---------------------------------------------------------------- */
+
+static struct unix_name *name_find(uint32_t id) {
+    struct unix_name *name = bucket[id % BUCKETS];
+    while (name && name->id != id)
+        name = name->next;
+    return name;
+}
+
+static void name_free(uint32_t id) {
+    for (struct unix_name **at = &bucket[id % BUCKETS]; *at; at = &(*at)->next)
+        if ((*at)->id == id) {
+            struct unix_name *name = *at;
+            *at = name->next;
+            free(name);
+            return;
+        }
+}
+
+static struct unix_name *name_new(struct task *task, const struct sockaddr_un *guest,
+                                  socklen_t len) {
+    struct unix_name *name = calloc(1, sizeof(*name));
+    if (!name)
+        return NULL;
+    pthread_mutex_lock(&names_lock);
+    name->id = ++last_id;
+    name->internal = !guest;
+    if (guest) {
+        name->guest = *guest;
+        name->len = len;
+    }
+    unix_own_creds(task, &name->made);
+    name->last = name->made;
+    name->next = bucket[name->id % BUCKETS];
+    bucket[name->id % BUCKETS] = name;
+    pthread_mutex_unlock(&names_lock);
+    return name;
+}
+
+/* Its socket is gone (or never came to be): forgotten when DEAD_NAMES more are. */
+static void name_retire(struct unix_name *name) {
+    pthread_mutex_lock(&names_lock);
+    uint32_t *slot = &dead[dead_count++ % DEAD_NAMES];
+    if (*slot)
+        name_free(*slot);
+    *slot = name->id;
+    pthread_mutex_unlock(&names_lock);
+}
+
+/* The name behind a host address of this run, or NULL. names_lock held. */
+static struct unix_name *name_of_host(const struct sockaddr_un *host, socklen_t len) {
+    size_t bytes = len > FAMILY_BYTES ? len - FAMILY_BYTES : 0;
+    char text[PATH_BYTES + 1] = {0};
+    unsigned id;
+    memcpy(text, host->sun_path, bytes < PATH_BYTES ? bytes : PATH_BYTES);
+    const char *run = run_prefix();
+    if (bytes && text[0]) { /* .../.fg-RUN-ID */
+        const char *last = strrchr(text, '/');
+        if (!last || last[1] != '.' || strncmp(last + 2, run, strlen(run)) ||
+            sscanf(last + 2 + strlen(run), "%x", &id) != 1)
+            return NULL;
+        return name_find(id);
+    }
+    if (bytes < 2 || strncmp(text + 1, run, strlen(run)))
+        return NULL;
+    const char *kind = text + 1 + strlen(run);
+    if (*kind == 'c')
+        return sscanf(kind + 1, "%x", &id) == 1 ? name_find(id) : NULL;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct unix_name *name = bucket[i]; name; name = name->next)
+            if (name->host_bytes == bytes - 1 && !memcmp(name->host, text + 1, bytes - 1))
+                return name;
+    return NULL;
+}
+
+/* --- abstract names --------------------------------------------------------------------------------------- */
+
+static uint64_t hash(const char *text, size_t len, uint64_t seed) {
+    for (size_t i = 0; i < len; i++)
+        seed = (seed ^ (uint8_t)text[i]) * 0x100000001b3ull;
+    return seed;
+}
+
+/* Host form of an abstract name: 'a' and the name, or 'l' and two hashes where that is too long. */
+static void abstract_to_host(const struct sockaddr_un *guest, socklen_t len,
+                             struct socket_address *out) {
+    const char *name = guest->sun_path + 1;
+    size_t bytes = len - FAMILY_BYTES - 1;
+    char *to = out->un.sun_path;
+    memset(&out->un, 0, sizeof(out->un));
+    out->un.sun_family = AF_UNIX;
+    size_t used = 1 + (size_t)sprintf(to + 1, "%s", run_prefix());
+    if (used + 1 + bytes <= PATH_BYTES) {
+        to[used++] = 'a';
+        memcpy(to + used, name, bytes);
+        used += bytes;
+    } else {
+        used += (size_t)sprintf(to + used, "l%016lx%016lx",
+                                (unsigned long)hash(name, bytes, 0xcbf29ce484222325ull),
+                                (unsigned long)hash(name, bytes, 0x9e3779b97f4a7c15ull));
+    }
+    out->len = (socklen_t)(FAMILY_BYTES + used);
+}
+
+void unix_address_to_guest(struct socket_address *address, bool sender) {
+    size_t start = FAMILY_BYTES + 1 + strlen(run_prefix());
+    struct sockaddr_un *un = &address->un;
+    pthread_mutex_lock(&names_lock);
+    struct unix_name *name = name_of_host(un, address->len);
+    if (name && name->internal) {
+        address->len = sender ? 0 : FAMILY_BYTES;
+    } else if (name) {
+        *un = name->guest;
+        address->len = name->len;
+    } else if (address->len > start && !un->sun_path[0] &&
+               !strncmp(un->sun_path + 1, run_prefix(), strlen(run_prefix()))) {
+        size_t bytes = address->len - start;
+        bool mine = un->sun_path[start - FAMILY_BYTES] == 'a';
+        if (mine)
+            memmove(un->sun_path + 1, un->sun_path + start - FAMILY_BYTES + 1, bytes - 1);
+        address->len = mine ? (socklen_t)(FAMILY_BYTES + bytes) : FAMILY_BYTES;
+    }
+    pthread_mutex_unlock(&names_lock);
+}
+
+/* --- paths ---------------------------------------------------------------------------------------------------- */
+
+/* The path of an address as a string, at most PATH_BYTES long. */
+static void path_of(const struct sockaddr_un *guest, socklen_t len, char path[PATH_BYTES + 1]) {
+    size_t bytes = len - FAMILY_BYTES;
+    memcpy(path, guest->sun_path, bytes);
+    path[bytes] = 0;
+}
+
+int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, socklen_t len,
+                         struct socket_address *out) {
+    if (!guest->sun_path[0]) {
+        abstract_to_host(guest, len, out);
+        return 0;
+    }
+    char path[PATH_BYTES + 1], host[PATH_MAX];
+    int dir = -1;
+    path_of(guest, len, path);
+    int error = fs_socket_path(task, path, false, host, sizeof(host), &dir);
+    if (error)
+        return error;
+    /* The thing itself, since its name may be too long for sun_path. */
+    int fd = open(host, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    error = fd < 0 ? -errno : 0;
+    close(dir);
+    if (error)
+        return error;
+    memset(&out->un, 0, sizeof(out->un));
+    out->un.sun_family = AF_UNIX;
+    int used = snprintf(out->un.sun_path, PATH_BYTES, "/proc/self/fd/%d", fd);
+    out->len = (socklen_t)(FAMILY_BYTES + (size_t)used + 1);
+    out->hold_fd = fd;
+    return 0;
+}
+
+/* rename without replacing, on file systems that cannot do that in one call too. */
+static int rename_new(const char *from, const char *to) {
+    if (!syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */))
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    if (link(from, to))
+        return -errno;
+    unlink(from);
+    return 0;
+}
+
+static int bind_path(struct task *task, struct file *file, struct unix_name *name) {
+    char path[PATH_BYTES + 1], host[PATH_MAX], temporary[PATH_MAX];
+    int dir = -1;
+    path_of(&name->guest, name->len, path);
+    int error = fs_socket_path(task, path, true, host, sizeof(host), &dir);
+    if (error)
+        return error == -EEXIST ? -EADDRINUSE : error;
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    int used = snprintf(un.sun_path, PATH_BYTES, "/proc/self/fd/%d/.%s%x", dir, run_prefix(),
+                        name->id);
+    snprintf(temporary, sizeof(temporary), "%s", un.sun_path);
+    pthread_mutex_lock(&task->process->fs->lock);
+    uint32_t umask = task->process->fs->umask;
+    pthread_mutex_unlock(&task->process->fs->lock);
+    fchmod(file->host_fd, 0777 & ~umask); /* becomes the mode of the name */
+    if (bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used + 1)))
+        error = -errno;
+    if (!error && (error = rename_new(temporary, host))) {
+        unlink(temporary);
+        if (error == -EEXIST)
+            error = -EADDRINUSE;
+    }
+    if (!error)
+        fs_socket_created(task, host);
+    close(dir);
+    return error;
+}
+
+/* Binds an abstract name and notes its host form. */
+static int bind_abstract(struct file *file, struct unix_name *name) {
+    struct socket_address host;
+    abstract_to_host(&name->guest, name->len, &host);
+    if (bind(file->host_fd, &host.any, host.len))
+        return -errno;
+    pthread_mutex_lock(&names_lock);
+    name->host_bytes = host.len - FAMILY_BYTES - 1;
+    memcpy(name->host, host.un.sun_path + 1, name->host_bytes);
+    pthread_mutex_unlock(&names_lock);
+    return 0;
+}
+
+/* Autobind: five hexadecimal digits, as the host would choose, in our part of the name space. */
+static int bind_any(struct file *file, struct unix_name *name) {
+    for (int tries = 0; tries < 64; tries++) {
+        uint32_t random = 0;
+        if (getrandom(&random, sizeof(random), 0) < 0)
+            return -EADDRINUSE;
+        name->guest = (struct sockaddr_un){.sun_family = AF_UNIX};
+        snprintf(name->guest.sun_path + 1, 6, "%05x", random & 0xfffff);
+        name->len = FAMILY_BYTES + 6;
+        int error = bind_abstract(file, name);
+        if (error != -EADDRINUSE)
+            return error;
+    }
+    return -EADDRINUSE;
+}
+
+int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *guest,
+              socklen_t len) {
+    struct unix_socket *socket = file->data;
+    if (len < FAMILY_BYTES || len > sizeof(*guest) || guest->sun_family != AF_UNIX)
+        return -EINVAL;
+    if (socket->name)
+        return -EINVAL;
+    struct unix_name *name = name_new(task, guest, len);
+    if (!name)
+        return -ENOMEM;
+    int error;
+    if (len == FAMILY_BYTES) {
+        error = bind_any(file, name);
+    } else if (guest->sun_path[0]) {
+        /* getsockname shows the path with its NUL. */
+        name->guest.sun_path[PATH_BYTES - 1] = len == sizeof(*guest) ? guest->sun_path[PATH_BYTES - 1]
+                                                                     : 0;
+        size_t used = strnlen(guest->sun_path, len - FAMILY_BYTES);
+        name->len = (socklen_t)(FAMILY_BYTES + used + (used < PATH_BYTES));
+        if (used < PATH_BYTES)
+            name->guest.sun_path[used] = 0;
+        error = bind_path(task, file, name);
+    } else {
+        error = bind_abstract(file, name);
+    }
+    pthread_mutex_lock(&file->lock);
+    bool taken = !error && !socket->name;
+    if (taken)
+        socket->name = name;
+    pthread_mutex_unlock(&file->lock);
+    if (!taken)
+        name_retire(name);
+    return error;
+}
+
+void unix_autoname(struct task *task, struct file *file) {
+    struct unix_socket *socket = file->data;
+    if (socket->name) {
+        pthread_mutex_lock(&names_lock);
+        unix_own_creds(task, &socket->name->made);
+        socket->name->last = socket->name->made;
+        pthread_mutex_unlock(&names_lock);
+        return;
+    }
+    if (socket->pair)
+        return;
+    struct unix_name *name = name_new(task, NULL, 0);
+    if (!name)
+        return;
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    int used = 1 + snprintf(un.sun_path + 1, PATH_BYTES - 1, "%sc%x", run_prefix(), name->id);
+    int failed = bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used));
+    pthread_mutex_lock(&file->lock);
+    bool taken = !failed && !socket->name;
+    if (taken)
+        socket->name = name;
+    pthread_mutex_unlock(&file->lock);
+    if (!taken)
+        name_retire(name);
+}
+
+/* --- credentials --------------------------------------------------------------------------------------------- */
+
+void unix_note_listen(struct task *task, struct file *file) {
+    struct unix_socket *socket = file->data;
+    pthread_mutex_lock(&names_lock);
+    if (socket->name)
+        unix_own_creds(task, &socket->name->made);
+    pthread_mutex_unlock(&names_lock);
+}
+
+void unix_note_send(struct file *file, const struct unix_creds *creds) {
+    struct unix_socket *socket = file->data;
+    if (!socket->name && !socket->pair)
+        return;
+    pthread_mutex_lock(&names_lock);
+    if (socket->pair)
+        socket->pair->last[socket->side] = *creds;
+    if (socket->name)
+        socket->name->last = *creds;
+    pthread_mutex_unlock(&names_lock);
+}
+
+void unix_pair_up(struct task *task, struct file *a, struct file *b) {
+    if (!a->data || !b->data)
+        return;
+    struct unix_pair *pair = calloc(1, sizeof(*pair));
+    if (!pair)
+        return;
+    pair->refs = 2;
+    unix_own_creds(task, &pair->made);
+    pair->last[0] = pair->last[1] = pair->made;
+    ((struct unix_socket *)a->data)->pair = pair;
+    ((struct unix_socket *)b->data)->pair = pair;
+    ((struct unix_socket *)b->data)->side = 1;
+}
+
+void unix_socket_free(struct unix_socket *socket) {
+    if (socket->name)
+        name_retire(socket->name);
+    if (socket->pair) {
+        pthread_mutex_lock(&names_lock);
+        bool last = --socket->pair->refs == 0;
+        pthread_mutex_unlock(&names_lock);
+        if (last)
+            free(socket->pair);
+    }
+    free(socket);
+}
+
+/* Credentials by the host address of a peer; false when it is not of this run. */
+static bool creds_by_name(const struct sockaddr_un *host, socklen_t len, bool last,
+                          struct unix_creds *creds) {
+    pthread_mutex_lock(&names_lock);
+    struct unix_name *name = name_of_host(host, len);
+    if (name)
+        *creds = last ? name->last : name->made;
+    pthread_mutex_unlock(&names_lock);
+    return name != NULL;
+}
+
+static bool creds_of_peer(struct file *file, bool last, struct unix_creds *creds) {
+    struct unix_socket *socket = file->data;
+    if (socket->pair) {
+        pthread_mutex_lock(&names_lock);
+        *creds = last ? socket->pair->last[!socket->side] : socket->pair->made;
+        pthread_mutex_unlock(&names_lock);
+        return true;
+    }
+    struct sockaddr_un peer;
+    socklen_t len = sizeof(peer);
+    return !getpeername(file->host_fd, (struct sockaddr *)&peer, &len) &&
+           creds_by_name(&peer, len, last, creds);
+}
+
+/* A peer outside of this run: its user, and pid 0 ("not in this pid name space"). */
+static void creds_of_host(struct file *file, struct unix_creds *creds) {
+    struct ucred host = {0, UINT32_MAX, UINT32_MAX};
+    getsockopt(file->host_fd, SOL_SOCKET, SO_PEERCRED, &host, &(socklen_t){sizeof(host)});
+    *creds = (struct unix_creds){0, host.uid, host.gid};
+}
+
+void unix_peer_creds(struct file *file, struct unix_creds *creds) {
+    if (!creds_of_peer(file, false, creds))
+        creds_of_host(file, creds);
+}
+
+void unix_sender_creds(struct file *file, const struct socket_address *from,
+                       struct unix_creds *creds) {
+    if (from->len > FAMILY_BYTES && creds_by_name(&from->un, from->len, true, creds))
+        return;
+    if (!creds_of_peer(file, true, creds))
+        creds_of_host(file, creds);
+}
