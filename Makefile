@@ -7,7 +7,7 @@ AS       ?= as
 BUILD    ?= build
 O        ?= -O2
 WARN      = -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes
-CFLAGS    = $(O) -g -std=gnu11 $(WARN) -fno-strict-aliasing -fno-pie -I. -I$(BUILD) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+CFLAGS    = $(O) -g -std=gnu11 $(WARN) -fno-strict-aliasing -fno-pie -I. -Ibuild -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 LDFLAGS   = -no-pie -pthread
 MAKEFLAGS += --no-print-directory
 
