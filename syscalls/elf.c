@@ -209,7 +209,8 @@ static int map_segment(struct mm *mm, const struct elf_file *elf, const struct e
             return (int)at;
         if (end > file_end && (file_end & (PAGE_BYTES - 1))) {
             gaddr_t page_end = PAGE_ALIGN(file_end);
-            int err = guest_zero(mm->space, file_end, (end < page_end ? end : page_end) - file_end);
+            /* To the page's end, as Linux does: ld.so's first allocations lie behind its .bss. */
+            int err = guest_zero(mm->space, file_end, page_end - file_end);
             if (err && (prot & PROT_WRITE))
                 return err; /* the file ends before the segment does */
         }
