@@ -1,0 +1,48 @@
+/* Between the files of /proc. */
+#ifndef FG_SYSCALLS_PROC_INTERNAL_H
+#define FG_SYSCALLS_PROC_INTERNAL_H
+
+#include "syscalls/fs_place.h"
+#include "syscalls/mm.h"
+#include "syscalls/task.h"
+#include "syscalls/vfs_synthetic.h"
+
+extern const struct synth_entry proc_sys_children[], proc_net_children[], proc_fd_dir,
+    proc_fdinfo_dir;
+
+int proc_lookup_pid(const struct synth_ref *dir, const char *name, struct synth_ref *out);
+int proc_list_pids(const struct synth_ref *dir, int64_t from,
+                   int (*emit)(void *arg, const char *name, const struct synth_ref *child),
+                   void *arg);
+/* Guest tasks alive, and the highest process number given out so far that is alive. */
+void proc_counts(int *tasks, int *last);
+
+/* The process or task behind a node; caller holds process_lock. NULL: gone. */
+struct process *proc_process(const struct synth_ref *ref);
+struct task *proc_task(const struct synth_ref *ref);
+/* Its memory, descriptors or directories, referenced; NULL when it has none any more. Take
+ * process_lock themselves. */
+struct mm *proc_mm(const struct synth_ref *ref);
+struct fd_table *proc_fds(const struct synth_ref *ref);
+struct fs_context *proc_fs(const struct synth_ref *ref);
+/* Owner of /proc/PID nodes: the process's effective user. -ENOENT when it is gone. */
+int proc_stat_owner(const struct synth_ref *ref, struct stat *st);
+/* Non-negative decimal number without leading zeros, or -1. */
+int32_t proc_number(const char *name);
+
+/* proc_pid_mem.c */
+int proc_maps(const struct synth_ref *ref, struct strbuf *out);
+int proc_smaps(const struct synth_ref *ref, struct strbuf *out);
+int proc_smaps_rollup(const struct synth_ref *ref, struct strbuf *out);
+int proc_cmdline(const struct synth_ref *ref, struct strbuf *out);
+int proc_environ(const struct synth_ref *ref, struct strbuf *out);
+int proc_auxv(const struct synth_ref *ref, struct strbuf *out);
+int proc_statm(const struct synth_ref *ref, struct strbuf *out);
+int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, struct file **out);
+/* Pages of a process: mapped, and of those with a file or the host resident. */
+struct proc_pages {
+    uint64_t size, resident, shared, text, data, stack;
+};
+void proc_pages(struct mm *mm, struct proc_pages *pages);
+
+#endif

@@ -1,0 +1,118 @@
+/* /proc/PID/fd and fdinfo: a magic link per descriptor, and what fcntl and lseek say of it. */
+#include "syscalls/abi_open.h"
+#include "syscalls/proc_internal.h"
+#include "syscalls/rw.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct file *file_of(const struct synth_ref *ref) {
+    struct fd_table *fds = proc_fds(ref);
+    struct file *file = fds ? fd_table_get(fds, ref->number) : NULL;
+    if (fds)
+        fd_table_unref(fds);
+    return file;
+}
+
+static int link_text(const struct synth_ref *ref, struct strbuf *out) {
+    char path[PATH_MAX];
+    struct file *file = file_of(ref);
+    if (!file)
+        return -ENOENT;
+    int error = file_path(file, path, sizeof path);
+    file_unref(file);
+    if (!error)
+        strbuf_add(out, path, strlen(path));
+    return error;
+}
+
+static int link_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
+    *out = file_of(ref);
+    return *out ? 0 : -ENOENT;
+}
+
+static int link_stat(const struct synth_ref *ref, struct stat *st) {
+    struct file *file = file_of(ref);
+    if (!file)
+        return -ENOENT;
+    int mode = file->flags & O_ACCMODE;
+    st->st_mode = S_IFLNK | (mode == O_RDONLY ? 0500 : mode == O_WRONLY ? 0300 : 0700);
+    st->st_size = 64;
+    file_unref(file);
+    return proc_stat_owner(ref, st);
+}
+
+static int info_text(const struct synth_ref *ref, struct strbuf *out) {
+    struct stat st = {0};
+    struct file *file = file_of(ref);
+    if (!file)
+        return -ENOENT;
+    int64_t at = file_seek(file, 0, SEEK_CUR);
+    file_stat(file, &st);
+    strbuf_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n",
+                  at < 0 ? 0ll : (long long)at, open_flags_to_guest(file->flags),
+                  file->mount ? file->mount->id : 0, (unsigned long long)st.st_ino);
+    file_unref(file);
+    return 0;
+}
+
+static const struct synth_entry fd_link = {.name = "fd",
+                                           .mode = S_IFLNK | 0700,
+                                           .text = link_text,
+                                           .follow = link_follow,
+                                           .stat = link_stat};
+static const struct synth_entry fd_info = {
+    .name = "fdinfo", .mode = S_IFREG | 0400, .text = info_text, .stat = proc_stat_owner};
+
+static int lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out) {
+    out->number = proc_number(name);
+    out->entry = dir->entry == &proc_fd_dir ? &fd_link : &fd_info;
+    struct file *file = out->number < 0 ? NULL : file_of(out);
+    if (!file)
+        return -ENOENT;
+    file_unref(file);
+    return 0;
+}
+
+static int list(const struct synth_ref *dir, int64_t from,
+                int (*emit)(void *arg, const char *name, const struct synth_ref *child),
+                void *arg) {
+    struct fd_table *fds = proc_fds(dir);
+    if (!fds)
+        return -ENOENT;
+    pthread_mutex_lock(&fds->lock);
+    int count = 0;
+    int *number = malloc((size_t)fds->size * sizeof *number);
+    for (int i = 0; number && i < fds->size; i++)
+        if (fds->slot[i].file)
+            number[count++] = i;
+    pthread_mutex_unlock(&fds->lock);
+    fd_table_unref(fds);
+    if (!number)
+        return -ENOMEM;
+    int stop = 0;
+    for (int64_t i = from; i < count && !stop; i++) {
+        struct synth_ref child = *dir;
+        char name[16];
+        child.number = number[i];
+        child.entry = dir->entry == &proc_fd_dir ? &fd_link : &fd_info;
+        snprintf(name, sizeof name, "%d", number[i]);
+        stop = emit(arg, name, &child);
+    }
+    free(number);
+    return 0;
+}
+
+const struct synth_entry proc_fd_dir = {.name = "fd",
+                                        .mode = S_IFDIR | 0500,
+                                        .lookup = lookup,
+                                        .list = list,
+                                        .stat = proc_stat_owner};
+const struct synth_entry proc_fdinfo_dir = {.name = "fdinfo",
+                                            .mode = S_IFDIR | 0555,
+                                            .lookup = lookup,
+                                            .list = list,
+                                            .stat = proc_stat_owner};
