@@ -223,6 +223,16 @@ int helper_verw(struct cpu *cpu, const uint32_t *params) {
     return verify(cpu, params[0], true);
 }
 
+/* Read what a far return pops, CS before the offset, as processors do. */
+static int read_return(struct cpu *cpu, uint32_t esp, unsigned size, uint32_t *target,
+                       uint16_t *selector) {
+    uint32_t cs = 0;
+    int leave = helper_read(cpu, &cs, (uint32_t)(esp + size), size);
+    *selector = (uint16_t)cs;
+    *target = 0;
+    return leave ? leave : helper_read(cpu, target, esp, size);
+}
+
 /* --- far transfers -------------------------------------------------------------------------------- */
 
 /* Load CS for a transfer within privilege 3. `returning`: the RPL must be 3 already. */
@@ -249,13 +259,13 @@ static int far_call(struct cpu *cpu, uint32_t next, uint32_t offset, uint16_t se
                     unsigned size) {
     uint32_t esp = (uint32_t)(cpu->regs[REG_SP] - 2 * size);
     uint32_t cs = cpu->seg[SEG_CS].selector;
-    uint8_t frame[8];
-    memcpy(frame, &next, size);
-    memcpy(frame + size, &cs, size);
     struct cpu_segment old = cpu->seg[SEG_CS];
     int leave = load_cs(cpu, selector, false);
     if (!leave) {
-        leave = helper_write(cpu, esp, frame, 2 * size);
+        leave = helper_write(cpu, (uint32_t)(esp + size), &cs, size);
+    }
+    if (!leave) {
+        leave = helper_write(cpu, esp, &next, size);
     }
     if (leave) {
         cpu->seg[SEG_CS] = old;
@@ -296,14 +306,11 @@ int helper_ret_far(struct cpu *cpu, const uint32_t *params) {
     uint32_t raw = params[0], esp = (uint32_t)cpu->regs[REG_SP], target = 0;
     unsigned size = raw_opsize(raw);
     uint32_t release = raw_opcode(raw) == 0xca ? params[1] & 0xffff : 0;
-    uint8_t frame[8];
     uint16_t selector;
-    int leave = helper_read(cpu, frame, esp, 2 * size);
+    int leave = read_return(cpu, esp, size, &target, &selector);
     if (leave) {
         return leave;
     }
-    memcpy(&target, frame, size);
-    memcpy(&selector, frame + size, 2);
     leave = load_cs(cpu, selector, true);
     if (leave) {
         return leave;
@@ -315,18 +322,17 @@ int helper_ret_far(struct cpu *cpu, const uint32_t *params) {
 int helper_iret(struct cpu *cpu, const uint32_t *params) {
     uint32_t esp = (uint32_t)cpu->regs[REG_SP], target = 0, flags = 0;
     unsigned size = raw_opsize(params[0]);
-    uint8_t frame[12];
     uint16_t selector;
     if (cpu->flags_hidden & FLAG_NT) { /* a task return: there is no task to return to */
         return helper_trap(cpu, TRAP_GP, 0);
     }
-    int leave = helper_read(cpu, frame, esp, 3 * size);
+    int leave = read_return(cpu, esp, size, &target, &selector);
+    if (!leave) {
+        leave = helper_read(cpu, &flags, (uint32_t)(esp + 2 * size), size);
+    }
     if (leave) {
         return leave;
     }
-    memcpy(&target, frame, size);
-    memcpy(&selector, frame + size, 2);
-    memcpy(&flags, frame + 2 * size, size);
     leave = load_cs(cpu, selector, true);
     if (leave) {
         return leave;

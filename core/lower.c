@@ -5,6 +5,9 @@
  * which neighbours are fused. */
 #include "core/block.h"
 #include "core/cpu.h"
+#include "core/debug.h"
+#include "core/ngram.h"
+#include "core/profile.h"
 #include "core/space.h"
 
 #include <assert.h>
@@ -46,8 +49,39 @@ static void put_link(struct emitter *e, gaddr_t target) {
     put64(e, 0);
 }
 
+/* Make one gadget of the last one and the one just emitted, when such an n-gram exists: the second's
+ * gadget word goes, its parameters move up behind the first's. */
+static bool merge(struct lowered *low, unsigned count) {
+    unsigned at = low->slots;
+    const void *combined = low->has_last ? ngram_find((const void *)(uintptr_t)low->slot[low->last],
+                                                      (const void *)(uintptr_t)low->slot[at])
+                                         : NULL;
+    if (!combined) {
+        return false;
+    }
+    low->slot[low->last] = (uint64_t)(uintptr_t)combined;
+    memmove(&low->slot[at], &low->slot[at + 1], (count - 1) * sizeof *low->slot);
+    low->slots += count - 1;
+    low->part++;
+    for (unsigned i = low->marks; i-- > 0 && low->mark[i].slot == at;) {
+        low->mark[i].slot = (uint16_t)low->last;
+        low->mark[i].part = (uint16_t)low->part;
+    }
+    for (unsigned i = 0; i < low->exits; i++) {
+        low->exit[i].slot -= low->exit[i].slot > at;
+    }
+    return true;
+}
+
 static void finish(struct emitter *e) {
-    e->low->slots += (e->at + 7) / 8;
+    struct lowered *low = e->low;
+    unsigned count = (e->at + 7) / 8;
+    if (!merge(low, count)) {
+        low->last = low->slots;
+        low->part = 0;
+        low->has_last = true;
+        low->slots += count;
+    }
 }
 
 static gaddr_t next_pc(const struct insn *insn) {
@@ -167,6 +201,28 @@ static void emit_ea(struct lowered *low, const struct insn *insn, enum mem_mode 
     }
 }
 
+static void emit_plain64(struct lowered *low, const void *gadget, uint64_t param) {
+    struct emitter e = {.low = low};
+    begin(&e, gadget);
+    put64(&e, param);
+    finish(&e);
+}
+
+/* --profile: give the count gadget at the front its counter. */
+static void start_counting(struct lowered *low) {
+    const void *gadgets[ARRAY_LEN(low->slot)];
+    unsigned count = 0;
+    for (unsigned i = 2; i < low->slots; i++) { /* what has no name is a parameter */
+        const void *word = (const void *)(uintptr_t)low->slot[i];
+        if (*gadget_name(word)) {
+            gadgets[count++] = word;
+        }
+    }
+    uint64_t *counter = profile_record(gadgets, count);
+    static uint64_t nowhere;
+    low->slot[1] = (uint64_t)(uintptr_t)(counter ? counter : &nowhere);
+}
+
 static void emit_trap(struct lowered *low, const struct insn *insn, uint32_t vector) {
     struct emitter e = {.low = low};
     begin(&e, core_gadgets.trap);
@@ -184,9 +240,8 @@ static bool has_base_index(const struct step *step) {
     return false;
 }
 
-/* The IX_BASE value of the instruction's memory operand; emits the prelude when it needs one. */
-static unsigned emit_operand_address(struct lowered *low, const struct insn *insn,
-                                     const struct variant *variant) {
+/* The IX_BASE value of the instruction's memory operand: BASE_EA when it needs a prelude. */
+static unsigned operand_base(const struct insn *insn, const struct variant *variant) {
     if (!insn->is_mem || variant->mem == MEM_NONE) {
         return 0;
     }
@@ -197,14 +252,16 @@ static unsigned emit_operand_address(struct lowered *low, const struct insn *ins
     if (by_base && insn->addrsize != 2 && insn->index < 0) {
         return insn->base < 0 ? BASE_NONE : (unsigned)insn->base;
     }
-    emit_ea(low, insn, variant->mem);
     return BASE_EA;
 }
 
 /* False when a gadget of the sequence was not generated: nothing but preludes was emitted. */
 static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_dead) {
     const struct variant *variant = &variants[insn->variant];
-    unsigned base = emit_operand_address(low, insn, variant);
+    unsigned base = operand_base(insn, variant);
+    if (base == BASE_EA) {
+        emit_ea(low, insn, variant->mem);
+    }
     for (unsigned i = 0; i < variant->steps; i++) {
         const struct step *step = &variant->step[i];
         void *const *table = flags_dead && step->table_dead ? step->table_dead : step->table;
@@ -229,16 +286,17 @@ static bool is_jcc(const struct insn *insn) {
 /* Try to emit `insn` and the conditional branch behind it as one gadget. */
 static bool emit_fused(struct lowered *low, const struct insn *insn, const struct insn *jcc) {
     const struct variant *variant = &variants[insn->variant];
-    if (!variant->fuse_jcc || !is_jcc(jcc)) {
+    if (!variant->fuse_jcc || !is_jcc(jcc) || (insn->seg == SEG_CS && variant->writes)) {
         return false;
     }
-    unsigned slots = low->slots;
-    unsigned base = emit_operand_address(low, insn, variant);
+    unsigned base = operand_base(insn, variant);
     unsigned index = table_index(variant->step, insn, base) * 16 + (jcc->opcode & 15);
     const void *gadget = variant->fuse_jcc[index];
     if (!gadget) {
-        low->slots = slots;
         return false;
+    }
+    if (base == BASE_EA) {
+        emit_ea(low, insn, variant->mem);
     }
     struct emitter e = {.low = low};
     begin(&e, gadget);
@@ -251,6 +309,7 @@ static bool emit_fused(struct lowered *low, const struct insn *insn, const struc
 
 static void add_mark(struct lowered *low, const struct block *block, const struct insn *insn) {
     low->mark[low->marks].slot = (uint16_t)low->slots;
+    low->mark[low->marks].part = 0;
     low->mark[low->marks].delta = (uint16_t)(insn->pc - block->pc);
     low->marks++;
 }
@@ -273,7 +332,11 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     bool open = true; /* control falls off the end */
 
     low->slots = low->marks = low->exits = 0;
+    low->has_last = false;
     find_dead_flags(block, dead);
+    if (fg_debug.profile && !step) {
+        emit_plain64(low, core_gadgets.count, 0);
+    }
     if (block->checked) {
         struct emitter e = {.low = low};
         add_mark(low, block, block->insn);
@@ -286,7 +349,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     for (unsigned i = 0; i < block->count; i++) {
         const struct insn *insn = &block->insn[i];
         if (low->marks == 0) {
-            low->mark[0] = (struct mark){0, 0};
+            low->mark[0] = (struct mark){0};
             low->marks = 1;
         } else {
             add_mark(low, block, insn);
@@ -297,6 +360,11 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
             break;
         }
         if (i + 1 < block->count && emit_fused(low, insn, insn + 1)) {
+            open = false;
+            break;
+        }
+        if (insn->seg == SEG_CS && insn->is_mem && variants[insn->variant].writes) {
+            emit_trap(low, insn, TRAP_GP);
             open = false;
             break;
         }
@@ -318,5 +386,8 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
             put_link(&e, block->end);
         }
         finish(&e);
+    }
+    if (fg_debug.profile && !step) {
+        start_counting(low);
     }
 }

@@ -86,6 +86,7 @@ struct variant {
     uint8_t mem;  /* enum mem_mode */
     uint8_t end;  /* enum block_end */
     bool stores;  /* may write guest memory (checked code ends its block behind it) */
+    bool writes;  /* writes its explicit memory operand: #GP with a CS override */
     uint16_t flags_read, flags_killed; /* FLAG_* bits; killed: written, forced or undefined */
     void *const *fuse_jcc; /* gadgets of this (single-step) variant fused with a following Jcc: indexed
                               by the step's index, then the condition; parameters: the step's, then
@@ -174,6 +175,7 @@ struct core_gadgets {
     void *exit_step;   /* behind a one-instruction fiber: leave to C, pc = P_PC parameter */
     void *jump_next;   /* end of a block that just goes on: parameter P_FALL */
     void *trap;        /* parameters P_IMM (vector), P_PC: leave with EXIT_TRAP */
+    void *count;       /* --profile: P_HELPER-sized address of a counter */
     void *check;       /* checked code: P_HELPER, compares the guest bytes with the fiber's copy */
 };
 extern const struct core_gadgets core_gadgets;

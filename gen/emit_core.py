@@ -13,7 +13,7 @@ from gen import operands as ops
 from gen.bodies import Templates, tidy
 from gen.files import Output
 
-MEMBERS = ("poll_stop", "exit_link", "exit_lookup", "exit_step", "jump_next", "trap", "check")
+MEMBERS = ("poll_stop", "exit_link", "exit_lookup", "exit_step", "jump_next", "trap", "count", "check")
 ADDR16 = (("rbx", "rsi"), ("rbx", "rdi"), ("rbp", "rsi"), ("rbp", "rdi"), ("rsi", ""), ("rdi", ""),
           ("rbp", ""), ("rbx", ""), ("", ""))
 

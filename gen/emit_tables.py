@@ -110,7 +110,8 @@ class Tables:
                    "ENDS_NEXT": "BLOCK_ENDS_NEXT"}[variant.end]
             self.variant_lines.append(
                 f"    {{steps + {at}, {len(variant.steps)}, MEM_{variant.mem}, {end}, "
-                f"{'true' if variant.stores else 'false'}, {variant.flags_read:#x}, "
+                f"{'true' if variant.stores else 'false'}, "
+                f"{'true' if variant.writes else 'false'}, {variant.flags_read:#x}, "
                 f"{variant.flags_killed:#x}, {fused}}},\n")
         return self.variants[variant]
 

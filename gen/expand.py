@@ -100,6 +100,7 @@ class Variant:
     mem: str                         # NONE BASE EA LEA
     end: str                         # GOES_ON ENDS ENDS_NEXT
     stores: bool
+    writes: bool                     # its explicit memory operand
     flags_read: int
     flags_killed: int
 
@@ -196,14 +197,13 @@ class Expander:
         elif "endsnext" in row.words:
             end = "ENDS_NEXT"
         mask = 0xFFFF
-        return Variant(steps, mem, end, self.stores(form), row.flags_read & mask,
-                       row.flags_killed & mask)
+        writes = self.writes(form)
+        return Variant(steps, mem, end, writes or "stores" in row.words, writes,
+                       row.flags_read & mask, row.flags_killed & mask)
 
     @staticmethod
-    def stores(form: Form) -> bool:
-        """May it write guest memory?"""
-        if "stores" in form.row.words:
-            return True
+    def writes(form: Form) -> bool:
+        """May it write its explicit memory operand?"""
         if not form.mem or "nostore" in form.row.words:
             return False
         names = [n for n, o in zip(bd.OPERANDS, form.row.operands) if o.place(True) is Place.MEM]
