@@ -91,7 +91,15 @@ int file_adopt_host(int fd, struct file **out) {
     if (copy < 0)
         return -errno;
     *out = file_create_host(copy, flags);
-    return *out ? 0 : -ENOMEM;
+    if (!*out)
+        return -ENOMEM;
+    /* a name to show; the place itself may be outside of the root and is never opened by it */
+    char link[40], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, path, sizeof path - 1);
+    if (len > 0 && path[0] == '/')
+        (*out)->path = strndup(path, (size_t)len);
+    return 0;
 }
 
 int file_stat(struct file *file, struct stat *st) {
