@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+# suite: C programs natively and in the guest
+# time: 300
+# order: 15
+"""C programs of test/{syscalls,engine,programs}: output and status in the guest equal the native ones.
+
+Each program is compiled for i386, statically unless its first lines say otherwise, and run twice in
+an empty directory of its own. A comment within the first 15 lines may hold
+
+    test: FLAGS...        compiler flags; `dynamic` links the host's i386 C library instead
+    test: args WORDS...   arguments of the program
+    test: status N        the program ends with N in both runs (otherwise: just the same)
+    test: full            not part of --quick
+    test: limit SECONDS   default 30
+
+A program that finds a mistake by itself may also end with status 1: a native run must not.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from elf import compile_c
+from harness import (BUILD, FG, TOP, Failure, Result, Suite, check, check_equal, command,
+                     fiberglass)
+
+DIRECTORIES = ("syscalls", "engine", "programs")
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/", "LC_ALL": "C", "TZ": "UTC"}
+
+
+@dataclass
+class Program:
+    """A source file and what its head says."""
+
+    source: Path
+    flags: list[str] = field(default_factory=lambda: ["-static"])
+    args: list[str] = field(default_factory=list)
+    status: int | None = None
+    full: bool = False
+    limit: float = 30
+
+    @property
+    def name(self) -> str:
+        """Directory and name."""
+        return f"{self.source.parent.name}/{self.source.stem}"
+
+
+def read_program(source: Path) -> Program | None:
+    """A program's options; None for a file without main (a part of others)."""
+    text = source.read_text()
+    if not re.search(r"\bmain\s*\(", text):
+        return None
+    program = Program(source)
+    for line in text.splitlines()[:15]:
+        match = re.search(r"\btest:\s+(.*?)\s*(\*/)?$", line)
+        if not match:
+            continue
+        words = match[1].split()
+        if words[0] == "args":
+            program.args = words[1:]
+        elif words[0] == "status":
+            program.status = int(words[1])
+        elif words[0] == "limit":
+            program.limit = float(words[1])
+        elif words[0] == "full":
+            program.full = True
+        else:
+            program.flags += words
+    if "dynamic" in program.flags:
+        program.flags = [f for f in program.flags if f not in ("dynamic", "-static")]
+    return program
+
+
+def run(program: Program, binary: Path, where: str) -> Result:
+    """One run in an empty directory."""
+    directory = BUILD / "test/native" / program.name / where
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    words = [binary, *program.args]
+    if where == "native":
+        return command(words, cwd=directory, env=ENVIRONMENT)
+    return fiberglass(*words, cwd=directory, env=ENVIRONMENT)
+
+
+def compare(program: Program) -> None:
+    """Both runs of a program."""
+    binary = compile_c(program.source, BUILD / "test/bin" / program.name, *program.flags,
+                       f"-I{TOP}", "-pthread", "-lm")
+    native = run(program, binary, "native")
+    wanted = native.status if native.status >= 0 else 128 - native.status
+    if program.status is not None:
+        check_equal("status of the native run", wanted, program.status)
+    check(native.status != 1, f"the native run fails: {native.text()[-500:]}")
+    guest = run(program, binary, "guest")
+    try:
+        check_equal("standard output", guest.text(), native.text())
+        check_equal("status", guest.status, wanted)
+        check_equal("standard error", guest.errors(), native.errors())
+    except Failure as e:
+        said = guest.errors()[-800:]
+        raise Failure(f"{e}\ncd {BUILD / 'test/native' / program.name / 'guest'} && "
+                      f"{shlex.join(FG)} {shlex.join([str(binary), *program.args])}"
+                      + (f"\nguest's stderr: {said}" if said else "")) from None
+
+
+suite = Suite()
+for folder in DIRECTORIES:
+    for path in sorted((TOP / "test" / folder).glob("*.c")):
+        found = read_program(path)
+        if found:
+            suite.add(found.name, lambda p=found: compare(p),  # type: ignore[misc]
+                      quick=not found.full, limit=found.limit)
+
+if __name__ == "__main__":
+    suite.main()
