@@ -115,6 +115,7 @@ struct cpu {
     uint32_t trap;       /* TRAP_*, at EXIT_TRAP */
     uint32_t trap_error; /* page fault: bit 0 present, 1 write, 4 fetch, FAULT_BUS; else the selector or 0 */
     gaddr_t trap_addr;   /* CR2 of a page fault */
+    unsigned fault_part; /* EXIT_FAULT: which part of the gadget at `fiber` */
     uint64_t thread;     /* pthread_t of the running thread, for kicks */
     _Atomic uint64_t epoch; /* epoch seen at the last entry to gadgets; 0 while outside */
     struct cpu *next_cpu;   /* list of all cpus, for epochs */

@@ -120,7 +120,7 @@ struct fiber *fiber_of_slot(const void *slot) {
     return NULL;
 }
 
-gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot) {
+gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot, unsigned part) {
     for (unsigned i = 0; i < fiber->exits; i++) {
         if (fiber->exit[i].stub->slot == slot) {
             return fiber->exit[i].stub->slot[STUB_PC];
@@ -128,7 +128,11 @@ gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot) {
     }
     ptrdiff_t index = (const uint64_t *)slot - fiber->entry->slot;
     unsigned found = 0;
-    while (found + 1 < fiber->marks && fiber->mark[found + 1].slot <= index) {
+    while (found + 1 < fiber->marks) {
+        const struct mark *next = &fiber->mark[found + 1];
+        if (next->slot > index || (next->slot == index && next->part > part)) {
+            break;
+        }
         found++;
     }
     return fiber->pc + fiber->mark[found].delta;

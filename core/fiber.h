@@ -42,6 +42,7 @@ struct exit {
 /* Slot index -> guest pc, one per guest instruction, ascending. */
 struct mark {
     uint16_t slot;
+    uint16_t part;  /* of the gadget at `slot`: not 0 only within n-grams (ngram.h) */
     uint16_t delta; /* pc - fiber->pc */
 };
 
@@ -88,8 +89,8 @@ size_t chunks_bytes(const struct chunk *chunks);
 /* The fiber that contains a slot address (any slot of a live or retired fiber), NULL: none. Walks one
  * chunk: for faults and links, not for hot paths. */
 struct fiber *fiber_of_slot(const void *slot);
-/* Guest pc of the instruction to which the gadget at `slot` belongs. */
-gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot);
+/* Guest pc of the instruction to which a part of the gadget at `slot` belongs. */
+gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot, unsigned part);
 
 /* Link and unlink an exit; the region's lock is held. */
 void exit_link_to(struct exit *exit, struct fiber *to);

@@ -1,6 +1,7 @@
 /* gadget_name(): the name of a gadget from its address, for dumps and traces. Nothing happens before
  * the first call; then all tables are sorted by address once. Locking: pthread_once. */
 #include "core/gadget_name.h"
+#include "core/ngram.h"
 #include "core/rows.h"
 
 #include <pthread.h>
@@ -43,8 +44,8 @@ static void collect(void) {
 static int part(char *to, size_t size, unsigned kind, unsigned n) {
     static const char *const r8[] = {"al", "cl", "dl", "bl", "ah", "ch", "dh", "bh"};
     static const char *const r16[] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di"};
-    static const char *const base[] = {"[eax]", "[ecx]", "[edx]", "[ebx]", "[esp]",
-                                       "[ebp]", "[esi]", "[edi]", "[abs]", "[ea]"};
+    static const char *const base[] = {"m_eax", "m_ecx", "m_edx", "m_ebx", "m_esp",
+                                       "m_ebp", "m_esi", "m_edi", "m_abs", "m_ea"};
     static const char *const seg[] = {"es", "cs", "ss", "ds", "fs", "gs", "?", "?"};
     static const char *const cond[] = {"o", "no", "c", "nc", "z", "nz", "na", "a",
                                        "s", "ns", "p", "np", "l", "nl", "ng", "g"};
@@ -73,18 +74,26 @@ static int part(char *to, size_t size, unsigned kind, unsigned n) {
     return 0;
 }
 
-const char *gadget_name(const void *gadget) {
-    static _Thread_local char name[96];
+bool gadget_find(const void *gadget, const struct gadget_table **table, unsigned *entry) {
     pthread_once(&once, collect);
     struct known key = {.gadget = gadget};
     struct known *hit =
         known ? bsearch(&key, known, known_count, sizeof *known, by_address) : NULL;
-    if (!hit) {
-        return "";
+    if (hit) {
+        *table = &gadget_tables[hit->table];
+        *entry = hit->entry;
     }
-    const struct gadget_table *table = &gadget_tables[hit->table];
+    return hit;
+}
+
+const char *gadget_name(const void *gadget) {
+    static _Thread_local char name[96];
+    const struct gadget_table *table;
+    unsigned rest;
+    if (!gadget_find(gadget, &table, &rest)) {
+        return ngram_name(gadget);
+    }
     unsigned digit[ARRAY_LEN(table->dim)] = {0};
-    unsigned rest = hit->entry;
     for (unsigned i = ARRAY_LEN(table->dim); i-- > 0;) {
         if (table->dim[i].kind != NAME_NONE) {
             digit[i] = rest % table->dim[i].radix;

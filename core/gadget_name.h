@@ -28,6 +28,9 @@ struct gadget_table {
     } dim[4];
 };
 
+/* Table and entry of a gadget; false when it is in none (n-grams, parameters). */
+bool gadget_find(const void *gadget, const struct gadget_table **table, unsigned *entry);
+
 extern const struct gadget_table gadget_tables[];
 extern const unsigned gadget_table_count;
 

@@ -6,6 +6,7 @@
  * A fault inside a guest-memory copy continues at the copy's end. Any other fault is ours: it dies. */
 #include "core/fixup.h"
 #include "core/host.h"
+#include "core/ngram.h"
 
 #include <asm/prctl.h>
 #include <cpuid.h>
@@ -96,6 +97,7 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
         struct cpu *cpu = (struct cpu *)(uintptr_t)regs[REG_R13];
         apply_fixup(regs);
         cpu->trap = (uint32_t)regs[REG_TRAPNO];
+        cpu->fault_part = ngram_part(*(const void *const *)(uintptr_t)regs[REG_R14], rip);
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
         if (cpu->trap == TRAP_PF) {

@@ -6,6 +6,7 @@
 #include "core/block.h"
 #include "core/cpu.h"
 #include "core/debug.h"
+#include "core/gadget_name.h"
 #include "core/ngram.h"
 #include "core/profile.h"
 #include "core/space.h"
@@ -214,7 +215,9 @@ static void start_counting(struct lowered *low) {
     unsigned count = 0;
     for (unsigned i = 2; i < low->slots; i++) { /* what has no name is a parameter */
         const void *word = (const void *)(uintptr_t)low->slot[i];
-        if (*gadget_name(word)) {
+        const struct gadget_table *table;
+        unsigned entry;
+        if (gadget_find(word, &table, &entry)) {
             gadgets[count++] = word;
         }
     }

@@ -25,6 +25,7 @@ static const char usage[] =
     "                               show what guest code is turned into\n"
     "      --trace                  show each guest instruction with the registers\n"
     "      --stats                  show counters at the end\n"
+    "      --profile=FILE           append counts of executed fibers to FILE (make train)\n"
     "      --help, --version\n"
     "\n"
     "The exit status is the program's; 128+N when signal N killed it; 127: not found; 126: not\n"
@@ -38,7 +39,7 @@ struct command_line {
     bool clear_env;
 };
 
-enum { OPT_CLEAR_ENV = 256, OPT_STRACE, OPT_DUMP, OPT_TRACE, OPT_STATS, OPT_HELP, OPT_VERSION };
+enum { OPT_CLEAR_ENV = 256, OPT_STRACE, OPT_DUMP, OPT_TRACE, OPT_STATS, OPT_PROFILE, OPT_HELP, OPT_VERSION };
 
 static const struct option long_options[] = {
     {"root", required_argument, NULL, 'r'},
@@ -51,6 +52,7 @@ static const struct option long_options[] = {
     {"dump", required_argument, NULL, OPT_DUMP},
     {"trace", no_argument, NULL, OPT_TRACE},
     {"stats", no_argument, NULL, OPT_STATS},
+    {"profile", required_argument, NULL, OPT_PROFILE},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -157,6 +159,9 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case OPT_STATS:
             options->stats = true;
+            break;
+        case OPT_PROFILE:
+            options->profile_file = optarg;
             break;
         case OPT_HELP:
         case 'h':

@@ -113,7 +113,7 @@ static enum exit_reason run(struct cpu *cpu) {
             break;
         case EXIT_FAULT: {
             const struct fiber *fiber = fiber_of_slot((const void *)(uintptr_t)cpu->fiber);
-            cpu->pc = fiber_slot_pc(fiber, (const void *)(uintptr_t)cpu->fiber);
+            cpu->pc = fiber_slot_pc(fiber, (const void *)(uintptr_t)cpu->fiber, cpu->fault_part);
             STAT(faults);
             bool ours = fault_is_ours(cpu);
             if (step) {

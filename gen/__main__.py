@@ -12,7 +12,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from gen import emit_core, emit_cpuid, emit_gadgets, emit_reference, emit_report, emit_tables, opmap
+from gen import (emit_core, emit_cpuid, emit_gadgets, emit_ngrams, emit_reference, emit_report,
+                 emit_tables, opmap)
 from gen.bodies import Templates
 from gen.errors import SpecError
 from gen.expand import Expander
@@ -44,6 +45,9 @@ def generate(host: str, out: Path, gadgets: Path, spec_dir: Path, templates_dir:
     maps = opmap.build(library.rows)
     made = emit_gadgets.emit(library, templates, host, gadgets, out, output)
     core = emit_core.emit(templates, host, MODE, gadgets, output)
+    ngrams, _ = emit_ngrams.emit(library, templates, host, MODE, gadgets,
+                                 spec_dir / "default.profile", root, output)
+    core += ngrams
     output.remove_stale(gadgets / host / MODE, ".S")
     emit_gadgets.emit_list([m.path for m in made] + core, out, output)
     emit_tables.emit_rows(library, out, output)

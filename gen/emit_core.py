@@ -40,9 +40,8 @@ def one_file(templates: Templates, host: str, name: str, table: str, what: str,
     return "".join(lines)
 
 
-def emit(templates: Templates, host: str, mode: str, directory: Path, output: Output) -> list[Path]:
-    """Write the core family; returns its files."""
-    base = directory / host / mode / "window" / "core"
+def ea_entries() -> list[tuple[str, dict[str, Any]]]:
+    """Name and context of every entry of ea_index, in table order."""
     r64 = ops.R64
     index: list[tuple[str, dict[str, Any]]] = []
     for base_reg in range(9):
@@ -52,7 +51,15 @@ def emit(templates: Templates, host: str, mode: str, directory: Path, output: Ou
                 i = r64[idx] if idx != 4 else ""
                 name = "_".join(["ea", ops.GUEST32[base_reg] if b else "abs",
                                  f"{ops.GUEST32[idx]}x{1 << scale}" if i else f"none{scale}"])
-                index.append((name, {"base": b, "index": i, "scale": 1 << scale}))
+                index.append((name, {"base": b, "index": i, "scale": 1 << scale,
+                                     "disp": ops.Slot(8)}))
+    return index
+
+
+def emit(templates: Templates, host: str, mode: str, directory: Path, output: Output) -> list[Path]:
+    """Write the core family; returns its files."""
+    base = directory / host / mode / "window" / "core"
+    index = ea_entries()
     addr16 = [("_".join(["ea16", *(p.replace("r", "", 1) for p in pair if p)]) if any(pair)
                else "ea16_abs", {"base": pair[0], "index": pair[1]}) for pair in ADDR16]
     segs = [(f"ea_seg_{seg}", {"seg": seg.upper()}) for seg in ops.SEGS]

@@ -6,6 +6,7 @@
 #include "core/fiberglass.h"
 #include "core/debug.h"
 #include "core/host.h"
+#include "core/profile.h"
 #include "core/stats.h"
 #include "syscalls/abi.h"
 #include "syscalls/exec.h"
@@ -223,6 +224,7 @@ int fg_run(const struct fg_options *options) {
         .dump_gadgets = options->dump_gadgets,
         .trace = options->trace,
         .stats = options->stats,
+        .profile = options->profile_file != NULL,
     };
     engine_init();
     int status = set_up_files(options, own_root);
@@ -257,6 +259,9 @@ int fg_run(const struct fg_options *options) {
     tty_host_stop();
     if (options->stats)
         engine_stats_print();
+    if (options->profile_file && (err = profile_write(options->profile_file)) != 0)
+        error(FG_STATUS_ERROR, "cannot write the profile '%s': %s", options->profile_file,
+              strerror(-err));
 out:
     fs_shutdown();
     return status;

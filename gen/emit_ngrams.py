@@ -1,0 +1,175 @@
+"""N-grams: gadgets that do what several do in a row, chosen by a recorded profile.
+
+Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files without
+the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<table of the first>.S. An n-gram is the texts of
+its parts one behind the other, dispatch between them left out; the parameters of a part follow those
+of the part before (core/lower.c: merge). Each prefix of an n-gram becomes one too, for lowering finds
+the longest by adding one gadget at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Callable
+
+from gen import operands as ops
+from gen.bodies import Templates, tidy
+from gen.emit_core import ea_entries
+from gen.errors import SpecError, Where
+from gen.expand import Library
+from gen.files import Output
+from gen.render import Renderer
+
+GOES_ON = "@goes on@"
+EA_SLOTS = 16
+
+
+@dataclass(frozen=True)
+class Part:
+    """A plain gadget: its table word, its bytes of slots, its text for parameters `shift` bytes
+    further on that ends in the given dispatch (None: falls through)."""
+
+    label: str
+    table: str
+    entry: int
+    slots: int
+    text: Callable[[int, int | None], str]
+
+
+class PartRenderer(Renderer):
+    """Renders a gadget as a part: next() is what the n-gram wants there."""
+
+    ending: str | None = None
+
+    def next_of(self, table: object, cc: str) -> Callable[[], str]:
+        if self.ending is not None:
+            ending = self.ending
+            return lambda: ending
+        return super().next_of(table, cc)  # type: ignore[arg-type]
+
+
+class Parts:
+    """All plain gadgets by label, found when asked for."""
+
+    def __init__(self, library: Library, templates: Templates) -> None:
+        self.templates = templates
+        self.renderer = PartRenderer(templates)
+        self.tables = {table.name: table for table in library.tables.values()}
+        self.found: dict[str, Part] = {}
+        self.index: dict[str, tuple[str, dict[str, int], int]] | None = None
+        self.ea = {name: (number, context) for number, (name, context) in enumerate(ea_entries())}
+
+    def labels(self) -> dict[str, tuple[str, dict[str, int], int]]:
+        """Label -> table, numbers by dimension, entry."""
+        if self.index is None:
+            self.index = {}
+            for table in self.tables.values():
+                dims = table.key.dims
+                for entry, numbers in enumerate(product(*(range(d.radix) for d in dims))):
+                    names = [self.renderer.part(table, d.what, n) for d, n in zip(dims, numbers)]
+                    if all(names):
+                        label = "_".join([table.name] + names)
+                        self.index[label] = (table.name, {d.what: n for d, n in zip(dims, numbers)},
+                                             entry)
+        return self.index
+
+    def part(self, label: str, where: Where) -> Part:
+        """The gadget of a label."""
+        if label in self.found:
+            return self.found[label]
+        if label in self.ea:
+            number, context = self.ea[label]
+            template = self.templates.env.get_template("core_ea_index.j2")
+
+            def ea_text(shift: int, total: int | None) -> str:
+                ending = GOES_ON if total is None else self.templates.macro("next", total)
+                return tidy(template.render({**context, "disp": ops.Slot(8 + shift),
+                                             "next": lambda slots: ending}))
+            made = Part(label, "ea_index", number, EA_SLOTS, ea_text)
+        elif label in self.labels():
+            name, values, entry = self.labels()[label]
+            table = self.tables[name]
+
+            def text(shift: int, total: int | None) -> str:
+                moved = {param: offset + shift for param, offset in table.offsets.items()}
+                slots = table.slots if total is None else total
+                self.renderer.ending = GOES_ON if total is None else None
+                return self.renderer.one(replace(table, offsets=moved, slots=slots), values)
+            made = Part(label, name, entry, table.slots, text)
+        else:
+            raise SpecError(where, f"{label} is no gadget; train the profile again (make train)")
+        self.found[label] = made
+        return made
+
+
+def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
+    """N-grams of a profile, and all their prefixes, each once."""
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    seen: dict[tuple[str, ...], Where] = {}
+    if not path.exists():
+        return []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        labels = tuple(line.partition("#")[0].split())
+        if len(labels) == 1:
+            raise SpecError(Where(name, number), "an n-gram has at least two gadgets")
+        for length in range(2, len(labels) + 1):
+            seen.setdefault(labels[:length], Where(name, number))
+    return [(where, labels) for labels, where in sorted(seen.items(), key=lambda item: item[0])]
+
+
+def ngram_text(parts: list[Part], where: Where) -> str:
+    """Text of one n-gram, each further part behind a note of where it begins."""
+    total = 8 + sum(part.slots - 8 for part in parts)
+    lines: list[str] = []
+    shift = 0
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        text = part.text(shift, total if last else None)
+        if not last:
+            if text.count(GOES_ON) != 1 or not text.rstrip().endswith(GOES_ON):
+                raise SpecError(where, f"{part.label} does not end in next(), nothing can follow it")
+            text = text.rstrip()[:-len(GOES_ON)].rstrip() + "\n"
+        if number:
+            lines.append("    .pushsection fg_parts, \"a\", @progbits\n    .quad 78f\n"
+                         "    .popsection\n78:\n")
+        lines.append(text)
+        shift += part.slots - 8
+    return "".join(lines)
+
+
+def emit(library: Library, templates: Templates, host: str, mode: str, directory: Path,
+         profile: Path, root: Path, output: Output) -> tuple[list[Path], int]:
+    """Write the n-gram files; returns them and the number of n-grams."""
+    base = directory / host / mode / "window" / "ngrams"
+    parts = Parts(library, templates)
+    files: dict[str, list[tuple[Where, list[Part]]]] = {}
+    ngrams = read_profile(profile, root)
+    for where, labels in ngrams:
+        found = [parts.part(label, where) for label in labels]
+        files.setdefault(found[0].table, []).append((where, found))
+    paths: list[Path] = []
+    for table, entries in files.items():
+        lines = [f"# N-grams that begin with {table}. Made by gen/emit_ngrams.py.\n"
+                 '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
+        words: list[str] = []
+        symbols: dict[tuple[str, ...], str] = {}
+        for where, found in entries:
+            labels = tuple(part.label for part in found)
+            symbol = "n_" + hashlib.sha256(" ".join(labels).encode()).hexdigest()[:12]
+            symbols[labels] = symbol
+            lines.append(f"# {' '.join(labels)}\n{symbol}:\n{ngram_text(found, where)}")
+            first = f"gt_{found[0].table} + {8 * found[0].entry}"
+            if len(found) > 2:
+                first = f"{symbols[labels[:-1]]}_word"
+            words.append(f"    .quad {first}, gt_{found[-1].table} + {8 * found[-1].entry}, {symbol}\n")
+        lines.append('    .section .data.rel.ro, "aw", @progbits\n    .balign 8\n')
+        lines += [f"{symbol}_word:\n    .quad {symbol}\n" for symbol in symbols.values()]
+        lines.append('    .section fg_ngrams, "aw", @progbits\n    .balign 8\n' + "".join(words))
+        lines.append('    .section .note.GNU-stack, "", @progbits\n')
+        path = base / f"{table}.S"
+        output.write(path, "".join(lines))
+        paths.append(path)
+    return paths, len(ngrams)
