@@ -2,6 +2,7 @@
 #include "test/insn/runner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static _Noreturn void die(const char *what) {
 /* Starts one side with its two pipes. The child dies with its parent. */
 static void start_side(struct runner *runner, int number) {
     int to[2], from[2];
-    if (pipe(to) || pipe(from))
+    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
         die("pipe");
     fflush(NULL);
     pid_t pid = fork();
@@ -28,6 +29,11 @@ static void start_side(struct runner *runner, int number) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(to[1]);
         close(from[0]);
+        for (int i = 0; i < SIDES; i++) /* else the other side never sees its pipe's end */
+            if (i != number && runner->side[i].pid) {
+                close(runner->side[i].to);
+                close(runner->side[i].from);
+            }
         if (number == SIDE_ENGINE)
             engine_side(runner->batch, to[0], from[1]);
         dup2(to[0], 0);
