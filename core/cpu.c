@@ -119,12 +119,15 @@ void cpu_set_eflags(struct cpu *cpu, uint32_t eflags) {
     cpu->flags_hidden = (eflags & FLAGS_HIDDEN) | FLAG_IF;
 }
 
-/* Read a raw descriptor (SDM Vol. 3 3.4.5) into a segment; false: not present or not a data or code
- * segment that ring 3 may load. */
-static bool read_descriptor(uint64_t desc, uint16_t selector, struct cpu_segment *out) {
+/* Read a raw descriptor (SDM Vol. 3 3.4.5) into a segment. Returns 0, TRAP_GP when it is not a data or
+ * code segment that ring 3 may load (as an empty one is not), TRAP_NP when it is not present. */
+static int read_descriptor(uint64_t desc, uint16_t selector, struct cpu_segment *out) {
     bool present = desc >> 47 & 1, system = !(desc >> 44 & 1);
-    if (!present || system || (desc >> 45 & 3) != 3) {
-        return false;
+    if (system || (desc >> 45 & 3) != 3) {
+        return TRAP_GP;
+    }
+    if (!present) {
+        return TRAP_NP;
     }
     uint32_t limit = (uint32_t)((desc & 0xffff) | (desc >> 32 & 0xf0000));
     if (desc >> 55 & 1) {
@@ -136,7 +139,7 @@ static bool read_descriptor(uint64_t desc, uint16_t selector, struct cpu_segment
         .selector = selector,
         .attr = (uint16_t)(desc >> 40),
     };
-    return true;
+    return 0;
 }
 
 int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
@@ -163,8 +166,9 @@ int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
     if (selector & 4 || index < GDT_TLS_FIRST || index >= GDT_TLS_FIRST + ARRAY_LEN(cpu->tls_desc)) {
         return -TRAP_GP;
     }
-    if (!read_descriptor(cpu->tls_desc[index - GDT_TLS_FIRST], selector, &loaded)) {
-        return seg == SEG_SS ? -TRAP_SS : -TRAP_NP;
+    int trap = read_descriptor(cpu->tls_desc[index - GDT_TLS_FIRST], selector, &loaded);
+    if (trap) {
+        return trap == TRAP_NP && seg == SEG_SS ? -TRAP_SS : -trap;
     }
     /* Gadgets add a base for FS and GS alone: another segment with one cannot be had. */
     if (seg != SEG_FS && seg != SEG_GS && loaded.base != 0) {

@@ -47,6 +47,8 @@ static inline unsigned raw_seg(uint32_t raw) {
 int helper_trap(struct cpu *cpu, uint32_t vector, uint32_t error);
 int helper_read(struct cpu *cpu, void *to, gaddr_t addr, unsigned len);
 int helper_write(struct cpu *cpu, gaddr_t addr, const void *from, unsigned len);
+/* Could helper_write() write there? Nothing is written. */
+int helper_write_probe(struct cpu *cpu, gaddr_t addr, unsigned len);
 
 /* helpers_integer.c */
 HELPER(daa);
@@ -59,6 +61,7 @@ HELPER(enter);   /* raw imm imm2 */
 HELPER(popf);    /* raw */
 HELPER(bound);   /* raw */
 HELPER(arpl);    /* raw */
+HELPER(bit16);   /* raw */
 
 /* helpers_string.c: 16-bit addresses and FS/GS overrides; next raw imm */
 HELPER(string);

@@ -47,6 +47,11 @@ int helper_read(struct cpu *cpu, void *to, gaddr_t addr, unsigned len) {
     return 0;
 }
 
+int helper_write_probe(struct cpu *cpu, gaddr_t addr, unsigned len) {
+    gaddr_t refused = first_refused(cpu, addr, len, true);
+    return refused == addr + len ? 0 : page_fault(cpu, refused, true);
+}
+
 int helper_write(struct cpu *cpu, gaddr_t addr, const void *from, unsigned len) {
     unsigned first = before_wrap(cpu, addr, len);
     gaddr_t refused = first_refused(cpu, addr, first, true); /* first, so that nothing is written */

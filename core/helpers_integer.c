@@ -1,6 +1,7 @@
 /* Helpers of rare integer instructions: decimal adjust, ENTER, POPF, BOUND, ARPL. Source: SDM Vol. 2.
  * Each changes guest state only behind its last access that can fault. */
 #include "core/helpers.h"
+#include "core/space.h"
 
 #include <string.h>
 
@@ -173,6 +174,48 @@ int helper_bound(struct cpu *cpu, const uint32_t *params) {
     return index < low || index > high ? helper_trap(cpu, TRAP_BR, 0) : 0;
 }
 
+/* BT, BTS, BTR, BTC of memory by a register offset with 16-bit addressing: the address of the word
+ * wraps at 64 KiB, which the host's instruction does not do. The bit is changed atomically, so that
+ * LOCK is kept. */
+int helper_bit16(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0];
+    unsigned size = raw_opsize(raw), seg = raw_seg(raw), operation = raw_opcode(raw) >> 3 & 3;
+    uint32_t base = seg == SEG_FS || seg == SEG_GS ? (uint32_t)cpu->seg[seg].base : 0;
+    uint32_t reg = (uint32_t)cpu->regs[raw_reg(raw)];
+    int32_t bit = size == 2 ? (int16_t)reg : (int32_t)reg;
+    int32_t word = bit >> (size == 2 ? 4 : 5);
+    uint32_t offset = (uint16_t)((uint32_t)cpu->ea - base + (uint32_t)word * size);
+    uint32_t addr = base + offset, value = 0;
+    int leave = helper_read(cpu, &value, addr, size);
+    if (leave) {
+        return operation ? (cpu->trap_error |= 2, leave) : leave;
+    }
+    unsigned at = (unsigned)bit & (size * 8 - 1);
+    bool old = value >> at & 1;
+    if (operation) {
+        leave = helper_write_probe(cpu, addr, size);
+        if (leave) {
+            return leave;
+        }
+        uint32_t byte = addr + at / 8, shift = (byte & 3) * 8 + at % 8, dword, wanted;
+        if (guest_load32(cpu->space, byte & ~3u, &dword) < 0) {
+            return helper_trap(cpu, TRAP_PF, 2);
+        }
+        do {
+            old = dword >> shift & 1;
+            wanted = operation == 1   ? dword | 1u << shift
+                     : operation == 2 ? dword & ~(1u << shift)
+                                      : dword ^ 1u << shift;
+            value = dword;
+            if (guest_cmpxchg32(cpu->space, byte & ~3u, &dword, wanted) < 0) {
+                return helper_trap(cpu, TRAP_PF, 3);
+            }
+        } while (dword != value);
+    }
+    put_flags(cpu, FLAG_CF, old ? FLAG_CF : 0);
+    return 0;
+}
+
 int helper_arpl(struct cpu *cpu, const uint32_t *params) {
     bool mem = raw_mod(params[0]) != 3;
     uint16_t selector = (uint16_t)cpu->regs[raw_rm(params[0])];
@@ -186,6 +229,9 @@ int helper_arpl(struct cpu *cpu, const uint32_t *params) {
     bool lower = (selector & 3) < rpl;
     if (lower) {
         selector = (uint16_t)((selector & ~3u) | rpl);
+        if (mem && raw_seg(params[0]) == SEG_CS) {
+            return helper_trap(cpu, TRAP_GP, 0); /* code segments cannot be written */
+        }
         if (mem) {
             int leave = helper_write(cpu, cpu->ea, &selector, 2);
             if (leave) {

@@ -203,13 +203,11 @@ class Expander:
 
     @staticmethod
     def writes(form: Form) -> bool:
-        """May it write its explicit memory operand?"""
+        """May it write its explicit memory operand? Yes when `does` assigns to it."""
         if not form.mem or "nostore" in form.row.words:
             return False
         names = [n for n, o in zip(bd.OPERANDS, form.row.operands) if o.place(True) is Place.MEM]
         does = form.row.does
-        if "=" not in does:
-            return names == ["dst"]
         targets = " ".join(part.rsplit(";", 1)[-1].rsplit(":", 1)[-1]
                            for part in does.split("=")[:-1])
         return any(name in targets.replace(",", " ").replace("[", " ").split() for name in names)
