@@ -1,7 +1,7 @@
 # Instruction, stream, decoder and engine tests: their programs. The suites that run them stand in
 # test/suites/. They are linked with the engine alone, not with the kernel layer.
 
-ENGINE_C    := $(filter-out core/main.c core/offsets.c core/engine_api.c,$(wildcard core/*.c))
+ENGINE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c))
 ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) \
                $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap cpuid) build/gadgets.a
 TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms)

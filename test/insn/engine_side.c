@@ -4,6 +4,7 @@
 
 #include "core/cpu.h"
 #include "core/debug.h"
+#include "core/host.h"
 #include "core/space.h"
 #include <errno.h>
 #include <pthread.h>
@@ -58,6 +59,7 @@ static void *tick(void *unused) {
 }
 
 static void set_up(void) {
+    engine_init();
     cpu = cpu_create(GUEST_I386);
     space = space_create(GUEST_I386);
     if (!cpu || !space)
