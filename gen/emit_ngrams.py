@@ -120,6 +120,19 @@ def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
     return [(where, labels) for labels, where in sorted(seen.items(), key=lambda item: item[0])]
 
 
+def can_join(parts: Parts, label: str, where: Where) -> bool:
+    """May the gadget be part of an n-gram? Not with a helper: those find their parameters by slot."""
+    return bool(label) and "fg_helper" not in parts.part(label, where).text(0, None)
+
+
+def can_continue(parts: Parts, label: str, where: Where) -> bool:
+    """May another gadget follow it in an n-gram?"""
+    if not can_join(parts, label, where):
+        return False
+    text = parts.part(label, where).text(0, None)
+    return text.count(GOES_ON) == 1 and text.rstrip().endswith(GOES_ON)
+
+
 def ngram_text(parts: list[Part], where: Where) -> str:
     """Text of one n-gram, each further part behind a note of where it begins."""
     total = 8 + sum(part.slots - 8 for part in parts)
@@ -128,6 +141,8 @@ def ngram_text(parts: list[Part], where: Where) -> str:
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         text = part.text(shift, total if last else None)
+        if "fg_helper" in text:
+            raise SpecError(where, f"{part.label} calls a helper, it cannot be part of an n-gram")
         if not last:
             if text.count(GOES_ON) != 1 or not text.rstrip().endswith(GOES_ON):
                 raise SpecError(where, f"{part.label} does not end in next(), nothing can follow it")
