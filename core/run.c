@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 struct engine_stats engine_stats;
+struct fg_debug fg_debug;
 
 /* A fetch that failed: a page fault of the guest. */
 static enum exit_reason fetch_fault(struct cpu *cpu, gaddr_t addr, uint32_t error) {

@@ -30,8 +30,6 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-struct fg_debug fg_debug;
-
 __attribute__((format(printf, 2, 3))) static int error(int status, const char *format, ...) {
     char text[PATH_MAX + 512];
     va_list list;
