@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 /* The command line's switches, which the engine reads; for programs without that command line. */
-__attribute__((weak)) struct fg_debug fg_debug;
 
 static struct cpu *cpu;
 static struct space *space;
