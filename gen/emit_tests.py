@@ -355,8 +355,16 @@ def test_forms(form: Form, rng: Random) -> Iterator[TestForm]:
     if row.modrm and row.reg is None and hints & hint.MASKMOV:
         return
     yield from register_forms(form, rng)
-    if hints & hint.STACK:
+    if hints & hint.STACK and not hints & hint.FAR:  # far returns: the order of reads is anybody's
         yield from stack_forms(form)
+
+
+def loads_tls(row: Row, reg: int) -> bool:
+    """The segment loaded may have a base (NOTATION.md: the others may not)."""
+    if any(o.letter == "S" for o in row.operands):
+        return reg in (FS, GS)
+    return row.mnemonic in ("LFS", "LGS", "LAR", "LSL", "VERR", "VERW", "ARPL") \
+        or any(o.text in ("FS", "GS") for o in row.operands)
 
 
 def alignment(form: Form) -> int:
@@ -375,6 +383,8 @@ def pack(test: TestForm, row_number: int, seed: int, first: int, rng: Random) ->
     if len(code) > 15:
         return None
     hints = hint.hints_of(form.row) | test.hints
+    if hints & hint.SEGMENT and loads_tls(form.row, test.reg):
+        hints |= hint.TLS
     seg = mem.seg if mem else test.seg
     size = access_bytes(form) if form.mem or form.row.operands else 0
     return RECORD.pack(row_number, seed, first, test.count, form.row.flags_undefined, hints,

@@ -36,6 +36,7 @@ FP = 1 << 23
 SEGMENT = 1 << 24
 X87 = 1 << 25
 BOUND = 1 << 26
+TLS = 1 << 27
 
 # Not compared with the host CPU, and why.
 EXCLUDED = {
@@ -50,6 +51,7 @@ EXCLUDED = {
     "SLDT": "shows the host kernel's tables",
     "STR": "shows the host kernel's tables",
     "SMSW": "shows the host kernel's registers",
+    "INT1": "virtual machines report another EIP than processors do",
     "RDRAND": "random by design",
     "RDSEED": "random by design",
 }
@@ -110,6 +112,8 @@ def hints_of(row: Row) -> int:
     for suffix in ("A", "AD", "AW", "F", "FD", "FW"):
         if name in ("PUSH" + suffix, "POP" + suffix):
             hints |= HINTS[name[:-len(suffix)] + suffix[0]]
+    if name in ("RET", "RETF") and row.opcode in (0xCA, 0xCB):
+        hints |= STACK | RETURN | FAR
     if name in ("BT", "BTS", "BTR", "BTC") and any(o.letter == "G" for o in row.operands):
         hints |= BIT_OFFSET
     letters = {o.letter for o in row.operands}

@@ -134,10 +134,13 @@ static uint32_t aim16(struct builder *b, uint32_t addr) {
     return segment + (sum & 0xffff);
 }
 
-static uint32_t selector(struct random *r) {
+static uint32_t selector(struct builder *b) {
+    static const uint16_t flat[] = {0, 1, 3, 0x2b, 0x2b, 0x2b, 0x2b, 0x73, 0x0007, 0x0104, 0xfff3};
     static const uint16_t known[] = {0,    1,    3,    0x2b,   0x2b,   0x63, 0x63,
                                      0x6b, 0x6b, 0x73, 0x0007, 0x0104, 0xfff3};
-    return known[below(r, sizeof(known) / sizeof(known[0]))];
+    if (!(b->form->hints & HINT_TLS))
+        return flat[below(&b->r, sizeof(flat) / sizeof(flat[0]))];
+    return known[below(&b->r, sizeof(known) / sizeof(known[0]))];
 }
 
 static uint32_t branch_target(struct builder *b) {
@@ -158,7 +161,7 @@ static void fill_operand(struct builder *b) {
         if (f->hints & HINT_FAR)
             memcpy(p->bytes + f->opsize, &value, 2);
     } else if (f->hints & HINT_SEGMENT) {
-        value = selector(r);
+        value = selector(b);
         memcpy(p->bytes + (f->hints & HINT_FAR ? f->opsize : 0), &value, 2);
     } else if (f->hints & HINT_MXCSR && below(r, 8)) {
         value = ((uint32_t)random64(r) & 0xffbf) | (below(r, 8) ? 0x1f80 : 0);
@@ -238,7 +241,7 @@ static void set_stack_top(struct builder *b) {
         }
     }
     if (f->hints & HINT_SEGMENT)
-        value = selector(&b->r);
+        value = selector(b);
     else
         value = flags & ~0x40100u; /* no AC, no TF; NT and ID may be there */
     memcpy(p->bytes + at, &value, f->opsize);
@@ -305,7 +308,7 @@ static void set_comparands(struct builder *b) {
     if (f->mem == FORM_NO_MEM && f->hints & HINT_INDIRECT)
         regs[f->rm] = branch_target(b);
     if (f->mem == FORM_NO_MEM && f->hints & HINT_SEGMENT && !(f->hints & HINT_STACK))
-        regs[f->rm] = selector(&b->r) | edge32(&b->r) << 16;
+        regs[f->rm] = selector(b) | edge32(&b->r) << 16;
 }
 
 void expand(struct tcase *test, struct tolerance *ok, const struct form *form, uint32_t number,
@@ -334,5 +337,7 @@ void expand(struct tcase *test, struct tolerance *ok, const struct form *form, u
         set_stack_top(&b);
     if (form->hints & HINT_STACK && form->hints & HINT_FAULT && form->mem == FORM_NO_MEM)
         test->regs[SP] = (below(&b.r, 2) ? STACK_ADDR : STACK_ADDR + STACK_BYTES) + below(&b.r, 9) - 4;
-    *ok = (struct tolerance){form->undefined, (form->hints & HINT_FPU_ENV) != 0, b.operand};
+    uint32_t offset = b.operand - segment_base(form->seg);
+    *ok = (struct tolerance){form->undefined, (form->hints & HINT_FPU_ENV) != 0, b.operand,
+                             b.operand && offset + form->access < offset};
 }

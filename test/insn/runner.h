@@ -25,6 +25,7 @@ struct tolerance {
     uint32_t flags;    /* undefined EFLAGS bits */
     bool no_fpu_env;   /* the instruction stores FIP, FDP, FOP: memory is compared without them */
     uint32_t env_addr; /* where, with no_fpu_env */
+    bool over_limit;   /* the operand's offset runs over 4 GiB: #GP or #SS on a CPU, not for us */
 };
 
 /* Makes the shared batch and starts both sides; false with a message when the oracle cannot run
