@@ -25,6 +25,9 @@ static void advance(const struct string *s, unsigned reg, int by) {
 }
 
 static int read_src(const struct string *s, uint32_t *value) {
+    if (offset(s, REG_SI) > 0xffffffffu - (s->size - 1)) {
+        return helper_trap(s->cpu, TRAP_GP, 0); /* beyond the segment's limit */
+    }
     return helper_read(s->cpu, value, (uint32_t)(offset(s, REG_SI) + s->src_base), s->size);
 }
 

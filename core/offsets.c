@@ -23,6 +23,7 @@ void offsets(void) {
     OFFSET(CPU_EXIT_REASON, exit_reason);
     OFFSET(CPU_GATE, gate);
     OFFSET(CPU_TRAP, trap);
+    OFFSET(CPU_TRAP_ERROR, trap_error);
     OFFSET(CPU_MXCSR, mxcsr);
     OFFSET(CPU_HOST_MXCSR, host_mxcsr);
     OFFSET(CPU_SEG, seg);

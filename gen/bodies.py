@@ -50,6 +50,11 @@ class Body:
         return any(name.startswith("sat") for name in self.names if EXPLODED.match(name))
 
     @property
+    def ea_only(self) -> bool:
+        """Its head comment says that memory is reached through the EA register alone."""
+        return "EA only" in self.summary
+
+    @property
     def operands(self) -> tuple[str, ...]:
         """Operand names it mentions, in order."""
         return tuple(o for o in OPERANDS if o in self.names)

@@ -260,7 +260,7 @@ class Expander:
         if rep and alone and "rep" not in body.names:
             raise SpecError(row.where, f"row has REP but body {body.name} does not mention rep")
         stem = self.stem(body, op, size, operands, sized, lock, rep)
-        if first and not lock and self.policy.wants("by_base", stem):
+        if first and not lock and not body.ea_only and self.policy.wants("by_base", stem):
             operands = [replace(o, by_base=True) if o.place is Place.MEM else o for o in operands]
         dims, index, offset = self.dims(form, body, operands)
         params = self.params(row, body, operands)
