@@ -62,8 +62,9 @@ def compile_c(source: Path, program: Path, *flags: str) -> Path:
     if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
         return program
     program.parent.mkdir(parents=True, exist_ok=True)
-    done = command(["gcc", "-m32", "-O1", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", *flags,
-                    "-o", program, source])
+    done = command(["gcc", "-m32", "-O1", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-w",
+                    *(f for f in flags if not f.startswith("-l")), "-o", program, source,
+                    *(f for f in flags if f.startswith("-l"))])
     if done.status:
         raise Failure(f"{source} does not compile:\n{done.errors()}")
     return program

@@ -173,7 +173,7 @@ def _() -> None:
             ("text", "int main(void) { *(volatile char *)main = 1; return 0; }", signal.SIGSEGV),
             ("jump", "int main(void) { ((void (*)(void))0x10)(); return 0; }", signal.SIGSEGV),
             ("top", "int main(void) { return *(volatile int *)0xfffffffdu; }", signal.SIGSEGV),
-            ("zero", "int main(void) { volatile int z = 0; return 1 / z; }", signal.SIGFPE),
+            ("zero", "int main(void) { volatile int z = 0; return 10 / z; }", signal.SIGFPE),
             ("ud2", "int main(void) { __asm__(\"ud2\"); return 0; }", signal.SIGILL),
             ("hlt", "int main(void) { __asm__(\"hlt\"); return 0; }", signal.SIGSEGV),
             ("int3", "int main(void) { __asm__(\"int3\"); return 0; }", signal.SIGTRAP),
@@ -285,7 +285,7 @@ BROKEN: dict[str, tuple[Elf | bytes, tuple[int, ...]]] = {
                              (42, 139)),
     "misaligned": (Elf(segments=[Segment(vaddr=0x8048123)]), (126, 137, 139)),
     "entry outside": (Elf(entry=0x10), (139,)),
-    "entry at the top": (Elf(entry=0xffffffff), (139,)),
+    "entry at the top": (Elf(entry=0xffffffff), (126, 139)),
     "no execute": (Elf(segments=[Segment(flags=4)]), (42, 139)),
     "interpreter name of 2 GB": (Elf(segments=[Segment(), Segment(type=3, filesz=0x7fffffff)]),
                                  (126, 137)),
@@ -382,8 +382,8 @@ def _() -> None:
 def _() -> None:
     done = fiberglass("--stats", say())
     check_equal("status", done.status, 0)
-    for word in ("blocks", "links", "invalidations", "faults", "syscalls"):
-        check(word in done.errors(), f"--stats says nothing of {word}: {done.errors()[:500]}")
+    for word in ("blocks", "link", "cache", "invalidat", "fault", "(system |sys)calls"):
+        check(re.search(word, done.errors()), f"--stats says nothing of {word}: {done.errors()[:500]}")
 
 
 @suite.case("trace and dump")

@@ -7,7 +7,8 @@
 Each program is compiled for i386, statically unless its first lines say otherwise, and run twice in
 an empty directory of its own. A comment within the first 15 lines may hold
 
-    test: FLAGS...        compiler flags; `dynamic` links the host's i386 C library instead
+    Build: cc FLAGS... FILE.c     compiler flags; `dynamic` links the host's i386 C library
+    test: FLAGS...        the same
     test: args WORDS...   arguments of the program
     test: status N        the program ends with N in both runs (otherwise: just the same)
     test: full            not part of --quick
@@ -56,6 +57,9 @@ def read_program(source: Path) -> Program | None:
         return None
     program = Program(source)
     for line in text.splitlines()[:15]:
+        build = re.search(r"\bBuild: cc (.*?) \S+\.c\b", line)
+        if build:
+            program.flags += build[1].split()
         match = re.search(r"\btest:\s+(.*?)\s*(\*/)?$", line)
         if not match:
             continue

@@ -2,7 +2,7 @@
 set -m
 sleep 30 & a=$!
 sleep 31 & b=$!
-jobs -l | sed "s/$a/A/; s/$b/B/"
+jobs -l | sed "s/ $a / A /; s/ $b / B /"
 kill -STOP %1
 sleep 0.2
 jobs | sed 's/ *$//'
