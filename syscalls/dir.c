@@ -209,11 +209,13 @@ static long getdents(struct task *task, int fd, gaddr_t to, size_t size, enum di
     } else if (!(out.buffer = malloc(size + 1))) {
         result = -ENOMEM;
     } else {
+        int64_t before = file->ops->seek ? file->ops->seek(file, 0, SEEK_CUR) : 0;
         result = file->ops->getdents(file, task, emit_dirent, &out);
         if (!result && !out.used)
             result = out.error;
-        if (!result)
-            result = guest_write(task->cpu->space, to, out.buffer, out.used);
+        if (!result && (result = guest_write(task->cpu->space, to, out.buffer, out.used)) &&
+            file->ops->seek) /* nothing was delivered */
+            file->ops->seek(file, before, SEEK_SET);
         if (!result)
             result = form == DIRENT_ONE ? out.count : (long)out.used;
         free(out.buffer);

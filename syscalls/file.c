@@ -120,13 +120,12 @@ int file_stat(struct file *file, struct stat *st) {
 
 int file_path(struct file *file, char *path, size_t size) {
     if (file->mount && file->mount->dir >= 0 && file->host_fd >= 0) {
-        int error = fs_path_of_host_fd(file->mount, file->host_fd, path, size);
+        bool deleted;
+        int error = fs_path_of_host_fd(file->mount, file->host_fd, path, size, &deleted);
+        if (!error && deleted && strlen(path) + 11 <= size)
+            strcat(path, " (deleted)");
         if (!error)
             return 0;
-        if (error == -ENOENT && file->path) {
-            snprintf(path, size, "%s (deleted)", file->path);
-            return 0;
-        }
     }
     if (file->path) {
         snprintf(path, size, "%s", file->path);

@@ -188,13 +188,13 @@ int place_open(struct task *task, struct place *place, int flags, uint32_t mode,
     }
     if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
         return -EEXIST;
-    if (S_ISLNK(place->st.st_mode) && !(flags & O_PATH))
-        return -ELOOP;
     bool is_dir = S_ISDIR(place->st.st_mode);
-    if (is_dir && (flags & O_CREAT))
-        return -EISDIR;
     if ((flags & O_DIRECTORY) && !is_dir)
         return -ENOTDIR;
+    if (S_ISLNK(place->st.st_mode) && !(flags & O_PATH))
+        return -ELOOP;
+    if (is_dir && (flags & O_CREAT))
+        return -EISDIR;
     if (place->file) {
         if (!(flags & O_PATH))
             return file_reopen(task, place->file, flags, out);

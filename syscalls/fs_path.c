@@ -149,7 +149,8 @@ static int walk_need(struct walk *walk) {
 
 static int walk_up(struct walk *walk) {
     if (walk->stale) {
-        int error = fs_path_of_host_fd(walk->mount, walk->dir, walk->cur, PATH_MAX);
+        /* of a removed directory the parent is still known */
+        int error = fs_path_of_host_fd(walk->mount, walk->dir, walk->cur, PATH_MAX, NULL);
         if (error)
             return error;
         if (!strcmp(walk->cur, "/"))
@@ -533,8 +534,6 @@ static int walk_start(struct walk *walk, struct file *base) {
         return error;
     if (!S_ISDIR(st.st_mode))
         return -ENOTDIR;
-    if (st.st_nlink == 0)
-        return -ENOENT;
     walk->len = (size_t)snprintf(walk->cur, PATH_MAX, "%s",
                                  strcmp(base->path, "/") ? base->path : "");
     walk_restart(walk);

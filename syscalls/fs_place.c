@@ -47,7 +47,7 @@ int place_writable(const struct place *place) {
     return place->mount && place->mount->read_only ? -EROFS : 0;
 }
 
-int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size) {
+int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, bool *deleted) {
     char link[40], host[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, host, sizeof host - 1);
@@ -56,8 +56,12 @@ int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size) {
     host[len] = 0;
     size_t base = strlen(mount->host);
     struct stat st;
-    if (len > 10 && !strcmp(host + len - 10, " (deleted)") && !fstat(fd, &st) && st.st_nlink == 0)
-        return -ENOENT;
+    bool gone = len > 10 && !strcmp(host + len - 10, " (deleted)") && !fstat(fd, &st) &&
+                st.st_nlink == 0;
+    if (gone)
+        host[len - 10] = 0;
+    if (deleted)
+        *deleted = gone;
     if (strncmp(host, mount->host, base) || (host[base] && host[base] != '/'))
         return -ENOENT;
     int n = snprintf(path, size, "%s%s", mount->guest, strcmp(host + base, "/") ? host + base : "");
@@ -123,7 +127,8 @@ void fs_context_unref(struct fs_context *fs) {
 static int open_directory(struct task *task, int dirfd, const char *path, struct file **out) {
     struct place place;
     struct stat st;
-    int error = place_find(task, dirfd, path, PLACE_FOLLOW | PLACE_EMPTY, &place);
+    int error = place_find(task, dirfd, path,
+                           PLACE_FOLLOW | (dirfd == AT_FDCWD ? 0 : PLACE_EMPTY), &place);
     if (error)
         return error;
     error = place_stat(&place, &st);
@@ -176,13 +181,14 @@ int fs_getcwd(struct task *task, char *buf, size_t size) {
     if (!file)
         return -ENOENT;
     int error = 0;
+    bool deleted = false;
     if (file->mount && file->mount->dir >= 0)
-        error = fs_path_of_host_fd(file->mount, file->host_fd, path, sizeof path);
+        error = fs_path_of_host_fd(file->mount, file->host_fd, path, sizeof path, &deleted);
     else
         error = file_path(file, path, sizeof path);
     file_unref(file);
-    if (error)
-        return error;
+    if (error || deleted)
+        return error ? error : -ENOENT;
     size_t skip = strlen(root);
     bool inside = !strncmp(path, root, skip) && (!path[skip] || path[skip] == '/');
     int n = inside ? snprintf(buf, size, "%s", path[skip] ? path + skip : "/")

@@ -77,8 +77,9 @@ ssize_t place_readlink(const struct place *place, char *text, size_t size);
 /* -EROFS when the place's mount is read-only, -EACCES/-EPERM for synthetic ones; else 0. */
 int place_writable(const struct place *place);
 
-/* Guest path of a host descriptor on a mount, from the host's /proc: 0, -ENOENT (deleted). */
-int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size);
+/* Guest path of a host descriptor on a mount, from the host's /proc: 0 or -ENOENT. *deleted says that the
+ * path is where it was; with `deleted` NULL that is not told. */
+int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, bool *deleted);
 /* Opens what a place names (not a symlink): the inner part of open(2). */
 int place_open(struct task *task, struct place *place, int flags, uint32_t mode, struct file **out);
 /* A path from guest memory into buf[PATH_MAX]: 0, -EFAULT, -ENAMETOOLONG. */
