@@ -10,7 +10,7 @@ static const char *const seg_name[6] = {"es", "cs", "ss", "ds", "fs", "gs"};
 /* EFLAGS bits that a user-mode program sees: not IF, IOPL, RF. */
 #define FLAGS_SEEN 0x244dd5u
 
-enum { TRAP_STACK = 12, TRAP_GENERAL = 13, TRAP_PAGE = 14 };
+enum { TRAP_STACK = 12, TRAP_GENERAL = 13, TRAP_PAGE = 14, TRAP_FPU = 16 };
 
 static bool same_error(const struct tresult *a, const struct tresult *b) {
     uint32_t mask = a->trap == TRAP_PAGE ? 0x12 : ~0u; /* write, fetch: present is not ours to know */
@@ -57,6 +57,11 @@ static bool same_fp(const struct fp_state *a, const struct fp_state *b) {
 bool results_agree(const struct tresult *a, const struct tresult *b, const struct tolerance *ok) {
     if (ok->over_limit && (a->trap == TRAP_STACK || a->trap == TRAP_GENERAL))
         return true;
+    if ((ok->maskmov && a->trap == TRAP_PAGE) ||
+        (ok->mf_or_gp && a->trap == TRAP_FPU && b->trap == TRAP_GENERAL))
+        return true;
+    if (ok->fault_bytes && a->trap == TRAP_PAGE && b->trap == TRAP_PAGE && a->eip == b->eip)
+        return a->addr - b->addr < ok->fault_bytes || b->addr - a->addr < ok->fault_bytes;
     return a->status == b->status && a->trap == b->trap && same_error(a, b) && a->addr == b->addr &&
            a->eip == b->eip && ((a->eflags ^ b->eflags) & FLAGS_SEEN & ~ok->flags) == 0 &&
            memcmp(a->regs, b->regs, sizeof(a->regs)) == 0 &&

@@ -3,7 +3,6 @@
 #include "test/insn/runner.h"
 
 #include "core/cpu.h"
-#include "core/debug.h"
 #include "core/host.h"
 #include "core/space.h"
 #include <errno.h>
@@ -35,7 +34,7 @@ static void must(int result, const char *what) {
 /* A flat 32-bit data descriptor with a base, as set_thread_area would make it. */
 static uint64_t descriptor(uint32_t base) {
     uint64_t low = 0xffff | (uint64_t)(base & 0xffffff) << 16;
-    return low | UINT64_C(0x00cff3) << 40 | (uint64_t)(base >> 24) << 56;
+    return low | UINT64_C(0x00dff3) << 40 | (uint64_t)(base >> 24) << 56;
 }
 
 static void map_fresh(uint32_t addr, uint32_t bytes) {

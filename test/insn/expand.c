@@ -311,6 +311,29 @@ static void set_comparands(struct builder *b) {
         regs[f->rm] = selector(b) | edge32(&b->r) << 16;
 }
 
+static bool near_zero(uint32_t offset) {
+    return offset + 0x200 < 0x400;
+}
+
+/* What a processor may do otherwise than its sibling, and what NOTATION.md says that we do otherwise. */
+static void set_tolerance(const struct builder *b, struct tolerance *ok) {
+    const struct form *f = b->form;
+    const uint32_t *regs = b->test->regs;
+    uint32_t offset = b->operand - segment_base(f->seg);
+    *ok = (struct tolerance){.flags = f->undefined, .env_addr = b->operand};
+    ok->no_fpu_env = (f->hints & HINT_FPU_ENV) != 0;
+    ok->over_limit = b->operand && offset + f->access < offset;
+    if (f->hints & (HINT_SOURCE | HINT_DEST))
+        ok->over_limit = near_zero(regs[SI]) || near_zero(regs[DI]);
+    if (f->hints & HINT_MASKMOV)
+        ok->over_limit = near_zero(regs[DI]);
+    ok->maskmov = (f->hints & HINT_MASKMOV) != 0;
+    ok->mf_or_gp = f->hints & HINT_X87 && f->seg == 1;
+    if (f->access > 16 || f->hints & HINT_FPU_ENV ||
+        (f->mem == FORM_MEM16 && f->hints & HINT_BIT_OFFSET))
+        ok->fault_bytes = f->access > 16 ? f->access : 16;
+}
+
 void expand(struct tcase *test, struct tolerance *ok, const struct form *form, uint32_t number,
             uint32_t code_at) {
     struct builder b = {{form->seed * UINT64_C(0x100000001b3) + number}, form, test, 0};
@@ -337,7 +360,5 @@ void expand(struct tcase *test, struct tolerance *ok, const struct form *form, u
         set_stack_top(&b);
     if (form->hints & HINT_STACK && form->hints & HINT_FAULT && form->mem == FORM_NO_MEM)
         test->regs[SP] = (below(&b.r, 2) ? STACK_ADDR : STACK_ADDR + STACK_BYTES) + below(&b.r, 9) - 4;
-    uint32_t offset = b.operand - segment_base(form->seg);
-    *ok = (struct tolerance){form->undefined, (form->hints & HINT_FPU_ENV) != 0, b.operand,
-                             b.operand && offset + form->access < offset};
+    set_tolerance(&b, ok);
 }

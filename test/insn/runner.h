@@ -25,6 +25,9 @@ struct tolerance {
     uint32_t flags;    /* undefined EFLAGS bits */
     bool no_fpu_env;   /* the instruction stores FIP, FDP, FOP: memory is compared without them */
     uint32_t env_addr; /* where, with no_fpu_env */
+    uint32_t fault_bytes; /* of an operand of many bytes: which of them faults is not told */
+    bool maskmov;      /* bytes that the mask leaves out may fault or not (SDM) */
+    bool mf_or_gp;     /* both are due */
     bool over_limit;   /* the operand's offset runs over 4 GiB: #GP or #SS on a CPU, not for us */
 };
 
