@@ -7,7 +7,9 @@ the same thing share it (01 /r and 03 /r).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Iterator
 
 from gen import bodies as bd
@@ -143,6 +145,12 @@ def split_slow(row: Row) -> Iterator[Row]:
     yield replace(slow, addrsizes=tuple(a for a in wide if a != 2) or wide, seg=1)
 
 
+def declared_helpers() -> frozenset[str]:
+    """Names of the C helpers: HELPER(name) in core/helpers.h."""
+    path = Path(__file__).resolve().parent.parent / "core/helpers.h"
+    return frozenset(re.findall(r"^HELPER\((\w+)\)", path.read_text(encoding="utf-8"), re.M))
+
+
 def main_size(row: Row, opsize: int) -> int:
     """Operand size of the operation in bits (templates README)."""
     for operand in row.operands:
@@ -161,6 +169,7 @@ class Expander:
         self.templates = templates
         self.policy = policy
         self.mode = mode
+        self.helpers = declared_helpers()
         rows = [part for row in spec.rows if mode in row.modes for part in split_slow(row)]
         self.library = Library(mode, rows)
 
@@ -215,6 +224,8 @@ class Expander:
     def helper_step(self, form: Form, call: HelperCall) -> Step:
         """The step that calls a C function."""
         row = form.row
+        if call.name not in self.helpers:
+            raise SpecError(row.where, f"helper_{call.name} is not declared in core/helpers.h")
         body = self.templates.body(HELPER_BODY, row.where)
         names = {"next": "nextpc"}
         params = ("helper", "pc") + tuple(names.get(p, p) for p in call.params)

@@ -1,0 +1,74 @@
+"""A small project in a temporary directory, for tests that run the whole generator."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from gen.__main__ import ROOT, generate
+from gen.errors import SpecError
+
+POLICY = "budget gadgets 100000\nbudget bytes 9000000\n"
+FEATURES = "FPU edx 0 = base\n"
+NOP = """\
+insn NOP
+  90              ZO
+  flags      OSZAPC = ------
+  does       nothing
+  body       nop
+"""
+
+
+class Project:
+    """Context manager: `files` are written below a temporary root that has the real templates."""
+
+    def __init__(self, spec: str, policy: str = POLICY, features: str = FEATURES,
+                 templates: dict[str, str] | None = None) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="fg-gen-"))
+        self.spec = self.root / "gen/spec"
+        self.spec.mkdir(parents=True)
+        (self.spec / "mini.x86").write_text(spec, encoding="utf-8")
+        if policy:
+            (self.spec / "default.policy").write_text(policy, encoding="utf-8")
+        (self.spec / "features").write_text(features, encoding="utf-8")
+        self.templates = self.root / "templates/x86_64"
+        shutil.copytree(ROOT / "templates/x86_64", self.templates)
+        for name, text in (templates or {}).items():
+            (self.templates / name).write_text(text, encoding="utf-8")
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        shutil.rmtree(self.root)
+
+    def run(self) -> None:
+        """Run the generator; raises SpecError as the command line would print it."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            generate("x86_64", self.root / "out", self.root / "gadgets", self.spec,
+                     self.templates, self.root)
+
+    def read(self, name: str) -> str:
+        """Text of a file below the root."""
+        return (self.root / name).read_text(encoding="utf-8")
+
+    def gadget_file(self, name: str) -> str:
+        """Text of one gadget file, whatever its family."""
+        found = list((self.root / "gadgets").rglob(f"{name}.S"))
+        assert len(found) == 1, (name, found)
+        return found[0].read_text(encoding="utf-8")
+
+
+def mistake(spec: str, **more: object) -> str:
+    """The message that a spec leads to; "" when it is accepted."""
+    with Project(spec, **more) as project:  # type: ignore[arg-type]
+        try:
+            project.run()
+        except SpecError as error:
+            return str(error)
+    return ""

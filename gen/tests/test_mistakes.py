@@ -1,0 +1,285 @@
+"""Every mistake of an author stops with `file:line: sentence`."""
+
+from __future__ import annotations
+
+import re
+import unittest
+
+from gen.tests.project import FEATURES, NOP, POLICY, mistake
+
+TAIL = """\
+  flags      OSZAPC = wwwwww
+  does       dst = dst + src
+  body       alu2
+"""
+
+
+def block(*rows: str, tail: str = TAIL, name: str = "ADD") -> str:
+    """One insn with the given rows; rows start on line 2."""
+    return f"insn {name}\n" + "".join(f"  {row}\n" for row in rows) + tail
+
+
+class Mistakes(unittest.TestCase):
+    """One test per mistake; the place is checked, and words of the sentence."""
+
+    def check(self, message: str, place: str, *words: str) -> None:
+        self.assertRegex(message, r"^[^:\n]+:\d+: [^\n]+$")
+        self.assertTrue(message.startswith(place + ": "), message)
+        for word in words:
+            self.assertIn(word, message)
+
+    def spec(self, text: str, line: int, *words: str) -> None:
+        self.check(mistake(text), f"gen/spec/mini.x86:{line}", *words)
+
+    # --- lines and blocks
+    def test_line_before_insn(self) -> None:
+        self.spec("  90 ZO\n" + NOP, 1, "before the first insn")
+
+    def test_insn_without_name(self) -> None:
+        self.spec("insn\n", 1, "wants a name")
+
+    def test_bad_name(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", name="add"), 1, "not an instruction name")
+
+    def test_same_insn_twice(self) -> None:
+        self.spec(NOP + NOP, 6, "stands already at gen/spec/mini.x86:1")
+
+    def test_unknown_field(self) -> None:
+        self.spec(NOP + "  speed      fast\n", 6, "neither an opcode nor a field")
+
+    def test_field_twice(self) -> None:
+        self.spec(NOP + "  does       more\n", 6, "stands twice")
+
+    def test_empty_field(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", tail="  flags OSZAPC = wwwwww\n  does\n  body alu2\n"),
+                  4, "is empty")
+
+    def test_no_rows(self) -> None:
+        self.spec(block(), 1, "has no rows")
+
+    def test_no_flags(self) -> None:
+        self.spec("insn NOP\n  90 ZO\n  does nothing\n  body nop\n", 1, "no flags")
+
+    def test_no_does(self) -> None:
+        self.spec("insn NOP\n  90 ZO\n  flags OSZAPC = ------\n  body nop\n", 1,
+                  "does not say what it does")
+
+    def test_no_body(self) -> None:
+        self.spec("insn NOP\n  90 ZO\n  flags OSZAPC = ------\n  does nothing\n", 2,
+                  "neither body nor helper")
+
+    # --- brace lists
+    def test_brace_length(self) -> None:
+        self.spec(block("{01,09} /r MR Ev Gv", name="{ADD,OR,ADC}"), 2, "2 members", "has 3")
+
+    def test_brace_open(self) -> None:
+        self.spec(block("{01,09 /r MR Ev Gv", name="{ADD,OR}"), 2, "brace")
+
+    def test_brace_same_name(self) -> None:
+        self.spec(block("{01,09} /r MR Ev Gv", name="{ADD,ADD}"), 1, "same name twice")
+
+    # --- rows
+    def test_bad_opcode(self) -> None:
+        self.spec(block("0F 1G /r MR Ev Gv"), 2, "where an opcode byte belongs")
+
+    def test_span_not_aligned(self) -> None:
+        self.spec(block("41+r O Zv"), 2, "does not start a group of 8")
+
+    def test_bad_modrm(self) -> None:
+        self.spec(block("01 /8 MR Ev Gv"), 2, "none of /r")
+
+    def test_fixed_modrm_memory(self) -> None:
+        self.spec(block("D9 1F ZO"), 2, "is a memory form")
+
+    def test_two_immediates(self) -> None:
+        self.spec(block("81 /0 iz ib MI Ev Iz"), 2, "do not go together")
+
+    def test_missing_encoding(self) -> None:
+        self.spec(block("01 /r Ev Gv"), 2, "encoding column")
+
+    def test_unknown_operand(self) -> None:
+        self.spec(block("01 /r MR Ev Hv"), 2, "Hv is neither an operand nor a row word")
+
+    def test_unknown_size(self) -> None:
+        self.spec(block("01 /r MR Ek Gv"), 2, "unknown size letter k")
+
+    def test_operand_without_modrm(self) -> None:
+        self.spec(block("01 MR Ev Gv"), 2, "needs a ModRM byte")
+
+    def test_register_operand_without_r(self) -> None:
+        self.spec(block("81 /0 MR Ev Gv"), 2, "needs /r")
+
+    def test_immediate_operand_without_bytes(self) -> None:
+        self.spec(block("81 /0 MI Ev Iz"), 2, "needs an immediate")
+
+    def test_immediate_without_operand(self) -> None:
+        self.spec(block("81 /0 iz M Ev"), 2, "is no operand")
+
+    def test_opcode_register_without_span(self) -> None:
+        self.spec(block("50 O Zv"), 2, "needs an opcode with +r")
+
+    def test_branch_without_offset(self) -> None:
+        self.spec(block("EB D Jb"), 2, "needs cb or cz")
+
+    def test_two_operands_one_field(self) -> None:
+        self.spec(block("01 /r MR Ev Ew"), 2, "same field")
+
+    def test_unknown_word(self) -> None:
+        self.spec(block("01 /r MR Ev Gv fast"), 2, "neither an operand nor a row word")
+
+    def test_word_twice(self) -> None:
+        self.spec(block("01 /r MR Ev Gv lock lock"), 2, "stands twice")
+
+    def test_memonly_and_regonly(self) -> None:
+        self.spec(block("01 /r MR Ev Gv memonly regonly"), 2, "cannot be both")
+
+    # --- fields
+    def test_flags_length(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", tail=TAIL.replace("wwwwww", "wwwww")), 3,
+                  "6 flags", "5 letters")
+
+    def test_flags_letter(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", tail=TAIL.replace("wwwwww", "wwwwwq")), 3,
+                  "q is not a flag letter")
+
+    def test_flags_unknown_flag(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", tail=TAIL.replace("OSZAPC", "OSZAPQ")), 3,
+                  "there is no flag Q")
+
+    def test_flags_twice(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", tail=TAIL.replace("OSZAPC", "OSZAPO")), 3, "named twice")
+
+    def test_bad_mode(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", tail=TAIL + "  modes i286\n"), 6, "no guest mode i286")
+
+    def test_helper_parameter(self) -> None:
+        self.spec(block("01 /r MR Ev Gv helper=daa,speed"), 2, "helper parameter speed")
+
+    def test_helper_too_many_parameters(self) -> None:
+        self.spec(block("01 /r MR Ev Gv helper=daa,next,raw,imm,imm2"), 2, "at most three")
+
+    def test_helper_not_declared(self) -> None:
+        self.spec(block("01 /r MR Ev Gv helper=nothing,raw"), 2, "core/helpers.h", "helper_nothing")
+
+    # --- opcode maps
+    def test_doubled_opcode(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", "01 /r MR Ev Gv"), 3, "same bytes select ADD",
+                  "mini.x86:2")
+
+    def test_overlap_by_group(self) -> None:
+        self.spec(block("81 /0 iz MI Ev Iz", "81 /r iz MI Ev Iz"), 3, "same bytes select")
+
+    def test_modrm_disagreement(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", "F3 01 ZO body=nop"), 3, "has a ModRM byte in one row")
+
+    # --- bodies and templates
+    def test_missing_body(self) -> None:
+        self.spec(block("01 /r MR Ev Gv body=alu99"), 2, "body alu99 is missing for this host")
+
+    def test_body_wants_operand(self) -> None:
+        self.spec(block("01 /r MR Ev body=alu2"), 2, "mentions src", "has 1 operands")
+
+    def test_body_wants_literal(self) -> None:
+        self.spec(block("D3 /0 MC Ev CL"), 2, "operand CL can only be spelled by the body")
+
+    def test_body_wants_condition(self) -> None:
+        self.spec(block("01 /r MR Gv Ev body=cmov"), 2, "mentions cc")
+
+    def test_body_wants_exploded_immediate(self) -> None:
+        self.spec(block("D1 /0 M Ev body=shift_imm32"), 2, "explodes an immediate")
+
+    def test_body_wants_immediate(self) -> None:
+        self.spec(block("01 /r RMI Gv Ev body=imul3"), 2, "wants an immediate")
+
+    def test_body_wants_target(self) -> None:
+        self.spec(block("90 ZO body=jmp"), 2, "wants a branch target")
+
+    def test_lock_without_body_support(self) -> None:
+        self.spec(block("01 /r MR Ev Gv lock body=mov"), 2, "LOCK", "does not mention lock")
+
+    def test_rep_without_body_support(self) -> None:
+        self.spec(block("A4 ZO rep body=nop"), 2, "REP", "does not mention rep")
+
+    def template(self, text: str, line: int, *words: str) -> None:
+        message = mistake(NOP, templates={"nop.j2": text})
+        self.check(message, f"templates/x86_64/nop.j2:{line}", *words)
+
+    def test_template_syntax(self) -> None:
+        self.template("{#- nop: nothing -#}\n{% if %}\n", 2, "template syntax")
+
+    def test_template_unknown_name(self) -> None:
+        self.template("{#- nop: nothing -#}\n\n    mov {{ speed }}, %eax\n", 3,
+                      "speed is no name that a body may mention")
+
+    def test_template_without_head(self) -> None:
+        self.template("{{ next() }}\n", 1, "starts with a comment")
+
+    def test_template_bad_attribute(self) -> None:
+        text = block("01 /r MR Ev Gv")
+        alu2 = "{#- alu2: wrong -#}\n    op {{ dst.speed }}, {{ src }} {{ lock }}\n"
+        self.check(mistake(text, templates={"alu2.j2": alu2}), "templates/x86_64/alu2.j2:2",
+                   "speed")
+
+    def test_dispatch_syntax(self) -> None:
+        message = mistake(NOP, templates={"dispatch.j2": "{% macro next( %}\n"})
+        self.check(message, "templates/x86_64/dispatch.j2:1", "template syntax")
+
+    # --- policy and features
+    def policy(self, text: str, line: int, *words: str) -> None:
+        self.check(mistake(NOP, policy=text), f"gen/spec/default.policy:{line}", *words)
+
+    def test_policy_missing(self) -> None:
+        self.policy("", 1, "missing")
+
+    def test_policy_unknown(self) -> None:
+        self.policy(POLICY + "inline add32_rr\n", 3, "is no policy")
+
+    def test_policy_budget_number(self) -> None:
+        self.policy("budget gadgets many\n", 1, "and a number")
+
+    def test_policy_no_budget(self) -> None:
+        self.policy("# nothing\n", 1, "no budget")
+
+    def test_policy_without_patterns(self) -> None:
+        self.policy(POLICY + "fuse\n", 3, "wants patterns")
+
+    def test_policy_matches_nothing(self) -> None:
+        self.policy(POLICY + "by_base mov32_*\n", 3, "matches no table")
+
+    def test_policy_budget_exceeded(self) -> None:
+        message = mistake(block("01 /r MR Ev Gv"),
+                          policy="budget gadgets 10\nbudget bytes 100000\n")
+        self.check(message, "gen/spec/default.policy:2", "the budget is 10")
+
+    def features(self, spec: str, text: str, place: str, *words: str) -> None:
+        self.check(mistake(spec, features=text), place, *words)
+
+    def test_feature_line(self) -> None:
+        self.features(NOP, "MMX edx 40 = NOP\n", "gen/spec/features:1", "a feature wants")
+
+    def test_feature_twice(self) -> None:
+        self.features(NOP, FEATURES + FEATURES, "gen/spec/features:2", "stands twice")
+
+    def test_feature_unknown(self) -> None:
+        self.features(NOP + "  feature    WARP\n", FEATURES, "gen/spec/mini.x86:1",
+                      "unknown feature WARP")
+
+    def test_feature_not_listed(self) -> None:
+        self.features(NOP + "  feature    MMX\n", "MMX edx 23 = EMMS\n", "gen/spec/mini.x86:1",
+                      "not in the list of its feature MMX")
+
+
+class Messages(unittest.TestCase):
+    """What is right gives no message."""
+
+    def test_right_spec(self) -> None:
+        self.assertEqual(mistake(NOP), "")
+        self.assertEqual(mistake(block("01 /r MR Ev Gv lock", "03 /r RM Gv Ev")), "")
+
+    def test_form_of_all_messages(self) -> None:
+        message = mistake(block("01 /r MR Ev Hv"))
+        self.assertTrue(re.match(r"[\w./]+:\d+: .+", message))
+
+
+if __name__ == "__main__":
+    unittest.main()
