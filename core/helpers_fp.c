@@ -3,6 +3,7 @@
  * in templates/<host>/; integer instructions are not told of here. */
 #include "core/cpu.h"
 #include "core/helpers.h"
+#include "core/host.h"
 #include "core/space.h"
 
 #include <string.h>
@@ -42,7 +43,7 @@ static bool has_addr16(const struct cpu *cpu) {
 static int write_fault(struct cpu *cpu, gaddr_t addr) {
     uint8_t flags = atomic_load(&cpu->space->page[addr >> PAGE_BITS]);
     cpu->trap = TRAP_PF;
-    cpu->trap_error = flags & PAGE_MAPPED ? 3 : 2;
+    cpu->trap_error = flags & PAGE_MAPPED ? 7 : 6;
     cpu->trap_addr = addr;
     return EXIT_TRAP;
 }
@@ -64,11 +65,12 @@ static void enter_mmx(struct cpu *cpu) {
     memcpy(cpu->fx + FX_ST, st, sizeof st);
     cpu->fx[3] &= (uint8_t)~0x38;
     cpu->fx[4] = 0xff;
-    cpu_fpu_dirty(cpu);
+    host_fpu_load(cpu->fx); /* gadgets go on behind the helper: the unit must have it now */
 }
 
 /* MASKMOVQ and MASKMOVDQU with 16-bit addressing or an FS or GS override. Parameters: next pc, raw,
- * immediate (none). All bytes are stored or none. SDM Vol. 2B, MASKMOVQ. */
+ * immediate (none). The whole operand must be writable, as on the processors that test it before they
+ * look at the mask. SDM Vol. 2B, MASKMOVQ. */
 int helper_maskmov(struct cpu *cpu, const uint32_t *params) {
     uint32_t raw = params[1];
     unsigned reg = raw_reg(raw), rm = raw_rm(raw), seg = raw_seg(raw);
@@ -93,9 +95,12 @@ int helper_maskmov(struct cpu *cpu, const uint32_t *params) {
     if (seg < SEG_COUNT) {
         addr = (uint32_t)(addr + cpu->seg[seg].base);
     }
+    if (!wide) {
+        enter_mmx(cpu); /* processors have done so when the store faults */
+    }
     for (unsigned i = 0; i < count; i++) {
         gaddr_t at = (uint32_t)(addr + i);
-        if (mask[i] & 0x80 && !(atomic_load(&cpu->space->page[at >> PAGE_BITS]) & PAGE_WRITE)) {
+        if (!(atomic_load(&cpu->space->page[at >> PAGE_BITS]) & PAGE_WRITE)) {
             return write_fault(cpu, at);
         }
     }
@@ -104,9 +109,6 @@ int helper_maskmov(struct cpu *cpu, const uint32_t *params) {
         if (mask[i] & 0x80 && guest_write(cpu->space, at, &value[i], 1) != 0) {
             return write_fault(cpu, at);
         }
-    }
-    if (!wide) {
-        enter_mmx(cpu);
     }
     return 0;
 }
