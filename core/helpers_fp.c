@@ -1,6 +1,6 @@
-/* Helpers of MMX and SSE instructions whose forms are too rare for gadgets. Called from gadgets
- * (core/rows.h, helper_fn), found by the generated tables. Everything common about floating point is
- * in templates/<host>/; integer instructions are not told of here. */
+/* Helpers of MMX and SSE instructions whose forms are too rare for gadgets; the generated tables
+ * name them (core/rows.h, helper_fn). Everything common about floating point is in
+ * templates/<host>/, integer instructions are in the other helpers_*.c. */
 #include "core/cpu.h"
 #include "core/helpers.h"
 #include "core/host.h"
@@ -48,8 +48,7 @@ static int write_fault(struct cpu *cpu, gaddr_t addr) {
     return EXIT_TRAP;
 }
 
-/* MMX register from the x87 image: cpu_fpu_save() has ST(i), which for MMX code (TOP is 0 behind any
- * MMX instruction, and MASKMOVQ itself sets it) is MMi only relative to TOP. */
+/* MMX register from the x87 image, which holds ST(i): registers counted from TOP. */
 static void read_mmx(const struct cpu *cpu, unsigned number, uint8_t *to) {
     unsigned top = cpu->fx[3] >> 3 & 7;
     memcpy(to, cpu->fx + FX_ST + 16 * ((number - top) & 7), 8);
@@ -69,7 +68,7 @@ static void enter_mmx(struct cpu *cpu) {
 }
 
 /* MASKMOVQ and MASKMOVDQU with 16-bit addressing or an FS or GS override. Parameters: next pc, raw,
- * immediate (none). The whole operand must be writable, as on the processors that test it before they
+ * immediate (none). The whole operand must be writable, as on processors that test it before they
  * look at the mask. SDM Vol. 2B, MASKMOVQ. */
 int helper_maskmov(struct cpu *cpu, const uint32_t *params) {
     uint32_t raw = params[1];
