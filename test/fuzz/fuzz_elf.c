@@ -4,7 +4,7 @@
  *     fuzz_elf [--seed N] [--count N] [--seconds N] [--keep DIR] FILE...
  *
  * A crash, a hang or a broken mapping list is a failure; the input that is being tried stands in
- * DIR/current meanwhile (default build/test/fuzz_elf), so that it is there after a crash. Run it on that
+ * DIR/current meanwhile (default build/test/fuzz_elf.input), so that it is there after a crash. Run it on that
  * file with --count 0 to see it again. */
 #include "core/host.h"
 #include "syscalls/abi.h"
@@ -33,7 +33,7 @@ struct input {
 
 static struct process process;
 static struct task task;
-static const char *keep = "build/test/fuzz_elf";
+static const char *keep = "build/test/fuzz_elf.input";
 static uint64_t state = 1;
 static unsigned long outcomes[4]; /* refused, mapped not, no stack, loaded */
 
