@@ -1,0 +1,174 @@
+"""Input to exact output: gadget files, C tables, opcode maps, CPUID of small specs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import unittest
+
+from gen.__main__ import ROOT
+from gen.tests.project import NOP, POLICY, Project
+
+ADD = """\
+insn ADD                                        # Add
+  00 /r      MR   Eb Gb     lock
+  01 /r      MR   Ev Gv     lock
+  03 /r      RM   Gv Ev
+  05 iz      I    rAX Iz
+  flags      OSZAPC = wwwwww
+  does       dst = dst + src
+  body       alu2
+"""
+
+
+def gadget(text: str, label: str) -> list[str]:
+    """Instructions of one gadget."""
+    body = re.search(rf"^{label}:\n((?:    [^.\n].*\n|\d+:\n)+)", text, re.M)
+    assert body, label
+    return [line.strip() for line in body.group(1).splitlines()]
+
+
+class Gadgets(unittest.TestCase):
+    """Text of gadget files."""
+
+    def test_register_form(self) -> None:
+        with Project(ADD) as project:
+            project.run()
+            text = project.gadget_file("add32_rr")
+            self.assertEqual(gadget(text, "g_add32_rr_ecx_esp"),
+                             ["addl %r8d, %ecx", "lea 8(%r14), %r14", "jmp *(%r14)"])
+            # One table serves both directions, and says so.
+            self.assertIn("mini.x86:3: 01 /r MR Ev Gv lock", text)
+            self.assertIn("mini.x86:4: 03 /r RM Gv Ev", text)
+            self.assertEqual(text.count("    .quad g_"), 64)
+
+    def test_memory_by_base(self) -> None:
+        with Project(ADD, policy=POLICY + "by_base add32_rm\n") as project:
+            project.run()
+            text = project.gadget_file("add32_rm")
+            self.assertEqual(gadget(text, "g_add32_rm_eax_m_ebx"),
+                             ["mov 8(%r14), %r9d", "addl %gs:(%r9d,%ebx), %eax",
+                              "lea 16(%r14), %r14", "jmp *(%r14)"])
+            self.assertEqual(gadget(text, "g_add32_rm_eax_m_abs")[1], "addl %gs:(%r9d), %eax")
+            self.assertEqual(gadget(text, "g_add32_rm_eax_m_ea")[0], "addl %gs:(%r11d), %eax")
+
+    def test_high_byte_beside_memory(self) -> None:
+        with Project(ADD) as project:
+            project.run()
+            self.assertEqual(
+                gadget(project.gadget_file("add8_er"), "g_add8_er_ah"),
+                ["mov %eax, %r10d", "mov %ah, %al", "xchg %eax, %r10d", "addb %r10b, %gs:(%r11d)",
+                 "lea 8(%r14), %r14", "jmp *(%r14)"])
+
+    def test_lock(self) -> None:
+        with Project(ADD) as project:
+            project.run()
+            self.assertEqual(gadget(project.gadget_file("lock_add32_er"), "g_lock_add32_er_edi")[0],
+                             "lock addl %edi, %gs:(%r11d)")
+
+    def test_fused(self) -> None:
+        with Project(ADD, policy=POLICY + "fuse add32_ri\n") as project:
+            project.run()
+            self.assertEqual(
+                gadget(project.gadget_file("add32_ri_jcc"), "g_add32_ri_jcc_edx_jnz"),
+                ["addl 8(%r14), %edx", "jnz 71f", "mov 24(%r14), %r14", "jmp *(%r14)", "71:",
+                 "mov 16(%r14), %r14", "mov CPU_POLL(%r13), %r9", "jmp *(%r14,%r9)"])
+
+    def test_second_run_writes_nothing(self) -> None:
+        with Project(ADD) as project:
+            project.run()
+            before = {p: p.stat().st_mtime_ns for p in project.root.rglob("*") if p.is_file()}
+            project.run()
+            after = {p: p.stat().st_mtime_ns for p in project.root.rglob("*") if p.is_file()}
+            self.assertEqual(before, after)
+
+    def test_only_what_changed_is_written(self) -> None:
+        with Project(ADD + "\n" + NOP) as project:
+            project.run()
+            nop = next((project.root / "gadgets").rglob("nop.S"))
+            add = next((project.root / "gadgets").rglob("add32_rr.S"))
+            before = nop.stat().st_mtime_ns, add.stat().st_mtime_ns
+            path = project.templates / "alu2.j2"
+            path.write_text(path.read_text() .replace("{{ next() }}", "    nop\n{{ next() }}"))
+            project.run()
+            self.assertEqual(nop.stat().st_mtime_ns, before[0])
+            self.assertNotEqual(add.stat().st_mtime_ns, before[1])
+
+    def test_stale_files_go(self) -> None:
+        with Project(ADD + "\n" + NOP) as project:
+            project.run()
+            self.assertTrue(list((project.root / "gadgets").rglob("nop.S")))
+            (project.spec / "mini.x86").write_text(ADD, encoding="utf-8")
+            project.run()
+            self.assertFalse(list((project.root / "gadgets").rglob("nop.S")))
+
+
+class Tables(unittest.TestCase):
+    """rows.c, opmap.c, cpuid.c."""
+
+    def test_rows(self) -> None:
+        with Project(ADD) as project:
+            project.run()
+            text = project.read("out/rows.c")
+            self.assertIn('{"ADD", "mini.x86:3: 01 /r MR Ev Gv lock",', text)
+            self.assertIn("{gt_add32_rr, 0, 0, {{IX_RM, 8}, {IX_REG, 8}}, {0}, 8}", text)
+            self.assertIn("{gt_add32_rr, 0, 0, {{IX_REG, 8}, {IX_RM, 8}}, {0}, 8}", text)
+            self.assertIn("{gt_add32_ri, 0, 0, {{0}}, {P_IMM}, 16}", text)  # rAX: entry 0
+            self.assertIn("ROW_MODRM | ROW_LOCK | ROW_BYTE, IMM_NONE", text)
+            # memory destination: stores, writes; flags O S Z A P C killed
+            self.assertRegex(text, r"MEM_EA, BLOCK_GOES_ON, true, true, 0x0, 0x8d5")
+
+    def test_opmap(self) -> None:
+        with Project(ADD) as project:
+            project.run()
+            text = project.read("out/opmap.c")
+            first = text[text.index("opmap[GUEST_MODES]"):].splitlines()[2]
+            self.assertEqual(first.strip(),
+                             "1, 2, 0, 3, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,")
+
+    def test_split_by_prefix_and_specificity(self) -> None:
+        spec = NOP.replace("90              ZO", "90              ZO\n  F3 90           ZO") + \
+            "insn XCHG\n  90+r O rAX Zv\n  flags OSZAPC = ------\n  does dst = src = dst\n" \
+            "  body xchg\n"
+        with Project(spec) as project:
+            project.run()
+            text = project.read("out/opmap.c")
+            self.assertIn("{SPLIT_PREFIX, {1, 1, 2, 1}}", text)
+
+    def test_slow_form(self) -> None:
+        spec = "insn STOS\n  AA ZO Yb AL rep\n  flags OSZAPC = ------ D = r\n" \
+               "  does [ES:rDI] = rAX\n  body stos\n  slow string\n  stores\n"
+        with Project(spec) as project:
+            project.run()
+            self.assertIn("SPLIT_ADDRSIZE", project.read("out/opmap.c"))
+            self.assertIn("SPLIT_SEG", project.read("out/opmap.c"))
+            self.assertIn("helper_string", project.read("out/rows.c"))
+
+    def test_cpuid(self) -> None:
+        features = "FPU edx 0 = base\nONE edx 3 = NOP\nTWO edx 4 = NOP ADD\nTHREE ecx 1 = ADD\n"
+        with Project(NOP, features=features) as project:
+            project.run()
+            text = project.read("out/cpuid.c")
+            self.assertIn("*leaf1_edx = 0x9u;", text)  # TWO and THREE lack ADD
+            self.assertIn("*leaf1_ecx = 0x0u;", text)
+
+    def test_reference(self) -> None:
+        with Project(ADD) as project:
+            project.run()
+            page = project.read("out/reference/mini.md")
+            self.assertIn("## ADD", page)
+            self.assertIn("| `01 /r` | Ev, Gv | i386 x86-64 | lock |", page)
+            self.assertIn("OF SF ZF AF PF CF written", page)
+
+
+class CommandLine(unittest.TestCase):
+    """python3 -m gen"""
+
+    def test_help(self) -> None:
+        done = subprocess.run(["/usr/bin/python3", "-m", "gen", "--help"], cwd=ROOT, check=True,
+                              capture_output=True, text=True)
+        self.assertIn("--gadgets", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
