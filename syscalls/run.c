@@ -182,7 +182,7 @@ static void exception(struct task *task) {
         task->last_trap_error = (cpu->trap_error & 0x13) | 4; /* from user mode */
         uint8_t page = atomic_load(&cpu->space->page[cpu->trap_addr >> PAGE_BITS]);
         if (!(page & (PAGE_READ | PAGE_WRITE | PAGE_EXEC)) || (cpu->trap_error & FAULT_BUS)) {
-            task->last_trap_error &= ~(uint64_t)1; /* no page table entry says "present" then */
+            task->last_trap_error &= ~1u; /* no page table entry says "present" then */
         }
         task->last_trap_addr = cpu->trap_addr;
     }
