@@ -166,7 +166,8 @@ static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flag
 #define MAP_LEGACY_MASK                                                                           \
     (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |       \
      MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |        \
-     MAP_HUGETLB | 0x40 /* MAP_32BIT */ | 0x4000000 /* MAP_UNINITIALIZED */)
+     MAP_HUGETLB | 0x40 /* MAP_32BIT */ | 0x80 /* MAP_ABOVE4G */ |                      \
+     0x7c000000 /* MAP_UNINITIALIZED and the sizes of huge pages */)
 
 int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags,
                           struct file *file, uint64_t offset, const char *name) {
