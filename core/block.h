@@ -36,9 +36,9 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
 /* Slots of a lowered block, before they have an address. */
 struct lowered {
     unsigned slots, marks, exits;
-    unsigned last, part; /* slot of the last gadget, and how many n-gram parts precede its end */
-    bool has_last;
+    unsigned gadgets;
     uint64_t slot[FIBER_MAX_INSNS * 24];
+    uint16_t gadget[FIBER_MAX_INSNS * 8]; /* slot of each gadget */
     struct mark mark[FIBER_MAX_INSNS];
     struct {
         unsigned slot; /* which slot holds the link */

@@ -6,7 +6,6 @@
 #include "core/block.h"
 #include "core/cpu.h"
 #include "core/debug.h"
-#include "core/gadget_name.h"
 #include "core/ngram.h"
 #include "core/profile.h"
 #include "core/space.h"
@@ -23,6 +22,7 @@ struct emitter {
 
 static void begin(struct emitter *e, const void *gadget) {
     assert(e->low->slots + 12 < ARRAY_LEN(e->low->slot));
+    assert(e->low->gadgets < ARRAY_LEN(e->low->gadget));
     e->gadget = &e->low->slot[e->low->slots];
     memset(e->gadget, 0, 12 * sizeof *e->gadget);
     e->gadget[0] = (uint64_t)(uintptr_t)gadget;
@@ -50,39 +50,10 @@ static void put_link(struct emitter *e, gaddr_t target) {
     put64(e, 0);
 }
 
-/* Make one gadget of the last one and the one just emitted, when such an n-gram exists: the second's
- * gadget word goes, its parameters move up behind the first's. */
-static bool merge(struct lowered *low, unsigned count) {
-    unsigned at = low->slots;
-    const void *combined = low->has_last ? ngram_find((const void *)(uintptr_t)low->slot[low->last],
-                                                      (const void *)(uintptr_t)low->slot[at])
-                                         : NULL;
-    if (!combined) {
-        return false;
-    }
-    low->slot[low->last] = (uint64_t)(uintptr_t)combined;
-    memmove(&low->slot[at], &low->slot[at + 1], (count - 1) * sizeof *low->slot);
-    low->slots += count - 1;
-    low->part++;
-    for (unsigned i = low->marks; i-- > 0 && low->mark[i].slot == at;) {
-        low->mark[i].slot = (uint16_t)low->last;
-        low->mark[i].part = (uint16_t)low->part;
-    }
-    for (unsigned i = 0; i < low->exits; i++) {
-        low->exit[i].slot -= low->exit[i].slot > at;
-    }
-    return true;
-}
-
 static void finish(struct emitter *e) {
     struct lowered *low = e->low;
-    unsigned count = (e->at + 7) / 8;
-    if (!merge(low, count)) {
-        low->last = low->slots;
-        low->part = 0;
-        low->has_last = true;
-        low->slots += count;
-    }
+    low->gadget[low->gadgets++] = (uint16_t)low->slots;
+    low->slots += (e->at + 7) / 8;
 }
 
 static gaddr_t next_pc(const struct insn *insn) {
@@ -211,17 +182,11 @@ static void emit_plain64(struct lowered *low, const void *gadget, uint64_t param
 
 /* --profile: give the count gadget at the front its counter. */
 static void start_counting(struct lowered *low) {
-    const void *gadgets[ARRAY_LEN(low->slot)];
-    unsigned count = 0;
-    for (unsigned i = 2; i < low->slots; i++) { /* what has no name is a parameter */
-        const void *word = (const void *)(uintptr_t)low->slot[i];
-        const struct gadget_table *table;
-        unsigned entry;
-        if (gadget_find(word, &table, &entry)) {
-            gadgets[count++] = word;
-        }
+    const void *gadgets[ARRAY_LEN(low->gadget)];
+    for (unsigned i = 1; i < low->gadgets; i++) {
+        gadgets[i - 1] = (const void *)(uintptr_t)low->slot[low->gadget[i]];
     }
-    uint64_t *counter = profile_record(gadgets, count);
+    uint64_t *counter = profile_record(gadgets, low->gadgets - 1);
     static uint64_t nowhere;
     low->slot[1] = (uint64_t)(uintptr_t)(counter ? counter : &nowhere);
 }
@@ -335,7 +300,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     bool open = true; /* control falls off the end */
 
     low->slots = low->marks = low->exits = 0;
-    low->has_last = false;
+    low->gadgets = 0;
     find_dead_flags(block, dead);
     if (fg_debug.profile && !step) {
         emit_plain64(low, core_gadgets.count, 0);
@@ -393,4 +358,5 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     if (fg_debug.profile && !step) {
         start_counting(low);
     }
+    ngram_merge(low);
 }

@@ -1,85 +1,160 @@
-/* N-gram tables: made by the linker from sections that the n-gram files fill. See ngram.h. */
+/* Finding n-grams in lowered blocks. The n-grams stand in a section that their generated files fill;
+ * an index by the first two gadgets is made at first use. See ngram.h. */
 #include "core/ngram.h"
 #include "core/debug.h"
 #include "core/rows.h"
-#include "core/types.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Table words (addresses of entries of gadget tables), not gadgets: those have no symbols. */
+/* One n-gram as its file writes it. Parts are named by their table words, for gadgets have no symbols. */
 struct ngram {
-    void *const *first;
-    void *const *second;
     const void *combined;
+    uint64_t count;
+    void *const *part[];
 };
-extern const struct ngram __start_fg_ngrams[] __attribute__((weak));
-extern const struct ngram __stop_fg_ngrams[] __attribute__((weak));
-/* Where a further part begins, ascending: gadgets and parts are emitted in the same order. */
+extern const uint64_t __start_fg_ngrams[] __attribute__((weak));
+extern const uint64_t __stop_fg_ngrams[] __attribute__((weak));
+/* Where parts but the first begin, ascending: gadgets and parts are emitted in the same order. */
 extern const uint64_t __start_fg_parts[] __attribute__((weak));
 extern const uint64_t __stop_fg_parts[] __attribute__((weak));
 
-struct entry {
-    const void *first, *second, *combined;
+/* N-grams with the same first two gadgets, the longest first. */
+struct chain {
+    const void *first, *second;
+    struct link {
+        const struct ngram *ngram;
+        struct link *next;
+    } *head;
 };
-static struct entry *table; /* open addressing, a power of two, at most half full */
+static struct chain *table; /* open addressing, a power of two, at most half full */
 static size_t mask;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static size_t hash(const void *first, const void *second) {
+static const struct ngram *next_ngram(const struct ngram *ngram) {
+    return (const struct ngram *)&ngram->part[ngram->count];
+}
+
+#define FOR_EACH_NGRAM(n)                                                                          \
+    for (const struct ngram *n = (const struct ngram *)__start_fg_ngrams;                          \
+         n != (const struct ngram *)__stop_fg_ngrams; n = next_ngram(n))
+
+static struct chain *find_chain(const void *first, const void *second) {
     uint64_t a = (uint64_t)(uintptr_t)first, b = (uint64_t)(uintptr_t)second;
-    return (size_t)(((a * 31 + b) * 0x9e3779b97f4a7c15u) >> 32);
+    size_t at = (size_t)(((a * 31 + b) * 0x9e3779b97f4a7c15u) >> 32) & mask;
+    while (table[at].head && (table[at].first != first || table[at].second != second)) {
+        at = (at + 1) & mask;
+    }
+    return &table[at];
 }
 
 static void build(void) {
-    size_t count = (size_t)(__stop_fg_ngrams - __start_fg_ngrams), room = 2;
+    size_t count = 0, room = 2;
+    FOR_EACH_NGRAM(ngram) {
+        count++;
+    }
     if (count == 0 || fg_debug.profile) {
         return; /* profiles are of plain gadgets */
     }
     while (room < 2 * count) {
         room *= 2;
     }
+    struct link *links = calloc(count, sizeof *links);
     table = calloc(room, sizeof *table);
-    if (!table) {
+    if (!table || !links) {
+        free(links);
+        free(table);
+        table = NULL;
         return; /* slower, still right */
     }
     mask = room - 1;
-    for (size_t i = 0; i < count; i++) {
-        const struct ngram *ngram = &__start_fg_ngrams[i];
-        size_t at = hash(*ngram->first, *ngram->second) & mask;
-        while (table[at].combined) {
-            at = (at + 1) & mask;
+    FOR_EACH_NGRAM(ngram) {
+        struct chain *chain = find_chain(*ngram->part[0], *ngram->part[1]);
+        chain->first = *ngram->part[0];
+        chain->second = *ngram->part[1];
+        struct link **at = &chain->head;
+        while (*at && (*at)->ngram->count >= ngram->count) {
+            at = &(*at)->next;
         }
-        table[at] = (struct entry){*ngram->first, *ngram->second, ngram->combined};
+        links->ngram = ngram;
+        links->next = *at;
+        *at = links++;
     }
 }
 
-const void *ngram_find(const void *first, const void *second) {
-    pthread_once(&once, build);
-    if (!table) {
+static const void *gadget_at(const struct lowered *low, unsigned number) {
+    return (const void *)(uintptr_t)low->slot[low->gadget[number]];
+}
+
+/* The longest n-gram that gadgets `number`, `number` + 1, ... make; NULL: none. */
+static const struct ngram *find(const struct lowered *low, unsigned number) {
+    if (number + 1 >= low->gadgets) {
         return NULL;
     }
-    for (size_t at = hash(first, second) & mask; table[at].combined; at = (at + 1) & mask) {
-        if (table[at].first == first && table[at].second == second) {
-            return table[at].combined;
+    const struct chain *chain = find_chain(gadget_at(low, number), gadget_at(low, number + 1));
+    for (const struct link *link = chain->head; link; link = link->next) {
+        const struct ngram *ngram = link->ngram;
+        if (number + ngram->count > low->gadgets) {
+            continue;
+        }
+        unsigned same = 2;
+        while (same < ngram->count && gadget_at(low, number + same) == *ngram->part[same]) {
+            same++;
+        }
+        if (same == ngram->count) {
+            return ngram;
         }
     }
     return NULL;
 }
 
-const char *ngram_name(const void *gadget) {
-    static _Thread_local char name[256];
+static unsigned slots_of(const struct lowered *low, unsigned number) {
+    unsigned end = number + 1 < low->gadgets ? low->gadget[number + 1] : low->slots;
+    return end - low->gadget[number];
+}
+
+void ngram_merge(struct lowered *low) {
     pthread_once(&once, build);
-    for (size_t i = 0; table && i <= mask; i++) {
-        if (table[i].combined == gadget) {
-            /* The first may be an n-gram itself: gadget_name() uses this buffer then. */
-            const char *first = gadget_name(table[i].first);
-            size_t len = strlen(first);
-            len = len < sizeof name ? len : sizeof name - 1;
-            memmove(name, first, len);
-            snprintf(name + len, sizeof name - len, "+%s", gadget_name(table[i].second));
+    if (!table) {
+        return;
+    }
+    /* `out` is where the next slot goes; marks and exits are walked along, both ascending. */
+    unsigned out = 0, mark = 0, exit = 0;
+    for (unsigned number = 0; number < low->gadgets;) {
+        const struct ngram *ngram = find(low, number);
+        unsigned parts = ngram ? (unsigned)ngram->count : 1, start = out;
+        for (unsigned part = 0; part < parts; part++, number++) {
+            unsigned from = low->gadget[number], count = slots_of(low, number);
+            /* A further part has no gadget word of its own. */
+            unsigned skip = part ? 1 : 0;
+            for (; mark < low->marks && low->mark[mark].slot == from; mark++) {
+                low->mark[mark].slot = (uint16_t)start;
+                low->mark[mark].part = (uint16_t)part;
+            }
+            for (; exit < low->exits && low->exit[exit].slot < from + count; exit++) {
+                low->exit[exit].slot = out + (low->exit[exit].slot - from - skip);
+            }
+            memmove(&low->slot[out], &low->slot[from + skip], (count - skip) * sizeof *low->slot);
+            out += count - skip;
+        }
+        if (ngram) {
+            low->slot[start] = (uint64_t)(uintptr_t)ngram->combined;
+        }
+    }
+    low->slots = out;
+}
+
+const char *ngram_name(const void *gadget) {
+    static _Thread_local char name[512];
+    FOR_EACH_NGRAM(ngram) {
+        if (ngram->combined == gadget) {
+            size_t at = 0;
+            for (uint64_t i = 0; i < ngram->count && at < sizeof name; i++) {
+                at += (size_t)snprintf(name + at, sizeof name - at, "%s%s", i ? " + " : "",
+                                       gadget_name(*ngram->part[i]));
+            }
             return name;
         }
     }

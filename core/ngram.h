@@ -1,14 +1,13 @@
 /* N-grams: gadgets made of several in a row, chosen by a recorded profile (gen/emit_ngrams.py). Fewer
- * dispatches, more distinct dispatch sites. */
+ * dispatches, more distinct dispatch sites. Last step of lowering. */
 #ifndef FG_CORE_NGRAM_H
 #define FG_CORE_NGRAM_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "core/block.h"
 
-/* The gadget that does `first` (which may be an n-gram itself) and then `second`; NULL: there is none.
- * Its parameters are those of `first`, then those of `second`. Thread-safe. */
-const void *ngram_find(const void *first, const void *second);
+/* Replace runs of gadgets by n-grams, the longest that fits from left to right. The parameters of an
+ * n-gram are those of its parts in a row; marks and exits are kept in step. Thread-safe. */
+void ngram_merge(struct lowered *low);
 
 /* Its name, for dumps: those of its parts in a row. "" when it is none. */
 const char *ngram_name(const void *gadget);

@@ -3,8 +3,7 @@
 Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files without
 the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<table of the first>.S. An n-gram is the texts of
 its parts one behind the other, dispatch between them left out; the parameters of a part follow those
-of the part before (core/lower.c: merge). Each prefix of an n-gram becomes one too, for lowering finds
-the longest by adding one gadget at a time.
+of the part before (core/ngram.c).
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ class Parts:
 
 
 def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
-    """N-grams of a profile, and all their prefixes, each once."""
+    """N-grams of a profile, each once, sorted."""
     name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     seen: dict[tuple[str, ...], Where] = {}
     if not path.exists():
@@ -115,8 +114,8 @@ def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
         labels = tuple(line.partition("#")[0].split())
         if len(labels) == 1:
             raise SpecError(Where(name, number), "an n-gram has at least two gadgets")
-        for length in range(2, len(labels) + 1):
-            seen.setdefault(labels[:length], Where(name, number))
+        if labels:
+            seen.setdefault(labels, Where(name, number))
     return [(where, labels) for labels, where in sorted(seen.items(), key=lambda item: item[0])]
 
 
@@ -169,20 +168,14 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
     for table, entries in files.items():
         lines = [f"# N-grams that begin with {table}. Made by gen/emit_ngrams.py.\n"
                  '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
-        words: list[str] = []
-        symbols: dict[tuple[str, ...], str] = {}
+        records: list[str] = []
         for where, found in entries:
-            labels = tuple(part.label for part in found)
-            symbol = "n_" + hashlib.sha256(" ".join(labels).encode()).hexdigest()[:12]
-            symbols[labels] = symbol
-            lines.append(f"# {' '.join(labels)}\n{symbol}:\n{ngram_text(found, where)}")
-            first = f"gt_{found[0].table} + {8 * found[0].entry}"
-            if len(found) > 2:
-                first = f"{symbols[labels[:-1]]}_word"
-            words.append(f"    .quad {first}, gt_{found[-1].table} + {8 * found[-1].entry}, {symbol}\n")
-        lines.append('    .section .data.rel.ro, "aw", @progbits\n    .balign 8\n')
-        lines += [f"{symbol}_word:\n    .quad {symbol}\n" for symbol in symbols.values()]
-        lines.append('    .section fg_ngrams, "aw", @progbits\n    .balign 8\n' + "".join(words))
+            labels = " ".join(part.label for part in found)
+            symbol = "n_" + hashlib.sha256(labels.encode()).hexdigest()[:12]
+            lines.append(f"# {labels}\n{symbol}:\n{ngram_text(found, where)}")
+            words = ", ".join(f"gt_{part.table}+{8 * part.entry}" for part in found)
+            records.append(f"    .quad {symbol}, {len(found)}, {words}\n")
+        lines.append('    .section fg_ngrams, "aw", @progbits\n    .balign 8\n' + "".join(records))
         lines.append('    .section .note.GNU-stack, "", @progbits\n')
         path = base / f"{table}.S"
         output.write(path, "".join(lines))

@@ -1,9 +1,7 @@
 """python3 -m gen.train PROFILE... > gen/spec/default.profile
 
 Chooses n-grams: reads what `fiberglass --profile` recorded (a line: runs of a fiber, its gadgets as
-TABLE:ENTRY) and prints the n-grams that save the most dispatches, the heaviest first. Lowering adds one
-gadget at a time to what it has (core/lower.c), so training does the same: in every round it
-counts which gadget follows which, takes the best of the pairs, and lowers the profile anew.
+TABLE:ENTRY) and prints the n-grams that save the most dispatches, the heaviest first.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import sys
 from collections import Counter
 from itertools import product
 from pathlib import Path
+from typing import Iterable
 
 from gen.__main__ import MODE, ROOT
 from gen.bodies import Templates
@@ -61,40 +60,88 @@ def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngra
     return fibers
 
 
-def lower(names: Ngram, chosen: set[Ngram]) -> list[Ngram]:
-    """What core/lower.c makes of a sequence."""
+def lower(names: Ngram, chosen: dict[Ngram, int]) -> list[Ngram]:
+    """What core/ngram.c makes of a sequence: from the left, the longest of the chosen. `chosen`: n-gram
+    (prefixes included, with 0) -> 1."""
     out: list[Ngram] = []
-    for name in names:
-        if out and out[-1] + (name,) in chosen:
-            out[-1] += (name,)
-        else:
-            out.append((name,))
+    at = 0
+    while at < len(names):
+        best, length = 1, 2
+        while at + length <= len(names):
+            known = chosen.get(names[at:at + length])
+            if known is None:
+                break
+            best = length if known else best
+            length += 1
+        out.append(names[at:at + best])
+        at += best
     return out
 
 
-def train(fibers: Counter[Ngram], parts: Parts, budget: int, longest: int) -> list[Ngram]:
-    """The chosen n-grams, each behind its prefixes."""
-    nowhere = Where("profile", 1)
-    chosen: list[Ngram] = []
-    have: set[Ngram] = set()
-    for _ in range(ROUNDS):
+def with_prefixes(ngrams: Iterable[Ngram]) -> dict[Ngram, int]:
+    """The n-grams as lower() wants them."""
+    table: dict[Ngram, int] = {}
+    for ngram in ngrams:
+        for length in range(2, len(ngram)):
+            table.setdefault(ngram[:length], 0)
+        table[ngram] = 1
+    return table
+
+
+class Trainer:
+    """Chooses n-grams in rounds: neighbours that often stand together are joined, what the joined
+    ones made useless is dropped."""
+
+    def __init__(self, fibers: Counter[Ngram], parts: Parts, longest: int) -> None:
+        self.fibers = fibers
+        self.parts = parts
+        self.longest = longest
+        self.checked: dict[tuple[str, bool], bool] = {}
+
+    def possible(self, ngram: Ngram) -> bool:
+        """Can these gadgets be one?"""
+        nowhere = Where("profile", 1)
+        for number, label in enumerate(ngram):
+            last = number == len(ngram) - 1
+            if (label, last) not in self.checked:
+                check = can_join if last else can_continue
+                self.checked[label, last] = bool(label) and check(self.parts, label, nowhere)
+            if not self.checked[label, last]:
+                return False
+        return True
+
+    def usage(self, chosen: Iterable[Ngram]) -> Counter[Ngram]:
+        """Dispatches that each n-gram saves, when all of them are there."""
+        table = with_prefixes(chosen)
+        saved: Counter[Ngram] = Counter()
+        for names, weight in self.fibers.items():
+            for token in lower(names, table):
+                if len(token) > 1:
+                    saved[token] += weight * (len(token) - 1)
+        return saved
+
+    def joined(self, chosen: list[Ngram], most: int) -> list[Ngram]:
+        """The heaviest `most` unions of neighbours under the chosen ones."""
+        table = with_prefixes(chosen)
         gains: Counter[Ngram] = Counter()
-        for names, weight in fibers.items():
-            tokens = lower(names, have)
-            for token, after in zip(tokens, tokens[1:]):
-                gains[token + (after[0],)] += weight
-        taken = 0
-        for ngram, _ in gains.most_common():
-            if taken * ROUNDS >= budget or len(chosen) >= budget:
-                break
-            if len(ngram) > longest or not all(ngram):
-                continue
-            if all(can_continue(parts, label, nowhere) for label in ngram[:-1]) and \
-                    can_join(parts, ngram[-1], nowhere):
-                chosen.append(ngram)
-                have.add(ngram)
-                taken += 1
-    return chosen
+        for names, weight in self.fibers.items():
+            tokens = lower(names, table)
+            for one, two in zip(tokens, tokens[1:]):
+                if len(one) + len(two) <= self.longest:
+                    gains[one + two] += weight
+        out: list[Ngram] = []
+        for ngram, _ in gains.most_common(4 * most):
+            if len(out) < most and ngram not in table and self.possible(ngram):
+                out.append(ngram)
+        return out
+
+    def run(self, budget: int) -> list[Ngram]:
+        """The chosen n-grams, the most useful first."""
+        chosen: list[Ngram] = []
+        for _ in range(ROUNDS):
+            chosen += self.joined(chosen, budget // 8)
+            chosen = [ngram for ngram, _ in self.usage(chosen).most_common(budget)]
+        return chosen
 
 
 def main() -> int:
@@ -102,7 +149,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="gen.train", description=__doc__)
     parser.add_argument("--host", default="x86_64")
     parser.add_argument("--budget", type=int, default=4096, help="n-grams (4096)")
-    parser.add_argument("--longest", type=int, default=6, help="gadgets in one (6)")
+    parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
     parser.add_argument("profile", type=Path, nargs="+")
     args = parser.parse_args()
     templates = Templates(ROOT / "templates" / args.host, ROOT)
@@ -110,9 +157,10 @@ def main() -> int:
     library = Expander(read_spec(spec_dir, ROOT), templates,
                        read_policy(spec_dir / "default.policy", ROOT), MODE).run()
     fibers = read_fibers(args.profile, labels_of(library, templates))
-    chosen = train(fibers, Parts(library, templates), args.budget, args.longest)
+    trainer = Trainer(fibers, Parts(library, templates), args.longest)
+    chosen = trainer.run(args.budget)
     before = sum(weight * len(names) for names, weight in fibers.items())
-    after = sum(weight * len(lower(names, set(chosen))) for names, weight in fibers.items())
+    after = before - sum(trainer.usage(chosen).values())
     print(f"train: {len(chosen)} n-grams, dispatches down to {100 * after / (before or 1):.0f} %",
           file=sys.stderr)
     print("# N-grams by recorded profile (gen/train.py, `make train`); a line is one, the heaviest "
