@@ -341,6 +341,8 @@ def test_forms(form: Form, rng: Random) -> Iterator[TestForm]:
             and row.opcode in (0x8B, 0x8D, 0xFF)
         regs = reg_numbers(row)
         for mem, count, extra in memory_operands(row, size, align, rng, every_sib):
+            if row.addrsizes and (2 if mem.addr16 else 4) not in row.addrsizes:
+                continue
             if "moffs" in row.imms and (mem.base != NO_REG or mem.index != NO_REG) \
                     and not (mem.addr16 and mem.base == 8):
                 continue
@@ -354,7 +356,9 @@ def test_forms(form: Form, rng: Random) -> Iterator[TestForm]:
         yield from implicit_forms(form)
     if row.modrm and row.reg is None and hints & hint.MASKMOV:
         return
-    yield from register_forms(form, rng)
+    for test in register_forms(form, rng):
+        test.addr16 = row.addrsizes == (2,)
+        yield test
     if hints & hint.STACK and not hints & hint.FAR:  # far returns: the order of reads is anybody's
         yield from stack_forms(form)
 

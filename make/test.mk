@@ -4,8 +4,10 @@
 
 test:
 	@$(MAKE) ready
+	@$(MAKE) tests-insn
 	@test/run $(TEST)
 
 test-quick:
 	@$(MAKE) ready
+	@$(MAKE) tests-insn
 	@test/run --quick $(TEST)

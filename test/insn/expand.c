@@ -327,6 +327,8 @@ static void set_tolerance(const struct builder *b, struct tolerance *ok) {
         ok->over_limit = near_zero(regs[SI]) || near_zero(regs[DI]);
     if (f->hints & HINT_MASKMOV)
         ok->over_limit = near_zero(regs[DI]);
+    if (f->hints & HINT_BIT_OFFSET && near_zero(offset))
+        ok->over_limit = true;
     ok->maskmov = (f->hints & HINT_MASKMOV) != 0;
     ok->mf_or_gp = f->hints & HINT_X87 && f->seg == 1;
     if (f->access > 16 || f->hints & HINT_FPU_ENV ||

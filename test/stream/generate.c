@@ -1,0 +1,237 @@
+/* Makes random streams out of the forms that the instruction tests enumerate. */
+#include "test/stream/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { AX, CX, DX, BX, SP, BP, SI, DI };
+enum { KIND_INTEGER, KIND_SIMD, KIND_X87 };
+#define COUNTER_ADDR (STACK_ADDR + 0x20)
+
+static bool fits_stream(const struct form *f) {
+    if (f->hints & (HINT_NO_STREAM | HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_XLAT))
+        return false;
+    if (f->mem != FORM_NO_MEM) {
+        if (f->mem == FORM_MEM16 && f->seg < 4)
+            return false; /* low memory is not there */
+        if (f->seg == 1)
+            return false; /* stores through CS fault */
+        if (f->base == SP && f->mem == FORM_MEM32)
+            return f->index == 8 && f->seg > 5 && f->disp >= -0x100 && f->disp < 0x200 &&
+                   f->align == 1;
+        if (f->reg == SP && !(f->hints & HINT_FP))
+            return false;
+        return f->index != SP || f->mem == FORM_MEM16;
+    }
+    if (f->seg == 1)
+        return false;
+    /* ESP stays where it is. Byte registers 4 are AH, but forms do not tell. */
+    return f->hints & HINT_FP || (f->reg != SP && f->rm != SP);
+}
+
+void pool_make(struct pool *pool, const struct forms *forms) {
+    pool->forms = forms;
+    pool->usable = calloc(forms->forms, sizeof(bool));
+    for (int k = 0; k < 3; k++) {
+        pool->rows[k] = calloc(forms->rows, sizeof(uint32_t));
+        pool->count[k] = 0;
+    }
+    for (uint32_t r = 0; r < forms->rows; r++) {
+        uint32_t good = 0, hints = 0;
+        for (uint32_t f = 0; f < forms->row[r].forms; f++) {
+            uint32_t i = forms->row[r].first + f;
+            hints |= forms->form[i].hints;
+            good += pool->usable[i] = fits_stream(&forms->form[i]);
+        }
+        int kind = hints & HINT_X87 ? KIND_X87 : hints & HINT_FP ? KIND_SIMD : KIND_INTEGER;
+        if (good)
+            pool->rows[kind][pool->count[kind]++] = r;
+    }
+}
+
+static void put(struct item *item, const void *bytes, unsigned count) {
+    if (item->len + count <= sizeof(item->bytes)) {
+        memcpy(item->bytes + item->len, bytes, count);
+        item->len = (uint8_t)(item->len + count);
+    }
+}
+
+static void put_mov(struct item *item, unsigned reg, uint32_t value) {
+    uint8_t code[5] = {(uint8_t)(0xb8 + reg)};
+    memcpy(code + 1, &value, 4);
+    put(item, code, 5);
+}
+
+/* An instruction that defines all six status flags. */
+static void put_define_flags(struct item *item, struct random *r) {
+    uint8_t modrm = (uint8_t)(0xc0 | below(r, 8) << 3 | below(r, 8));
+    uint8_t reg = (uint8_t)below(r, 8);
+    switch (below(r, 4)) {
+    case 0:
+        put(item, (uint8_t[]){0x3b, modrm}, 2); /* cmp */
+        break;
+    case 1:
+        put(item, (uint8_t[]){0x83, (uint8_t)(0xf8 | reg), (uint8_t)random64(r)}, 3); /* cmp imm8 */
+        break;
+    case 2:
+        put(item, (uint8_t[]){0x38, modrm}, 2); /* cmp bytes */
+        break;
+    default:
+        reg = reg == SP ? AX : reg;
+        put(item, (uint8_t[]){0x83, (uint8_t)(0xc0 | reg), (uint8_t)random64(r)}, 3); /* add */
+    }
+}
+
+/* Registers that the form's inputs depend on, with the values that expand() chose. */
+static void put_inputs(struct item *item, const struct form *f, const struct tcase *inputs,
+                       struct random *r) {
+    static const uint8_t first16[8] = {BX, BX, BP, BP, 8, 8, 8, 8};
+    static const uint8_t second16[8] = {SI, DI, SI, DI, SI, DI, BP, BX};
+    unsigned wanted = 0;
+    if (f->mem == FORM_MEM32)
+        wanted = (f->base < 8 && f->base != SP ? 1u << f->base : 0) |
+                 (f->index < 8 ? 1u << f->index : 0);
+    if (f->mem == FORM_MEM16 && f->base < 8)
+        wanted = (first16[f->base] < 8 ? 1u << first16[f->base] : 0) | 1u << second16[f->base];
+    if (f->hints & HINT_SOURCE)
+        wanted |= 1 << SI;
+    if (f->hints & (HINT_DEST | HINT_MASKMOV))
+        wanted |= 1 << DI;
+    if (f->hints & HINT_REP)
+        wanted |= 1 << CX;
+    if (f->hints & (HINT_DIVIDE | HINT_CMPXCHG | HINT_CMPXCHG8B) && below(r, 4))
+        wanted |= 1 << AX | 1 << DX;
+    if (f->hints & HINT_DIVIDE && f->mem == FORM_NO_MEM && below(r, 4))
+        wanted |= 1u << f->rm;
+    if (f->hints & HINT_BIT_OFFSET && f->mem != FORM_NO_MEM)
+        wanted |= 1u << f->reg;
+    for (unsigned reg = 0; reg < 8; reg++)
+        if (wanted >> reg & 1 && reg != SP)
+            put_mov(item, reg, inputs->regs[reg]);
+    if (f->hints & (HINT_SOURCE | HINT_DEST))
+        put(item, below(r, 2) ? "\xfc" : "\xfd", 1); /* cld, std */
+}
+
+static void plain_item(struct item *item, const struct pool *pool, struct random *r) {
+    static const uint8_t kinds[8] = {KIND_INTEGER, KIND_INTEGER, KIND_INTEGER, KIND_INTEGER,
+                                     KIND_INTEGER, KIND_SIMD,    KIND_SIMD,    KIND_X87};
+    const struct forms *forms = pool->forms;
+    const struct form *form;
+    struct tolerance ok;
+    struct tcase inputs;
+    for (;;) {
+        int kind = kinds[below(r, 8)];
+        const struct form_row *row = &forms->row[pool->rows[kind][below(r, pool->count[kind])]];
+        uint32_t f = row->first + below(r, row->forms);
+        form = &forms->form[f];
+        if (pool->usable[f] && !(form->hints & HINT_DIVIDE && below(r, 4)))
+            break;
+    }
+    expand(&inputs, &ok, form, (uint32_t)random64(r), CODE_ADDR);
+    put_inputs(item, form, &inputs, r);
+    put(item, form->bytes, form->len);
+    if (form->undefined)
+        put_define_flags(item, r);
+}
+
+static void branch_item(struct item *item, unsigned number, unsigned items, struct random *r) {
+    unsigned skip = 1 + below(r, 3);
+    item->branches = true;
+    item->branch_size = 4;
+    switch (below(r, 8)) {
+    case 0:
+        put(item, "\xe9\0\0\0\0", 5);
+        break;
+    case 1: /* the return address stays on the stack */
+        put(item, "\xe8\0\0\0\0", 5);
+        break;
+    case 2: { /* jecxz, loop, loope, loopne: short */
+        uint8_t code[2] = {(uint8_t)(0xe0 + below(r, 4)), 0};
+        put(item, code, 2);
+        item->branch_size = 1;
+        skip = 1;
+        break;
+    }
+    default: {
+        uint8_t code[6] = {0x0f, (uint8_t)(0x80 + below(r, 16))};
+        put(item, code, 6);
+    }
+    }
+    item->branch_at = (uint8_t)(item->len - item->branch_size);
+    item->target = (uint8_t)(number + 1 + skip < items ? number + 1 + skip : items);
+}
+
+/* A counter in memory: mov dword [counter], n in front, dec and jnz behind. */
+static void loop_items(struct item *start, struct item *end, unsigned first, unsigned which,
+                       struct random *r) {
+    uint32_t counter = COUNTER_ADDR + 4 * which, times = 1 + below(r, 12);
+    put(start, "\xc7\x05", 2);
+    put(start, &counter, 4);
+    put(start, &times, 4);
+    put(end, "\xff\x0d", 2);
+    put(end, &counter, 4);
+    put(end, "\x0f\x85\0\0\0\0", 6);
+    end->branches = true;
+    end->branch_size = 4;
+    end->branch_at = (uint8_t)(end->len - 4);
+    end->target = (uint8_t)(first + 1);
+}
+
+void stream_make(struct stream *stream, const struct pool *pool, uint64_t seed) {
+    struct random r = {seed * UINT64_C(0xd1342543de82ef95)};
+    memset(stream, 0, sizeof(*stream));
+    stream->seed = seed;
+    stream->items = 20 + below(&r, 36);
+    unsigned loop_start = 0, loop_end = 0, which = 0;
+    for (unsigned i = 0; i < stream->items; i++) {
+        struct item *item = &stream->item[i];
+        if (i == loop_end && loop_end) {
+            loop_items(&stream->item[loop_start], item, loop_start, which++, &r);
+            loop_end = 0;
+        } else if (!loop_end && below(&r, 16) == 0 && i + 12 < stream->items && which < 4) {
+            loop_start = i; /* filled when the end is made */
+            loop_end = i + 3 + below(&r, 8);
+        } else if (below(&r, 7) == 0) {
+            branch_item(item, i, stream->items, &r);
+            if (loop_end && item->target > loop_end)
+                item->target = (uint8_t)loop_end;
+        } else {
+            plain_item(item, pool, &r);
+        }
+    }
+}
+
+bool stream_layout(struct tcase *test, const struct stream *stream, uint32_t slot) {
+    struct random r = {stream->seed};
+    uint32_t at[STREAM_ITEMS + 1], length = 0;
+    for (unsigned i = 0; i < stream->items; i++) {
+        at[i] = length; /* of a dropped item: where the next one stands */
+        length += stream->item[i].dropped ? 0 : stream->item[i].len;
+    }
+    at[stream->items] = length;
+    if (length > CODE_MAX - 16)
+        return false;
+    test->code_at = CODE_ADDR + STREAM_STRIDE * slot + 8;
+    test->code_len = length;
+    for (unsigned i = 0; i < stream->items; i++) {
+        const struct item *item = &stream->item[i];
+        if (item->dropped)
+            continue;
+        uint8_t *code = test->code + at[i];
+        memcpy(code, item->bytes, item->len);
+        if (item->branches) {
+            int32_t offset = (int32_t)(at[item->target] - at[i] - item->len);
+            memcpy(code + item->branch_at, &offset, item->branch_size);
+        }
+    }
+    for (int i = 0; i < 8; i++)
+        test->regs[i] = edge32(&r);
+    test->regs[SP] = STACK_ADDR + 0x1000;
+    test->eflags = (uint32_t)random64(&r) & 0x8d5;
+    random_fp(&r, &test->fp, true);
+    test->patches = 1;
+    test->patch[0] = (struct patch){.addr = COUNTER_ADDR, .len = 16};
+    for (int i = 0; i < 4; i++)
+        test->patch[0].bytes[4 * i] = 2;
+    return true;
+}
