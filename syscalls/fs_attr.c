@@ -283,11 +283,8 @@ static int access_place(struct task *task, struct place *place, int mode, uint32
         return -EROFS;
     if (place->is_synth || place->file || place->mount->metadata) {
         bool effective = flags & AT_EACCESS; /* else the call asks for the real user */
-        error = permission_check_as(task, effective ? process->fsuid : process->uid,
-                                    effective ? process->fsgid : process->gid, &st, mode);
-        if (!error && place->is_synth && (mode & X_OK) && !S_ISDIR(st.st_mode) &&
-            !(st.st_mode & 0111))
-            error = -EACCES;
+        error = permission_bits(task, effective ? process->fsuid : process->uid,
+                                effective ? process->fsgid : process->gid, &st, mode);
         return error;
     }
     if (faccessat(place->dir, place->name[0] ? place->name : ".", mode,

@@ -290,10 +290,10 @@ long sys_unlinkat(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags
 
 /* What rename checks before the host is asked. */
 static int rename_check(struct task *task, struct place *from, struct place *to, uint32_t flags) {
+    if (!from->name[0] || !to->name[0]) /* dots, roots, mount points */
+        return -EBUSY;
     if (from->mount != to->mount)
         return -EXDEV;
-    if (!from->name[0] || !to->name[0])
-        return -EBUSY;
     if (!from->exists)
         return -ENOENT;
     if (from->is_synth)

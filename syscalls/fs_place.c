@@ -21,7 +21,7 @@ int place_stat(const struct place *place, struct stat *st) {
     *st = place->st;
     if (!place->exists)
         return -ENOENT;
-    if (place->is_synth || place->file || !place->mount->metadata || S_ISLNK(st->st_mode))
+    if (place->is_synth || place->file || !place->mount->metadata)
         return 0;
     char host[NAME_MAX + 40];
     place_host_path(place, host, sizeof host);

@@ -113,10 +113,11 @@ int metadata_created(struct task *task, int dirfd, const char *name, mode_t mode
                      int64_t inherit_gid);
 /* True when the task acts as the guest's superuser for files. */
 bool task_is_root(const struct task *task);
-/* Permission of mode bits `want` (4 r, 2 w, 1 x) on st for fs ids: 0 or -EACCES. */
+/* Do the mode bits grant `want` (4 r, 2 w, 1 x) to uid and gid (and the task's groups)? 0 or -EACCES.
+ * permission_check asks for the task's fs ids, and only in a private root: elsewhere the host decides. */
+int permission_bits(const struct task *task, uint32_t uid, uint32_t gid, const struct stat *st,
+                    int want);
 int permission_check(const struct task *task, const struct stat *st, int want);
-int permission_check_as(const struct task *task, uint32_t uid, uint32_t gid,
-                        const struct stat *st, int want);
 bool task_in_group(const struct task *task, uint32_t gid);
 
 #endif

@@ -3,9 +3,10 @@
  * unprivileged host user can hold a whole distribution. Used on mounts with `metadata` (--root).
  *
  * The attribute is written when the host's own data do not say the same. Only regular files and
- * directories can carry user attributes: symlinks, fifos and sockets show the host's owner. Device nodes are
- * empty regular files whose attribute says char-M-m or block-M-m. Host files stay readable and writable for
- * the host user; the guest's mode is in the attribute. */
+ * directories can carry user attributes: symlinks, fifos and sockets show the host's owner, or root
+ * when that is the unprivileged user that we run as. Device nodes are empty regular files whose
+ * attribute says char-M-m or block-M-m. Host files stay readable and writable for the host user; the
+ * guest's mode is in the attribute. */
 #include "syscalls/fs_place.h"
 
 #include <errno.h>
@@ -95,17 +96,27 @@ static bool apply(const char *text, ssize_t len, struct stat *st) {
     return true;
 }
 
+/* Symlinks, fifos and sockets: an unprivileged host user's are shown as root's, who made them. */
+static bool apply_default(struct stat *st) {
+    uid_t user = geteuid();
+    if (user && st->st_uid == user) {
+        st->st_uid = 0;
+        st->st_gid = 0;
+    }
+    return false;
+}
+
 bool metadata_apply_path(const char *host_path, struct stat *st) {
     char text[128];
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return false;
+        return apply_default(st);
     return apply(text, lgetxattr(host_path, METADATA_NAME, text, sizeof text), st);
 }
 
 bool metadata_apply_pinned(int fd, struct stat *st) {
     char text[128], host_path[40];
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return false;
+        return apply_default(st);
     snprintf(host_path, sizeof host_path, "/proc/self/fd/%d", fd);
     return apply(text, getxattr(host_path, METADATA_NAME, text, sizeof text), st);
 }
@@ -113,7 +124,7 @@ bool metadata_apply_pinned(int fd, struct stat *st) {
 bool metadata_apply_fd(int fd, struct stat *st) {
     char text[128];
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return false;
+        return apply_default(st);
     return apply(text, fgetxattr(fd, METADATA_NAME, text, sizeof text), st);
 }
 
@@ -200,10 +211,8 @@ bool task_in_group(const struct task *task, uint32_t gid) {
     return false;
 }
 
-int permission_check_as(const struct task *task, uint32_t uid, uint32_t gid,
-                        const struct stat *st, int want) {
-    if (!fs_private_root)
-        return 0; /* the host decides */
+int permission_bits(const struct task *task, uint32_t uid, uint32_t gid, const struct stat *st,
+                    int want) {
     if (uid == 0) {
         bool executable = S_ISDIR(st->st_mode) || (st->st_mode & 0111);
         return (want & 1) && !executable ? -EACCES : 0;
@@ -214,5 +223,7 @@ int permission_check_as(const struct task *task, uint32_t uid, uint32_t gid,
 }
 
 int permission_check(const struct task *task, const struct stat *st, int want) {
-    return permission_check_as(task, task->process->fsuid, task->process->fsgid, st, want);
+    if (!fs_private_root)
+        return 0; /* the host decides */
+    return permission_bits(task, task->process->fsuid, task->process->fsgid, st, want);
 }

@@ -29,7 +29,7 @@ struct synth_entry {
     mode_t mode; /* type and permissions */
     /* Content of a regular file, or text of a symlink. */
     int (*text)(const struct synth_ref *ref, struct strbuf *out);
-    /* write(2) to a regular file: NULL: EACCES at open. Returns bytes or -errno. */
+    /* write(2) to a regular file: bytes or -errno. NULL: EIO. */
     ssize_t (*write)(const struct synth_ref *ref, struct task *task, const char *data, size_t len);
     /* open(2) of a special file. */
     int (*open)(const struct synth_ref *ref, struct task *task, int flags, struct file **out);

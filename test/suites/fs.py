@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+# suite: files in a private root
+# time: 200
+# order: 16
+"""Files in a root of their own: what native.py shows for "/" holds there too, nothing leads out of it, and
+owners, modes and devices are kept, whether the host user is root or not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from elf import compile_c
+from harness import BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command
+
+WORK = (BUILD / "test/fs").absolute()
+SOURCES = TOP / "test/syscalls"
+# What prints the same in a private root as natively (run as the same user).
+ALIKE = ("paths", "open", "names", "stat", "dirs", "locks", "rw", "fds", "xattr", "proc", "chroot")
+NOBODY = 65534
+
+suite = Suite()
+
+
+def program(name: str) -> Path:
+    """The compiled test/syscalls/fs_NAME.c."""
+    source = SOURCES / f"fs_{name}.c"
+    flags = ["-static", "-pthread", f"-I{TOP}"]
+    if "-D_FILE_OFFSET_BITS=64" in source.read_text()[:400]:
+        flags.append("-D_FILE_OFFSET_BITS=64")
+    return compile_c(source, BUILD / f"test/bin/fs/fs_{name}", *flags)
+
+
+def make_root(name: str, *programs: str) -> Path:
+    """An empty root with the directories that a program expects, and the programs in /."""
+    root = WORK / name / "root"
+    shutil.rmtree(root, ignore_errors=True)
+    for directory in ("tmp", "proc", "dev", "sys", "etc", "w"):
+        (root / directory).mkdir(parents=True)
+    for each in programs:
+        shutil.copy(program(each), root / f"fs_{each}")
+    return root
+
+
+def guest(root: Path, *words: str, user: int | None = None) -> Result:
+    """A run in the root, in /w; `user`: as that host user."""
+    line = [*FG, "-r", str(root), "-C", "/w", *words]
+    if user is None or os.geteuid() != 0:
+        return command(line)
+    for path in (root, *root.rglob("*")):
+        os.lchown(path, user, user)
+    done = subprocess.run(line, user=user, group=user, extra_groups=[], capture_output=True,
+                          timeout=60, stdin=subprocess.DEVNULL, check=False)
+    return Result(done.returncode, done.stdout, done.stderr, 0)
+
+
+def in_root(name: str) -> None:
+    """Native and guest output are the same."""
+    directory = WORK / name / "native"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    native = command([program(name).absolute()], cwd=directory)
+    result = guest(make_root(name, name), f"/fs_{name}")
+    check_equal("standard output", result.text(), native.text())
+    check_equal("status", result.status, native.status)
+
+
+for each_name in ALIKE:
+    suite.add(f"root/{each_name}", lambda n=each_name: in_root(n))  # type: ignore[misc]
+
+
+def escape(case: str, user: int | None) -> None:
+    """A hostile program next to a canary."""
+    root = make_root(case, "escape")
+    canary = root.parent / "canary"
+    canary.write_text("CANARY")
+    canary.chmod(0o666)
+    if user is not None and os.geteuid() == 0:
+        os.chown(canary, user, user)
+    before = canary.stat()
+    result = guest(root, "/fs_escape", str(canary), str(before.st_ino), user=user)
+    after = canary.stat()
+    check_equal("what the program says", result.text(), "inside\n")
+    check_equal("the canary", canary.read_text(), "CANARY")
+    check_equal("its mode and owner", (after.st_mode, after.st_uid, after.st_nlink),
+                (before.st_mode, before.st_uid, before.st_nlink))
+    check_equal("names beside it", sorted(p.name for p in root.parent.iterdir()),
+                ["canary", "root"])
+
+
+@suite.case("escape")
+def _() -> None:
+    escape("escape", None)
+
+
+def metadata(case: str, user: int | None) -> str:
+    """What two runs of fs_metadata print; the second sees what the first left."""
+    root = make_root(case, "metadata")
+    first = guest(root, "/fs_metadata", "first", user=user)
+    check_equal("status", first.status, 0)
+    second = command([*FG, "-r", str(root), "-C", "/w", "/fs_metadata", "again"])
+    check(second.text() in first.text(), "a second run sees other owners or modes:\n" + second.text())
+    return first.text()
+
+
+@suite.case("metadata")
+def _() -> None:
+    got = metadata("metadata", None)
+    check_equal("standard output", got, (TOP / "test/syscalls/fs_metadata.out").read_text())
+
+
+def may_run_as_nobody() -> None:
+    if os.geteuid() != 0:
+        raise Skip("not root: the other cases ran unprivileged already")
+    # every directory up to the work place must let others pass
+    probe = subprocess.run(["test", "-x", str(WORK.parent)], user=NOBODY, group=NOBODY,
+                           extra_groups=[], check=False)
+    runs = subprocess.run([*FG, "--version"], user=NOBODY, group=NOBODY, extra_groups=[],
+                          capture_output=True, check=False)
+    if probe.returncode or runs.returncode:
+        raise Skip("an unprivileged user cannot reach the build directory")
+
+
+@suite.case("metadata-unprivileged")
+def _() -> None:
+    may_run_as_nobody()
+    got = metadata("metadata-unprivileged", NOBODY)
+    check_equal("standard output", got, (TOP / "test/syscalls/fs_metadata.out").read_text())
+
+
+@suite.case("escape-unprivileged")
+def _() -> None:
+    may_run_as_nobody()
+    escape("escape-unprivileged", NOBODY)
+
+
+@suite.case("mounts")
+def _() -> None:
+    root = BUILD / "root"
+    if not (root / "bin/bash").exists():
+        raise Skip("no default root")
+    place = WORK / "mounts"
+    shutil.rmtree(place, ignore_errors=True)
+    outside, other = place / "outside", place / "other"
+    (outside / "sub").mkdir(parents=True)
+    other.mkdir()
+    (outside / "file").write_text("mounted\n")
+    (outside / "link").symlink_to("/etc/passwd")
+    (other / "to").symlink_to("/mnt/out/../out/file")
+
+    def run(script: str, mode: str) -> str:
+        return command([*FG, "-r", str(root), "-m", f"{outside}:/mnt/out{mode}",
+                        "-m", f"{other}:/mnt/other", "/bin/bash", "-c", script]).text()
+
+    check_equal("through a link", run("cat /mnt/other/to", ""), "mounted\n")
+    check_equal("link in the mount", run("test -f /mnt/out/link && echo yes", ""), "yes\n")
+    check_equal("dots", run("cd /mnt/out/sub; cd -P ../..; pwd; cd -P ../mnt/out; pwd", ""),
+                "/mnt\n/mnt/out\n")
+    check_equal("getcwd", run("cd /mnt/out/sub; /bin/pwd; readlink /proc/self/cwd", ""),
+                "/mnt/out/sub\n/mnt/out/sub\n")
+    check_equal("write", run("echo new > /mnt/out/new; cat /mnt/out/new", ""), "new\n")
+    check_equal("read-only", run("echo new > /mnt/out/x || echo refused", ":ro"), "refused\n")
+    check_equal("read-only names", run("rm -f /mnt/out/file || mkdir /mnt/out/d || "
+                                       "ln -s x /mnt/out/l || chmod 0 /mnt/out/file || "
+                                       "touch /mnt/out/file || echo refused", ":ro"), "refused\n")
+    check_equal("link across", run("ln /mnt/out/file /mnt/other/hard || echo refused", ""),
+                "refused\n")
+    check_equal("move across", run("mv /mnt/out/new /mnt/other/new; cat /mnt/other/new", ""),
+                "new\n")
+    check_equal("mount point", run("rmdir /mnt/out || mv /mnt/out /x || echo refused", ""),
+                "refused\n")
+    if sorted(p.name for p in outside.iterdir()) != ["file", "link", "sub"]:
+        raise Failure("a read-only mount was written to")
+
+
+if __name__ == "__main__":
+    suite.main()
