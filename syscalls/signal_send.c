@@ -290,6 +290,10 @@ void signal_set_blocked_locked(struct task *task, sigset64 mask) {
     struct process *process = task->process;
     sigset64 newly = mask & ~task->signals.blocked & process->signals.pending.set;
     __atomic_store_n(&task->signals.blocked, mask & ~UNBLOCKABLE, __ATOMIC_RELEASE);
+    /* What was blocked and waits may now be delivered, also in the host call that comes next. */
+    if (task_interrupted(task)) {
+        task_notify(task);
+    }
     /* This task may have been woken for a signal that it now blocks: somebody else has to take it. */
     for (struct task *other = newly ? process->tasks : NULL; other; other = other->next) {
         if (other != task && (newly & ~other->signals.blocked)) {

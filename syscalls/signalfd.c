@@ -28,9 +28,13 @@ struct signalfd {
 static struct signalfd *signalfds; /* under process_lock */
 
 static void set_readable(struct signalfd *sfd, bool readable) {
+    /* Looked at first: the guest may have made the descriptor a blocking one. */
+    struct pollfd now = {.fd = sfd->file->host_fd, .events = POLLIN};
     uint64_t value = 1;
-    long done = readable ? write(sfd->file->host_fd, &value, 8) : read(sfd->file->host_fd, &value, 8);
-    (void)done; /* full or empty already: as it shall be */
+    if (poll(&now, 1, 0) < 0 || readable == (now.revents & POLLIN))
+        return;
+    long done = readable ? write(now.fd, &value, sizeof(value)) : read(now.fd, &value, sizeof(value));
+    (void)done;
 }
 
 void signalfd_notify_locked(struct process *process) {

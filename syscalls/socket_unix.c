@@ -227,6 +227,17 @@ int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, soc
     return 0;
 }
 
+static bool path_exists(struct task *task, const struct sockaddr_un *guest, socklen_t len) {
+    char path[PATH_BYTES + 1], host[PATH_MAX];
+    int dir = -1;
+    path_of(guest, len, path);
+    if (fs_socket_path(task, path, true, host, sizeof(host), &dir))
+        return false;
+    bool exists = faccessat(AT_FDCWD, host, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    close(dir);
+    return exists;
+}
+
 /* rename without replacing, on file systems that cannot do that in one call too. */
 static int rename_new(const char *from, const char *to) {
     if (!syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */))
@@ -301,8 +312,10 @@ int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *gu
     struct unix_socket *socket = file->data;
     if (len < FAMILY_BYTES || len > sizeof(*guest) || guest->sun_family != AF_UNIX)
         return -EINVAL;
-    if (socket->name)
-        return -EINVAL;
+    if (socket->name) /* a path that exists is looked at before the socket */
+        return len > FAMILY_BYTES && guest->sun_path[0] && path_exists(task, guest, len)
+                   ? -EADDRINUSE
+                   : -EINVAL;
     struct unix_name *name = name_new(task, guest, len);
     if (!name)
         return -ENOMEM;
