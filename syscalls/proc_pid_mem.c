@@ -87,7 +87,7 @@ int proc_statm(const struct synth_ref *ref, struct strbuf *out) {
 static void print_vma(const struct vma *vma, bool wide, struct strbuf *out) {
     struct stat st = {0};
     char path[PATH_MAX] = "";
-    if (vma->file) {
+    if (vma->file && !vma->name) { /* [vdso] has a file of ours, which is nobody's business */
         file_stat(vma->file, &st);
         if (file_path(vma->file, path, sizeof path))
             path[0] = 0;
