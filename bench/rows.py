@@ -1,0 +1,137 @@
+"""The rows of `make bench`: what is run, and how each of the three ways runs it.
+
+Own programs are compiled for i386, statically. Programs of the default root are dynamic: natively
+the root's own loader starts them, qemu-i386 gets the root with -L, Fiberglass with --root. How times
+are taken is run's business, what is made of them report.py's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured command; it runs in the directory of the input files."""
+
+    name: str
+    group: str
+    words: list[str] = field(default_factory=list)
+    flags: tuple[str, ...] = ()
+    source: str = ""
+
+    def command(self, way: str, place: Place) -> tuple[list[str], dict[str, str]]:
+        """The command line and environment of one way."""
+        env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
+        engine = str(place.engine)
+        if self.source:
+            program = [str(place.binary(self)), *self.words]
+            if self.group == "fork + exec":
+                program += place.child(way)
+            return {"native": program, "qemu": ["qemu-i386", *program],
+                    "fiberglass": [engine, "--root", str(place.root), "--clear-env", "--mount",
+                                   f"{place.bin}:/mnt", f"/mnt/{self.name}", *program[1:]]
+                    if self.group == "fork + exec" else [engine, *program]}[way], env
+        words = self.words
+        if way == "fiberglass":
+            return [engine, "--root", str(place.root), "--mount", f"{place.data}:/mnt",
+                    "--workdir", "/mnt", *words], env
+        if way == "qemu":
+            return ["qemu-i386", "-L", str(place.root), str(place.root) + words[0],
+                    *words[1:]], env
+        env["PYTHONHOME"] = f"{place.root}/usr"
+        return [*place.loader(), str(place.root) + words[0], *words[1:]], env
+
+
+@dataclass
+class Place:
+    """Where things are."""
+
+    build: Path
+
+    @property
+    def engine(self) -> Path:
+        """The binary that is measured."""
+        return Path(os.environ.get("FG", self.build / "fiberglass"))
+
+    @property
+    def root(self) -> Path:
+        """The default root."""
+        return self.build / "root"
+
+    @property
+    def data(self) -> Path:
+        """Input files of the programs of the root."""
+        return self.build / "bench/data"
+
+    @property
+    def bin(self) -> Path:
+        """The compiled programs."""
+        return self.build / "bench/bin"
+
+    def loader(self) -> list[str]:
+        """The root's dynamic loader with its libraries, for native runs."""
+        libs = f"{self.root}/usr/lib/i386-linux-gnu"
+        return [f"{self.root}/usr/lib/i386-linux-gnu/ld-linux.so.2", "--library-path", libs]
+
+    def child(self, way: str) -> list[str]:
+        """A dynamic program as a program of that way starts it."""
+        true = f"{self.root}/usr/bin/true"
+        return {"native": [*self.loader(), true],
+                "qemu": ["/usr/bin/qemu-i386", "-L", str(self.root), true],
+                "fiberglass": ["/usr/bin/true"]}[way]
+
+    def binary(self, row: Row) -> Path:
+        """The compiled program of a row."""
+        return self.bin / row.name.replace(" ", "-")
+
+    def prepare(self) -> None:
+        """Compile what is to be compiled, make the input files."""
+        self.bin.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(parents=True, exist_ok=True)
+        for row in all_rows():
+            if row.source:
+                subprocess.run(["gcc", "-m32", "-O2", "-std=gnu11", "-static", *row.flags, "-o",
+                                str(self.binary(row)), str(HERE / "programs" / row.source), "-lm"],
+                               check=True)
+        for path in (HERE / "work").iterdir():
+            (self.data / path.name).write_bytes(path.read_bytes())
+        lines = "".join(f"{i} {i * 7919 % 100003} line\n" for i in range(120000))
+        (self.data / "lines.txt").write_text(lines)
+        state, noise = 1, bytearray()
+        for _ in range(300000):
+            state = (state * 1103515245 + 12345) & 0x7fffffff
+            noise.append(97 + (state >> 16) % 26 if state & 0x300000 else 32)
+        (self.data / "text").write_bytes(bytes(noise) + lines[:700000].encode())
+        (self.data / "large").write_bytes(bytes(noise) * 100)
+
+
+INTEGER = {"sort": 30, "hash": 600, "sieve": 80, "matrix": 240, "strings": 600, "calls": 240,
+           "indirect": 6000000, "interpreter": 80000, "lists": 300, "bits": 4000000}
+FLOAT = {"fp_matrix": 30, "fp_bodies": 60000, "fp_fractal": 200, "fp_series": 1500000}
+
+
+def all_rows() -> list[Row]:
+    """Every row, in the order of the page."""
+    rows = [Row(name, "integer", [str(n)], source=f"{name}.c") for name, n in INTEGER.items()]
+    for unit, more, flags in (("x87", 1, ("-mfpmath=387",)),
+                              ("sse2", 5, ("-msse2", "-mfpmath=sse"))):
+        rows += [Row(f"{name[3:]} {unit}", "floating point", [str(n * more)], flags, f"{name}.c")
+                 for name, n in FLOAT.items()]
+    rows += [
+        Row("python3", "programs", ["/usr/bin/python3", "work.py", "12"]),
+        Row("perl", "programs", ["/usr/bin/perl", "work.pl", "12"]),
+        Row("gawk", "programs", ["/usr/bin/gawk", "-f", "work.awk", "lines.txt"]),
+        Row("xz", "programs", ["/usr/bin/xz", "-6", "-T1", "-c", "text"]),
+        Row("gzip", "programs", ["/usr/bin/gzip", "-9", "-n", "-c", "text"]),
+        Row("sha256sum", "programs", ["/usr/bin/sha256sum", "large"]),
+        Row("true", "start", ["/usr/bin/true"]),
+        Row("python3 pass", "start", ["/usr/bin/python3", "-c", "pass"]),
+        Row("fork-exec", "fork + exec", ["200"], source="forkexec.c"),
+    ]
+    return rows
