@@ -37,6 +37,7 @@ SEGMENT = 1 << 24
 X87 = 1 << 25
 BOUND = 1 << 26
 TLS = 1 << 27
+GENERAL = 1 << 28
 
 # Not compared with the host CPU, and why.
 EXCLUDED = {
@@ -128,8 +129,10 @@ def hints_of(row: Row) -> int:
     if row.feature == "FPU" or 0xD8 <= row.opcode <= 0xDF and row.map == 0:
         hints |= X87 | FP
     elif letters & set("VWUPQN"):
-        hints |= FP
+        hints |= FP | (GENERAL if letters & set("GER") else 0)
     if hints & (INDIRECT | RETURN | FAR | FPU_ENV | FPU_LOAD | MXCSR | SEGMENT | BRANCH):
+        hints |= NO_STREAM
+    if row.family == "system" or row.map == 1 and 0x20 <= row.opcode <= 0x23:
         hints |= NO_STREAM
     if name.startswith(("IN", "OUT")) and name not in ("INC",) or name in NOT_IN_STREAMS:
         hints |= NO_STREAM

@@ -42,6 +42,7 @@ enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
 #define HINT_X87        (1u << 25)
 #define HINT_BOUND      (1u << 26)
 #define HINT_TLS        (1u << 27) /* HINT_SEGMENT: the segment may have a base */
+#define HINT_GENERAL    (1u << 28) /* a vector instruction with a general register */
 
 struct form {
     uint32_t row;  /* into the rows of the file */

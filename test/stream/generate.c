@@ -12,21 +12,21 @@ static bool fits_stream(const struct form *f) {
     if (f->hints & (HINT_NO_STREAM | HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_XLAT))
         return false;
     if (f->mem != FORM_NO_MEM) {
-        if (f->mem == FORM_MEM16 && f->seg < 4)
+        if (f->mem == FORM_MEM16 && f->seg != 4 && f->seg != 5)
             return false; /* low memory is not there */
         if (f->seg == 1)
             return false; /* stores through CS fault */
         if (f->base == SP && f->mem == FORM_MEM32)
             return f->index == 8 && f->seg > 5 && f->disp >= -0x100 && f->disp < 0x200 &&
                    f->align == 1;
-        if (f->reg == SP && !(f->hints & HINT_FP))
+        if (f->reg == SP && (!(f->hints & HINT_FP) || f->hints & HINT_GENERAL))
             return false;
         return f->index != SP || f->mem == FORM_MEM16;
     }
     if (f->seg == 1)
         return false;
     /* ESP stays where it is. Byte registers 4 are AH, but forms do not tell. */
-    return f->hints & HINT_FP || (f->reg != SP && f->rm != SP);
+    return (f->hints & HINT_FP && !(f->hints & HINT_GENERAL)) || (f->reg != SP && f->rm != SP);
 }
 
 void pool_make(struct pool *pool, const struct forms *forms) {
@@ -124,10 +124,12 @@ static void plain_item(struct item *item, const struct pool *pool, struct random
         const struct form_row *row = &forms->row[pool->rows[kind][below(r, pool->count[kind])]];
         uint32_t f = row->first + below(r, row->forms);
         form = &forms->form[f];
-        if (pool->usable[f] && !(form->hints & HINT_DIVIDE && below(r, 4)))
+        if (!pool->usable[f] || (form->hints & HINT_DIVIDE && below(r, 4)))
+            continue;
+        expand(&inputs, &ok, form, (uint32_t)random64(r), CODE_ADDR);
+        if (!ok.over_limit)
             break;
     }
-    expand(&inputs, &ok, form, (uint32_t)random64(r), CODE_ADDR);
     put_inputs(item, form, &inputs, r);
     put(item, form->bytes, form->len);
     if (form->undefined)

@@ -84,6 +84,7 @@ static void show(struct runner *runner, struct stream *stream) {
 
 struct totals {
     uint64_t streams, differ, to_end;
+    uint64_t ends[32]; /* by trap */
 };
 
 static void run_batch(struct runner *runner, struct totals *totals, uint64_t details) {
@@ -96,6 +97,7 @@ static void run_batch(struct runner *runner, struct totals *totals, uint64_t det
         totals->streams++;
         totals->to_end += end->trap == 3 && end->eip == batch->cases[i].code_at +
                                                             batch->cases[i].code_len + 1;
+        totals->ends[end->trap & 31]++;
         if (differs(batch, i))
             bad[bads++] = i;
     }
@@ -117,7 +119,7 @@ static double now(void) {
 
 int main(int argc, char **argv) {
     const char *cases = "build/gen/cases.bin", *oracle = "build/test/oracle";
-    uint64_t count = 100000, seed = 1, details = 5;
+    uint64_t count = 300000, seed = 1, details = 5;
     double limit = 0;
     program = argv[0];
     for (int i = 1; i < argc; i++) {
@@ -160,6 +162,9 @@ int main(int argc, char **argv) {
             run_batch(&runner, &totals, details);
     }
     run_batch(&runner, &totals, details);
+    for (int i = 0; i < 32; i++)
+        if (totals.ends[i])
+            printf("# %llu ended in trap %d\n", (unsigned long long)totals.ends[i], i);
     printf("%s random instruction streams\n", totals.differ ? "not ok" : "ok");
     printf("note %llu random streams (seeds from %llu), %llu run to their end, %llu differ",
            (unsigned long long)totals.streams, (unsigned long long)seed,
