@@ -6,6 +6,7 @@
  * Not here: argument strings and scripts (exec.c), the stack (elf_stack.c).
  * Sources: elf(5), execve(2), System V ABI, i386 supplement. */
 #include "syscalls/elf.h"
+#include "syscalls/mm_internal.h"
 #include "syscalls/process.h"
 #include "syscalls/vdso.h"
 #include <elf.h>
@@ -226,40 +227,37 @@ static int map_segment(struct mm *mm, const struct elf_file *elf, const struct e
     return at < 0 ? (int)at : 0;
 }
 
-/* Maps all of a file. `wanted` is the address for position-independent ones, 0: below mmap_top. */
+/* Maps all of a file. `wanted` is the bias of position-independent ones, 0: below mmap_top. The list of
+ * mappings is read without its lock: nobody else knows this mm. */
 static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted, bool read_implies_exec,
                     gaddr_t *bias) {
     gaddr_t low, high, align;
     if (!load_extent(elf, mm->task_top, &low, &high, &align))
         return -EINVAL;
-    /* Reserve the whole extent first: it settles the address, and shows what is in the way. */
-    gaddr_t len = high - low, extra = align > PAGE_BYTES && elf->type == ET_DYN ? align : 0;
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    gaddr_t at = 0;
+    gaddr_t len = high - low, at = 0;
     if (elf->type == ET_EXEC)
         at = low;
     else if (wanted)
         at = (wanted & ~(align - 1)) + low;
-    if (at)
-        flags |= MAP_FIXED_NOREPLACE;
-    if (len > mm->task_top || extra > mm->task_top - len)
-        return -ENOMEM;
-    int64_t place = mm_map(mm, at, len + (at ? 0 : extra), PROT_NONE, flags, NULL, 0, NULL);
-    if (place < 0)
-        return (int)place;
-    at = (gaddr_t)place;
-    if (extra && !(flags & MAP_FIXED_NOREPLACE)) {
-        gaddr_t aligned = ((at - low + extra - 1) & ~(align - 1)) + low;
-        if (aligned > at)
-            mm_unmap(mm, at, aligned - at);
-        if (at + extra > aligned)
-            mm_unmap(mm, aligned + len, at + extra - aligned);
-        at = aligned;
+    if (elf->type == ET_EXEC || wanted) {
+        struct vma *next = mm_find(mm, at);
+        if (at < MM_MIN_ADDR)
+            return -EPERM;
+        if (at > mm->task_top || len > mm->task_top - at)
+            return -ENOMEM;
+        if (next && next->start < at + len)
+            return -EEXIST;
+    } else {
+        gaddr_t extra = align > PAGE_BYTES ? align : 0;
+        int64_t place = extra > mm->task_top ? -ENOMEM : mm_place(mm, 0, len + extra);
+        if (place < 0)
+            return (int)place;
+        at = (gaddr_t)place;
+        if (extra)
+            at = ((at - low + align - 1) & ~(align - 1)) + low;
     }
     *bias = at - low;
-    /* Holes between segments stay unmapped, as after Linux's loader. For a position-independent file
-     * Linux reserves them with the first segment's mapping and then unmaps them as well. */
-    int err = mm_unmap(mm, at, len);
+    int err = 0;
     for (unsigned i = 0; !err && i < elf->phnum; i++)
         if (elf->segment[i].type == PT_LOAD)
             err = map_segment(mm, elf, &elf->segment[i], *bias, read_implies_exec);
