@@ -56,8 +56,10 @@ static void basics(void) {
     printf("action kept: %d flags %x mask usr2 %d usr1 %d\n", old.sa_handler == plain,
            (unsigned)old.sa_flags & ~0x04000000u, sigismember(&old.sa_mask, SIGUSR2),
            sigismember(&old.sa_mask, SIGUSR1));
-    printf("SIGKILL: %d %s\n", sigaction(SIGKILL, &old, NULL), strerror(errno));
-    printf("signal 65: %d %s\n", sigaction(65, NULL, &old), strerror(errno));
+    int result = sigaction(SIGKILL, &old, NULL);
+    printf("SIGKILL: %d %s\n", result, strerror(errno));
+    result = sigaction(65, NULL, &old);
+    printf("signal 65: %d %s\n", result, strerror(errno));
     set(SIGUSR1, plain, SA_RESETHAND, 0);
     raise(SIGUSR1);
     sigaction(SIGUSR1, NULL, &old);
@@ -108,7 +110,8 @@ static void pending(void) {
     sigprocmask(SIG_UNBLOCK, &set_, NULL);
     printf("delivered %d\n", count);
     struct timespec little = {0, 1000000};
-    printf("sigtimedwait none: %d %s\n", sigtimedwait(&one, &info, &little), strerror(errno));
+    got_signal = sigtimedwait(&one, &info, &little);
+    printf("sigtimedwait none: %d %s\n", got_signal, strerror(errno));
 }
 
 static void restarts(void) {
@@ -137,11 +140,13 @@ static void restarts(void) {
     int result = nanosleep(&span, &left);
     printf("nanosleep: %d %s, left %d\n", result, strerror(errno), left.tv_sec == 4);
     setitimer(ITIMER_REAL, &timer, NULL);
-    printf("pause: %d %s\n", pause(), strerror(errno));
+    result = pause();
+    printf("pause: %d %s\n", result, strerror(errno));
     setitimer(ITIMER_REAL, &timer, NULL);
     sigset_t empty;
     sigemptyset(&empty);
-    printf("sigsuspend: %d %s\n", sigsuspend(&empty), strerror(errno));
+    result = sigsuspend(&empty);
+    printf("sigsuspend: %d %s\n", result, strerror(errno));
 }
 
 static void suspend_order(void) {

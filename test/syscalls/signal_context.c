@@ -26,6 +26,9 @@ static void on_fault(int signo, siginfo_t *info, void *context) {
     seen_ip = (uintptr_t)uc->uc_mcontext.gregs[REG_EIP];
     seen_trap = uc->uc_mcontext.gregs[REG_TRAPNO];
     seen_err = uc->uc_mcontext.gregs[REG_ERR];
+    if (seen_trap == 14) {
+        seen_err &= ~1; /* whether the page was ever touched is the kernel's affair */
+    }
     if (skip_to) {
         uc->uc_mcontext.gregs[REG_EIP] = (greg_t)skip_to;
         return;
@@ -203,7 +206,8 @@ static void altstack(void) {
     stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory}, old;
     printf("none yet: %d\n", sigaltstack(NULL, &old) == 0 && old.ss_flags == SS_DISABLE);
     stack.ss_size = 100;
-    printf("too small: %d %s\n", sigaltstack(&stack, NULL), strerror(errno));
+    int result = sigaltstack(&stack, NULL);
+    printf("too small: %d %s\n", result, strerror(errno));
     stack.ss_size = sizeof memory;
     sigaltstack(&stack, NULL);
     struct sigaction action = {.sa_sigaction = on_stack, .sa_flags = SA_SIGINFO | SA_ONSTACK};
