@@ -54,7 +54,7 @@ def generate(host: str, out: Path, gadgets: Path, spec_dir: Path, templates_dir:
     emit_tables.emit_opmap(maps, out, output)
     emit_cpuid.emit(spec, spec_dir / "features", out, output, root)
     emit_reference.emit(spec, out, output)
-    count, size = emit_report.emit(made, host, MODE, gadgets, output)
+    count, size = emit_report.emit([m.path for m in made] + core, host, MODE, gadgets, output)
     policy.check_budget(count, size)
     print(f"gen: {len(spec.insns)} instructions, {len(library.rows)} rows, {len(made)} tables, "
           f"{count} gadgets; {output.written} files written")
