@@ -148,8 +148,12 @@ static bool takes(const struct task *task, int signo) {
     return !(task->signals.blocked & BIT(signo)) && !task->exiting;
 }
 
-/* A task that sigtimedwait()s for the signal, or one that does not block it; NULL: stays pending. */
+/* A task that sigtimedwait()s for the signal, or one that does not block it; NULL: stays pending, as
+ * everything but SIGKILL does while the process is stopped. */
 static struct task *choose(struct process *process, struct task *only, int signo) {
+    if (process->stopped) {
+        return NULL;
+    }
     for (struct task *task = only ? only : process->tasks; task; task = only ? NULL : task->next) {
         if (task->signals.waiting & BIT(signo)) {
             return task;
