@@ -23,7 +23,7 @@ def library() -> tuple[Library, Renderer]:
     """The project's own library."""
     spec = read_spec(ROOT / "gen/spec", ROOT)
     templates = Templates(ROOT / "templates/x86_64", ROOT)
-    policy = read_policy(ROOT / "gen/spec/default.policy", ROOT)
+    policy = read_policy(ROOT / "gen/tests/golden.policy", ROOT)
     return Expander(spec, templates, policy, MODE).run(), Renderer(templates)
 
 
