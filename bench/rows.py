@@ -1,8 +1,8 @@
 """The rows of `make bench`: what is run, and how each of the three ways runs it.
 
 Own programs are compiled for i386, statically. Programs of the default root are dynamic: natively
-the root's own loader starts them, qemu-i386 gets the root with -L, Fiberglass with --root. How times
-are taken is run's business, what is made of them report.py's.
+the root's own loader starts them, qemu-i386 gets the root with -L, Fiberglass with --root. How
+times are taken is run's business, what is made of them report.py's.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ setup:
 
 # The default root, made once; its packages' scripts run inside the engine (see rootfs-tools/mkroot).
 root:
-	@rootfs-tools/mkroot $(MKROOT_FLAGS) build/root
+	@rootfs-tools/mkroot --configure $(BUILD)/fiberglass $(MKROOT_FLAGS) build/root
 
 # Everything that a run needs, in this order whatever -j says; all processors build unless the user
 # gave a number of jobs.

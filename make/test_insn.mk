@@ -5,7 +5,8 @@ ENGINE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c))
 ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) \
                $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap cpuid) build/gadgets.a
 TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms)
-INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream build/gen/cases.bin
+INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
+    build/gen/cases.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
@@ -25,5 +26,9 @@ $(BUILD)/test/insn: $(patsubst %,$(BUILD)/obj/test/insn/%.o,main vectors) $(TEST
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lZydis
 
 $(BUILD)/test/stream: $(patsubst %,$(BUILD)/obj/test/stream/%.o,main generate) $(TEST_COMMON) $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lZydis
+
+$(BUILD)/test/decoder: $(BUILD)/obj/test/decoder/main.o $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lZydis

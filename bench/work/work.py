@@ -1,4 +1,4 @@
-"""Work for python3: dictionaries, strings, regular expressions, json, sorting, classes, big numbers."""
+"""Work for python3: dictionaries, strings, regular expressions, json, sorting, big numbers."""
 import json
 import re
 import sys

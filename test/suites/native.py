@@ -2,7 +2,7 @@
 # suite: C programs natively and in the guest
 # time: 300
 # order: 15
-"""C programs of test/{syscalls,engine,programs}: output and status in the guest equal the native ones.
+"""C programs of test/{syscalls,engine,programs}: output and status in the guest as natively.
 
 Each program is compiled for i386, statically unless its first lines say otherwise, and run twice in
 an empty directory of its own. A comment within the first 15 lines may hold
