@@ -9,6 +9,7 @@
 #include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -23,18 +24,22 @@
 
 /* --- the master ------------------------------------------------------------------------------------------ */
 
-/* Signals that `text`, just written to the master, asks for. Follows n_tty's order: in an EXTPROC
- * terminal nothing is special; after VLNEXT (canonical and extended input) a character is data; a
- * character of 0 (_POSIX_VDISABLE) is off. */
-static void raise_signals(struct tty *tty, int master, const uint8_t *text, size_t len) {
+/* The first character of `text` that asks for a signal: returns how many bytes end with it (len when
+ * there is none) and the signal (0). Follows n_tty's order: in an EXTPROC terminal nothing is special;
+ * after VLNEXT (canonical and extended input) a character is data; a character of 0
+ * (_POSIX_VDISABLE) is off. *flushes: the line discipline empties its queues at it. */
+static size_t find_signal(struct tty *tty, int master, const uint8_t *text, size_t len, int *signo,
+                          bool *flushes) {
     struct termios termios;
+    *signo = 0;
     if (ioctl(master, TCGETS, &termios))
-        return;
+        return len;
     const uint8_t *cc = termios.c_cc;
     bool literal = (termios.c_lflag & IEXTEN) && (termios.c_lflag & ICANON);
+    *flushes = !(termios.c_lflag & NOFLSH);
     if ((termios.c_lflag & EXTPROC) || !(termios.c_lflag & ISIG)) {
         tty->literal_next = false;
-        return;
+        return len;
     }
     for (size_t i = 0; i < len; i++) {
         uint8_t c = termios.c_iflag & ISTRIP ? text[i] & 0x7f : text[i];
@@ -42,19 +47,44 @@ static void raise_signals(struct tty *tty, int master, const uint8_t *text, size
             tty->literal_next = false;
             continue;
         }
-        int signo = !c               ? 0
-                    : c == cc[VINTR] ? SIGINT
-                    : c == cc[VQUIT] ? SIGQUIT
-                    : c == cc[VSUSP] ? SIGTSTP
-                                     : 0;
-        if (signo) {
-            pthread_mutex_lock(&process_lock);
-            tty_signal_group_locked(tty->foreground, signo, SI_KERNEL);
-            pthread_mutex_unlock(&process_lock);
-        } else if (c && literal && c == cc[VLNEXT]) {
-            tty->literal_next = true;
-        }
+        *signo = !c               ? 0
+                 : c == cc[VINTR] ? SIGINT
+                 : c == cc[VQUIT] ? SIGQUIT
+                 : c == cc[VSUSP] ? SIGTSTP
+                                  : 0;
+        if (*signo)
+            return i + 1;
+        tty->literal_next = c && literal && c == cc[VLNEXT];
     }
+    return len;
+}
+
+static int open_slave(int master, int flags);
+
+/* The host handles what the master wrote a little later, in a worker. A signal must not overtake that:
+ * what the signalled process then prints would be flushed with the old output. poll on the slave waits
+ * for the worker, unless there is input; that goes away when the worker comes to the signal. */
+static void wait_for_discipline(int master) {
+    int slave = open_slave(master, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave < 0)
+        return;
+    struct pollfd p = {.fd = slave, .events = POLLIN};
+    for (int tries = 0; tries < 20 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN); tries++)
+        usleep(500);
+    close(slave);
+}
+
+static void raise_signal(struct tty *tty, int master, int signo, bool flushes) {
+    pthread_mutex_lock(&process_lock);
+    int32_t foreground = tty->foreground;
+    pthread_mutex_unlock(&process_lock);
+    if (!foreground)
+        return;
+    if (flushes)
+        wait_for_discipline(master);
+    pthread_mutex_lock(&process_lock);
+    tty_signal_group_locked(tty->foreground, signo, SI_KERNEL);
+    pthread_mutex_unlock(&process_lock);
 }
 
 static ssize_t ptmx_write(struct file *file, struct task *task, const struct iovec *iov, int count,
@@ -67,15 +97,23 @@ static ssize_t ptmx_write(struct file *file, struct task *task, const struct iov
         for (size_t at = 0; at < iov[i].iov_len;) {
             struct iovec part = {(char *)iov[i].iov_base + at, iov[i].iov_len - at};
             ssize_t len = iov_get(&part, 1, text, sizeof(text));
-            long put = len < 0 ? len
-                               : host_call(task, SYS_write, file->host_fd, (long)text, len, 0, 0, 0);
+            if (len < 0)
+                return done ? done : len;
+            int signo;
+            bool flushes;
+            bool literal = ((struct tty *)file->data)->literal_next;
+            size_t want = find_signal(file->data, file->host_fd, text, (size_t)len, &signo, &flushes);
+            long put = host_call(task, SYS_write, file->host_fd, (long)text, (long)want, 0, 0, 0);
+            if (put < (long)want) /* nobody saw the characters behind */
+                ((struct tty *)file->data)->literal_next = literal;
             if (put < 0)
                 return done ? done : put == -EINTR ? -ERESTARTSYS : put;
-            raise_signals(file->data, file->host_fd, text, (size_t)put);
             done += put;
             at += (size_t)put;
-            if (put < len)
+            if (put < (long)want)
                 return done;
+            if (signo)
+                raise_signal(file->data, file->host_fd, signo, flushes);
         }
     }
     return done;

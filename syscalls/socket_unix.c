@@ -257,6 +257,10 @@ static int bind_path(struct task *task, struct file *file, struct unix_name *nam
     int error = fs_socket_path(task, path, true, host, sizeof(host), &dir);
     if (error)
         return error == -EEXIST ? -EADDRINUSE : error;
+    if (faccessat(AT_FDCWD, host, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        close(dir);
+        return -EADDRINUSE;
+    }
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int used = snprintf(un.sun_path, PATH_BYTES, "/proc/self/fd/%d/.%s%x", dir, run_prefix(),
                         name->id);
