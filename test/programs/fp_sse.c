@@ -147,6 +147,17 @@ static void mmx(void) {
         __m64 c = _mm_cvtps_pi32(f);
         mix(_mm_xor_si128(_mm_movpi64_epi64(_mm_sad_pu8(a, c)), _mm_castps_si128(f)));
     }
+    /* A masked store through a segment override, amid MMX code. */
+    static char bytes[24];
+    for (int i = 0; i < 50; i++) {
+        __m64 a = _mm_movepi64_pi64(integers()), b = _mm_movepi64_pi64(integers());
+        uint32_t base;
+        __asm__("mov %%gs:0, %0" : "=r"(base));
+        uint32_t offset = (uint32_t)(uintptr_t)(bytes + i % 16) - base;
+        __asm__ volatile(".byte 0x65\n maskmovq %1, %0" : "+y"(a) : "y"(b), "D"(offset) : "memory");
+        a = _mm_add_pi8(a, b);
+        mix(_mm_xor_si128(_mm_movpi64_epi64(a), _mm_loadu_si128((const __m128i *)bytes)));
+    }
     _mm_empty();
     report("mmx");
 }
