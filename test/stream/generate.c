@@ -16,11 +16,11 @@ static bool fits_stream(const struct form *f) {
             return false; /* low memory is not there */
         if (f->seg == 1)
             return false; /* stores through CS fault */
+        if (f->reg == SP && (!(f->hints & HINT_FP) || f->hints & HINT_GENERAL))
+            return false;
         if (f->base == SP && f->mem == FORM_MEM32)
             return f->index == 8 && f->seg > 5 && f->disp >= -0x100 && f->disp < 0x200 &&
                    f->align == 1;
-        if (f->reg == SP && (!(f->hints & HINT_FP) || f->hints & HINT_GENERAL))
-            return false;
         return f->index != SP || f->mem == FORM_MEM16;
     }
     if (f->seg == 1)

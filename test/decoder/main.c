@@ -1,0 +1,249 @@
+/* The decoder against Zydis, an independent one: which byte strings are instructions, and how long.
+ *
+ *   decoder [--quick] [--count N] [--seed N]     N random strings (default 10 million) behind the
+ *                                                enumeration of opcodes x ModRM x prefixes
+ *   decoder --bytes HEX                          one string, both answers
+ *
+ * Zydis knows every extension, we claim i686, x87, MMX, SSE and SSE2. What is legal to Zydis and #UD
+ * here is told apart by Zydis' name of the extension: the table `not_claimed` below. */
+#include "core/cpuid.h"
+#include "core/insn.h"
+
+#include <Zydis/Zydis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Instruction set extensions (Zydis' names) that no CPUID bit of ours announces. */
+static const struct {
+    const char *isa_set, *why;
+} not_claimed[] = {
+    /* clang-format off */
+#include "test/decoder/not_claimed.h"
+    /* clang-format on */
+};
+
+/* Single instructions that are #UD here though their extension is claimed. */
+static const struct {
+    ZydisMnemonic mnemonic;
+    uint8_t opcode;
+    const char *why;
+} departures[] = {
+    {ZYDIS_MNEMONIC_RSM, 0xaa, "#UD outside system management mode"},
+    {ZYDIS_MNEMONIC_MOV, 0x20, "MOV from CR with a memory ModRM: #UD here, privileged on a CPU"},
+    {ZYDIS_MNEMONIC_MOV, 0x21, "MOV from DR, likewise"},
+    {ZYDIS_MNEMONIC_MOV, 0x22, "MOV to CR, likewise"},
+    {ZYDIS_MNEMONIC_MOV, 0x23, "MOV to DR, likewise"},
+};
+
+enum verdict { AGREE, NOT_CLAIMED, WE_REFUSE, ZYDIS_REFUSES, LENGTHS, VERDICTS };
+static const char *const verdict_text[VERDICTS] = {
+    "agree", "not claimed", "legal to Zydis, #UD here", "#UD to Zydis, legal here",
+    "lengths differ"};
+
+static ZydisDecoder zydis;
+static uint64_t counts[VERDICTS];
+static uint64_t class_counts[sizeof(not_claimed) / sizeof(not_claimed[0])];
+static const char *program;
+
+struct answer {
+    enum decode_status status;
+    struct insn insn;
+    bool legal; /* to Zydis */
+    ZydisDecodedInstruction z;
+};
+
+enum { NO_CLASS = -1, DEPARTURE = -2 };
+
+static int class_of(const ZydisDecodedInstruction *z) {
+    const char *set = ZydisISASetGetString(z->meta.isa_set);
+    for (size_t i = 0; i < sizeof(departures) / sizeof(departures[0]); i++)
+        if (z->mnemonic == departures[i].mnemonic && z->opcode == departures[i].opcode &&
+            z->opcode_map == ZYDIS_OPCODE_MAP_0F)
+            return DEPARTURE;
+    for (size_t i = 0; i < sizeof(not_claimed) / sizeof(not_claimed[0]); i++)
+        if (strcmp(set, not_claimed[i].isa_set) == 0)
+            return (int)i;
+    return NO_CLASS;
+}
+
+/* A claimed extension must not stand in the table. */
+static bool claimed(const char *isa_set) {
+    for (const struct cpuid_feature *f = cpuid_feature_list; f->name; f++)
+        if (strcasecmp(f->name, isa_set) == 0)
+            return true;
+    return false;
+}
+
+static enum verdict judge(struct answer *a, const uint8_t *bytes, size_t size) {
+    a->status = decode(&a->insn, GUEST_I386, 0x1000, bytes, size);
+    a->legal = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&zydis, NULL, bytes, size, &a->z));
+    bool ours = a->status == DECODE_OK;
+    if (ours && a->legal)
+        return a->insn.len == a->z.length ? AGREE : LENGTHS;
+    if (ours)
+        return ZYDIS_REFUSES;
+    if (!a->legal)
+        return AGREE;
+    int class = class_of(&a->z);
+    if (class == NO_CLASS)
+        return WE_REFUSE;
+    if (class >= 0)
+        class_counts[class]++;
+    return NOT_CLAIMED;
+}
+
+/* One report for each pair of names: the same cause shows up in thousands of strings. */
+struct seen {
+    enum verdict verdict;
+    uint16_t row;
+    ZydisMnemonic mnemonic;
+};
+static struct seen seen[4096];
+static unsigned seen_count;
+
+static void report(const struct answer *a, enum verdict verdict, const uint8_t *bytes) {
+    struct seen key = {verdict, a->status == DECODE_OK ? a->insn.row : 0,
+                       a->legal ? a->z.mnemonic : 0};
+    for (unsigned i = 0; i < seen_count; i++)
+        if (memcmp(&seen[i], &key, sizeof(key)) == 0)
+            return;
+    if (seen_count == sizeof(seen) / sizeof(seen[0]))
+        return;
+    seen[seen_count++] = key;
+    printf("# %s: ", verdict_text[verdict]);
+    for (int i = 0; i < 15; i++)
+        printf("%02x", bytes[i]);
+    printf("\n#   here: status %d length %u %s (%s)\n", a->status, a->insn.len,
+           rows[a->insn.row].mnemonic ? rows[a->insn.row].mnemonic : "-",
+           rows[a->insn.row].cite ? rows[a->insn.row].cite : "-");
+    if (a->legal)
+        printf("#   Zydis: length %u %s, ISA set %s\n", a->z.length,
+               ZydisMnemonicGetString(a->z.mnemonic), ZydisISASetGetString(a->z.meta.isa_set));
+    printf("# replay: %s --bytes ", program);
+    for (int i = 0; i < 15; i++)
+        printf("%02x", bytes[i]);
+    printf("\n");
+}
+
+static void check(const uint8_t *bytes, size_t size) {
+    struct answer answer;
+    enum verdict verdict = judge(&answer, bytes, size);
+    counts[verdict]++;
+    if (verdict > NOT_CLAIMED)
+        report(&answer, verdict, bytes);
+}
+
+static uint64_t random_state;
+static uint64_t random64(void) {
+    uint64_t z = (random_state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* Every opcode of every map, every ModRM byte, these prefixes; SIB and the rest at random. */
+static void enumerate(void) {
+    static const char *const prefixes[] = {
+        "",         "\x66",     "\xf2",     "\xf3",     "\x67",         "\xf0",     "\x2e",
+        "\x64",     "\x65",     "\x66\x67", "\x66\xf2", "\x66\xf3",     "\xf0\x66", "\xf0\xf3",
+        "\xf3\xf2", "\xf2\xf3", "\x66\x66", "\x36\x64", "\xf3\x66\xf2", "\xf2\xf0"};
+    static const char *const maps[] = {"", "\x0f", "\x0f\x38", "\x0f\x3a"};
+    for (size_t p = 0; p < sizeof(prefixes) / sizeof(prefixes[0]); p++)
+        for (size_t m = 0; m < 4; m++)
+            for (unsigned op = 0; op < 0x10000; op++) {
+                uint8_t bytes[32];
+                size_t at = strlen(prefixes[p]);
+                memcpy(bytes, prefixes[p], at);
+                memcpy(bytes + at, maps[m], strlen(maps[m]));
+                at += strlen(maps[m]);
+                bytes[at++] = (uint8_t)(op >> 8);
+                bytes[at++] = (uint8_t)op;
+                uint64_t rest[2] = {random64(), random64()};
+                memcpy(bytes + at, rest, sizeof(rest));
+                check(bytes, 15);
+            }
+}
+
+static void random_strings(uint64_t count) {
+    static const uint8_t prefixes[] = {0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36,
+                                       0x3e, 0x64, 0x65, 0x0f, 0x0f, 0x66, 0xf3, 0x0f};
+    for (uint64_t k = 0; k < count; k++) {
+        uint64_t word[3] = {random64(), random64(), random64()};
+        uint8_t bytes[16];
+        memcpy(bytes, word, 16);
+        for (unsigned i = 0; i < (word[2] >> 60); i++) /* prefixes in front, up to 15 */
+            if (word[2] >> (32 + i % 8) & 1)
+                bytes[i] = prefixes[word[2] >> (2 * i) & 15];
+        /* now and then the bytes end early, as they do at a page that is not there */
+        check(bytes, (word[2] >> 40 & 15) == 0 ? (word[2] >> 44) % 15 + 1 : 15);
+    }
+}
+
+static int one(const char *hex) {
+    uint8_t bytes[16] = {0};
+    size_t size = 0;
+    for (unsigned byte; size < 15 && sscanf(hex, "%2x", &byte) == 1; hex += 2)
+        bytes[size++] = (uint8_t)byte;
+    struct answer a;
+    enum verdict verdict = judge(&a, bytes, size);
+    printf("here: status %d length %u variant %u, %s\n", a.status, a.insn.len, a.insn.variant,
+           rows[a.insn.row].cite ? rows[a.insn.row].cite : "-");
+    if (a.legal)
+        printf("Zydis: length %u %s, ISA set %s\n", a.z.length, ZydisMnemonicGetString(a.z.mnemonic),
+               ZydisISASetGetString(a.z.meta.isa_set));
+    else
+        printf("Zydis: no instruction\n");
+    printf("%s\n", verdict_text[verdict]);
+    return verdict > NOT_CLAIMED;
+}
+
+int main(int argc, char **argv) {
+    uint64_t count = 10000000;
+    program = argv[0];
+    random_state = 1;
+    ZydisDecoderInit(&zydis, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    /* Encodings that are something older on a processor without these: NOP, BSF, BSR, WBINVD. */
+    static const ZydisDecoderMode off[] = {
+        ZYDIS_DECODER_MODE_MPX,   ZYDIS_DECODER_MODE_CET,   ZYDIS_DECODER_MODE_LZCNT,
+        ZYDIS_DECODER_MODE_TZCNT, ZYDIS_DECODER_MODE_WBNOINVD, ZYDIS_DECODER_MODE_CLDEMOTE};
+    for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
+        ZydisDecoderEnableMode(&zydis, off[i], ZYAN_FALSE);
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--quick"))
+            count = 2000000;
+        else if (!strcmp(argv[i], "--count") && i + 1 < argc)
+            count = strtoull(argv[++i], NULL, 0);
+        else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
+            random_state = strtoull(argv[++i], NULL, 0);
+        else if (!strcmp(argv[i], "--bytes") && i + 1 < argc)
+            return one(argv[++i]);
+        else if (!strcmp(argv[i], "--jobs"))
+            i++;
+    }
+    bool wrong_table = false;
+    for (size_t i = 0; i < sizeof(not_claimed) / sizeof(not_claimed[0]); i++)
+        if (claimed(not_claimed[i].isa_set)) {
+            wrong_table = true;
+            printf("# %s is claimed by CPUID and stands in not_claimed.h\n", not_claimed[i].isa_set);
+        }
+    printf("%s extensions that are not claimed\n", wrong_table ? "not ok" : "ok");
+    enumerate();
+    uint64_t enumerated = counts[AGREE] + counts[NOT_CLAIMED];
+    unsigned after_enumeration = seen_count;
+    printf("%s opcodes x ModRM x prefixes\n", seen_count ? "not ok" : "ok");
+    random_strings(count);
+    printf("%s random byte strings\n", seen_count > after_enumeration ? "not ok" : "ok");
+    for (size_t i = 0; i < sizeof(not_claimed) / sizeof(not_claimed[0]); i++)
+        if (class_counts[i])
+            printf("# %llu of %s: %s\n", (unsigned long long)class_counts[i],
+                   not_claimed[i].isa_set, not_claimed[i].why);
+    printf("note %llu enumerated and %llu random byte strings against Zydis",
+           (unsigned long long)enumerated, (unsigned long long)count);
+    for (int v = WE_REFUSE; v < VERDICTS; v++)
+        if (counts[v])
+            printf(", %llu %s", (unsigned long long)counts[v], verdict_text[v]);
+    printf("\n");
+    return seen_count != 0 || wrong_table;
+}
