@@ -64,21 +64,28 @@ void file_unref(struct file *file) {
     free(file);
 }
 
+const struct file_ops *file_ops_of_mode(mode_t mode) {
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return &file_ops_regular;
+    case S_IFDIR:
+        return &file_ops_directory;
+    case S_IFIFO:
+        return &file_ops_fifo;
+    case S_IFSOCK:
+        return &file_ops_socket_path;
+    default:
+        return &file_ops_device;
+    }
+}
+
 struct file *file_create_host(int host_fd, int flags) {
     struct stat st;
     const struct file_ops *ops = &file_ops_regular;
     if (flags & O_PATH)
         ops = &file_ops_path;
-    else if (fstat(host_fd, &st) == 0) {
-        if (S_ISDIR(st.st_mode))
-            ops = &file_ops_directory;
-        else if (S_ISFIFO(st.st_mode))
-            ops = &file_ops_fifo;
-        else if (S_ISSOCK(st.st_mode))
-            ops = &file_ops_socket_path;
-        else if (!S_ISREG(st.st_mode))
-            ops = &file_ops_device;
-    }
+    else if (fstat(host_fd, &st) == 0)
+        ops = file_ops_of_mode(st.st_mode);
     return file_create(ops, host_fd, flags);
 }
 
@@ -111,9 +118,9 @@ int file_stat(struct file *file, struct stat *st) {
         return -errno;
     if (file->mount && file->mount->metadata) {
         if (file->flags & O_PATH)
-            metadata_apply_pinned(file->host_fd, st);
+            metadata_apply_at(file->host_fd, "", st);
         else
-            metadata_apply_fd(file->host_fd, st);
+            metadata_apply_at(file->host_fd, NULL, st);
     }
     return 0;
 }

@@ -91,6 +91,8 @@ int file_stat(struct file *file, struct stat *st);
 int file_path(struct file *file, char *path, size_t size);
 /* Kinds that stand on a host descriptor alone: "regular", "directory", "fifo", "device", ... */
 struct file *file_create_host(int host_fd, int flags);
+/* The kind for what stat(2) calls `mode`. */
+const struct file_ops *file_ops_of_mode(mode_t mode);
 /* A file over one of the host's descriptors 0, 1, 2 (duplicated), terminals included; for start-up. */
 int file_adopt_host(int fd, struct file **out);
 extern const struct file_ops file_ops_regular, file_ops_directory, file_ops_path, file_ops_device;

@@ -46,7 +46,7 @@ static int change(struct task *task, struct place *place,
     int error = fstat(fd, &host) ? -errno : 0;
     if (!error) {
         want = host;
-        metadata_apply_pinned(fd, &want);
+        metadata_apply_at(fd, "", &want);
         error = edit(task, &want, arg);
     }
     if (!error)

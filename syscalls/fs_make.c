@@ -25,7 +25,7 @@ static int directory_permission(struct task *task, struct place *place, bool vic
         return 0;
     if (fstat(place->dir, &dir))
         return -errno;
-    metadata_apply_pinned(place->dir, &dir);
+    metadata_apply_at(place->dir, "", &dir);
     int error = permission_check(task, &dir, 3);
     if (error || !victim || !(dir.st_mode & S_ISVTX) || dir.st_uid == task->process->fsuid)
         return error;
@@ -61,7 +61,7 @@ static int made(struct task *task, struct place *place, mode_t mode) {
     struct stat dir;
     int64_t group = -1;
     if (!fstat(place->dir, &dir)) {
-        metadata_apply_pinned(place->dir, &dir);
+        metadata_apply_at(place->dir, "", &dir);
         if (dir.st_mode & S_ISGID) {
             group = dir.st_gid;
             if (S_ISDIR(mode))

@@ -44,22 +44,13 @@ static int open_device(struct task *task, const struct stat *st, int flags, stru
     return -ENXIO;
 }
 
-/* Group that a new file in the directory takes over: its set-gid bit says so; else -1. */
-static int64_t inherited_group(struct mount *mount, int dir) {
-    struct stat st;
-    if (fstat(dir, &st))
-        return -1;
-    if (mount->metadata)
-        metadata_apply_pinned(dir, &st);
-    return st.st_mode & S_ISGID ? (int64_t)st.st_gid : -1;
-}
-
-static int finish_open(struct task *task, struct place *place, int fd, int flags,
-                       struct file **out) {
-    struct file *file = file_create_host(fd, flags & ~FILE_LARGEFILE);
+/* The kind comes from what was seen at resolution: should another have taken the name meanwhile, the host
+ * still says what its descriptor can do. */
+static int finish_open(struct place *place, int fd, int flags, mode_t mode, struct file **out) {
+    struct file *file =
+        file_create(flags & O_PATH ? &file_ops_path : file_ops_of_mode(mode), fd, flags);
     if (!file)
         return -ENOMEM;
-    file->flags |= flags & FILE_LARGEFILE;
     file->mount = place->mount;
     file->path = strdup(place->path);
     if (!file->path) {
@@ -92,13 +83,12 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
         struct stat dir;
         if (fstat(place->dir, &dir))
             return -errno;
-        if (!unnamed || !place->name[0]) {
-            metadata_apply_pinned(place->dir, &dir);
-            error = permission_check(task, &dir, 3);
-            if (error)
-                return error;
-        }
-        group = inherited_group(place->mount, place->dir);
+        metadata_apply_at(place->dir, "", &dir);
+        error = unnamed && place->name[0] ? 0 : permission_check(task, &dir, 3);
+        if (error)
+            return error;
+        if (dir.st_mode & S_ISGID) /* a set-gid directory passes its group on */
+            group = dir.st_gid;
     }
     int host_flags = (flags & ~(FILE_LARGEFILE | O_TRUNC)) | O_CLOEXEC | O_NOFOLLOW;
     if (!unnamed)
@@ -114,7 +104,7 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
             return error;
         }
     }
-    return finish_open(task, place, fd, flags, out);
+    return finish_open(place, fd, flags, S_IFREG, out);
 }
 
 /* Host descriptor of an existing file or directory, for its data. */
@@ -172,7 +162,7 @@ static int open_path_only(struct place *place, int flags, struct file **out) {
                  : fcntl(place->dir, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
         return -errno;
-    return finish_open(NULL, place, fd, keep, out);
+    return finish_open(place, fd, keep, 0, out);
 }
 
 int place_open(struct task *task, struct place *place, int flags, uint32_t mode,
@@ -245,7 +235,7 @@ int place_open(struct task *task, struct place *place, int flags, uint32_t mode,
     int fd = open_existing(task, place, flags);
     if (fd < 0)
         return fd;
-    return finish_open(task, place, fd, flags, out);
+    return finish_open(place, fd, flags, place->st.st_mode, out);
 }
 
 /* flags: the host's O_* and FILE_LARGEFILE; resolve: PLACE_* restrictions of openat2. */

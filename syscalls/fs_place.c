@@ -23,12 +23,7 @@ int place_stat(const struct place *place, struct stat *st) {
         return -ENOENT;
     if (place->is_synth || place->file || !place->mount->metadata)
         return 0;
-    char host[NAME_MAX + 40];
-    place_host_path(place, host, sizeof host);
-    if (place->name[0])
-        metadata_apply_path(host, st);
-    else
-        metadata_apply_pinned(place->dir, st);
+    metadata_apply_at(place->dir, place->name, st);
     return 0;
 }
 

@@ -99,11 +99,9 @@ struct metadata {
 /* Parses/prints the attribute's text. parse: false when it is malformed. */
 bool metadata_parse(const char *text, size_t len, struct metadata *meta);
 int metadata_format(const struct metadata *meta, char *text, size_t size);
-/* Applies the attribute to st (which is the host's), of: a host path (its last component is not
- * followed), an O_PATH descriptor, an ordinary descriptor. True when it has one. */
-bool metadata_apply_path(const char *host_path, struct stat *st);
-bool metadata_apply_pinned(int fd, struct stat *st);
-bool metadata_apply_fd(int fd, struct stat *st);
+/* Applies the attribute to st (which is the host's). `name` in dirfd, not followed; "": dirfd itself, which
+ * may be O_PATH; NULL: dirfd itself, which is not. True when it has one. */
+bool metadata_apply_at(int dirfd, const char *name, struct stat *st);
 /* Makes a file show `want` (uid, gid, st_mode, st_rdev); `host` is what the host says now, fd any
  * descriptor of it (O_PATH too). Writes the attribute when it must. 0 or -errno. */
 int metadata_set(int fd, const struct stat *host, const struct stat *want);

@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct {
@@ -81,19 +83,61 @@ int metadata_format(const struct metadata *meta, char *text, size_t size) {
     return n;
 }
 
-static bool apply(const char *text, ssize_t len, struct stat *st) {
-    struct metadata meta;
-    if (len <= 0 || !metadata_parse(text, (size_t)len, &meta))
-        return false;
-    st->st_uid = meta.uid;
-    st->st_gid = meta.gid;
-    st->st_mode = (st->st_mode & S_IFMT) | (meta.mode & 07777);
+static bool apply(const struct metadata *meta, struct stat *st) {
+    st->st_uid = meta->uid;
+    st->st_gid = meta->gid;
+    st->st_mode = (st->st_mode & S_IFMT) | (meta->mode & 07777);
     /* a type is believed only where a placeholder stands: an empty regular file */
-    if (meta.has_type && S_ISREG(st->st_mode) && st->st_size == 0) {
-        st->st_mode = (st->st_mode & 07777) | (meta.mode & S_IFMT);
-        st->st_rdev = meta.rdev;
+    if (meta->has_type && S_ISREG(st->st_mode) && st->st_size == 0) {
+        st->st_mode = (st->st_mode & 07777) | (meta->mode & S_IFMT);
+        st->st_rdev = meta->rdev;
     }
     return true;
+}
+
+/* --- what was read before ----------------------------------------------------------------------- */
+
+/* Reading the attribute costs more than stat itself. Setting one changes the inode's change time, so an
+ * answer stays right for the same (device, inode, change time); answers about an inode that changed
+ * just now are not kept, since the clock of change times is coarse. */
+#define CACHE_SIZE   4096
+#define CACHE_AGE_NS 50000000
+
+static struct cached {
+    dev_t dev;
+    ino_t ino;
+    struct timespec ctime;
+    bool has;
+    struct metadata meta;
+} cache[CACHE_SIZE];
+static pthread_mutex_t cache_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct cached *cache_slot(const struct stat *st) {
+    return &cache[(st->st_ino * 0x9e3779b97f4a7c15u ^ st->st_dev) >> 20 & (CACHE_SIZE - 1)];
+}
+
+static bool cache_get(const struct stat *st, bool *has, struct metadata *meta) {
+    struct cached *slot = cache_slot(st);
+    pthread_mutex_lock(&cache_lock);
+    bool hit = slot->ino == st->st_ino && slot->dev == st->st_dev &&
+               slot->ctime.tv_sec == st->st_ctim.tv_sec &&
+               slot->ctime.tv_nsec == st->st_ctim.tv_nsec;
+    *has = slot->has;
+    *meta = slot->meta;
+    pthread_mutex_unlock(&cache_lock);
+    return hit;
+}
+
+static void cache_put(const struct stat *st, bool has, const struct metadata *meta) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    int64_t age = (now.tv_sec - st->st_ctim.tv_sec) * 1000000000 + now.tv_nsec - st->st_ctim.tv_nsec;
+    if (age < CACHE_AGE_NS)
+        return;
+    struct cached *slot = cache_slot(st);
+    pthread_mutex_lock(&cache_lock);
+    *slot = (struct cached){st->st_dev, st->st_ino, st->st_ctim, has, *meta};
+    pthread_mutex_unlock(&cache_lock);
 }
 
 /* Symlinks, fifos and sockets: an unprivileged host user's are shown as root's, who made them. */
@@ -106,26 +150,48 @@ static bool apply_default(struct stat *st) {
     return false;
 }
 
-bool metadata_apply_path(const char *host_path, struct stat *st) {
-    char text[128];
-    if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return apply_default(st);
-    return apply(text, lgetxattr(host_path, METADATA_NAME, text, sizeof text), st);
+#ifndef SYS_getxattrat
+#define SYS_getxattrat 464 /* Linux 6.13; the number is the same on all hosts */
+#endif
+
+/* getxattr of `name` in dirfd, not followed ("": dirfd itself). */
+static ssize_t read_at(int dirfd, const char *name, char *text, size_t size) {
+    static atomic_bool missing[2]; /* [1]: for O_PATH descriptors */
+    char host_path[NAME_MAX + 40];
+    if (!missing[!*name]) {
+        struct {
+            uint64_t value;
+            uint32_t size, flags;
+        } args = {(uintptr_t)text, (uint32_t)size, 0};
+        ssize_t len = syscall(SYS_getxattrat, dirfd, name,
+                              *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH, METADATA_NAME, &args,
+                              sizeof args);
+        if (len >= 0 || (errno != ENOSYS && errno != EPERM && errno != EBADF))
+            return len;
+        missing[!*name] = true;
+    }
+    if (*name) {
+        snprintf(host_path, sizeof host_path, "/proc/self/fd/%d/%s", dirfd, name);
+        return lgetxattr(host_path, METADATA_NAME, text, size);
+    }
+    snprintf(host_path, sizeof host_path, "/proc/self/fd/%d", dirfd);
+    return getxattr(host_path, METADATA_NAME, text, size);
 }
 
-bool metadata_apply_pinned(int fd, struct stat *st) {
-    char text[128], host_path[40];
-    if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return apply_default(st);
-    snprintf(host_path, sizeof host_path, "/proc/self/fd/%d", fd);
-    return apply(text, getxattr(host_path, METADATA_NAME, text, sizeof text), st);
-}
-
-bool metadata_apply_fd(int fd, struct stat *st) {
+bool metadata_apply_at(int dirfd, const char *name, struct stat *st) {
     char text[128];
+    struct metadata meta = {0};
+    bool has;
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
         return apply_default(st);
-    return apply(text, fgetxattr(fd, METADATA_NAME, text, sizeof text), st);
+    if (!cache_get(st, &has, &meta)) {
+        ssize_t len = name ? read_at(dirfd, name, text, sizeof text)
+                           : fgetxattr(dirfd, METADATA_NAME, text, sizeof text);
+        has = len > 0 && metadata_parse(text, (size_t)len, &meta);
+        if (len >= 0 || errno == ENODATA || errno == ENOTSUP)
+            cache_put(st, has, &meta);
+    }
+    return has && apply(&meta, st);
 }
 
 int metadata_set(int fd, const struct stat *host, const struct stat *want) {
