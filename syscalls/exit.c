@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define END_SECONDS 2 /* for the last tasks to leave, at the end of a run */
+
 static struct process *first_process;
 static int first_status;
 static bool first_ended;
@@ -84,11 +86,23 @@ int process_wait_first(void) {
     for (struct process *process = process_list; process; process = process->next) {
         process_kill_locked(process, SIGKILL);
     }
-    pthread_mutex_unlock(&process_lock);
-    for (int tries = 0; live_tasks > 0 && tries < 2000; tries++) {
-        usleep(1000);
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += END_SECONDS;
+    while (live_tasks > 0 &&
+           pthread_cond_timedwait(&first_cond, &process_lock, &deadline) != ETIMEDOUT) {
     }
+    pthread_mutex_unlock(&process_lock);
     return first_status;
+}
+
+/* The calling task's thread is about to end. */
+static void thread_leaves(void) {
+    if (atomic_fetch_sub(&live_tasks, 1) == 1) {
+        pthread_mutex_lock(&process_lock);
+        pthread_cond_broadcast(&first_cond);
+        pthread_mutex_unlock(&process_lock);
+    }
 }
 
 /* --- end of a process ------------------------------------------------------------------------------- */
@@ -338,7 +352,7 @@ _Noreturn void task_exit(struct task *task, int status) {
 
     current = NULL;
     task_free(task);
-    live_tasks--;
+    thread_leaves();
     pthread_exit(NULL);
 }
 
