@@ -54,6 +54,11 @@ struct answer {
     ZydisDecodedInstruction z;
 };
 
+static bool names(const char *pattern, const char *set) {
+    size_t length = strcspn(pattern, "*");
+    return strncasecmp(set, pattern, length) == 0 && (pattern[length] || !set[length]);
+}
+
 enum { NO_CLASS = -1, DEPARTURE = -2 };
 
 static int class_of(const ZydisDecodedInstruction *z) {
@@ -63,7 +68,7 @@ static int class_of(const ZydisDecodedInstruction *z) {
             z->opcode_map == ZYDIS_OPCODE_MAP_0F)
             return DEPARTURE;
     for (size_t i = 0; i < sizeof(not_claimed) / sizeof(not_claimed[0]); i++)
-        if (strcmp(set, not_claimed[i].isa_set) == 0)
+        if (names(not_claimed[i].isa_set, set))
             return (int)i;
     return NO_CLASS;
 }
@@ -71,7 +76,7 @@ static int class_of(const ZydisDecodedInstruction *z) {
 /* A claimed extension must not stand in the table. */
 static bool claimed(const char *isa_set) {
     for (const struct cpuid_feature *f = cpuid_feature_list; f->name; f++)
-        if (strcasecmp(f->name, isa_set) == 0)
+        if (names(isa_set, f->name))
             return true;
     return false;
 }
