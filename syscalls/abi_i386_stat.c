@@ -1,5 +1,6 @@
 /* i386 layouts of stat, statfs and times, and the calls that use them: stat(2) in its three ages,
- * statfs(2), utime(2), utimes(2), utimensat(2), the 16-bit chown. Meaning is in stat.c and fs_attr.c. */
+ * statfs(2), utime(2), utimes(2), utimensat(2), the 16-bit chown. Meaning is in stat.c and
+ * fs_attr.c. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs_attr.h"
 #include "syscalls/fs_place.h"
@@ -190,7 +191,8 @@ long sys_fstatat64(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t to, u
     return stat_path(task, dirfd, path, flags, to, put_stat64);
 }
 
-/* --- statfs(2) -------------------------------------------------------------------------------------- */
+/* --- statfs(2)
+ * -------------------------------------------------------------------------------------- */
 
 static long put_statfs(struct task *task, gaddr_t to, const struct statfs *fs) {
     if ((fs->f_blocks | fs->f_bfree | fs->f_bavail) > UINT32_MAX)
@@ -261,7 +263,8 @@ long sys_fstatfs64(struct task *task, int32_t fd, uint64_t size, gaddr_t to) {
     return error ? error : put_statfs64(task, size, to, &fs);
 }
 
-/* --- times -------------------------------------------------------------------------------------------- */
+/* --- times
+ * -------------------------------------------------------------------------------------------- */
 
 /* utime(2): two seconds */
 long sys_utime(struct task *task, gaddr_t path, gaddr_t from) {
@@ -319,7 +322,8 @@ long sys_utimensat_time64(struct task *task, int32_t dirfd, gaddr_t path, gaddr_
     return error ? error : fs_set_times(task, dirfd, path, times, flags);
 }
 
-/* --- 16-bit owners ------------------------------------------------------------------------------------ */
+/* --- 16-bit owners
+ * ------------------------------------------------------------------------------------ */
 
 static uint32_t id_from16(uint32_t id) {
     return (uint16_t)id == 0xffff ? UINT32_MAX : (uint16_t)id;

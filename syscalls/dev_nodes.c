@@ -1,5 +1,5 @@
-/* /dev and /dev/pts: device nodes over the host's harmless devices and over the terminals of tty.c. The files
- * of /dev/shm are a host mount of its own (fs_mount.c). */
+/* /dev and /dev/pts: device nodes over the host's harmless devices and over the terminals of tty.c.
+ * The files of /dev/shm are a host mount of its own (fs_mount.c). */
 #include "syscalls/abi_open.h"
 #include "syscalls/fs_place.h"
 #include "syscalls/tty.h"
@@ -13,10 +13,9 @@
 #define CHR(mode) (S_IFCHR | (mode))
 /* makedev() as a constant expression, for numbers below 256 */
 #define DEV(major_number, minor_number) ((dev_t)(major_number) << 8 | (minor_number))
-#define PTS_MAX 4096
+#define PTS_MAX                         4096
 
-static int open_host(const struct synth_ref *ref, struct task *task, int flags,
-                     struct file **out) {
+static int open_host(const struct synth_ref *ref, struct task *task, int flags, struct file **out) {
     char host[32];
     snprintf(host, sizeof host, "/dev/%s", ref->entry->name);
     return synth_device_open(ref, host, flags, out);
@@ -31,8 +30,7 @@ static int open_console(const struct synth_ref *ref, struct task *task, int flag
     return tty_open_console(task, (int)open_flags_to_guest(flags), out);
 }
 
-static int open_ptmx(const struct synth_ref *ref, struct task *task, int flags,
-                     struct file **out) {
+static int open_ptmx(const struct synth_ref *ref, struct task *task, int flags, struct file **out) {
     return ptmx_open(task, (int)open_flags_to_guest(flags), out);
 }
 
@@ -61,7 +59,8 @@ static int core_text(const struct synth_ref *ref, struct strbuf *out) {
     return link_to(out, "/proc/kcore");
 }
 
-/* --- /dev/pts -------------------------------------------------------------------------------------- */
+/* --- /dev/pts
+ * -------------------------------------------------------------------------------------- */
 
 static int pts_node_stat(const struct synth_ref *ref, struct stat *st) {
     struct stat tty;
@@ -133,7 +132,8 @@ const struct synth_entry devpts_root = {
     .list = pts_list_nodes,
 };
 
-/* --- /dev ------------------------------------------------------------------------------------------- */
+/* --- /dev
+ * ------------------------------------------------------------------------------------------- */
 
 /* Mount points below /dev need an entry to be listed; resolution goes to the mounts. */
 static const struct synth_entry empty_directory_children[] = {{0}};

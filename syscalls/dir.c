@@ -1,8 +1,8 @@
 /* Reading directories: getdents(2), getdents64(2), readdir(2), and the positions in them.
  *
- * Host file systems give 64-bit positions (hashes); a 32-bit guest's telldir and readdir want them in
- * 31 bits. So a guest sees the ordinal of an entry as its position, and the file keeps the host's
- * position of each entry passed (8 bytes per entry). Position 0 is always the beginning. */
+ * Host file systems give 64-bit positions (hashes); a 32-bit guest's telldir and readdir want them
+ * in 31 bits. So a guest sees the ordinal of an entry as its position, and the file keeps the
+ * host's position of each entry passed (8 bytes per entry). Position 0 is always the beginning. */
 #include "syscalls/dir.h"
 #include "gen/syscall_protos.h"
 #include "syscalls/abi.h"
@@ -137,7 +137,8 @@ int dir_getdents(struct file *file, struct task *task,
     return result;
 }
 
-/* --- the calls ---------------------------------------------------------------------------------- */
+/* --- the calls ----------------------------------------------------------------------------------
+ */
 
 enum dirent_form { DIRENT_64, DIRENT_OLD, DIRENT_ONE };
 

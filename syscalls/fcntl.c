@@ -1,5 +1,5 @@
-/* fcntl(2): descriptor flags, status flags, duplicates, pipe sizes, owners, seals, leases; record locks are
- * handed to lock.c. flock(2). */
+/* fcntl(2): descriptor flags, status flags, duplicates, pipe sizes, owners, seals, leases; record
+ * locks are handed to lock.c. flock(2). */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi.h"
 #include "syscalls/abi_open.h"
@@ -29,7 +29,8 @@ static long set_status(struct task *task, struct file *file, uint32_t arg) {
     return 0;
 }
 
-/* --- locks: the layout of struct flock is the ABI's -------------------------------------------------- */
+/* --- locks: the layout of struct flock is the ABI's
+ * -------------------------------------------------- */
 
 static int lock_fetch(struct task *task, gaddr_t at, bool large, struct lock_request *lock) {
     uint8_t raw[32];
@@ -94,7 +95,8 @@ static long do_lock(struct task *task, struct file *file, uint32_t op, gaddr_t a
     return error ? error : lock_store(task, arg, large, &lock);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------ */
+/* --- the rest
+ * ------------------------------------------------------------------------------------------ */
 
 struct owner_ex {
     int32_t type, pid;

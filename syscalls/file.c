@@ -1,5 +1,5 @@
-/* Open file descriptions: their life, the kinds that stand on a host descriptor alone, and what can be
- * asked of any of them. Reading and writing is rw.c, numbers are fd.c, opening is fs_open.c. */
+/* Open file descriptions: their life, the kinds that stand on a host descriptor alone, and what can
+ * be asked of any of them. Reading and writing is rw.c, numbers are fd.c, opening is fs_open.c. */
 #include "syscalls/file.h"
 #include "syscalls/io.h"
 #include "syscalls/dir.h"
@@ -97,7 +97,7 @@ int file_adopt_host(int fd, struct file **out) {
     int copy = flags < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0)
         return -errno;
-    *out = file_create_host(copy, flags);
+    *out = file_from_host(NULL, copy);
     if (!*out)
         return -ENOMEM;
     /* a name to show; the place itself may be outside of the root and is never opened by it */

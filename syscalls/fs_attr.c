@@ -1,4 +1,5 @@
-/* What a file says of itself: chmod(2), chown(2), utimensat(2) and access(2) with all their forms. */
+/* What a file says of itself: chmod(2), chown(2), utimensat(2) and access(2) with all their forms.
+ */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi.h"
 #include "syscalls/fs_attr.h"
@@ -56,7 +57,8 @@ static int change(struct task *task, struct place *place,
     return error;
 }
 
-/* --- mode ----------------------------------------------------------------------------------------- */
+/* --- mode
+ * ----------------------------------------------------------------------------------------- */
 
 static int edit_mode(struct task *task, struct stat *want, const uint32_t *arg) {
     if (S_ISLNK(want->st_mode))
@@ -131,13 +133,13 @@ long sys_fchmod(struct task *task, int32_t fd, uint32_t mode) {
     return error;
 }
 
-/* --- owner ---------------------------------------------------------------------------------------- */
+/* --- owner
+ * ---------------------------------------------------------------------------------------- */
 
 static int edit_owner(struct task *task, struct stat *want, const uint32_t *arg) {
     if (!task_is_root(task)) {
         bool keeps = arg[0] == UINT32_MAX || arg[0] == want->st_uid;
-        bool group = arg[1] == UINT32_MAX || arg[1] == want->st_gid ||
-                     task_in_group(task, arg[1]);
+        bool group = arg[1] == UINT32_MAX || arg[1] == want->st_gid || task_in_group(task, arg[1]);
         if (want->st_uid != task->process->fsuid || !keeps || !group)
             return -EPERM;
     }
@@ -215,7 +217,8 @@ long sys_fchown(struct task *task, int32_t fd, uint32_t uid, uint32_t gid) {
     return error;
 }
 
-/* --- times ---------------------------------------------------------------------------------------- */
+/* --- times
+ * ---------------------------------------------------------------------------------------- */
 
 int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timespec times[2],
                  uint32_t flags) {
@@ -270,7 +273,8 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
     return error;
 }
 
-/* --- access ----------------------------------------------------------------------------------------- */
+/* --- access
+ * ----------------------------------------------------------------------------------------- */
 
 static int access_place(struct task *task, struct place *place, int mode, uint32_t flags) {
     struct process *process = task->process;
@@ -318,7 +322,6 @@ long sys_faccessat(struct task *task, int32_t dirfd, gaddr_t path, uint32_t mode
 }
 
 /* faccessat2(2) */
-long sys_faccessat2(struct task *task, int32_t dirfd, gaddr_t path, uint32_t mode,
-                    uint32_t flags) {
+long sys_faccessat2(struct task *task, int32_t dirfd, gaddr_t path, uint32_t mode, uint32_t flags) {
     return access_at(task, dirfd, path, mode, flags);
 }

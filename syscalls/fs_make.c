@@ -17,8 +17,8 @@
 #define RENAME_WHITEOUT  4
 #endif
 
-/* May the task change names in the directory of the place? 0 or -errno. With `victim`, the sticky bit
- * counts too. */
+/* May the task change names in the directory of the place? 0 or -errno. With `victim`, the sticky
+ * bit counts too. */
 static int directory_permission(struct task *task, struct place *place, bool victim) {
     struct stat dir, st;
     if (!place->mount->metadata || task_is_root(task))
@@ -107,8 +107,8 @@ static int make_device(struct task *task, struct place *place, mode_t mode, dev_
         return -EPERM;
     if (!place->mount->metadata)
         return mknodat(place->dir, place->name, mode, dev) ? -errno : 0;
-    int fd = openat(place->dir, place->name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY,
-                    0600);
+    int fd =
+        openat(place->dir, place->name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0600);
     if (fd < 0)
         return -errno;
     struct stat host, want;
@@ -197,8 +197,8 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
     struct place from, to;
     if (flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    int how = (flags & AT_SYMLINK_FOLLOW ? PLACE_FOLLOW : 0) |
-              (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
+    int how =
+        (flags & AT_SYMLINK_FOLLOW ? PLACE_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
     int error = place_find_guest(task, olddir, old, how, &from);
     if (error)
         return error;
@@ -302,8 +302,7 @@ static int rename_check(struct task *task, struct place *from, struct place *to,
         return -EEXIST;
     if (!to->exists && (flags & RENAME_EXCHANGE))
         return -ENOENT;
-    if (!S_ISDIR(from->st.st_mode) &&
-        (from->slash || (to->slash && !(flags & RENAME_EXCHANGE))))
+    if (!S_ISDIR(from->st.st_mode) && (from->slash || (to->slash && !(flags & RENAME_EXCHANGE))))
         return -ENOTDIR;
     if (to->slash && to->exists && !S_ISDIR(to->st.st_mode))
         return -ENOTDIR;
@@ -332,8 +331,9 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
     }
     error = rename_check(task, &from, &to, flags);
     if (!error) {
-        int failed = flags ? (int)syscall(SYS_renameat2, from.dir, from.name, to.dir, to.name, flags)
-                           : renameat(from.dir, from.name, to.dir, to.name);
+        int failed = flags
+                         ? (int)syscall(SYS_renameat2, from.dir, from.name, to.dir, to.name, flags)
+                         : renameat(from.dir, from.name, to.dir, to.name);
         if (failed)
             error = -errno;
     }

@@ -1,5 +1,6 @@
-/* The mount table and its set-up: the root directory, host directories (--mount), and the synthetic file
- * systems. Fixed before the first task runs, so reading it needs no lock. Resolution is fs_path.c. */
+/* The mount table and its set-up: the root directory, host directories (--mount), and the synthetic
+ * file systems. Fixed before the first task runs, so reading it needs no lock. Resolution is
+ * fs_path.c. */
 #include "syscalls/fs_place.h"
 
 #include <errno.h>

@@ -44,8 +44,8 @@ static int open_device(struct task *task, const struct stat *st, int flags, stru
     return -ENXIO;
 }
 
-/* The kind comes from what was seen at resolution: should another have taken the name meanwhile, the host
- * still says what its descriptor can do. */
+/* The kind comes from what was seen at resolution: should another have taken the name meanwhile,
+ * the host still says what its descriptor can do. */
 static int finish_open(struct place *place, int fd, int flags, mode_t mode, struct file **out) {
     struct file *file =
         file_create(flags & O_PATH ? &file_ops_path : file_ops_of_mode(mode), fd, flags);
@@ -138,7 +138,8 @@ int file_reopen(struct task *task, struct file *file, int flags, struct file **o
         return fs_open(task, AT_FDCWD, file->path, flags, 0, out);
     }
     snprintf(host, sizeof host, "/proc/self/fd/%d", file->host_fd);
-    int host_flags = (flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
+    int host_flags =
+        (flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
     long fd = host_call(task, SYS_openat, AT_FDCWD, (long)host, host_flags, 0, 0, 0);
     if (fd < 0)
         return fd == -EINTR ? -ERESTARTSYS : (int)fd;
@@ -157,9 +158,8 @@ int file_reopen(struct task *task, struct file *file, int flags, struct file **o
 /* Descriptor that stands for the place (O_PATH). */
 static int open_path_only(struct place *place, int flags, struct file **out) {
     int keep = O_PATH | (flags & (O_DIRECTORY | O_NOFOLLOW));
-    int fd = place->name[0]
-                 ? openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC)
-                 : fcntl(place->dir, F_DUPFD_CLOEXEC, 3);
+    int fd = place->name[0] ? openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC)
+                            : fcntl(place->dir, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
         return -errno;
     return finish_open(place, fd, keep, 0, out);
@@ -306,8 +306,8 @@ long sys_openat2(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t how, ui
     struct {
         uint64_t flags, mode, resolve;
     } value = {0};
-    static const int resolve_bits[] = {PLACE_NO_XDEV, PLACE_NO_MAGIC, PLACE_NO_LINKS,
-                                       PLACE_BENEATH, PLACE_IN_ROOT};
+    static const int resolve_bits[] = {PLACE_NO_XDEV, PLACE_NO_MAGIC, PLACE_NO_LINKS, PLACE_BENEATH,
+                                       PLACE_IN_ROOT};
     if (size < sizeof value)
         return -EINVAL;
     if (size > PAGE_BYTES)

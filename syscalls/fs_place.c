@@ -1,5 +1,6 @@
 /* What can be asked of a place (fs_place.h) without changing it, the mapping of host paths back to
- * guest paths, and the current and root directories (chdir(2), fchdir(2), getcwd(2), chroot(2), umask(2)). */
+ * guest paths, and the current and root directories (chdir(2), fchdir(2), getcwd(2), chroot(2),
+ * umask(2)). */
 #include "syscalls/fs_place.h"
 #include "gen/syscall_protos.h"
 
@@ -51,8 +52,8 @@ int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, boo
     host[len] = 0;
     size_t base = strlen(mount->host);
     struct stat st;
-    bool gone = len > 10 && !strcmp(host + len - 10, " (deleted)") && !fstat(fd, &st) &&
-                st.st_nlink == 0;
+    bool gone =
+        len > 10 && !strcmp(host + len - 10, " (deleted)") && !fstat(fd, &st) && st.st_nlink == 0;
     if (gone)
         host[len - 10] = 0;
     if (deleted)
@@ -67,7 +68,8 @@ int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, boo
     return 0;
 }
 
-/* --- current directory and root ------------------------------------------------------------------ */
+/* --- current directory and root ------------------------------------------------------------------
+ */
 
 struct fs_context *fs_context_create(void) {
     struct fs_context *fs = calloc(1, sizeof *fs);
@@ -122,8 +124,8 @@ void fs_context_unref(struct fs_context *fs) {
 static int open_directory(struct task *task, int dirfd, const char *path, struct file **out) {
     struct place place;
     struct stat st;
-    int error = place_find(task, dirfd, path,
-                           PLACE_FOLLOW | (dirfd == AT_FDCWD ? 0 : PLACE_EMPTY), &place);
+    int error =
+        place_find(task, dirfd, path, PLACE_FOLLOW | (dirfd == AT_FDCWD ? 0 : PLACE_EMPTY), &place);
     if (error)
         return error;
     error = place_stat(&place, &st);
@@ -250,7 +252,8 @@ long sys_umask(struct task *task, uint32_t mask) {
     return old;
 }
 
-/* --- unix sockets -------------------------------------------------------------------------------- */
+/* --- unix sockets --------------------------------------------------------------------------------
+ */
 
 int fs_socket_path(struct task *task, const char *path, bool create, char *host, size_t size,
                    int *dir_fd) {

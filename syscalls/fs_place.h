@@ -1,7 +1,7 @@
 /* Where a guest path leads: the result of resolution, and the mount table behind it.
  *
- * A place is safe to use: its descriptor is inside the root or a mount, its name is one component, and
- * every use of it is without following symlinks, so that no race can lead elsewhere. */
+ * A place is safe to use: its descriptor is inside the root or a mount, its name is one component,
+ * and every use of it is without following symlinks, so that no race can lead elsewhere. */
 #ifndef FG_SYSCALLS_FS_PLACE_H
 #define FG_SYSCALLS_FS_PLACE_H
 
@@ -12,13 +12,13 @@
 
 /* Constant once the first task runs. */
 struct mount {
-    char *guest;        /* "" for the root, "/proc", ... */
+    char *guest; /* "" for the root, "/proc", ... */
     size_t guest_len;
-    int dir;            /* host directory (O_PATH), -1: synthetic */
-    char *host;         /* its host path, to map host paths back */
+    int dir;    /* host directory (O_PATH), -1: synthetic */
+    char *host; /* its host path, to map host paths back */
     bool read_only;
-    bool metadata;      /* the override_stat attribute is used */
-    bool node;          /* a single synthetic node, not a tree */
+    bool metadata;        /* the override_stat attribute is used */
+    bool node;            /* a single synthetic node, not a tree */
     struct synth_ref ref; /* synthetic: its root */
     const char *type, *source;
     int id;
@@ -28,7 +28,8 @@ extern int fs_mount_count;
 /* True when the root is a directory of its own (--root), false for "/". */
 extern bool fs_private_root;
 
-/* The mount that holds the canonical path (first `len` bytes); the mount whose point it is, or NULL. */
+/* The mount that holds the canonical path (first `len` bytes); the mount whose point it is, or
+ * NULL. */
 struct mount *fs_mount_of(const char *path, size_t len);
 struct mount *fs_mount_at(const char *path, size_t len);
 
@@ -48,15 +49,16 @@ struct place {
     char path[PATH_MAX];  /* canonical guest path, "/" for the root */
 };
 
-#define PLACE_FOLLOW  1 /* follow a symlink in the last component */
-#define PLACE_PARENT  2 /* of interest is the name in its directory: never follow, may be missing */
-#define PLACE_MISSING 4 /* with FOLLOW: the last component may be missing */
-#define PLACE_EMPTY   8 /* "" means dirfd itself (AT_EMPTY_PATH) */
-#define PLACE_BENEATH 16 /* openat2: RESOLVE_BENEATH */
-#define PLACE_IN_ROOT 32 /* openat2: RESOLVE_IN_ROOT */
-#define PLACE_NO_LINKS 64 /* openat2: RESOLVE_NO_SYMLINKS */
+#define PLACE_FOLLOW 1   /* follow a symlink in the last component */
+#define PLACE_PARENT 2   /* of interest is the name in its directory: never follow, may be missing \
+                          */
+#define PLACE_MISSING  4 /* with FOLLOW: the last component may be missing */
+#define PLACE_EMPTY    8 /* "" means dirfd itself (AT_EMPTY_PATH) */
+#define PLACE_BENEATH  16  /* openat2: RESOLVE_BENEATH */
+#define PLACE_IN_ROOT  32  /* openat2: RESOLVE_IN_ROOT */
+#define PLACE_NO_LINKS 64  /* openat2: RESOLVE_NO_SYMLINKS */
 #define PLACE_NO_MAGIC 128 /* openat2: RESOLVE_NO_MAGICLINKS */
-#define PLACE_NO_XDEV 256 /* openat2: RESOLVE_NO_XDEV */
+#define PLACE_NO_XDEV  256 /* openat2: RESOLVE_NO_XDEV */
 
 /* Resolves a path; dirfd is a guest descriptor or AT_FDCWD. On success (0) the caller ends with
  * place_put(); on failure (-errno) there is nothing to put. No locks held. */
@@ -77,8 +79,8 @@ ssize_t place_readlink(const struct place *place, char *text, size_t size);
 /* -EROFS when the place's mount is read-only, -EACCES/-EPERM for synthetic ones; else 0. */
 int place_writable(const struct place *place);
 
-/* Guest path of a host descriptor on a mount, from the host's /proc: 0 or -ENOENT. *deleted says that the
- * path is where it was; with `deleted` NULL that is not told. */
+/* Guest path of a host descriptor on a mount, from the host's /proc: 0 or -ENOENT. *deleted says
+ * that the path is where it was; with `deleted` NULL that is not told. */
 int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, bool *deleted);
 /* Opens what a place names (not a symlink): the inner part of open(2). */
 int place_open(struct task *task, struct place *place, int flags, uint32_t mode, struct file **out);
@@ -87,7 +89,8 @@ int guest_path(struct task *task, gaddr_t from, char *buf);
 /* Another file description of an open file (open of /proc/self/fd/N). */
 int file_reopen(struct task *task, struct file *file, int flags, struct file **out);
 
-/* --- metadata.c: the user.containers.override_stat attribute ------------------------------------- */
+/* --- metadata.c: the user.containers.override_stat attribute -------------------------------------
+ */
 
 struct metadata {
     uint32_t uid, gid;
@@ -99,20 +102,22 @@ struct metadata {
 /* Parses/prints the attribute's text. parse: false when it is malformed. */
 bool metadata_parse(const char *text, size_t len, struct metadata *meta);
 int metadata_format(const struct metadata *meta, char *text, size_t size);
-/* Applies the attribute to st (which is the host's). `name` in dirfd, not followed; "": dirfd itself, which
- * may be O_PATH; NULL: dirfd itself, which is not. True when it has one. */
+/* Applies the attribute to st (which is the host's). `name` in dirfd, not followed; "": dirfd
+ * itself, which may be O_PATH; NULL: dirfd itself, which is not. True when it has one. */
 bool metadata_apply_at(int dirfd, const char *name, struct stat *st);
 /* Makes a file show `want` (uid, gid, st_mode, st_rdev); `host` is what the host says now, fd any
  * descriptor of it (O_PATH too). Writes the attribute when it must. 0 or -errno. */
 int metadata_set(int fd, const struct stat *host, const struct stat *want);
 /* After creation by the task: owner, and the mode that was asked for (with S_IFCHR and st_rdev: see
- * fs_make.c). `name` in dirfd, or "" for dirfd itself. inherit_gid: that of a set-gid parent, or -1. */
+ * fs_make.c). `name` in dirfd, or "" for dirfd itself. inherit_gid: that of a set-gid parent, or
+ * -1. */
 int metadata_created(struct task *task, int dirfd, const char *name, mode_t mode,
                      int64_t inherit_gid);
 /* True when the task acts as the guest's superuser for files. */
 bool task_is_root(const struct task *task);
-/* Do the mode bits grant `want` (4 r, 2 w, 1 x) to uid and gid (and the task's groups)? 0 or -EACCES.
- * permission_check asks for the task's fs ids, and only in a private root: elsewhere the host decides. */
+/* Do the mode bits grant `want` (4 r, 2 w, 1 x) to uid and gid (and the task's groups)? 0 or
+ * -EACCES. permission_check asks for the task's fs ids, and only in a private root: elsewhere the
+ * host decides. */
 int permission_bits(const struct task *task, uint32_t uid, uint32_t gid, const struct stat *st,
                     int want);
 int permission_check(const struct task *task, const struct stat *st, int want);

@@ -1,8 +1,8 @@
 /* The machinery of synthetic file systems: lookup, stat, open and listing over the tables of
  * proc_*.c, dev_*.c and fs_sysfs.c (vfs_synthetic.h has the node's shape).
  *
- * A regular file's text is made at open and put into a host memory file, so that read, lseek, pread, poll and
- * sendfile need nothing of their own. */
+ * A regular file's text is made at open and put into a host memory file, so that read, lseek,
+ * pread, poll and sendfile need nothing of their own. */
 #include "syscalls/fs_place.h"
 #include "syscalls/rw.h"
 
@@ -115,7 +115,8 @@ ssize_t synth_readlink(const struct synth_ref *ref, char *text, size_t size) {
     return result;
 }
 
-/* --- open files ----------------------------------------------------------------------------------- */
+/* --- open files
+ * ----------------------------------------------------------------------------------- */
 
 /* data of a synthetic file */
 struct synth_file {
@@ -262,8 +263,7 @@ static int make_file(const struct synth_ref *ref, const struct file_ops *ops, in
     return 0;
 }
 
-int synth_device_open(const struct synth_ref *ref, const char *host, int flags,
-                      struct file **out) {
+int synth_device_open(const struct synth_ref *ref, const char *host, int flags, struct file **out) {
     int fd = open(host, (flags & (O_ACCMODE | O_NONBLOCK)) | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -errno;
@@ -273,8 +273,8 @@ int synth_device_open(const struct synth_ref *ref, const char *host, int flags,
 /* A memory file with the node's text. */
 static int open_text(const struct synth_ref *ref, int flags, struct file **out) {
     struct strbuf buf = {0};
-    int error = ref->entry->text && (flags & O_ACCMODE) != O_WRONLY ? ref->entry->text(ref, &buf)
-                                                                    : 0;
+    int error =
+        ref->entry->text && (flags & O_ACCMODE) != O_WRONLY ? ref->entry->text(ref, &buf) : 0;
     if (!error && buf.failed)
         error = -ENOMEM;
     int fd = error ? -1 : memfd_create("synthetic", MFD_CLOEXEC);
@@ -303,8 +303,8 @@ int synth_open(const struct synth_ref *ref, struct task *task, int flags, struct
     struct stat st;
     int error;
     if (flags & O_PATH) {
-        error = make_file(ref, S_ISDIR(entry->mode) ? &synth_dir_ops : &synth_file_ops, -1, flags,
-                          out);
+        error =
+            make_file(ref, S_ISDIR(entry->mode) ? &synth_dir_ops : &synth_file_ops, -1, flags, out);
     } else if (S_ISDIR(entry->mode)) {
         /* a host descriptor, so that poll and the like have one */
         error = writes ? -EISDIR
@@ -319,7 +319,9 @@ int synth_open(const struct synth_ref *ref, struct task *task, int flags, struct
         error = synth_stat(ref, &st);
         if (!error)
             error = permission_bits(task, task->process->fsuid, task->process->fsgid, &st,
-                                    mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6);
+                                    mode == O_RDONLY   ? 4
+                                    : mode == O_WRONLY ? 2
+                                                       : 6);
         if (!error)
             error = open_text(ref, flags, out);
     }

@@ -1,5 +1,5 @@
-/* /sys: the few files that programs read there (number of CPUs, huge page settings), nothing of the host's
- * devices. */
+/* /sys: the few files that programs read there (number of CPUs, huge page settings), nothing of the
+ * host's devices. */
 #include "syscalls/vfs_synthetic.h"
 
 #include <string.h>
@@ -34,16 +34,22 @@ static int zero(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-#define FILE_(n, fn) {.name = n, .mode = S_IFREG | 0444, .text = fn}
-#define DIR_(n, c)   {.name = n, .mode = S_IFDIR | 0555, .children = c}
+#define FILE_(n, fn)                                                                               \
+    { .name = n, .mode = S_IFREG | 0444, .text = fn }
+#define DIR_(n, c)                                                                                 \
+    { .name = n, .mode = S_IFDIR | 0555, .children = c }
 
-static const struct synth_entry cpu_files[] = {
-    FILE_("online", cpus),   FILE_("possible", cpus),         FILE_("present", cpus),
-    FILE_("offline", no_cpus), FILE_("isolated", no_cpus), FILE_("kernel_max", kernel_max), {0}};
+static const struct synth_entry cpu_files[] = {FILE_("online", cpus),
+                                               FILE_("possible", cpus),
+                                               FILE_("present", cpus),
+                                               FILE_("offline", no_cpus),
+                                               FILE_("isolated", no_cpus),
+                                               FILE_("kernel_max", kernel_max),
+                                               {0}};
 static const struct synth_entry node_files[] = {
     FILE_("online", zero), FILE_("possible", zero), FILE_("has_cpu", zero), {0}};
-static const struct synth_entry system_dirs[] = {DIR_("cpu", cpu_files), DIR_("node", node_files),
-                                                 {0}};
+static const struct synth_entry system_dirs[] = {
+    DIR_("cpu", cpu_files), DIR_("node", node_files), {0}};
 static const struct synth_entry devices_dirs[] = {DIR_("system", system_dirs), {0}};
 static const struct synth_entry thp_files[] = {
     FILE_("enabled", thp), FILE_("defrag", thp), FILE_("hpage_pmd_size", zero), {0}};
@@ -53,8 +59,9 @@ static const struct synth_entry mm_dirs[] = {
 static const struct synth_entry kernel_dirs[] = {DIR_("mm", mm_dirs), {0}};
 static const struct synth_entry fs_dirs[] = {DIR_("cgroup", nothing), {0}};
 static const struct synth_entry root_dirs[] = {
-    DIR_("block", nothing),        DIR_("bus", nothing), DIR_("class", nothing),
-    DIR_("devices", devices_dirs), DIR_("fs", fs_dirs),  DIR_("kernel", kernel_dirs),
-    DIR_("module", nothing),       {0}};
+    DIR_("block", nothing),  DIR_("bus", nothing),
+    DIR_("class", nothing),  DIR_("devices", devices_dirs),
+    DIR_("fs", fs_dirs),     DIR_("kernel", kernel_dirs),
+    DIR_("module", nothing), {0}};
 
 const struct synth_entry sys_root = DIR_("sys", root_dirs);

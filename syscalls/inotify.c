@@ -1,5 +1,5 @@
-/* inotify(7): the host's, on the inodes that guest paths resolve to. Events carry names, never paths,
- * so they can be read from the host's descriptor as they are. */
+/* inotify(7): the host's, on the inodes that guest paths resolve to. Events carry names, never
+ * paths, so they can be read from the host's descriptor as they are. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi_open.h"
 #include "syscalls/fs_place.h"

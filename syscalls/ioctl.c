@@ -1,6 +1,6 @@
-/* ioctl(2): what every open file understands (close-on-exec, non-blocking, bytes to read), what regular
- * files and directories take (size, clones, attributes), then the file's own operation: terminals ioctl_tty.c,
- * sockets socket_option.c. */
+/* ioctl(2): what every open file understands (close-on-exec, non-blocking, bytes to read), what
+ * regular files and directories take (size, clones, attributes), then the file's own operation:
+ * terminals ioctl_tty.c, sockets socket_option.c. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs_place.h"
 
@@ -56,9 +56,9 @@ static long regular_ioctl(struct task *task, struct file *file, uint32_t request
         struct file *from = fd_get(task, (int)arg);
         if (!from)
             return -EBADF;
-        long result = from->host_fd < 0 || (from->flags & O_PATH)           ? -EBADF
+        long result = from->host_fd < 0 || (from->flags & O_PATH)    ? -EBADF
                       : ioctl(file->host_fd, FICLONE, from->host_fd) ? -errno
-                                                                            : 0;
+                                                                     : 0;
         file_unref(from);
         return result;
     }

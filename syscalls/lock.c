@@ -1,7 +1,7 @@
-/* Record locks of fcntl(2): process locks (owner: the descriptor table, as on Linux) and OFD locks (owner: the
- * open file description), on byte ranges of a file named by device and inode. The host's record
- * locks cannot serve: to the host all guest processes are one. Locks are therefore among guests of one
- * Fiberglass only; flock(2) is the host's (fcntl.c).
+/* Record locks of fcntl(2): process locks (owner: the descriptor table, as on Linux) and OFD locks
+ * (owner: the open file description), on byte ranges of a file named by device and inode. The
+ * host's record locks cannot serve: to the host all guest processes are one. Locks are therefore
+ * among guests of one Fiberglass only; flock(2) is the host's (fcntl.c).
  *
  * One mutex guards everything and is innermost; a sleeper is woken by whoever gives something up on
  * the same file. */
@@ -99,8 +99,8 @@ static bool is_deadlock(const void *owner, const void *blocker, int depth) {
     return false;
 }
 
-/* Sets [start, end] of `owner` to `type` (F_UNLCK: none), splitting and merging its locks. spare: two
- * fresh locks; what is used becomes NULL. */
+/* Sets [start, end] of `owner` to `type` (F_UNLCK: none), splitting and merging its locks. spare:
+ * two fresh locks; what is used becomes NULL. */
 static void set_range(struct locked_file *file, const void *owner, int16_t type, int64_t start,
                       int64_t end, bool ofd, int32_t pid, struct range_lock *spare[2]) {
     struct range_lock **link = &file->locks;
@@ -258,9 +258,9 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
             error = -ENOLCK;
             break;
         }
-        struct range_lock *conflict =
-            request->type == F_UNLCK ? NULL
-                                     : find_conflict(entry, owner, request->type, start, end);
+        struct range_lock *conflict = request->type == F_UNLCK
+                                          ? NULL
+                                          : find_conflict(entry, owner, request->type, start, end);
         if (!conflict) {
             set_range(entry, owner, request->type, start, end, ofd, task->process->pid, spare);
             wake_waiters(st.st_dev, st.st_ino); /* also a downgrade lets others in */

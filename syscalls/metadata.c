@@ -1,12 +1,12 @@
 /* Owner, mode and device of files in a root, kept in the extended attribute
- * user.containers.override_stat (`uid:gid:0mode[:type]`, as containers/storage writes it), so that an
- * unprivileged host user can hold a whole distribution. Used on mounts with `metadata` (--root).
+ * user.containers.override_stat (`uid:gid:0mode[:type]`, as containers/storage writes it), so that
+ * an unprivileged host user can hold a whole distribution. Used on mounts with `metadata` (--root).
  *
  * The attribute is written when the host's own data do not say the same. Only regular files and
  * directories can carry user attributes: symlinks, fifos and sockets show the host's owner, or root
  * when that is the unprivileged user that we run as. Device nodes are empty regular files whose
- * attribute says char-M-m or block-M-m. Host files stay readable and writable for the host user; the
- * guest's mode is in the attribute. */
+ * attribute says char-M-m or block-M-m. Host files stay readable and writable for the host user;
+ * the guest's mode is in the attribute. */
 #include "syscalls/fs_place.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static const struct {
     const char *name;
     mode_t type;
 } types[] = {
-    {"file", S_IFREG},  {"dir", S_IFDIR},     {"symlink", S_IFLNK}, {"pipe", S_IFIFO},
+    {"file", S_IFREG},    {"dir", S_IFDIR},  {"symlink", S_IFLNK}, {"pipe", S_IFIFO},
     {"socket", S_IFSOCK}, {"char", S_IFCHR}, {"block", S_IFBLK},
 };
 
@@ -95,11 +95,12 @@ static bool apply(const struct metadata *meta, struct stat *st) {
     return true;
 }
 
-/* --- what was read before ----------------------------------------------------------------------- */
+/* --- what was read before -----------------------------------------------------------------------
+ */
 
-/* Reading the attribute costs more than stat itself. Setting one changes the inode's change time, so an
- * answer stays right for the same (device, inode, change time); answers about an inode that changed
- * just now are not kept, since the clock of change times is coarse. */
+/* Reading the attribute costs more than stat itself. Setting one changes the inode's change time,
+ * so an answer stays right for the same (device, inode, change time); answers about an inode that
+ * changed just now are not kept, since the clock of change times is coarse. */
 #define CACHE_SIZE   4096
 #define CACHE_AGE_NS 50000000
 
@@ -131,7 +132,8 @@ static bool cache_get(const struct stat *st, bool *has, struct metadata *meta) {
 static void cache_put(const struct stat *st, bool has, const struct metadata *meta) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    int64_t age = (now.tv_sec - st->st_ctim.tv_sec) * 1000000000 + now.tv_nsec - st->st_ctim.tv_nsec;
+    int64_t age =
+        (now.tv_sec - st->st_ctim.tv_sec) * 1000000000 + now.tv_nsec - st->st_ctim.tv_nsec;
     if (age < CACHE_AGE_NS)
         return;
     struct cached *slot = cache_slot(st);
@@ -163,9 +165,9 @@ static ssize_t read_at(int dirfd, const char *name, char *text, size_t size) {
             uint64_t value;
             uint32_t size, flags;
         } args = {(uintptr_t)text, (uint32_t)size, 0};
-        ssize_t len = syscall(SYS_getxattrat, dirfd, name,
-                              *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH, METADATA_NAME, &args,
-                              sizeof args);
+        ssize_t len =
+            syscall(SYS_getxattrat, dirfd, name, *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH,
+                    METADATA_NAME, &args, sizeof args);
         if (len >= 0 || (errno != ENOSYS && errno != EPERM && errno != EBADF))
             return len;
         missing[!*name] = true;

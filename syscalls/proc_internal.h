@@ -30,6 +30,25 @@ int proc_stat_owner(const struct synth_ref *ref, struct stat *st);
 /* Non-negative decimal number without leading zeros, or -1. */
 int32_t proc_number(const char *name);
 
+/* proc_pid_text.c */
+int proc_stat_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_status_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_comm_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_limits_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_mounts_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_mountinfo_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_zero_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_zero_line(const struct synth_ref *ref, struct strbuf *out);
+int proc_no_session(const struct synth_ref *ref, struct strbuf *out);
+int proc_cgroup_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_id_map(const struct synth_ref *ref, struct strbuf *out);
+int proc_setgroups_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_personality_text(const struct synth_ref *ref, struct strbuf *out);
+ssize_t proc_comm_write(const struct synth_ref *ref, struct task *task, const char *data,
+                        size_t len);
+ssize_t proc_oom_write(const struct synth_ref *ref, struct task *task, const char *data,
+                       size_t len);
+
 /* proc_pid_mem.c */
 int proc_maps(const struct synth_ref *ref, struct strbuf *out);
 int proc_smaps(const struct synth_ref *ref, struct strbuf *out);

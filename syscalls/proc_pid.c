@@ -1,8 +1,8 @@
-/* /proc/PID and /proc/PID/task/TID: what processes and tasks say of themselves. Memory is
- * proc_pid_mem.c, descriptors proc_pid_fd.c.
+/* /proc/PID and /proc/PID/task/TID: what processes and tasks say of themselves. Texts
+ * are proc_pid_text.c, memory proc_pid_mem.c, descriptors proc_pid_fd.c.
  *
- * Only guest processes exist here. A node holds no reference: every function looks its process up again, under
- * process_lock, and copies what it prints (or takes references) before it lets go. */
+ * Only guest processes exist here. A node holds no reference: every function looks its process up
+ * again, under process_lock, and copies what it prints (or takes references) before it lets go. */
 #include "syscalls/proc_internal.h"
 #include "syscalls/process.h"
 #include "syscalls/tty.h"
@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- who is meant ------------------------------------------------------------------------------------ */
+/* --- who is meant
+ * ------------------------------------------------------------------------------------ */
 
 int32_t proc_number(const char *name) {
     int64_t value = 0;
@@ -88,328 +89,8 @@ void proc_counts(int *tasks, int *last) {
     pthread_mutex_unlock(&process_lock);
 }
 
-/* --- stat, status ------------------------------------------------------------------------------------- */
-
-static char state_of(const struct process *process, const struct task *task) {
-    if (process->zombie || (!task && process->pid != INIT_PID))
-        return 'Z';
-    if (process->stopped)
-        return 'T';
-    return task && (task == current || task->cpu->epoch) ? 'R' : 'S';
-}
-
-/* Everything that needs process_lock, copied. */
-struct snapshot {
-    struct process process; /* pointers in it are not followed */
-    struct task task;
-    bool has_task;
-    char state;
-    uint32_t tty_number;
-    int32_t foreground, ppid;
-    uint64_t user_ns, system_ns, ignored, caught;
-};
-
-static int take_snapshot(const struct synth_ref *ref, struct snapshot *out) {
-    memset(out, 0, sizeof *out);
-    pthread_mutex_lock(&process_lock);
-    struct process *process = proc_process(ref);
-    struct task *task = proc_task(ref);
-    if (!process || (ref->tid && !task)) {
-        pthread_mutex_unlock(&process_lock);
-        return -ESRCH;
-    }
-    out->process = *process;
-    if (task)
-        out->task = *task;
-    out->has_task = task;
-    out->state = state_of(process, task);
-    out->tty_number = tty_device_number(process->tty);
-    out->foreground = process->tty ? process->tty->foreground : -1;
-    out->ppid = process->parent ? process->parent->pid : 0;
-    process_times_locked(process, &out->user_ns, &out->system_ns);
-    for (int i = 1; i <= GUEST_SIGNALS; i++) {
-        gaddr_t handler = process->signals.action[i].handler;
-        uint64_t bit = 1ull << (i - 1);
-        out->ignored |= handler == 1 ? bit : 0;
-        out->caught |= handler > 1 ? bit : 0;
-    }
-    if (!task) /* a zombie, or pid 1: no task keeps the name */
-        snprintf(out->task.comm, sizeof out->task.comm, "%s",
-                 process->pid == INIT_PID ? "init" : "defunct");
-    pthread_mutex_unlock(&process_lock);
-    return 0;
-}
-
-static unsigned long long ticks(uint64_t ns) {
-    return ns / 10000000;
-}
-
-static unsigned long long ticks_of(struct timeval time) {
-    return (unsigned long long)time.tv_sec * 100 + (unsigned long long)time.tv_usec / 10000;
-}
-
-/* proc(5), /proc/pid/stat: 52 fields */
-static int stat_text(const struct synth_ref *ref, struct strbuf *out) {
-    struct snapshot snap;
-    struct proc_pages pages = {0};
-    int error = take_snapshot(ref, &snap);
-    if (error)
-        return error;
-    struct process *process = &snap.process;
-    struct mm *mm = proc_mm(ref);
-    uint64_t stack = 0, arg_start = 0, arg_end = 0, env_start = 0, env_end = 0, brk = 0;
-    if (mm) {
-        proc_pages(mm, &pages);
-        pthread_mutex_lock(&mm->lock);
-        stack = mm->stack_top;
-        brk = mm->brk_start;
-        arg_start = mm->arg_start;
-        arg_end = mm->arg_end;
-        env_start = mm->env_start;
-        env_end = mm->env_end;
-        pthread_mutex_unlock(&mm->lock);
-        mm_unref(mm);
-    }
-    struct timespec start = ref->tid && snap.has_task ? snap.task.start_mono
-                                                      : process->start_mono;
-    uint64_t limit = process->limits[RLIMIT_RSS].rlim_cur;
-    strbuf_printf(out, "%d (%s) %c %d %d %d %d %d %u", ref->tid ? ref->tid : ref->pid,
-                  snap.task.comm, snap.state, snap.ppid, process->pgid, process->sid,
-                  (int)snap.tty_number, snap.foreground, 0x400000u);
-    strbuf_printf(out, " 0 0 0 0 %llu %llu %llu %llu 20 0 %d 0 %llu %llu %llu %llu",
-                  ticks(snap.user_ns), ticks(snap.system_ns),
-                  ticks_of(process->child_usage.ru_utime), ticks_of(process->child_usage.ru_stime),
-                  process->task_count,
-                  (unsigned long long)start.tv_sec * 100 +
-                      (unsigned long long)start.tv_nsec / 10000000,
-                  (unsigned long long)pages.size * PAGE_BYTES, (unsigned long long)pages.resident,
-                  limit == RLIM_INFINITY ? 4294967295ull : (unsigned long long)limit);
-    strbuf_printf(out, " 0 0 %llu 0 0 %llu %llu %llu %llu 0 0 0 %d 0 0 0 0 0 0 0 0 %llu",
-                  (unsigned long long)stack,
-                  (unsigned long long)(snap.task.signals.pending.set & 0x7fffffff),
-                  (unsigned long long)(snap.task.signals.blocked & 0x7fffffff),
-                  (unsigned long long)(snap.ignored & 0x7fffffff),
-                  (unsigned long long)(snap.caught & 0x7fffffff), process->exit_signal,
-                  (unsigned long long)brk);
-    strbuf_printf(out, " %llu %llu %llu %llu %d\n", (unsigned long long)arg_start,
-                  (unsigned long long)arg_end, (unsigned long long)env_start,
-                  (unsigned long long)env_end, process->exit_status);
-    return 0;
-}
-
-static const char *state_name(char state) {
-    switch (state) {
-    case 'R':
-        return "R (running)";
-    case 'T':
-        return "T (stopped)";
-    case 'Z':
-        return "Z (zombie)";
-    default:
-        return "S (sleeping)";
-    }
-}
-
-static void status_memory(struct mm *mm, struct strbuf *out) {
-    struct proc_pages pages = {0};
-    proc_pages(mm, &pages);
-    unsigned long long kb = PAGE_BYTES / 1024;
-    strbuf_printf(out,
-                  "VmPeak:\t%8llu kB\nVmSize:\t%8llu kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n"
-                  "VmHWM:\t%8llu kB\nVmRSS:\t%8llu kB\nRssAnon:\t%8llu kB\nRssFile:\t%8llu kB\n"
-                  "RssShmem:\t       0 kB\nVmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\n"
-                  "VmLib:\t       0 kB\nVmPTE:\t       0 kB\nVmSwap:\t       0 kB\n",
-                  pages.size * kb, pages.size * kb, pages.resident * kb, pages.resident * kb,
-                  (pages.resident - pages.shared) * kb, pages.shared * kb, pages.data * kb,
-                  pages.stack * kb, pages.text * kb);
-}
-
-/* proc(5), /proc/pid/status */
-static int status_text(const struct synth_ref *ref, struct strbuf *out) {
-    struct snapshot snap;
-    int error = take_snapshot(ref, &snap);
-    if (error)
-        return error;
-    struct process *process = &snap.process;
-    struct fs_context *fs = proc_fs(ref);
-    struct fd_table *fds = proc_fds(ref);
-    strbuf_printf(out, "Name:\t%s\n", snap.task.comm);
-    if (fs)
-        strbuf_printf(out, "Umask:\t%04o\n", fs->umask);
-    strbuf_printf(out,
-                  "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n"
-                  "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%d\nGroups:\t",
-                  state_name(snap.state), process->pid, ref->tid ? ref->tid : process->pid,
-                  snap.ppid, process->uid, process->euid, process->suid, process->fsuid,
-                  process->gid, process->egid, process->sgid, process->fsgid, fds ? fds->size : 0);
-    for (int i = 0; i < process->group_count; i++)
-        strbuf_printf(out, "%u ", process->groups[i]);
-    strbuf_printf(out, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid,
-                  ref->tid ? ref->tid : process->pid, process->pgid, process->sid);
-    struct mm *mm = proc_mm(ref);
-    if (mm) {
-        status_memory(mm, out);
-        mm_unref(mm);
-    }
-    unsigned long long caps = process->euid == 0 ? 0x1ffffffffffull : 0;
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    strbuf_printf(out,
-                  "CoreDumping:\t0\nThreads:\t%d\nSigQ:\t%d/%llu\nSigPnd:\t%016llx\n"
-                  "ShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n"
-                  "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
-                  "CapAmb:\t%016llx\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
-                  process->task_count, process->signals.queued,
-                  (unsigned long long)process->limits[RLIMIT_SIGPENDING].rlim_cur,
-                  (unsigned long long)snap.task.signals.pending.set,
-                  (unsigned long long)process->signals.pending.set,
-                  (unsigned long long)snap.task.signals.blocked, (unsigned long long)snap.ignored,
-                  (unsigned long long)snap.caught, 0ull, caps, caps, 0x1ffffffffffull, 0ull,
-                  process->no_new_privs);
-    strbuf_printf(out, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%ld\nMems_allowed:\t1\n"
-                       "Mems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\n"
-                       "nonvoluntary_ctxt_switches:\t0\n",
-                  cpus >= 64 ? ~0ull : (1ull << cpus) - 1, cpus - 1);
-    fs_context_unref(fs);
-    if (fds)
-        fd_table_unref(fds);
-    return 0;
-}
-
-/* --- small files -------------------------------------------------------------------------------------- */
-
-static int comm_text(const struct synth_ref *ref, struct strbuf *out) {
-    struct snapshot snap;
-    int error = take_snapshot(ref, &snap);
-    if (!error)
-        strbuf_printf(out, "%s\n", snap.task.comm);
-    return error;
-}
-
-/* Only a task of the same process may rename (proc(5)). */
-static ssize_t comm_write(const struct synth_ref *ref, struct task *task, const char *data,
-                          size_t len) {
-    pthread_mutex_lock(&process_lock);
-    struct task *target = proc_task(ref);
-    int error = !target ? -ESRCH : target->process != task->process ? -EINVAL : 0;
-    if (!error)
-        snprintf(target->comm, sizeof target->comm, "%.*s", (int)strcspn(data, "\n"), data);
-    pthread_mutex_unlock(&process_lock);
-    return error ? error : (ssize_t)len;
-}
-
-static int limits_text(const struct synth_ref *ref, struct strbuf *out) {
-    static const struct {
-        const char *name, *unit;
-        int resource;
-    } rows[] = {
-        {"Max cpu time", "seconds", RLIMIT_CPU},
-        {"Max file size", "bytes", RLIMIT_FSIZE},
-        {"Max data size", "bytes", RLIMIT_DATA},
-        {"Max stack size", "bytes", RLIMIT_STACK},
-        {"Max core file size", "bytes", RLIMIT_CORE},
-        {"Max resident set", "bytes", RLIMIT_RSS},
-        {"Max processes", "processes", RLIMIT_NPROC},
-        {"Max open files", "files", RLIMIT_NOFILE},
-        {"Max locked memory", "bytes", RLIMIT_MEMLOCK},
-        {"Max address space", "bytes", RLIMIT_AS},
-        {"Max file locks", "locks", RLIMIT_LOCKS},
-        {"Max pending signals", "signals", RLIMIT_SIGPENDING},
-        {"Max msgqueue size", "bytes", RLIMIT_MSGQUEUE},
-        {"Max nice priority", "", RLIMIT_NICE},
-        {"Max realtime priority", "", RLIMIT_RTPRIO},
-        {"Max realtime timeout", "us", RLIMIT_RTTIME},
-    };
-    struct snapshot snap;
-    int error = take_snapshot(ref, &snap);
-    if (error)
-        return error;
-    strbuf_printf(out, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct rlimit *limit = &snap.process.limits[rows[i].resource];
-        char soft[24] = "unlimited", hard[24] = "unlimited";
-        if (limit->rlim_cur != RLIM_INFINITY)
-            snprintf(soft, sizeof soft, "%llu", (unsigned long long)limit->rlim_cur);
-        if (limit->rlim_max != RLIM_INFINITY)
-            snprintf(hard, sizeof hard, "%llu", (unsigned long long)limit->rlim_max);
-        strbuf_printf(out, "%-25s %-20s %-20s %-10s\n", rows[i].name, soft, hard, rows[i].unit);
-    }
-    return 0;
-}
-
-static int mounts_text(const struct synth_ref *ref, struct strbuf *out) {
-    for (int i = 0; i < fs_mount_count; i++) {
-        const struct mount *mount = &fs_mounts[i];
-        if (!mount->node)
-            strbuf_printf(out, "%s %s %s %s,relatime 0 0\n",
-                          mount->source && *mount->source ? mount->source : "none",
-                          *mount->guest ? mount->guest : "/", mount->type,
-                          mount->read_only ? "ro" : "rw");
-    }
-    return 0;
-}
-
-static int mountinfo_text(const struct synth_ref *ref, struct strbuf *out) {
-    for (int i = 0; i < fs_mount_count; i++) {
-        const struct mount *mount = &fs_mounts[i];
-        if (mount->node)
-            continue;
-        const char *mode = mount->read_only ? "ro" : "rw";
-        strbuf_printf(out, "%d %d 0:%d / %s %s,relatime - %s %s %s\n", mount->id,
-                      i ? fs_mounts[0].id : 1, mount->id, *mount->guest ? mount->guest : "/", mode,
-                      mount->type, mount->source && *mount->source ? mount->source : "none", mode);
-    }
-    return 0;
-}
-
-static int zero_text(const struct synth_ref *ref, struct strbuf *out) {
-    strbuf_printf(out, "0");
-    return 0;
-}
-
-static int zero_line(const struct synth_ref *ref, struct strbuf *out) {
-    strbuf_printf(out, "0\n");
-    return 0;
-}
-
-static int no_session(const struct synth_ref *ref, struct strbuf *out) {
-    strbuf_printf(out, "4294967295");
-    return 0;
-}
-
-static int cgroup_text(const struct synth_ref *ref, struct strbuf *out) {
-    strbuf_printf(out, "0::/\n");
-    return 0;
-}
-
-static int id_map(const struct synth_ref *ref, struct strbuf *out) {
-    strbuf_printf(out, "%10u %10u %10u\n", 0u, 0u, 4294967295u);
-    return 0;
-}
-
-static int setgroups_text(const struct synth_ref *ref, struct strbuf *out) {
-    strbuf_printf(out, "allow\n");
-    return 0;
-}
-
-static int personality_text(const struct synth_ref *ref, struct strbuf *out) {
-    struct snapshot snap;
-    int error = take_snapshot(ref, &snap);
-    if (!error)
-        strbuf_printf(out, "%08x\n", snap.process.personality);
-    return error;
-}
-
-/* There is no OOM killer to advise: a valid value is taken and changes nothing. */
-static ssize_t oom_write(const struct synth_ref *ref, struct task *task, const char *data,
-                         size_t len) {
-    char *end;
-    long value = strtol(data, &end, 10);
-    if (end == data || value < -1000 || value > 1000)
-        return -EINVAL;
-    return (ssize_t)len;
-}
-
-/* --- links --------------------------------------------------------------------------------------------- */
+/* --- links
+ * --------------------------------------------------------------------------------------------- */
 
 static int exe_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
     pthread_mutex_lock(&process_lock);
@@ -465,32 +146,42 @@ static int root_text(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-/* --- the tree ------------------------------------------------------------------------------------------ */
+/* --- the tree
+ * ------------------------------------------------------------------------------------------ */
 
-#define FILE_(n, fn)      {.name = n, .mode = S_IFREG | 0444, .text = fn, .stat = proc_stat_owner}
-#define SECRET(n, fn)     {.name = n, .mode = S_IFREG | 0400, .text = fn, .stat = proc_stat_owner}
-#define MAGIC(n, t, f) \
-    {.name = n, .mode = S_IFLNK | 0777, .text = t, .follow = f, .stat = proc_stat_owner}
+#define FILE_(n, fn)                                                                               \
+    { .name = n, .mode = S_IFREG | 0444, .text = fn, .stat = proc_stat_owner }
+#define SECRET(n, fn)                                                                              \
+    { .name = n, .mode = S_IFREG | 0400, .text = fn, .stat = proc_stat_owner }
+#define MAGIC(n, t, f)                                                                             \
+    { .name = n, .mode = S_IFLNK | 0777, .text = t, .follow = f, .stat = proc_stat_owner }
 
-#define TASK_FILES                                                                             \
-    FILE_("stat", stat_text), FILE_("status", status_text), FILE_("statm", proc_statm),        \
-        FILE_("cmdline", proc_cmdline), SECRET("environ", proc_environ),                       \
-        SECRET("auxv", proc_auxv), FILE_("maps", proc_maps), FILE_("smaps", proc_smaps),       \
-        FILE_("smaps_rollup", proc_smaps_rollup), MAGIC("exe", exe_text, exe_follow),          \
-        MAGIC("cwd", cwd_text, cwd_follow), MAGIC("root", root_text, NULL),                    \
-        {.name = "comm", .mode = S_IFREG | 0644, .text = comm_text, .write = comm_write,       \
-         .stat = proc_stat_owner},                                                             \
-        {.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open,                         \
-         .stat = proc_stat_owner},                                                             \
-        FILE_("limits", limits_text), FILE_("mounts", mounts_text),                            \
-        FILE_("mountinfo", mountinfo_text), FILE_("wchan", zero_text),                         \
-        FILE_("cgroup", cgroup_text), FILE_("loginuid", no_session),                           \
-        FILE_("sessionid", no_session), FILE_("uid_map", id_map), FILE_("gid_map", id_map),    \
-        FILE_("setgroups", setgroups_text), FILE_("personality", personality_text),            \
-        FILE_("oom_score", zero_line),                                                         \
-        {.name = "oom_score_adj", .mode = S_IFREG | 0644, .text = zero_line,                   \
-         .write = oom_write, .stat = proc_stat_owner},                                         \
-        {.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_children}
+#define TASK_FILES                                                                                 \
+    FILE_("stat", proc_stat_text), FILE_("status", proc_status_text), FILE_("statm", proc_statm),  \
+        FILE_("cmdline", proc_cmdline), SECRET("environ", proc_environ),                           \
+        SECRET("auxv", proc_auxv), FILE_("maps", proc_maps), FILE_("smaps", proc_smaps),           \
+        FILE_("smaps_rollup", proc_smaps_rollup), MAGIC("exe", exe_text, exe_follow),              \
+        MAGIC("cwd", cwd_text, cwd_follow), MAGIC("root", root_text, NULL),                        \
+        {.name = "comm",                                                                           \
+         .mode = S_IFREG | 0644,                                                                   \
+         .text = proc_comm_text,                                                                   \
+         .write = proc_comm_write,                                                                 \
+         .stat = proc_stat_owner},                                                                 \
+        {.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open, .stat = proc_stat_owner},   \
+        FILE_("limits", proc_limits_text), FILE_("mounts", proc_mounts_text),                      \
+        FILE_("mountinfo", proc_mountinfo_text), FILE_("wchan", proc_zero_text),                   \
+        FILE_("cgroup", proc_cgroup_text), FILE_("loginuid", proc_no_session),                     \
+        FILE_("sessionid", proc_no_session), FILE_("uid_map", proc_id_map),                        \
+        FILE_("gid_map", proc_id_map), FILE_("setgroups", proc_setgroups_text),                    \
+        FILE_("personality", proc_personality_text), FILE_("oom_score", proc_zero_line),           \
+        {.name = "oom_score_adj",                                                                  \
+         .mode = S_IFREG | 0644,                                                                   \
+         .text = proc_zero_line,                                                                   \
+         .write = proc_oom_write,                                                                  \
+         .stat = proc_stat_owner},                                                                 \
+    {                                                                                              \
+        .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_children                       \
+    }
 
 static int task_lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out);
 static int task_list(const struct synth_ref *dir, int64_t from,
@@ -556,8 +247,8 @@ static int task_lookup(const struct synth_ref *dir, const char *name, struct syn
     return there ? 0 : -ENOENT;
 }
 
-/* Sorted numbers of what is there at one moment; listing goes on by count, as Linux's does by number,
- * so that a name may be missed when others end meanwhile. */
+/* Sorted numbers of what is there at one moment; listing goes on by count, as Linux's does by
+ * number, so that a name may be missed when others end meanwhile. */
 static int emit_numbers(int32_t *number, int count, const struct synth_ref *dir, bool tasks,
                         int64_t from,
                         int (*emit)(void *arg, const char *name, const struct synth_ref *child),

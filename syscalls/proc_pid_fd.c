@@ -106,11 +106,8 @@ static int list(const struct synth_ref *dir, int64_t from,
     return 0;
 }
 
-const struct synth_entry proc_fd_dir = {.name = "fd",
-                                        .mode = S_IFDIR | 0500,
-                                        .lookup = lookup,
-                                        .list = list,
-                                        .stat = proc_stat_owner};
+const struct synth_entry proc_fd_dir = {
+    .name = "fd", .mode = S_IFDIR | 0500, .lookup = lookup, .list = list, .stat = proc_stat_owner};
 const struct synth_entry proc_fdinfo_dir = {.name = "fdinfo",
                                             .mode = S_IFDIR | 0555,
                                             .lookup = lookup,

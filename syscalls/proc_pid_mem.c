@@ -1,5 +1,5 @@
-/* /proc/PID: memory. maps, smaps, statm, cmdline, environ, auxv, mem. The list of mappings is copied
- * under mm->lock and printed without it. */
+/* /proc/PID: memory. maps, smaps, statm, cmdline, environ, auxv, mem. The list of mappings is
+ * copied under mm->lock and printed without it. */
 #include "syscalls/proc_internal.h"
 #include "syscalls/rw.h"
 
@@ -52,9 +52,7 @@ void proc_pages(struct mm *mm, struct proc_pages *pages) {
     struct vma *vma = copy_vmas(mm, &count);
     for (size_t i = 0; i < count; i++) {
         uint64_t n = (vma[i].end - vma[i].start) / PAGE_BYTES;
-        uint64_t in = vma[i].prot == PROT_NONE
-                          ? 0
-                          : resident(mm->space, vma[i].start, vma[i].end);
+        uint64_t in = vma[i].prot == PROT_NONE ? 0 : resident(mm->space, vma[i].start, vma[i].end);
         pages->size += n;
         pages->resident += in;
         if (vma[i].file)
@@ -82,7 +80,8 @@ int proc_statm(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-/* --- maps ----------------------------------------------------------------------------------------- */
+/* --- maps
+ * ----------------------------------------------------------------------------------------- */
 
 static void print_vma(const struct vma *vma, bool wide, struct strbuf *out) {
     struct stat st = {0};
@@ -115,17 +114,17 @@ static void print_vma(const struct vma *vma, bool wide, struct strbuf *out) {
 static void print_smaps(struct mm *mm, const struct vma *vma, struct strbuf *out) {
     unsigned long long kb = PAGE_BYTES / 1024;
     unsigned long long size = (vma->end - vma->start) / 1024;
-    unsigned long long in = vma->prot == PROT_NONE
-                                ? 0
-                                : resident(mm->space, vma->start, vma->end) * kb;
+    unsigned long long in =
+        vma->prot == PROT_NONE ? 0 : resident(mm->space, vma->start, vma->end) * kb;
     bool clean = vma->file && !(vma->prot & PROT_WRITE);
-    strbuf_printf(out,
-                  "Size:           %8llu kB\nKernelPageSize:        4 kB\n"
-                  "MMUPageSize:           4 kB\nRss:            %8llu kB\nPss:            %8llu kB\n"
-                  "Shared_Clean:          0 kB\nShared_Dirty:          0 kB\n"
-                  "Private_Clean:  %8llu kB\nPrivate_Dirty:  %8llu kB\nReferenced:     %8llu kB\n"
-                  "Anonymous:      %8llu kB\nSwap:                  0 kB\nLocked:                0 kB\n",
-                  size, in, in, clean ? in : 0, clean ? 0 : in, in, vma->file ? 0 : in);
+    strbuf_printf(
+        out,
+        "Size:           %8llu kB\nKernelPageSize:        4 kB\n"
+        "MMUPageSize:           4 kB\nRss:            %8llu kB\nPss:            %8llu kB\n"
+        "Shared_Clean:          0 kB\nShared_Dirty:          0 kB\n"
+        "Private_Clean:  %8llu kB\nPrivate_Dirty:  %8llu kB\nReferenced:     %8llu kB\n"
+        "Anonymous:      %8llu kB\nSwap:                  0 kB\nLocked:                0 kB\n",
+        size, in, in, clean ? in : 0, clean ? 0 : in, in, vma->file ? 0 : in);
 }
 
 static int print_maps(const struct synth_ref *ref, struct strbuf *out, bool details) {
@@ -169,7 +168,8 @@ int proc_smaps_rollup(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-/* --- strings of the start ------------------------------------------------------------------------- */
+/* --- strings of the start
+ * ------------------------------------------------------------------------- */
 
 enum { RANGE_ARGS, RANGE_ENV, RANGE_AUXV };
 
@@ -211,7 +211,8 @@ int proc_auxv(const struct synth_ref *ref, struct strbuf *out) {
     return print_range(ref, out, RANGE_AUXV);
 }
 
-/* --- mem: the process's memory as a file ------------------------------------------------------------ */
+/* --- mem: the process's memory as a file
+ * ------------------------------------------------------------ */
 
 /* Copies through the engine's checked copies; file->data is the mm. */
 static ssize_t mem_copy(struct file *file, struct task *task, const struct iovec *iov, int count,
@@ -302,9 +303,9 @@ int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, str
     struct process *own = task->process;
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
-    bool allowed = process && (process == own || own->euid == 0 ||
-                               (own->euid == process->uid && own->euid == process->suid &&
-                                process->dumpable));
+    bool allowed =
+        process && (process == own || own->euid == 0 ||
+                    (own->euid == process->uid && own->euid == process->suid && process->dumpable));
     struct mm *mm = allowed && process->mm ? mm_ref(process->mm) : NULL;
     pthread_mutex_unlock(&process_lock);
     if (!mm)

@@ -1,6 +1,6 @@
-/* The top of /proc: what the machine says of itself. Numbers come from the host where they harm nothing
- * (memory, load, CPU time); the CPU is the guest's own (CPUID). Processes are proc_pid.c, settings under
- * /proc/sys are proc_sys.c. */
+/* The top of /proc: what the machine says of itself. Numbers come from the host where they harm
+ * nothing (memory, load, CPU time); the CPU is the guest's own (CPUID). Processes are proc_pid.c,
+ * settings under /proc/sys are proc_sys.c. */
 #include "syscalls/proc_internal.h"
 #include "core/cpuid.h"
 
@@ -171,8 +171,10 @@ static int net_text(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-#define FILE_(n, fn) {.name = n, .mode = S_IFREG | 0444, .text = fn}
-#define LINK_(n, fn) {.name = n, .mode = S_IFLNK | 0777, .text = fn}
+#define FILE_(n, fn)                                                                               \
+    { .name = n, .mode = S_IFREG | 0444, .text = fn }
+#define LINK_(n, fn)                                                                               \
+    { .name = n, .mode = S_IFLNK | 0777, .text = fn }
 
 static const struct synth_entry root_children[] = {
     LINK_("self", self_text),

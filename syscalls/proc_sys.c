@@ -1,6 +1,6 @@
-/* /proc/sys and /proc/net: settings that programs read, and the host's network tables where they harm
- * nothing. What is shown as writable takes the write and forgets it only where Linux would let the guest
- * change nothing either; everything else refuses. */
+/* /proc/sys and /proc/net: settings that programs read, and the host's network tables where they
+ * harm nothing. What is shown as writable takes the write and forgets it only where Linux would let
+ * the guest change nothing either; everything else refuses. */
 #include "syscalls/proc_internal.h"
 
 #include <errno.h>
@@ -145,12 +145,15 @@ static int boot_id(const struct synth_ref *ref, struct strbuf *out) {
     return error ? error : print_uuid(raw, out);
 }
 
-#define FILE_(n, fn) {.name = n, .mode = S_IFREG | 0444, .text = fn}
-#define FIXED(n)     {.name = n, .mode = S_IFREG | 0444, .text = fixed_text}
-#define DIR_(n, c)   {.name = n, .mode = S_IFDIR | 0555, .children = c}
+#define FILE_(n, fn)                                                                               \
+    { .name = n, .mode = S_IFREG | 0444, .text = fn }
+#define FIXED(n)                                                                                   \
+    { .name = n, .mode = S_IFREG | 0444, .text = fixed_text }
+#define DIR_(n, c)                                                                                 \
+    { .name = n, .mode = S_IFDIR | 0555, .children = c }
 
-static const struct synth_entry random_files[] = {FILE_("uuid", uuid), FILE_("boot_id", boot_id),
-                                                  FIXED("poolsize"), FIXED("entropy_avail"), {0}};
+static const struct synth_entry random_files[] = {
+    FILE_("uuid", uuid), FILE_("boot_id", boot_id), FIXED("poolsize"), FIXED("entropy_avail"), {0}};
 static const struct synth_entry kernel_files[] = {
     FILE_("ostype", ostype),
     FILE_("osrelease", osrelease),
@@ -182,10 +185,10 @@ static const struct synth_entry kernel_files[] = {
     FIXED("tainted"),
     {0},
 };
-static const struct synth_entry vm_files[] = {
-    FIXED("overcommit_memory"), FIXED("overcommit_ratio"), FIXED("max_map_count"),
-    FIXED("mmap_min_addr"),     FIXED("swappiness"),       FIXED("nr_hugepages"),
-    FIXED("legacy_va_layout"),  {0}};
+static const struct synth_entry vm_files[] = {FIXED("overcommit_memory"), FIXED("overcommit_ratio"),
+                                              FIXED("max_map_count"),     FIXED("mmap_min_addr"),
+                                              FIXED("swappiness"),        FIXED("nr_hugepages"),
+                                              FIXED("legacy_va_layout"),  {0}};
 static const struct synth_entry inotify_files[] = {
     FIXED("max_user_watches"), FIXED("max_user_instances"), FIXED("max_queued_events"), {0}};
 static const struct synth_entry fs_files[] = {FIXED("file-max"),
@@ -207,13 +210,16 @@ static const struct synth_entry core_files[] = {
     FIXED("somaxconn"), FIXED("rmem_max"), FIXED("wmem_max"), {0}};
 static const struct synth_entry ipv4_files[] = {
     FIXED("ip_local_port_range"), FIXED("tcp_fin_timeout"), FIXED("ip_forward"), {0}};
-static const struct synth_entry sys_net[] = {DIR_("core", core_files), DIR_("ipv4", ipv4_files),
-                                             DIR_("unix", unix_files), {0}};
+static const struct synth_entry sys_net[] = {
+    DIR_("core", core_files), DIR_("ipv4", ipv4_files), DIR_("unix", unix_files), {0}};
 const struct synth_entry proc_sys_children[] = {DIR_("kernel", kernel_files),
-                                                DIR_("vm", vm_files), DIR_("fs", fs_files),
-                                                DIR_("net", sys_net), {0}};
+                                                DIR_("vm", vm_files),
+                                                DIR_("fs", fs_files),
+                                                DIR_("net", sys_net),
+                                                {0}};
 
-/* --- /proc/net: the host's, since sockets are ---------------------------------------------------------- */
+/* --- /proc/net: the host's, since sockets are
+ * ---------------------------------------------------------- */
 
 static int net_copy(const struct synth_ref *ref, struct strbuf *out) {
     char path[64], buf[4096];
@@ -229,10 +235,12 @@ static int net_copy(const struct synth_ref *ref, struct strbuf *out) {
 }
 
 const struct synth_entry proc_net_children[] = {
-    FILE_("dev", net_copy),   FILE_("route", net_copy),    FILE_("arp", net_copy),
-    FILE_("tcp", net_copy),   FILE_("tcp6", net_copy),     FILE_("udp", net_copy),
-    FILE_("udp6", net_copy),  FILE_("raw", net_copy),      FILE_("unix", net_copy),
-    FILE_("if_inet6", net_copy), FILE_("sockstat", net_copy), FILE_("snmp", net_copy),
-    FILE_("netstat", net_copy),  FILE_("protocols", net_copy), FILE_("ipv6_route", net_copy),
-    {0},
+    FILE_("dev", net_copy),        FILE_("route", net_copy),
+    FILE_("arp", net_copy),        FILE_("tcp", net_copy),
+    FILE_("tcp6", net_copy),       FILE_("udp", net_copy),
+    FILE_("udp6", net_copy),       FILE_("raw", net_copy),
+    FILE_("unix", net_copy),       FILE_("if_inet6", net_copy),
+    FILE_("sockstat", net_copy),   FILE_("snmp", net_copy),
+    FILE_("netstat", net_copy),    FILE_("protocols", net_copy),
+    FILE_("ipv6_route", net_copy), {0},
 };

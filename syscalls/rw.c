@@ -1,6 +1,6 @@
-/* read(2), write(2) and their vectored and positioned forms, lseek(2). Buffers are used where they are in
- * the guest's memory: host protection is guest protection, so the host's EFAULT is the guest's.
- * Copying between files is rw_copy.c, sizes and syncing rw_size.c. */
+/* read(2), write(2) and their vectored and positioned forms, lseek(2). Buffers are used where they
+ * are in the guest's memory: host protection is guest protection, so the host's EFAULT is the
+ * guest's. Copying between files is rw_copy.c, sizes and syncing rw_size.c. */
 #include "syscalls/rw.h"
 #include "gen/syscall_protos.h"
 #include "syscalls/abi.h"
@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define RW_MAX     0x7ffff000u /* MAX_RW_COUNT of Linux */
+#define RW_MAX        0x7ffff000u /* MAX_RW_COUNT of Linux */
 #define IOV_COUNT_MAX 1024
 
 int guest_buffer(struct task *task, gaddr_t at, uint64_t len, bool writes, struct iovec *out) {
@@ -174,7 +174,8 @@ int64_t file_seek(struct file *file, int64_t offset, int whence) {
     return at < 0 ? -errno : at;
 }
 
-/* --- the calls ------------------------------------------------------------------------------------ */
+/* --- the calls
+ * ------------------------------------------------------------------------------------ */
 
 static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t offset,
                    bool write) {
@@ -271,7 +272,8 @@ long sys_pwritev2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, in
     return rw_vector(task, fd, vec, count, offset, (int)flags, true);
 }
 
-/* lseek(2): a position that a long does not hold is EOVERFLOW (and the seek has happened, as on Linux) */
+/* lseek(2): a position that a long does not hold is EOVERFLOW (and the seek has happened, as on
+ * Linux) */
 long sys_lseek(struct task *task, int32_t fd, int64_t offset, uint32_t whence) {
     struct file *file = fd_get(task, fd);
     if (!file)

@@ -82,8 +82,8 @@ long sys_sendfile(struct task *task, int32_t out, int32_t in, gaddr_t at, uint64
     bool word64 = task->abi->pointer_bytes == 8;
     if (!at)
         return send_file(task, out, in, NULL, count);
-    int error = guest_read(task->cpu->space, word64 ? (void *)&offset : (void *)&small, at,
-                           word64 ? 8 : 4);
+    int error =
+        guest_read(task->cpu->space, word64 ? (void *)&offset : (void *)&small, at, word64 ? 8 : 4);
     if (error)
         return error;
     if (!word64)
@@ -126,9 +126,9 @@ static long range_call(struct task *task, long number, int in_fd, gaddr_t in_at,
         if (!result && (in->host_fd < 0 || out->host_fd < 0))
             result = -EINVAL;
         if (!result) {
-            result = host_call(task, number, in->host_fd, in_at ? (long)&in_offset : 0,
-                               out->host_fd, out_at ? (long)&out_offset : 0, (long)len,
-                               (long)flags);
+            result =
+                host_call(task, number, in->host_fd, in_at ? (long)&in_offset : 0, out->host_fd,
+                          out_at ? (long)&out_offset : 0, (long)len, (long)flags);
             if (result > 0 && in_at && guest_write(space, in_at, &in_offset, sizeof in_offset))
                 result = -EFAULT;
             if (result > 0 && out_at && guest_write(space, out_at, &out_offset, sizeof out_offset))

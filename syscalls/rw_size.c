@@ -1,5 +1,5 @@
-/* Sizes of files and their way to the disk: truncate(2), fallocate(2), fsync(2), sync(2), syncfs(2),
- * sync_file_range(2), posix_fadvise(2), readahead(2). */
+/* Sizes of files and their way to the disk: truncate(2), fallocate(2), fsync(2), sync(2),
+ * syncfs(2), sync_file_range(2), posix_fadvise(2), readahead(2). */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi.h"
 #include "syscalls/fs_place.h"

@@ -42,7 +42,8 @@ int fs_fstat(struct task *task, int fd, struct stat *st) {
     return error;
 }
 
-/* --- statfs --------------------------------------------------------------------------------------- */
+/* --- statfs
+ * --------------------------------------------------------------------------------------- */
 
 #define PROC_MAGIC   0x9fa0
 #define SYSFS_MAGIC  0x62656572
@@ -80,15 +81,16 @@ int fs_fstatfs(struct task *task, int fd, struct statfs *fs) {
     if (!file)
         return -EBADF;
     bool synth = synth_of_file(file) || file->host_fd < 0;
-    int error = mount_statfs(file->mount ? file->mount : &fs_mounts[0],
-                             synth ? -1 : file->host_fd, fs);
+    int error =
+        mount_statfs(file->mount ? file->mount : &fs_mounts[0], synth ? -1 : file->host_fd, fs);
     file_unref(file);
     return error;
 }
 
-/* --- statx(2): one layout for all ABIs ------------------------------------------------------------- */
+/* --- statx(2): one layout for all ABIs
+ * ------------------------------------------------------------- */
 
-#define STATX_ALLOWED_FLAGS \
+#define STATX_ALLOWED_FLAGS                                                                        \
     (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)
 
 static struct statx_timestamp stamp(struct timespec time) {
@@ -148,7 +150,8 @@ long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, u
     return guest_write(task->cpu->space, to, &out, sizeof out);
 }
 
-/* --- readlink(2) ------------------------------------------------------------------------------------- */
+/* --- readlink(2)
+ * ------------------------------------------------------------------------------------- */
 
 static long readlink_at(struct task *task, int dirfd, gaddr_t path, gaddr_t to, int32_t size) {
     char text[PATH_MAX], name[PATH_MAX];

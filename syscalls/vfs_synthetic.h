@@ -1,8 +1,9 @@
-/* Synthetic file systems (/proc, /dev, /sys): a static tree of entries, some of which list or look up
- * their children at run time (one directory per process, one link per descriptor).
+/* Synthetic file systems (/proc, /dev, /sys): a static tree of entries, some of which list or look
+ * up their children at run time (one directory per process, one link per descriptor).
  *
- * An entry is static; what varies stands in struct synth_ref. No reference is held on processes: each
- * function finds its process again under process_lock and says -ENOENT or -ESRCH when it is gone. */
+ * An entry is static; what varies stands in struct synth_ref. No reference is held on processes:
+ * each function finds its process again under process_lock and says -ENOENT or -ESRCH when it is
+ * gone. */
 #ifndef FG_SYSCALLS_VFS_SYNTHETIC_H
 #define FG_SYSCALLS_VFS_SYNTHETIC_H
 
@@ -38,7 +39,8 @@ struct synth_entry {
     /* Static children, ended by a NULL name; then the dynamic ones. */
     const struct synth_entry *children;
     int (*lookup)(const struct synth_ref *dir, const char *name, struct synth_ref *out);
-    /* Names of the dynamic children from the `from`-th on (0 based): emits until it returns nonzero. */
+    /* Names of the dynamic children from the `from`-th on (0 based): emits until it returns
+     * nonzero. */
     int (*list)(const struct synth_ref *dir, int64_t from,
                 int (*emit)(void *arg, const char *name, const struct synth_ref *child), void *arg);
     /* Corrects what stat shows (owner, times, device number). */

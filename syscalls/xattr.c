@@ -1,5 +1,5 @@
-/* Extended attributes (xattr(7)). user.* and the rest go to the host's files; our own metadata attribute is
- * hidden from the guest. */
+/* Extended attributes (xattr(7)). user.* and the rest go to the host's files; our own metadata
+ * attribute is hidden from the guest. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs_place.h"
 
@@ -17,7 +17,7 @@
 /* What an attribute call works on: a host path that leads to the very inode. */
 struct target {
     struct place place;
-    int pin; /* -1: none */
+    int pin;   /* -1: none */
     bool link; /* a symlink: the l* calls on dir/name */
     char host[NAME_MAX + 40];
 };
@@ -56,8 +56,7 @@ static void target_put(struct target *target) {
 }
 
 /* By path (follow or not) when path is not 0, else by descriptor. */
-static int target_get(struct task *task, gaddr_t path, int fd, bool follow,
-                      struct target *target) {
+static int target_get(struct task *task, gaddr_t path, int fd, bool follow, struct target *target) {
     int error;
     if (path) {
         error = place_find_guest(task, AT_FDCWD, path, follow ? PLACE_FOLLOW : 0, &target->place);
@@ -148,8 +147,7 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
     return result;
 }
 
-static long list(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t to,
-                 uint64_t size) {
+static long list(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t to, uint64_t size) {
     struct target target;
     int error = target_get(task, path, fd, follow, &target);
     if (error)

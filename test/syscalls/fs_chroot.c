@@ -1,4 +1,5 @@
-/* chroot keeps its processes inside whatever links and dots they use (as root only; else it is refused). */
+/* chroot keeps its processes inside whatever links and dots they use (as root only; else it is
+ * refused). */
 #include "fs_test.h"
 
 int main(void) {

@@ -1,5 +1,5 @@
-/* Tries to get out of a root by dots, links, magic links and races; run by test/suites/fs.py with the
- * canary's host path, device and inode. Without arguments there is nothing to do. */
+/* Tries to get out of a root by dots, links, magic links and races; run by test/suites/fs.py with
+ * the canary's host path, device and inode. Without arguments there is nothing to do. */
 #include "fs_test.h"
 #include <pthread.h>
 
@@ -100,11 +100,21 @@ int main(int argc, char **argv) {
     symlink("/proc/self/cwd", "proc_cwd");
     symlink("/proc/self/exe", "proc_exe");
     static const char *const through[] = {
-        "/proc/self/root/..%s",       "/proc/1/root%s",        "/proc/self/cwd/../..%s",
-        "proc_root/..%s",             "proc_cwd/../..%s",      "/proc/self/exe/..%s",
-        "/dev/fd/../..%s",            "/dev/shm/../..%s",      "/dev/shm/../../..%s",
-        "/proc/self/fd/0/../..%s",    "/dev/pts/../../..%s",   "/sys/../..%s",
-        "/proc/self/task/../../..%s", "/proc/self/fd/3/..%s", "//..//..%s",
+        "/proc/self/root/..%s",
+        "/proc/1/root%s",
+        "/proc/self/cwd/../..%s",
+        "proc_root/..%s",
+        "proc_cwd/../..%s",
+        "/proc/self/exe/..%s",
+        "/dev/fd/../..%s",
+        "/dev/shm/../..%s",
+        "/dev/shm/../../..%s",
+        "/proc/self/fd/0/../..%s",
+        "/dev/pts/../../..%s",
+        "/sys/../..%s",
+        "/proc/self/task/../../..%s",
+        "/proc/self/fd/3/..%s",
+        "//..//..%s",
     };
     for (size_t i = 0; i < sizeof through / sizeof *through; i++) {
         snprintf(path, sizeof path, through[i], canary);

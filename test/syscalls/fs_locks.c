@@ -1,4 +1,5 @@
-/* Record locks between processes, OFD locks, flock: conflicts, splitting, waiting, deadlock, release. */
+/* Record locks between processes, OFD locks, flock: conflicts, splitting, waiting, deadlock,
+ * release. */
 #include "fs_test.h"
 
 static int fd;
@@ -17,23 +18,25 @@ static void ask(int type, off_t start, off_t len) {
     else
         printf("getlk %d %lld+%lld: type %d %lld+%lld whence %d owner %s\n", type, (long long)start,
                (long long)len, l.l_type, (long long)l.l_start, (long long)l.l_len, l.l_whence,
-               l.l_pid == getppid() ? "parent" : l.l_pid == -1 ? "ofd" : "other");
+               l.l_pid == getppid() ? "parent"
+               : l.l_pid == -1      ? "ofd"
+                                    : "other");
     fflush(stdout);
 }
 
-#define IN_CHILD(...)                      \
-    do {                                   \
-        fflush(stdout);                    \
-        pid_t child_pid = fork();          \
-        if (!child_pid) {                  \
-            __VA_ARGS__;                   \
-            fflush(stdout);                \
-            _exit(0);                      \
-        }                                  \
-        int child_status;                  \
-        waitpid(child_pid, &child_status, 0); \
-        if (child_status)                  \
-            printf("child %x\n", child_status); \
+#define IN_CHILD(...)                                                                              \
+    do {                                                                                           \
+        fflush(stdout);                                                                            \
+        pid_t child_pid = fork();                                                                  \
+        if (!child_pid) {                                                                          \
+            __VA_ARGS__;                                                                           \
+            fflush(stdout);                                                                        \
+            _exit(0);                                                                              \
+        }                                                                                          \
+        int child_status;                                                                          \
+        waitpid(child_pid, &child_status, 0);                                                      \
+        if (child_status)                                                                          \
+            printf("child %x\n", child_status);                                                    \
     } while (0)
 
 static void on_alarm(int sig) {

@@ -1,5 +1,5 @@
-/* Owners, modes and devices in a private root: test/suites/fs.py runs it with an argument; two runs see
- * the same. Without an argument there is nothing to do. */
+/* Owners, modes and devices in a private root: test/suites/fs.py runs it with an argument; two runs
+ * see the same. Without an argument there is nothing to do. */
 #include "fs_test.h"
 #include <grp.h>
 
@@ -14,8 +14,8 @@ static void owner(const char *name) {
 }
 
 static void all(void) {
-    static const char *const names[] = {"plain", "suid", "dir", "sgid", "sgid/in", "sgid/sub",
-                                        "null", "block", "none", "nodir", "fifo"};
+    static const char *const names[] = {"plain", "suid",  "dir",  "sgid",  "sgid/in", "sgid/sub",
+                                        "null",  "block", "none", "nodir", "fifo"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         owner(names[i]);
 }

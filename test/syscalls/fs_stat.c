@@ -16,12 +16,11 @@ static void agree(const char *name) {
         printf("%s: %s\n", name, strerrorname_np(errno));
         return;
     }
-    int same = st.st_mode == mid.mode && st.st_mode == sx.stx_mode &&
-               st.st_size == mid.size && (uint64_t)st.st_size == sx.stx_size && (uint16_t)st.st_uid == mid.uid &&
+    int same = st.st_mode == mid.mode && st.st_mode == sx.stx_mode && st.st_size == mid.size &&
+               (uint64_t)st.st_size == sx.stx_size && (uint16_t)st.st_uid == mid.uid &&
                st.st_uid == sx.stx_uid && (uint32_t)st.st_mtime == mid.mtime &&
-               st.st_mtime == sx.stx_mtime.tv_sec &&
-               st.st_ino == sx.stx_ino && st.st_nlink == mid.nlink &&
-               (uint32_t)st.st_mtim.tv_nsec == mid.mtime_ns &&
+               st.st_mtime == sx.stx_mtime.tv_sec && st.st_ino == sx.stx_ino &&
+               st.st_nlink == mid.nlink && (uint32_t)st.st_mtim.tv_nsec == mid.mtime_ns &&
                makedev(sx.stx_dev_major, sx.stx_dev_minor) == st.st_dev &&
                makedev(sx.stx_rdev_major, sx.stx_rdev_minor) == st.st_rdev;
     printf("%s: %s %06o\n", name, same ? "agree" : "differ", st.st_mode);
