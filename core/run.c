@@ -149,7 +149,9 @@ static enum exit_reason run(struct cpu *cpu) {
 }
 
 enum exit_reason cpu_run(struct cpu *cpu) {
-    cpu->thread = (uint64_t)pthread_self();
+    if (cpu->thread != (uint64_t)pthread_self()) { /* cpu_kick() of other threads reads it */
+        __atomic_store_n(&cpu->thread, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
+    }
     cpu->window = (uint64_t)(uintptr_t)cpu->space->window;
     cpu->jump_cache = cpu->space->jump_cache;
     host_use_window(cpu->window);
