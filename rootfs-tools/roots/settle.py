@@ -155,7 +155,8 @@ def configure(tree: Tree, engine: str, progress: Progress, limit: float = 600) -
     words = [engine, "--root", str(tree.top), "--clear-env",
              "--env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "--env", "HOME=/root",
              "--env", "DEBIAN_FRONTEND=noninteractive", "--env", "LC_ALL=C.UTF-8",
-             "/usr/bin/dpkg", "--force-unsafe-io", "--force-confdef", "--force-confold", "--configure", "-a"]
+             "/usr/bin/dpkg", "--force-unsafe-io", "--force-confdef", "--force-confold",
+             "--configure", "-a"]
     with log.open("wb") as file:
         try:
             done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=file,

@@ -60,6 +60,7 @@ class Tree:
         elif not path.exists():
             path.mkdir()
             self.mark(path, 0, 0, 0o40755)
+            self.times[path] = 0.0
         elif not path.is_dir():
             raise RootError(f"/{key} is no directory")
         self.directories[key] = path
