@@ -1,5 +1,5 @@
-/* gadget_name(): the name of a gadget from its address, for dumps and traces. Nothing happens before
- * the first call; then all tables are sorted by address once. Locking: pthread_once. */
+/* gadget_name(): the name of a gadget from its address, for dumps and traces. Nothing happens
+ * before the first call; then all tables are sorted by address once. Locking: pthread_once. */
 #include "core/gadget_name.h"
 #include "core/ngram.h"
 #include "core/rows.h"
@@ -77,8 +77,7 @@ static int part(char *to, size_t size, unsigned kind, unsigned n) {
 bool gadget_find(const void *gadget, const struct gadget_table **table, unsigned *entry) {
     pthread_once(&once, collect);
     struct known key = {.gadget = gadget};
-    struct known *hit =
-        known ? bsearch(&key, known, known_count, sizeof *known, by_address) : NULL;
+    struct known *hit = known ? bsearch(&key, known, known_count, sizeof *known, by_address) : NULL;
     if (hit) {
         *table = &gadget_tables[hit->table];
         *entry = hit->entry;

@@ -1,6 +1,6 @@
 /* C helpers of instructions that are too rare for assembly: `helper NAME params` in the spec calls
- * helper_NAME. What a helper gets and returns: helper_fn in core/rows.h. params[] holds what the row
- * names, in its order. */
+ * helper_NAME. What a helper gets and returns: helper_fn in core/rows.h. params[] holds what the
+ * row names, in its order. */
 #ifndef FG_CORE_HELPERS_H
 #define FG_CORE_HELPERS_H
 
@@ -55,13 +55,13 @@ HELPER(daa);
 HELPER(das);
 HELPER(aaa);
 HELPER(aas);
-HELPER(aam);     /* imm */
-HELPER(aad);     /* imm */
-HELPER(enter);   /* raw imm imm2 */
-HELPER(popf);    /* raw */
-HELPER(bound);   /* raw */
-HELPER(arpl);    /* raw */
-HELPER(bit16);   /* raw */
+HELPER(aam);   /* imm */
+HELPER(aad);   /* imm */
+HELPER(enter); /* raw imm imm2 */
+HELPER(popf);  /* raw */
+HELPER(bound); /* raw */
+HELPER(arpl);  /* raw */
+HELPER(bit16); /* raw */
 
 /* helpers_string.c: 16-bit addresses and FS/GS overrides; next raw imm */
 HELPER(string);

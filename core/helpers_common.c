@@ -61,8 +61,7 @@ int helper_write(struct cpu *cpu, gaddr_t addr, const void *from, unsigned len) 
     if (guest_write(cpu->space, addr, from, first) < 0) {
         return page_fault(cpu, addr, true);
     }
-    if (first < len &&
-        guest_write(cpu->space, 0, (const char *)from + first, len - first) < 0) {
+    if (first < len && guest_write(cpu->space, 0, (const char *)from + first, len - first) < 0) {
         return page_fault(cpu, 0, true);
     }
     return 0;

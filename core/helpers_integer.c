@@ -1,5 +1,5 @@
-/* Helpers of rare integer instructions: decimal adjust, ENTER, POPF, BOUND, ARPL. Source: SDM Vol. 2.
- * Each changes guest state only behind its last access that can fault. */
+/* Helpers of rare integer instructions: decimal adjust, ENTER, POPF, BOUND, ARPL. Source: SDM
+ * Vol. 2. Each changes guest state only behind its last access that can fault. */
 #include "core/helpers.h"
 #include "core/space.h"
 

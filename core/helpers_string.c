@@ -35,8 +35,8 @@ static int read_src(const struct string *s, uint32_t *value) {
 static void compare(struct cpu *cpu, uint32_t a, uint32_t b, unsigned size) {
     unsigned shift = 32 - size * 8;
     uint32_t x = a << shift, y = b << shift, d = x - y;
-    uint32_t flags = (x < y ? FLAG_CF : 0) | (d == 0 ? FLAG_ZF : 0) |
-                     (d >> 31 ? FLAG_SF : 0) | (((x ^ y) & (x ^ d)) >> 31 ? FLAG_OF : 0) |
+    uint32_t flags = (x < y ? FLAG_CF : 0) | (d == 0 ? FLAG_ZF : 0) | (d >> 31 ? FLAG_SF : 0) |
+                     (((x ^ y) & (x ^ d)) >> 31 ? FLAG_OF : 0) |
                      ((a ^ b ^ (a - b)) & 16 ? FLAG_AF : 0) |
                      (__builtin_parity((a - b) & 0xff) ? 0 : FLAG_PF);
     cpu->flags = (cpu->flags & ~(uint64_t)FLAGS_STATUS) | flags;

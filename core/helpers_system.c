@@ -1,12 +1,13 @@
 /* Helpers of system-flavoured instructions in user mode: CPUID, segment registers, far transfers,
- * descriptor queries. Descriptors are those that cpu_load_segment knows: flat code and data, the three
- * TLS entries. Far transfers stay within privilege 3. Source: SDM Vol. 2. */
+ * descriptor queries. Descriptors are those that cpu_load_segment knows: flat code and data, the
+ * three TLS entries. Far transfers stay within privilege 3. Source: SDM Vol. 2. */
 #include "core/cpuid.h"
 #include "core/helpers.h"
 
 #include <string.h>
 
-/* --- CPUID ---------------------------------------------------------------------------------------- */
+/* --- CPUID
+ * ---------------------------------------------------------------------------------------- */
 
 #define CPUID_SIGNATURE   0x000006d8u /* family 6: what programs take for an i686 with SSE2 */
 #define CPUID_CLFLUSH     (8u << 8)   /* 64-byte lines, in units of 8 */
@@ -53,7 +54,8 @@ int helper_cpuid(struct cpu *cpu, const uint32_t *params) {
     return 0;
 }
 
-/* --- segment registers ---------------------------------------------------------------------------- */
+/* --- segment registers
+ * ---------------------------------------------------------------------------- */
 
 /* Load a segment register; returns 0 or what the helper returns (error code: the selector). */
 static int load_segment(struct cpu *cpu, int seg, uint16_t selector) {
@@ -130,8 +132,7 @@ int helper_load_far(struct cpu *cpu, const uint32_t *params) {
     }
     static const struct {
         uint8_t opcode, seg;
-    } which[] = {
-        {0xc4, SEG_ES}, {0xc5, SEG_DS}, {0xb2, SEG_SS}, {0xb4, SEG_FS}, {0xb5, SEG_GS}};
+    } which[] = {{0xc4, SEG_ES}, {0xc5, SEG_DS}, {0xb2, SEG_SS}, {0xb4, SEG_FS}, {0xb5, SEG_GS}};
     for (unsigned i = 0; i < ARRAY_LEN(which); i++) {
         if (which[i].opcode == raw_opcode(raw)) {
             leave = load_segment(cpu, which[i].seg, selector);
@@ -143,7 +144,8 @@ int helper_load_far(struct cpu *cpu, const uint32_t *params) {
     return leave;
 }
 
-/* --- descriptor queries --------------------------------------------------------------------------- */
+/* --- descriptor queries
+ * --------------------------------------------------------------------------- */
 
 /* The segment a selector names, if privilege 3 may see it. */
 static bool look_up(struct cpu *cpu, uint16_t selector, struct cpu_segment *found) {
@@ -233,7 +235,8 @@ static int read_return(struct cpu *cpu, uint32_t esp, unsigned size, uint32_t *t
     return leave ? leave : helper_read(cpu, target, esp, size);
 }
 
-/* --- far transfers -------------------------------------------------------------------------------- */
+/* --- far transfers
+ * -------------------------------------------------------------------------------- */
 
 /* Load CS for a transfer within privilege 3. `returning`: the RPL must be 3 already. */
 static int load_cs(struct cpu *cpu, uint16_t selector, bool returning) {

@@ -13,7 +13,8 @@ from gen import operands as ops
 from gen.bodies import Templates, tidy
 from gen.files import Output
 
-MEMBERS = ("poll_stop", "exit_link", "exit_lookup", "exit_step", "jump_next", "trap", "count", "check")
+MEMBERS = ("poll_stop", "exit_link", "exit_lookup", "exit_step", "jump_next", "trap", "count",
+           "check")
 ADDR16 = (("rbx", "rsi"), ("rbx", "rdi"), ("rbp", "rsi"), ("rbp", "rdi"), ("rsi", ""), ("rdi", ""),
           ("rbp", ""), ("rbx", ""), ("", ""))
 
@@ -32,7 +33,8 @@ def one_file(templates: Templates, host: str, name: str, table: str, what: str,
              '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
     for label, context in entries:
         if label:
-            lines.append(f"    .globl g_{label}\ng_{label}:\n" + tidy(template.render({**common, **context})))
+            text = tidy(template.render({**common, **context}))
+            lines.append(f"    .globl g_{label}\ng_{label}:\n{text}")
     lines.append(f"\n    .section .data.rel.ro, \"aw\", @progbits\n    .balign 8\n"
                  f"    .globl gt_{table}\ngt_{table}:\n")
     lines.append("".join(f"    .quad {'g_' + label if label else 0}\n" for label, _ in entries))
@@ -64,7 +66,8 @@ def emit(templates: Templates, host: str, mode: str, directory: Path, output: Ou
                else "ea16_abs", {"base": pair[0], "index": pair[1]}) for pair in ADDR16]
     segs = [(f"ea_seg_{seg}", {"seg": seg.upper()}) for seg in ops.SEGS]
     files = [
-        ("core_ea_index", "ea_index", "Address base + index * scale + displacement into r11d.", index),
+        ("core_ea_index", "ea_index", "Address base + index * scale + displacement into r11d.",
+         index),
         ("core_ea_addr16", "ea_addr16", "16-bit addressing: address into r11d.", addr16),
         ("core_ea_seg", "ea_seg", "Adds a segment's base to r11d.", segs),
     ]

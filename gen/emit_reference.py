@@ -18,7 +18,8 @@ def flags_text(flags: dict[str, str]) -> str:
     for flag, effect in flags.items():
         if effect != "-":
             groups.setdefault(effect, []).append(flag + "F")
-    return "; ".join(f"{' '.join(names)} {MEANING[e]}" for e, names in groups.items()) or "untouched"
+    text = "; ".join(f"{' '.join(names)} {MEANING[e]}" for e, names in groups.items())
+    return text or "untouched"
 
 
 def section(insn: Insn) -> str:

@@ -1,8 +1,8 @@
-"""gadgets/REPORT.txt: gadgets and bytes by family, host, guest and memory model (committed, so that a
-reviewer sees what an edit of the spec or the policy costs).
+"""gadgets/REPORT.txt: gadgets and bytes by family, host, guest and memory model (committed, so that
+a reviewer sees what an edit of the spec or the policy costs).
 
-Reads the gadget files just made; bytes are estimated from their instructions, so that the report does
-not depend on an assembler.
+Reads the gadget files just made; bytes are estimated from their instructions, so that the report
+does not depend on an assembler.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def emit(paths: list[Path], host: str, mode: str, directory: Path, output: Outpu
             sums.size += insns * BYTES_PER_INSN
         biggest.append((gadgets, path.stem))
     page = [f"Gadget library: host {host}, guest {mode}, memory window. Made by "
-             "gen/emit_report.py.\nKiB are estimated from the number of instructions.\n\n",
-             f"{'family':<12}{'files':>8}{'gadgets':>9}{'KiB':>8}\n"]
+            "gen/emit_report.py.\nKiB are estimated from the number of instructions.\n\n",
+            f"{'family':<12}{'files':>8}{'gadgets':>9}{'KiB':>8}\n"]
     for name in sorted(families) + ["total"]:
         sums = families.get(name, total)
         page.append(f"{name:<12}{sums.files:>8}{sums.gadgets:>9}{sums.size / 1024:>8.0f}\n")

@@ -277,8 +277,8 @@ class Expander:
         params = self.params(row, body, operands)
         asks = "live" in body.names
         opsize = form.opsize if "opsize" in body.names else 0
-        key = TableKey(body.name, op, size if sized else 0, opsize, tuple(operands), lock, rep, params,
-                       dims, True if asks else None, False)
+        key = TableKey(body.name, op, size if sized else 0, opsize, tuple(operands), lock, rep,
+                       params, dims, True if asks else None, False)
         table = self.table(key, body, form, size)
         dead = self.table(replace(key, live=False), body, form, size) if asks else None
         fused = None
@@ -303,7 +303,8 @@ class Expander:
                 parts.append((Dim(o.name, 10), "BASE", 0))
         if "cc" in body.names:
             if row.span != 16:
-                raise SpecError(row.where, f"body {body.name} mentions cc, but the opcode has no +c")
+                raise SpecError(row.where, f"body {body.name} mentions cc, but the opcode "
+                                           "has no +c")
             parts.append((Dim("cc", 16), "COND", 0))
         if body.exploded:
             if not any(o.letter == "I" for o in row.operands):
@@ -343,8 +344,8 @@ class Expander:
                 wanted.add("imm2" if imms.index(o.name) else "imm")
             if o.place is Place.MEM and o.by_base:
                 wanted.add("disp")
-        if ("imm" in wanted and not row.imms) or ("imm2" in wanted and
-                                                 row.imms not in (("iw", "ib"), ("ifar",))):
+        second = row.imms in (("iw", "ib"), ("ifar",))
+        if ("imm" in wanted and not row.imms) or ("imm2" in wanted and not second):
             raise SpecError(row.where, f"body {body.name} wants an immediate that {row.mnemonic} "
                                        "does not have here")
         if "target" in wanted and not any(o.letter == "J" for o in row.operands):

@@ -374,7 +374,7 @@ def read_file(path: Path, name: str) -> list[Insn]:
 
 
 def read_spec(directory: Path, root: Path | None = None) -> Spec:
-    """All *.x86 files of a directory, in name order. `root`: what errors print paths relative to."""
+    """All *.x86 files of a directory, in name order; errors print paths relative to `root`."""
     spec = Spec()
     seen: dict[str, Where] = {}
     for path in sorted(directory.glob("*.x86")):

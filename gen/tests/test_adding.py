@@ -41,8 +41,8 @@ class Adding(unittest.TestCase):
     def generate(cls, name: str) -> None:
         """Run the generator on the copy."""
         with contextlib.redirect_stdout(io.StringIO()):
-            generate("x86_64", cls.root / name / "gen", cls.root / name / "gadgets", cls.root / "spec",
-                     ROOT / "templates/x86_64", cls.root)
+            generate("x86_64", cls.root / name / "gen", cls.root / name / "gadgets",
+                     cls.root / "spec", ROOT / "templates/x86_64", cls.root)
 
     @classmethod
     def tearDownClass(cls) -> None:
