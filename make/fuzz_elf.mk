@@ -7,6 +7,7 @@ $(BUILD)/test/fuzz_elf: $(BUILD)/obj/test/fuzz/fuzz_elf.o $(BUILD)/libfiberglass
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
 
-.PHONY: fuzz-elf
+.PHONY: fuzz fuzz-elf
+fuzz: fuzz-elf
 fuzz-elf: $(BUILD)/test/fuzz_elf
 	$< --count $(FUZZ_COUNT) --keep $(BUILD)/test/fuzz_elf.input $(ELF_CORPUS)
