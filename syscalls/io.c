@@ -65,7 +65,8 @@ ssize_t stream_write(struct file *file, struct task *task, const struct iovec *i
 }
 
 void anon_set_owner(struct file *file, struct task *task) {
-    file->data_word = task->process->fsuid | (uint64_t)task->process->fsgid << 32;
+    uint32_t uid = task ? task->process->fsuid : 0, gid = task ? task->process->fsgid : 0;
+    file->data_word = uid | (uint64_t)gid << 32;
 }
 
 int anon_stat(struct file *file, struct stat *st) {

@@ -26,7 +26,7 @@ ssize_t stream_write(struct file *file, struct task *task, const struct iovec *i
 void task_send_sigpipe(struct task *task);
 
 /* Files without a name (pipes, sockets, eventfds): remember the creator as owner, and the ops->stat
- * that shows it. Uses file->data_word. */
+ * that shows it. Uses file->data_word. task NULL: user 0. */
 void anon_set_owner(struct file *file, struct task *task);
 int anon_stat(struct file *file, struct stat *st);
 

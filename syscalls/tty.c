@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -95,6 +96,8 @@ int tty_file(struct task *task, struct tty *tty, const struct file_ops *ops, enu
     struct process *process = task ? task->process : NULL;
     pthread_mutex_lock(&process_lock);
     tty->open_files++;
+    if (node == NODE_PTS && asprintf(&file->path, "/dev/pts/%d", tty->index) < 0)
+        file->path = NULL;
     file->data = tty;
     file->data_word = node;
     if (process && node == NODE_PTS && !(flags & O_NOCTTY) && is_leader(process) &&

@@ -70,10 +70,7 @@ int tty_adopt_host(int fd, struct file **out) {
         }
     }
     int error = tty_file(NULL, host_tty, &tty_ops, NODE_PTS, copy, flags, out);
-    if (error)
-        return error;
-    (*out)->path = strdup("/dev/pts/0");
-    return 1;
+    return error ? error : 1;
 }
 
 int tty_host_reopen(int flags) {
