@@ -157,6 +157,9 @@ static const struct synth_entry dev_children[] = {
     {0},
 };
 
+const struct synth_entry dev_shm = {
+    .name = "shm", .mode = S_IFDIR | 01777, .children = empty_directory_children};
+
 const struct synth_entry dev_root = {
     .name = "dev", .mode = S_IFDIR | 0755, .children = dev_children};
 

@@ -3,8 +3,10 @@
  * fs_path.c. */
 #include "syscalls/fs_place.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,8 @@ bool fs_private_root;
 static char shm_dir[64]; /* temporary host directory behind /dev/shm, "" when there is none */
 static pid_t shm_owner;
 
+static void make_shm(struct mount *mount);
+
 /* Is path[0..len) the mount point or below it? */
 static bool below(const struct mount *mount, const char *path, size_t len) {
     return len >= mount->guest_len && !memcmp(path, mount->guest, mount->guest_len) &&
@@ -36,13 +40,15 @@ struct mount *fs_mount_of(const char *path, size_t len) {
         if (below(mount, path, len) && mount->guest_len >= best->guest_len)
             best = mount;
     }
+    if (best->lazy)
+        make_shm(best);
     return best;
 }
 
 struct mount *fs_mount_at(const char *path, size_t len) {
     for (int i = fs_mount_count - 1; i > 0; i--)
         if (fs_mounts[i].guest_len == len && !memcmp(path, fs_mounts[i].guest, len))
-            return &fs_mounts[i];
+            return fs_mount_of(path, len);
     return len == 0 ? &fs_mounts[0] : NULL;
 }
 
@@ -61,30 +67,35 @@ static struct mount *mount_add(const char *guest) {
     return mount;
 }
 
-static int mount_host(const char *host_dir, const char *guest, bool read_only, bool metadata) {
-    char real[PATH_MAX];
+/* Opens the host directory of a mount. 0 or -errno. */
+static int mount_open(struct mount *mount, const char *host_dir) {
+    char real[PATH_MAX], link[40];
     int fd = open(host_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    char link[40];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, real, sizeof real - 1);
     if (len > 0)
         real[len] = 0;
     else if (!realpath(host_dir, real))
         real[0] = 0;
-    struct mount *mount = mount_add(guest);
-    if (!mount) {
-        close(fd);
-        return -ENOMEM;
-    }
-    mount->dir = fd;
     mount->host = strdup(strcmp(real, "/") ? real : "");
+    mount->dir = fd;
+    return mount->host ? 0 : -ENOMEM;
+}
+
+static int mount_host(const char *host_dir, const char *guest, bool read_only, bool metadata) {
+    struct mount *mount = mount_add(guest);
+    if (!mount)
+        return -ENOMEM;
     mount->read_only = read_only;
     mount->metadata = metadata;
     mount->type = "ext4";
     mount->source = "/dev/root";
-    return mount->host ? 0 : -ENOMEM;
+    int error = mount_open(mount, host_dir);
+    if (error)
+        fs_mount_count--;
+    return error;
 }
 
 static void mount_synthetic(const char *guest, const struct synth_entry *root, const char *type,
@@ -109,23 +120,45 @@ void fs_shutdown(void) {
     shm_dir[0] = 0;
 }
 
-/* /dev/shm: a host directory that lasts as long as the run, in memory where the host has such. */
-static void mount_shm(void) {
-    snprintf(shm_dir, sizeof shm_dir, "/dev/shm/fiberglass-XXXXXX");
-    if (!mkdtemp(shm_dir)) {
-        snprintf(shm_dir, sizeof shm_dir, "/tmp/fiberglass-XXXXXX");
-        if (!mkdtemp(shm_dir)) {
-            shm_dir[0] = 0;
-            return;
-        }
+/* Directories of runs that were killed: their owner's number is in the name. */
+static void remove_stale(const char *parent) {
+    DIR *dir = opendir(parent);
+    struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        int pid;
+        char path[PATH_MAX];
+        struct stat st;
+        if (sscanf(entry->d_name, "fiberglass-%d-", &pid) != 1 || pid <= 0 || kill(pid, 0) == 0 ||
+            errno != ESRCH)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
+        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
+            nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
     }
-    shm_owner = getpid();
-    if (mount_host(shm_dir, "/dev/shm", false, true) < 0)
-        return;
-    struct mount *mount = &fs_mounts[fs_mount_count - 1];
-    mount->type = mount->source = "tmpfs";
-    chmod(shm_dir, 01777);
-    atexit(fs_shutdown);
+    if (dir)
+        closedir(dir);
+}
+
+/* /dev/shm: a host directory that lasts as long as the run, in memory where the host has such.
+ * Without one the mount stays an empty synthetic directory. */
+static void make_shm(struct mount *mount) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static const char *const parents[] = {"/dev/shm", "/tmp"};
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; mount->lazy && mount->dir < 0 && i < ARRAY_LEN(parents); i++) {
+        remove_stale(parents[i]);
+        snprintf(shm_dir, sizeof shm_dir, "%s/fiberglass-%d-XXXXXX", parents[i], (int)getpid());
+        if (!mkdtemp(shm_dir))
+            shm_dir[0] = 0;
+        else if (chmod(shm_dir, 01777) || mount_open(mount, shm_dir))
+            rmdir(shm_dir);
+    }
+    if (mount->lazy && shm_dir[0]) {
+        shm_owner = getpid();
+        atexit(fs_shutdown);
+    }
+    mount->lazy = false;
+    pthread_mutex_unlock(&lock);
 }
 
 int fs_init(const char *host_root, bool metadata) {
@@ -144,7 +177,9 @@ int fs_init(const char *host_root, bool metadata) {
     if (fs_private_root) {
         mount_synthetic("/sys", &sys_root, "sysfs", false);
         mount_synthetic("/dev", &dev_root, "devtmpfs", false);
-        mount_shm();
+        mount_synthetic("/dev/shm", &dev_shm, "tmpfs", false);
+        fs_mounts[fs_mount_count - 1].metadata = true;
+        fs_mounts[fs_mount_count - 1].lazy = true;
     } else {
         mount_synthetic("/dev/tty", &dev_tty, "devtmpfs", true);
         mount_synthetic("/dev/ptmx", &dev_ptmx, "devtmpfs", true);

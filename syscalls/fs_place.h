@@ -10,8 +10,9 @@
 #include "syscalls/vfs_synthetic.h"
 #include <limits.h>
 
-/* Constant once the first task runs. */
+/* Constant once the first task runs, but for the making of a lazy one. */
 struct mount {
+    atomic_bool lazy; /* its host directory is made when it is first met */
     char *guest; /* "" for the root, "/proc", ... */
     size_t guest_len;
     int dir;    /* host directory (O_PATH), -1: synthetic */

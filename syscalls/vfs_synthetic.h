@@ -70,6 +70,8 @@ const struct synth_ref *synth_of_file(const struct file *file);
 
 extern const struct synth_entry proc_root, dev_root, sys_root, devpts_root;
 extern const struct synth_entry proc_pid_root, proc_task_root; /* /proc/PID, /proc/PID/task/TID */
+/* /dev/shm where the host has no place for it. */
+extern const struct synth_entry dev_shm;
 /* Single nodes that are mounted over a host's /dev when the root is "/". */
 extern const struct synth_entry dev_tty, dev_ptmx, dev_console;
 
