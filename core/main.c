@@ -1,5 +1,5 @@
-/* The command line of Fiberglass: options into struct fg_options, then fg_run(). Nothing else belongs
- * here; embedders call fg_run() themselves. */
+/* The command line of Fiberglass: options into struct fg_options, then fg_run(). Nothing else
+ * belongs here; embedders call fg_run() themselves. */
 #include "core/fiberglass.h"
 #include <errno.h>
 #include <getopt.h>
@@ -39,7 +39,16 @@ struct command_line {
     bool clear_env;
 };
 
-enum { OPT_CLEAR_ENV = 256, OPT_STRACE, OPT_DUMP, OPT_TRACE, OPT_STATS, OPT_PROFILE, OPT_HELP, OPT_VERSION };
+enum {
+    OPT_CLEAR_ENV = 256,
+    OPT_STRACE,
+    OPT_DUMP,
+    OPT_TRACE,
+    OPT_STATS,
+    OPT_PROFILE,
+    OPT_HELP,
+    OPT_VERSION
+};
 
 static const struct option long_options[] = {
     {"root", required_argument, NULL, 'r'},
@@ -88,7 +97,8 @@ static void add_mount(struct command_line *line, char *text) {
     line->options.mount_count++;
 }
 
-/* A decimal id; *end is where it stops. False: none, or too large ((uint32_t)-1 means "no change"). */
+/* A decimal id; *end is where it stops. False: none, or too large ((uint32_t)-1 means "no change").
+ */
 static bool parse_id(const char *text, char **end, uint32_t *id) {
     if (*text < '0' || *text > '9')
         return false;
@@ -205,8 +215,9 @@ int main(int argc, char **argv) {
     struct command_line line = {0};
     parse(&line, argc, argv);
     if (optind == argc) {
-        fputs("fiberglass: no program given; say fiberglass [OPTIONS] PROGRAM [ARG...], or --help\n",
-              stderr);
+        fputs(
+            "fiberglass: no program given; say fiberglass [OPTIONS] PROGRAM [ARG...], or --help\n",
+            stderr);
         return FG_STATUS_ERROR;
     }
     line.options.env = make_env(&line);

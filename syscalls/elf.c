@@ -2,9 +2,9 @@
  *
  * Checks and errors are those of Linux's loader: what is wrong with the headers is ENOEXEC, an
  * interpreter's are ELIBBAD (exec.c), what goes wrong while mapping is the mapping's own error. All
- * offsets and sizes are 64 bits here whatever the file's class; each one is checked where it is used.
- * Not here: argument strings and scripts (exec.c), the stack (elf_stack.c).
- * Sources: elf(5), execve(2), System V ABI, i386 supplement. */
+ * offsets and sizes are 64 bits here whatever the file's class; each one is checked where it is
+ * used. Not here: argument strings and scripts (exec.c), the stack (elf_stack.c). Sources: elf(5),
+ * execve(2), System V ABI, i386 supplement. */
 #include "syscalls/elf.h"
 #include "syscalls/mm_internal.h"
 #include "syscalls/process.h"
@@ -45,11 +45,11 @@ const char *elf_machine_name(uint16_t machine) {
         uint16_t machine;
         const char *name;
     } names[] = {
-        {EM_386, "i386"},      {EM_X86_64, "x86-64"},   {EM_AARCH64, "AArch64"}, {EM_ARM, "ARM"},
-        {EM_RISCV, "RISC-V"},  {EM_PPC64, "PowerPC64"}, {EM_PPC, "PowerPC"},     {EM_MIPS, "MIPS"},
-        {EM_S390, "s390"},     {EM_SPARC, "SPARC"},     {EM_SPARCV9, "SPARC64"}, {EM_IA_64, "IA-64"},
-        {EM_68K, "68000"},     {EM_ALPHA, "Alpha"},     {EM_PARISC, "PA-RISC"},  {EM_SH, "SuperH"},
-        {258, "LoongArch"},    {EM_BPF, "BPF"},
+        {EM_386, "i386"},     {EM_X86_64, "x86-64"},   {EM_AARCH64, "AArch64"}, {EM_ARM, "ARM"},
+        {EM_RISCV, "RISC-V"}, {EM_PPC64, "PowerPC64"}, {EM_PPC, "PowerPC"},     {EM_MIPS, "MIPS"},
+        {EM_S390, "s390"},    {EM_SPARC, "SPARC"},     {EM_SPARCV9, "SPARC64"}, {EM_IA_64, "IA-64"},
+        {EM_68K, "68000"},    {EM_ALPHA, "Alpha"},     {EM_PARISC, "PA-RISC"},  {EM_SH, "SuperH"},
+        {258, "LoongArch"},   {EM_BPF, "BPF"},
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (names[i].machine == machine)
@@ -222,15 +222,15 @@ static int map_segment(struct mm *mm, const struct elf_file *elf, const struct e
     if (end <= file_end)
         return 0;
     prot = PROT_READ | PROT_WRITE | (segment->flags & PF_X || read_implies_exec ? PROT_EXEC : 0);
-    at = mm_map(mm, file_end, end - file_end, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0,
-                NULL);
+    at = mm_map(mm, file_end, end - file_end, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
+                0, NULL);
     return at < 0 ? (int)at : 0;
 }
 
-/* Maps all of a file. `wanted` is the bias of position-independent ones, 0: below mmap_top. The list of
- * mappings is read without its lock: nobody else knows this mm. */
-static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted, bool read_implies_exec,
-                    gaddr_t *bias) {
+/* Maps all of a file. `wanted` is the bias of position-independent ones, 0: below mmap_top. The
+ * list of mappings is read without its lock: nobody else knows this mm. */
+static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted,
+                    bool read_implies_exec, gaddr_t *bias) {
     gaddr_t low, high, align;
     if (!load_extent(elf, mm->task_top, &low, &high, &align))
         return -EINVAL;
@@ -279,7 +279,8 @@ static int map_vdso(struct mm *mm, struct elf_image *image) {
     const struct vdso *vdso = vdso_get(mm->space->mode);
     if (!vdso)
         return -ENOMEM;
-    int64_t at = mm_map(mm, 0, vdso->size, PROT_READ | PROT_EXEC, MAP_PRIVATE, vdso->file, 0, "[vdso]");
+    int64_t at =
+        mm_map(mm, 0, vdso->size, PROT_READ | PROT_EXEC, MAP_PRIVATE, vdso->file, 0, "[vdso]");
     if (at < 0)
         return (int)at;
     mm->vdso = (gaddr_t)at;
@@ -287,8 +288,8 @@ static int map_vdso(struct mm *mm, struct elf_image *image) {
     return 0;
 }
 
-/* i386: without PT_GNU_STACK everything readable is executable; with it, its flags say what the stack
- * is (Linux: Documentation/arch/x86, the table at elf_read_implies_exec). */
+/* i386: without PT_GNU_STACK everything readable is executable; with it, its flags say what the
+ * stack is (Linux: Documentation/arch/x86, the table at elf_read_implies_exec). */
 static void stack_policy(const struct elf_file *elf, struct elf_image *image) {
     image->exec_stack = image->read_implies_exec = true;
     for (unsigned i = 0; i < elf->phnum; i++) {
@@ -309,8 +310,8 @@ int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
 
     /* A program that needs no interpreter but is position-independent (static PIE, or ld.so itself)
      * goes where libraries go, so that it does not stand in the way of the one it will load. */
-    int err = map_file(mm, program, interpreter ? MM_I386_PIE_BASE : 0, image->read_implies_exec,
-                       &bias);
+    int err =
+        map_file(mm, program, interpreter ? MM_I386_PIE_BASE : 0, image->read_implies_exec, &bias);
     if (err)
         return err;
     image->entry = image->start = program->entry + bias;

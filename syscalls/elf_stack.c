@@ -1,9 +1,9 @@
 /* The stack of a new program: strings, random bytes, auxiliary vector, envp, argv, argc.
  *
  * The layout is Linux's to the byte (without address randomisation), from the top downwards: a zero
- * word of 8 bytes, the file name, environment strings, argument strings, "i686", 16 random bytes, then
- * 16-byte aligned upwards from the stack pointer: argc, argv, NULL, envp, NULL, auxiliary vector.
- * Sources: System V ABI i386 supplement ("Process Initialization"), getauxval(3). */
+ * word of 8 bytes, the file name, environment strings, argument strings, "i686", 16 random bytes,
+ * then 16-byte aligned upwards from the stack pointer: argc, argv, NULL, envp, NULL, auxiliary
+ * vector. Sources: System V ABI i386 supplement ("Process Initialization"), getauxval(3). */
 #include "core/cpuid.h"
 #include "syscalls/abi.h"
 #include "syscalls/elf.h"
@@ -19,7 +19,7 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 
-#define STACK_MAX_AT_START (8 << 20)  /* mapped at once; a larger limit is grown into by faults */
+#define STACK_MAX_AT_START (8 << 20)   /* mapped at once; a larger limit is grown into by faults */
 #define STACK_ROOM         (128 << 10) /* beside the arguments, whatever the limit */
 #define GUEST_MINSIGSTKSZ  2048
 #define GUEST_CLOCK_TICKS  100
@@ -31,7 +31,8 @@ struct words {
 };
 
 static void put(struct words *words, uint64_t value) {
-    memcpy(words->data + words->used, &value, words->bytes); /* guests are little-endian, hosts too */
+    memcpy(words->data + words->used, &value,
+           words->bytes); /* guests are little-endian, hosts too */
     words->used += words->bytes;
 }
 
@@ -51,10 +52,10 @@ static int map_stack(struct task *task, struct mm *mm, const struct elf_image *i
     if (image->exec_stack || image->read_implies_exec)
         prot |= PROT_EXEC;
     mm->stack_top = mm->task_top;
-    int64_t at = mm_map(mm, mm->stack_top - size, size, prot,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN |
-                            MAP_NORESERVE,
-                        NULL, 0, "[stack]");
+    int64_t at =
+        mm_map(mm, mm->stack_top - size, size, prot,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | MAP_NORESERVE,
+               NULL, 0, "[stack]");
     return at < 0 ? (int)at : 0;
 }
 
@@ -69,7 +70,8 @@ static void put_strings(struct words *words, const char *data, size_t *used, uin
 }
 
 static void put_auxv(struct words *words, struct task *task, struct mm *mm,
-                     const struct elf_image *image, gaddr_t random, gaddr_t name, gaddr_t platform) {
+                     const struct elf_image *image, gaddr_t random, gaddr_t name,
+                     gaddr_t platform) {
     struct process *process = task->process;
     uint32_t ecx, edx;
     cpuid_features(&ecx, &edx);

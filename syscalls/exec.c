@@ -27,7 +27,7 @@
 
 /* A program that is being started. */
 struct program {
-    struct file *file;    /* the ELF program, or the script while it is one */
+    struct file *file; /* the ELF program, or the script while it is one */
     struct file *interpreter;
     char path[PATH_MAX + 32]; /* as it was asked for, or the interpreter's of a script */
     struct stat st;
@@ -62,9 +62,10 @@ static bool may_execute(const struct process *process, const struct stat *st) {
 }
 
 /* Opens something to execute. O_NONBLOCK: a FIFO must be refused, not waited for. */
-static int open_program(struct task *task, int dirfd, const char *path, int flags, struct file **out,
-                        struct stat *st, struct exec_failure *failure) {
-    int err = fs_open(task, dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0, out);
+static int open_program(struct task *task, int dirfd, const char *path, int flags,
+                        struct file **out, struct stat *st, struct exec_failure *failure) {
+    int err =
+        fs_open(task, dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0, out);
     if (err == -ENXIO)
         err = -EACCES; /* a socket */
     if (err)
@@ -143,8 +144,8 @@ static int find_program(struct task *task, struct program *program, struct exec_
     }
 }
 
-/* Set-user-ID and set-group-ID, where the root's own metadata say so: an unprivileged emulator on the
- * host's "/" could not give what the bits promise. */
+/* Set-user-ID and set-group-ID, where the root's own metadata say so: an unprivileged emulator on
+ * the host's "/" could not give what the bits promise. */
 static void apply_set_id(struct process *process, const struct stat *st) {
     if (process->no_new_privs || !fs_private_root)
         return;
@@ -167,7 +168,8 @@ static void set_credentials(struct task *task, const struct stat *st) {
     pthread_mutex_unlock(&process_lock);
 }
 
-/* The new program's registers: all zero but for the stack pointer (System V ABI i386 supplement). */
+/* The new program's registers: all zero but for the stack pointer (System V ABI i386 supplement).
+ */
 static void reset_cpu(struct cpu *cpu, gaddr_t pc, gaddr_t sp) {
     memset(cpu->regs, 0, sizeof(cpu->regs));
     cpu->regs[REG_SP] = sp;
@@ -185,11 +187,14 @@ static void reset_cpu(struct cpu *cpu, gaddr_t pc, gaddr_t sp) {
 /* Builds the new memory. Mapping errors are past Linux's point of no return: *fatal. */
 static struct mm *build(struct task *task, struct program *program, const struct exec_args *args,
                         const char *name, struct elf_file *elf, struct elf_file *interpreter,
-                        struct elf_image *image, gaddr_t *sp, int *err, struct exec_failure *failure) {
+                        struct elf_image *image, gaddr_t *sp, int *err,
+                        struct exec_failure *failure) {
     struct mm *mm = mm_create(elf->mode);
     if (!mm) {
-        *err = fail(failure, -ENOMEM, "cannot reserve an address space: %s; raise the limit on "
-                                      "virtual memory (ulimit -v)", strerror(errno));
+        *err = fail(failure, -ENOMEM,
+                    "cannot reserve an address space: %s; raise the limit on "
+                    "virtual memory (ulimit -v)",
+                    strerror(errno));
         return NULL;
     }
     mm_set_layout(mm, task->process->limits[RLIMIT_STACK].rlim_cur);
@@ -212,9 +217,10 @@ static int open_elf(struct task *task, struct program *program, struct elf_file 
     struct stat st;
     int err = elf_open(task, program->file, elf, &why);
     if (err && elf->foreign)
-        return fail(failure, err, "'%s' is not an x86 ELF program that Fiberglass runs (i386): it is for "
-                                  "%s, %d bits", program->path, elf_machine_name(elf->machine),
-                    elf->bits);
+        return fail(failure, err,
+                    "'%s' is not an x86 ELF program that Fiberglass runs (i386): it is for "
+                    "%s, %d bits",
+                    program->path, elf_machine_name(elf->machine), elf->bits);
     if (err)
         return fail(failure, err, "'%s' %s", program->path, why);
     err = elf_interpreter(task, elf, path, &why);
@@ -298,7 +304,8 @@ static int exec_file(struct task *task, struct program *program, const char *nam
         goto out;
     task->abi = abi_of(elf.mode);
     set_credentials(task, &program->st); /* the auxiliary vector shows them */
-    struct mm *mm = build(task, program, args, name, &elf, &interpreter, &image, &sp, &err, failure);
+    struct mm *mm =
+        build(task, program, args, name, &elf, &interpreter, &image, &sp, &err, failure);
     if (!mm) {
         process->euid = process->suid = process->fsuid = euid;
         process->egid = process->sgid = process->fsgid = egid;

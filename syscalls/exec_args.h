@@ -1,4 +1,5 @@
-/* Argument strings of an execve: reading them from a guest, putting a script's interpreter in front. */
+/* Argument strings of an execve: reading them from a guest, putting a script's interpreter in
+ * front. */
 #ifndef FG_SYSCALLS_EXEC_ARGS_H
 #define FG_SYSCALLS_EXEC_ARGS_H
 

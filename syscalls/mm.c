@@ -98,13 +98,12 @@ int vma_map_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t e
             .ctime_sec = st.st_ctim.tv_sec,
             .ctime_nsec = st.st_ctim.tv_nsec,
         };
-    return space_map(mm->space, start, end - start, vma->prot, vma_shared(vma),
-                     vma->file->host_fd, (off_t)(vma->offset + (start - vma->start)),
-                     known ? &id : NULL);
+    return space_map(mm->space, start, end - start, vma->prot, vma_shared(vma), vma->file->host_fd,
+                     (off_t)(vma->offset + (start - vma->start)), known ? &id : NULL);
 }
 
-/* Memory that several processes share but no file backs (MAP_SHARED|MAP_ANONYMOUS): a memory file, so
- * that children of fork map the same pages. Linux calls it so in /proc/self/maps, too. */
+/* Memory that several processes share but no file backs (MAP_SHARED|MAP_ANONYMOUS): a memory file,
+ * so that children of fork map the same pages. Linux calls it so in /proc/self/maps, too. */
 static int shared_memory_file(gaddr_t len, struct file **out) {
     static const struct file_ops shared_memory_ops = {.kind = "shm"};
     int fd = memfd_create("shared", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -125,8 +124,8 @@ static int shared_memory_file(gaddr_t len, struct file **out) {
     return 0;
 }
 
-/* May this file be mapped so? mmap(2), EACCES and ENODEV. *anonymous: it is /dev/zero, whose mappings
- * are anonymous memory. */
+/* May this file be mapped so? mmap(2), EACCES and ENODEV. *anonymous: it is /dev/zero, whose
+ * mappings are anonymous memory. */
 static int check_file(const struct file *file, int prot, int flags, bool *anonymous) {
     int access = file->flags & O_ACCMODE;
     bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
@@ -163,14 +162,14 @@ static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flag
     return (int64_t)addr;
 }
 
-#define MAP_LEGACY_MASK                                                                           \
+#define MAP_LEGACY_MASK                                                                            \
     (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |       \
      MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |        \
-     MAP_HUGETLB | 0x40 /* MAP_32BIT */ | 0x80 /* MAP_ABOVE4G */ |                      \
+     MAP_HUGETLB | 0x40 /* MAP_32BIT */ | 0x80 /* MAP_ABOVE4G */ |                                 \
      0x7c000000 /* MAP_UNINITIALIZED and the sizes of huge pages */)
 
 int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags,
-                          struct file *file, uint64_t offset, const char *name) {
+                      struct file *file, uint64_t offset, const char *name) {
     int err = mm_reserve(mm, 3);
     if (err || mm->vma_count > MM_MAX_VMAS)
         return -ENOMEM;
@@ -218,7 +217,7 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
     if ((flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK))
         (void)madvise(space_ptr(mm->space, addr), len,
                       (prot & PROT_WRITE) && !vma_shared(&vma) ? 23 /* MADV_POPULATE_WRITE */
-                                                              : 22 /* MADV_POPULATE_READ */);
+                                                               : 22 /* MADV_POPULATE_READ */);
     return place;
 }
 
@@ -369,8 +368,8 @@ static bool brk_locked(struct mm *mm, gaddr_t brk) {
         return false;
     bool exec = current && (current->process->personality & PERSONA_READ_IMPLIES_EXEC);
     int prot = PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0);
-    return mm_map_locked(mm, old_end, new_end - old_end, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                      NULL, 0, "[heap]") >= 0;
+    return mm_map_locked(mm, old_end, new_end - old_end, prot,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, "[heap]") >= 0;
 }
 
 gaddr_t mm_brk(struct mm *mm, gaddr_t brk) {

@@ -1,4 +1,5 @@
-/* A process's mappings above the engine's space: what /proc/self/maps shows, brk, mmap placement. */
+/* A process's mappings above the engine's space: what /proc/self/maps shows, brk, mmap placement.
+ */
 #ifndef FG_SYSCALLS_MM_H
 #define FG_SYSCALLS_MM_H
 
@@ -15,17 +16,17 @@ struct vma {
     int flags;         /* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_ANONYMOUS, MAP_NORESERVE */
     struct file *file; /* referenced, NULL: anonymous */
     uint64_t offset;
-    const char *name;  /* "[heap]", "[stack]", "[vdso]" or NULL; static string */
+    const char *name; /* "[heap]", "[stack]", "[vdso]" or NULL; static string */
     bool dont_fork, wipe_on_fork, locked;
 };
 
-/* An i386 program under a 64-bit kernel: where its addresses end, where PIEs go, where the search for
- * room begins when there is none below mmap_top (all without randomisation, so that the same file is
- * mapped at the same address in every run, which is what lets fibers be shared). */
+/* An i386 program under a 64-bit kernel: where its addresses end, where PIEs go, where the search
+ * for room begins when there is none below mmap_top (all without randomisation, so that the same
+ * file is mapped at the same address in every run, which is what lets fibers be shared). */
 #define MM_I386_TOP      0xffffe000u
 #define MM_I386_PIE_BASE 0x56555000u
 #define MM_I386_LOW_BASE 0x55555000u
-#define MM_MIN_ADDR      0x10000u /* vm.mmap_min_addr as distributions set it */
+#define MM_MIN_ADDR      0x10000u  /* vm.mmap_min_addr as distributions set it */
 #define MM_STACK_GAP     0x100000u /* kept free below a MAP_GROWSDOWN mapping */
 #define MM_MAX_VMAS      65530
 
@@ -35,17 +36,17 @@ struct mm {
     struct vma *vma;      /* sorted by start, disjoint, neighbours merged when alike */
     size_t vma_count, vma_room;
     gaddr_t brk_start, brk;
-    gaddr_t mmap_top;     /* placement goes downwards from here */
+    gaddr_t mmap_top; /* placement goes downwards from here */
     gaddr_t stack_top;
-    gaddr_t vdso;         /* base of the vDSO page */
+    gaddr_t vdso; /* base of the vDSO page */
     gaddr_t arg_start, arg_end, env_start, env_end;
-    gaddr_t auxv_start;   /* saved auxiliary vector, for /proc/self/auxv */
+    gaddr_t auxv_start; /* saved auxiliary vector, for /proc/self/auxv */
     uint32_t auxv_len;
     uint64_t total_pages, locked_pages;
-    gaddr_t task_top;     /* first address that no mapping may reach */
-    bool lock_future;     /* mlockall(MCL_FUTURE) */
-    uint32_t membarrier;  /* registered MEMBARRIER_CMD_*, see mm_calls.c */
-    _Atomic int refs; /* CLONE_VM */
+    gaddr_t task_top;    /* first address that no mapping may reach */
+    bool lock_future;    /* mlockall(MCL_FUTURE) */
+    uint32_t membarrier; /* registered MEMBARRIER_CMD_*, see mm_calls.c */
+    _Atomic int refs;    /* CLONE_VM */
 };
 
 struct mm *mm_create(enum guest_mode mode);
@@ -73,7 +74,8 @@ int64_t mm_remap(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t new_len, i
                  gaddr_t new_addr);
 /* madvise(2). 0 or -errno. */
 int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice);
-/* Mark [addr, addr+len) as locked or not; accounting only, the host may page as it likes. 0 or -errno. */
+/* Mark [addr, addr+len) as locked or not; accounting only, the host may page as it likes. 0 or
+ * -errno. */
 int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock);
 
 /* First vma that ends above addr, or NULL. Caller holds mm->lock. */

@@ -1,7 +1,8 @@
 /* madvise(2) and the accounting of mlock(2). Stands beside mm.c.
  *
- * Advice that changes what memory holds (DONTNEED, FREE, REMOVE) is carried out on the host's pages;
- * of executable mappings they are mapped afresh, so that no compiled code outlives its bytes. */
+ * Advice that changes what memory holds (DONTNEED, FREE, REMOVE) is carried out on the host's
+ * pages; of executable mappings they are mapped afresh, so that no compiled code outlives its
+ * bytes. */
 #include "syscalls/mm_internal.h"
 #include "syscalls/task.h"
 #include <errno.h>

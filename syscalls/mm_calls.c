@@ -10,8 +10,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-long mmap_common(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd,
-                 uint64_t offset) {
+long mmap_common(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, uint32_t flags,
+                 int fd, uint64_t offset) {
     struct mm *mm = task->process->mm;
     struct file *file = NULL;
     if (!(flags & MAP_ANONYMOUS)) {
@@ -29,8 +29,8 @@ long mmap_common(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, u
     return result;
 }
 
-long sys_mmap2(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, uint32_t flags, int32_t fd,
-               uint32_t pages) {
+long sys_mmap2(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, uint32_t flags,
+               int32_t fd, uint32_t pages) {
     return mmap_common(task, addr, len, prot, flags, fd, (uint64_t)pages << 12);
 }
 
@@ -62,8 +62,8 @@ long sys_madvise(struct task *task, gaddr_t addr, uint64_t len, int32_t advice) 
     return mm_advise(task->process->mm, addr, len, advice);
 }
 
-/* Calls fn for each mapped stretch of [addr, end), which is page-aligned. -ENOMEM when there were holes (after all
- * stretches), or fn's first error. */
+/* Calls fn for each mapped stretch of [addr, end), which is page-aligned. -ENOMEM when there were
+ * holes (after all stretches), or fn's first error. */
 static int each_stretch(struct mm *mm, gaddr_t addr, gaddr_t end,
                         int (*fn)(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t stop,
                                   int arg),
@@ -88,7 +88,8 @@ static int each_stretch(struct mm *mm, gaddr_t addr, gaddr_t end,
     return err ? err : hole;
 }
 
-static int sync_stretch(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t stop, int flags) {
+static int sync_stretch(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t stop,
+                        int flags) {
     if ((flags & MS_INVALIDATE) && vma->locked)
         return -EBUSY;
     if (!vma->file || !vma_shared(vma))

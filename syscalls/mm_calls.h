@@ -5,7 +5,7 @@
 #include "syscalls/task.h"
 
 /* mmap(2) with its offset in bytes: the address or -errno. */
-long mmap_common(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, uint32_t flags, int fd,
-                 uint64_t offset);
+long mmap_common(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, uint32_t flags,
+                 int fd, uint64_t offset);
 
 #endif

@@ -8,7 +8,8 @@
 
 /* First vma that ends above addr: its index, or vma_count. */
 size_t mm_index(const struct mm *mm, gaddr_t addr);
-/* Room for `extra` more vmas, so that the changes that follow cannot fail half-way. 0 or -ENOMEM. */
+/* Room for `extra` more vmas, so that the changes that follow cannot fail half-way. 0 or -ENOMEM.
+ */
 int mm_reserve(struct mm *mm, size_t extra);
 /* Split the vma that straddles addr, if one does. Needs one reserved place. */
 void mm_split(struct mm *mm, gaddr_t addr);

@@ -1,9 +1,9 @@
-/* The list of a process's mappings: a sorted array of disjoint vmas, its searches, splits and merges,
- * and the choice of addresses.
+/* The list of a process's mappings: a sorted array of disjoint vmas, its searches, splits and
+ * merges, and the choice of addresses.
  *
- * Stands between the memory calls (mm.c, mm_move.c, mm_advise.c) and core/space.h, which changes the
- * pages. Nothing here touches a page. Callers reserve room first (mm_reserve), so that no change
- * stops half-way for want of memory. */
+ * Stands between the memory calls (mm.c, mm_move.c, mm_advise.c) and core/space.h, which changes
+ * the pages. Nothing here touches a page. Callers reserve room first (mm_reserve), so that no
+ * change stops half-way for want of memory. */
 #include "syscalls/mm_internal.h"
 #include <assert.h>
 #include <errno.h>
@@ -127,8 +127,8 @@ gaddr_t vma_start_gap(const struct vma *vma) {
     return vma->start > MM_STACK_GAP ? vma->start - MM_STACK_GAP : 0;
 }
 
-/* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then the
- * lowest one above the low base. */
+/* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then
+ * the lowest one above the low base. */
 int64_t mm_place(const struct mm *mm, gaddr_t hint, gaddr_t len) {
     if (len > mm->task_top)
         return -ENOMEM;

@@ -10,7 +10,8 @@
 #endif
 
 /* The vma at `old` if [old, old+old_len) lies in it and may become new_len long; *err else. */
-static struct vma *resizable(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t new_len, int *err) {
+static struct vma *resizable(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t new_len,
+                             int *err) {
     struct vma *vma = mm_find(mm, old);
     if (!vma || vma->start > old) {
         *err = -EFAULT;

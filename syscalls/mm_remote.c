@@ -103,8 +103,9 @@ static struct mm *remote_mm(struct task *task, int32_t pid, int *err) {
     struct process *process = other ? other->process : process_find(pid);
     *err = -ESRCH;
     if (process && process->mm) {
-        bool same = me->uid == process->uid && me->uid == process->euid && me->uid == process->suid &&
-                    me->gid == process->gid && me->gid == process->egid && me->gid == process->sgid;
+        bool same = me->uid == process->uid && me->uid == process->euid &&
+                    me->uid == process->suid && me->gid == process->gid &&
+                    me->gid == process->egid && me->gid == process->sgid;
         *err = -EPERM;
         if (process == me || me->euid == 0 || (same && process->dumpable)) {
             mm = mm_ref(process->mm);
@@ -165,9 +166,11 @@ static long process_vm(struct task *task, int32_t pid, gaddr_t local, uint64_t l
         if (!mm)
             result = err;
         else if (write)
-            result = copy_spans(mm->space, span + local_count, remote_count, own, span, local_count);
+            result =
+                copy_spans(mm->space, span + local_count, remote_count, own, span, local_count);
         else
-            result = copy_spans(own, span, local_count, mm->space, span + local_count, remote_count);
+            result =
+                copy_spans(own, span, local_count, mm->space, span + local_count, remote_count);
         mm_unref(mm);
     }
     free(span);

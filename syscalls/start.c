@@ -1,8 +1,9 @@
-/* Start and end of a run: builds the first guest process, gives it files, directories, environment and
- * user, executes its program, waits for its end.
+/* Start and end of a run: builds the first guest process, gives it files, directories, environment
+ * and user, executes its program, waits for its end.
  *
- * Implements fg_run() of core/fiberglass.h; core/main.c turns the command line into fg_options. What
- * goes wrong here is told in one sentence on stderr, with the exit status that the header names. */
+ * Implements fg_run() of core/fiberglass.h; core/main.c turns the command line into fg_options.
+ * What goes wrong here is told in one sentence on stderr, with the exit status that the header
+ * names. */
 #include "core/fiberglass.h"
 #include "core/debug.h"
 #include "core/host.h"
@@ -44,8 +45,8 @@ static int set_up_files(const struct fg_options *options, bool own_root) {
     const char *root = options->root ? options->root : "/";
     struct stat st;
     if (stat(root, &st) < 0)
-        return error(FG_STATUS_ERROR, "cannot use the root '%s': %s; name an existing directory", root,
-                     strerror(errno));
+        return error(FG_STATUS_ERROR, "cannot use the root '%s': %s; name an existing directory",
+                     root, strerror(errno));
     if (!S_ISDIR(st.st_mode))
         return error(FG_STATUS_ERROR, "the root '%s' is not a directory; name one", root);
     int err = fs_init(root, own_root);
@@ -55,9 +56,10 @@ static int set_up_files(const struct fg_options *options, bool own_root) {
         const struct fg_mount *mount = &options->mounts[i];
         err = fs_mount_host(mount->host, mount->guest, mount->read_only);
         if (err)
-            return error(FG_STATUS_ERROR, "cannot mount '%s' at '%s': %s; both have to be directories, "
-                         "the second an absolute path in the guest", mount->host, mount->guest,
-                         strerror(-err));
+            return error(FG_STATUS_ERROR,
+                         "cannot mount '%s' at '%s': %s; both have to be directories, "
+                         "the second an absolute path in the guest",
+                         mount->host, mount->guest, strerror(-err));
     }
     return 0;
 }
@@ -170,7 +172,8 @@ static int execute(struct task *task, const struct fg_options *options) {
     for (const char *at = path; *program; at++) {
         char full[PATH_MAX];
         size_t len = strcspn(at, ":");
-        int n = snprintf(full, sizeof(full), "%.*s/%s", (int)(len ? len : 1), len ? at : ".", program);
+        int n =
+            snprintf(full, sizeof(full), "%.*s/%s", (int)(len ? len : 1), len ? at : ".", program);
         at += len;
         if (n > 0 && (size_t)n < sizeof(full)) {
             int err = try_path(task, options, full, &failure);
@@ -185,13 +188,18 @@ static int execute(struct task *task, const struct fg_options *options) {
             break;
     }
     if (denied)
-        return error(FG_STATUS_CANNOT_RUN, "'%s' is in the guest's PATH but not an executable file; "
-                     "chmod +x it", program);
-    return error(FG_STATUS_NOT_FOUND, "cannot find '%s' in the guest's PATH (%s); give its full path, "
-                 "or the right --root", program, path);
+        return error(FG_STATUS_CANNOT_RUN,
+                     "'%s' is in the guest's PATH but not an executable file; "
+                     "chmod +x it",
+                     program);
+    return error(FG_STATUS_NOT_FOUND,
+                 "cannot find '%s' in the guest's PATH (%s); give its full path, "
+                 "or the right --root",
+                 program, path);
 }
 
-static int prepare(struct task *task, const struct fg_options *options, bool own_root, mode_t mask) {
+static int prepare(struct task *task, const struct fg_options *options, bool own_root,
+                   mode_t mask) {
     struct process *process = task->process;
     set_user(process, options, own_root);
     process->fds = fd_table_create();
@@ -249,7 +257,8 @@ int fg_run(const struct fg_options *options) {
     if (!err)
         err = task_start(task);
     if (err) {
-        status = error(FG_STATUS_ERROR, "cannot start a thread for the program: %s", strerror(-err));
+        status =
+            error(FG_STATUS_ERROR, "cannot start a thread for the program: %s", strerror(-err));
     } else {
         int wait_status = process_wait_first();
         status = WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);

@@ -1,11 +1,11 @@
-/* Fuzzer of the ELF loader: damages programs of the corpus and loads what comes out into fresh address
- * spaces, without running it. Deterministic by seed, bounded by --count or --seconds.
+/* Fuzzer of the ELF loader: damages programs of the corpus and loads what comes out into fresh
+ * address spaces, without running it. Deterministic by seed, bounded by --count or --seconds.
  *
  *     fuzz_elf [--seed N] [--count N] [--seconds N] [--keep DIR] FILE...
  *
  * A crash, a hang or a broken mapping list is a failure; the input that is being tried stands in
- * DIR/current meanwhile (default build/test/fuzz_elf.input), so that it is there after a crash. Run it on that
- * file with --count 0 to see it again. */
+ * DIR/current meanwhile (default build/test/fuzz_elf.input), so that it is there after a crash. Run
+ * it on that file with --count 0 to see it again. */
 #include "core/host.h"
 #include "syscalls/abi.h"
 #include "syscalls/elf.h"
@@ -48,8 +48,10 @@ static uint32_t rnd(void) {
 /* Numbers that loaders stumble over. */
 static uint32_t nasty(void) {
     static const uint32_t values[] = {
-        0, 1, 2, 0xfff, 0x1000, 0x1001, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffe000, 0xffffdfff,
-        0xfffff000, 0xffffffff, 0xfffff001, 0x56555000, 0x8048000, 0xf7ffe000, 0x55555000, 52, 32, 84,
+        0,          1,          2,          0xfff,      0x1000,     0x1001,
+        0xffff,     0x10000,    0x7fffffff, 0x80000000, 0xffffe000, 0xffffdfff,
+        0xfffff000, 0xffffffff, 0xfffff001, 0x56555000, 0x8048000,  0xf7ffe000,
+        0x55555000, 52,         32,         84,
     };
     switch (rnd() % 4) {
     case 0:
@@ -215,7 +217,8 @@ int main(int argc, char **argv) {
             keep = argv[i + 1];
     }
     if (i == argc) {
-        fputs("usage: fuzz_elf [--seed N] [--count N] [--seconds N] [--keep DIR] FILE...\n", stderr);
+        fputs("usage: fuzz_elf [--seed N] [--count N] [--seconds N] [--keep DIR] FILE...\n",
+              stderr);
         return 125;
     }
     (void)mkdir("build", 0755);

@@ -2,8 +2,8 @@
 # suite: damaged ELF files: loader fuzzer, and whole runs
 # time: 120
 # order: 40
-"""Damaged ELF programs. `loader` feeds thousands to the loader alone (test/fuzz/fuzz_elf.c); `run` starts
-some hundreds as programs: whatever they do, Fiberglass itself must not die of it or hang."""
+"""Damaged ELF programs. `loader` feeds thousands to the loader alone (test/fuzz/fuzz_elf.c); `run`
+starts some hundreds as programs: whatever they do, Fiberglass must not die of it or hang."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def _() -> None:
     """The fuzzer, by its own make target."""
     count = 5000 if QUICK else 20000
     env = {**os.environ, "BUILD": os.path.relpath(BUILD, TOP)}
-    done = command(["make", "-s", "fuzz-elf", f"FUZZ_COUNT={count}"], cwd=TOP, env=env, limit=100)
+    done = command(["make", "-s", "fuzz-elf", f"FUZZ_COUNT={count}"], cwd=TOP, env=env,
+                   limit=100)
     check(done.status == 0, f"fuzz_elf ended with {done.status}: {done.errors()[-400:]}; the input is "
           f"{BUILD}/test/fuzz_elf.input/current")
 

@@ -1,5 +1,5 @@
-/* execve: arguments, environment, limits, errors, what a new program inherits. Runs itself again with
- * other arguments. */
+/* execve: arguments, environment, limits, errors, what a new program inherits. Runs itself again
+ * with other arguments. */
 #include "mm_test.h"
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -195,7 +195,8 @@ int main(int argc, char **argv, char **envp) {
         const char *name = (const char *)getauxval(AT_EXECFN);
         for (int i = 1; i < argc; i++)
             printf("  [%s]\n", argv[i]);
-        printf("  env %s, %s AT_EXECFN\n", *envp ? "set" : "empty", strncmp(name, "/dev/fd/", 8) ? "a" : "fd");
+        printf("  env %s, %s AT_EXECFN\n", *envp ? "set" : "empty",
+               strncmp(name, "/dev/fd/", 8) ? "a" : "fd");
         char comm[17] = "";
         prctl(PR_GET_NAME, comm);
         if (!strncmp(comm, "exec_test", 9))

@@ -25,7 +25,8 @@ static void vdso(void) {
     for (int i = 0; i < head->e_phnum; i++) {
         if (phdr[i].p_type != PT_DYNAMIC)
             continue;
-        for (const Elf32_Dyn *dyn = (const Elf32_Dyn *)(image + phdr[i].p_offset); dyn->d_tag; dyn++) {
+        for (const Elf32_Dyn *dyn = (const Elf32_Dyn *)(image + phdr[i].p_offset); dyn->d_tag;
+             dyn++) {
             if (dyn->d_tag == DT_SYMTAB)
                 sym = (const Elf32_Sym *)(image + dyn->d_un.d_ptr);
             if (dyn->d_tag == DT_STRTAB)
@@ -35,8 +36,9 @@ static void vdso(void) {
         }
     }
     static const char *const names[] = {
-        "__kernel_vsyscall", "__kernel_sigreturn", "__kernel_rt_sigreturn", "__vdso_clock_gettime",
-        "__vdso_clock_gettime64", "__vdso_gettimeofday", "__vdso_time", "__vdso_clock_getres",
+        "__kernel_vsyscall",    "__kernel_sigreturn",     "__kernel_rt_sigreturn",
+        "__vdso_clock_gettime", "__vdso_clock_gettime64", "__vdso_gettimeofday",
+        "__vdso_time",          "__vdso_clock_getres",
     };
     for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
         const char *found = NULL;
@@ -51,7 +53,9 @@ static void vdso(void) {
         if (found && n == 2)
             printf("bytes: %d\n", memcmp(found, "\xb8\xad\0\0\0\xcd\x80", 7));
         if (found && n == 3) {
-            struct { int32_t sec, nsec; } ts = {0, -1};
+            struct {
+                int32_t sec, nsec;
+            } ts = {0, -1};
             int result = ((int (*)(int, void *))found)(CLOCK_MONOTONIC, &ts);
             printf("works: %d %d\n", result, ts.nsec >= 0);
             printf("bad clock: %d\n", ((int (*)(int, void *))found)(9999, &ts));
@@ -61,7 +65,10 @@ static void vdso(void) {
     }
     /* __kernel_vsyscall: getpid */
     long pid;
-    __asm__ volatile("call *%1" : "=a"(pid) : "r"(getauxval(AT_SYSINFO)), "0"(SYS_getpid) : "memory");
+    __asm__ volatile("call *%1"
+                     : "=a"(pid)
+                     : "r"(getauxval(AT_SYSINFO)), "0"(SYS_getpid)
+                     : "memory");
     printf("vsyscall: %d\n", pid == getpid());
 }
 
@@ -71,14 +78,16 @@ int main(int argc, char **argv, char **envp) {
            getauxval(AT_ENTRY) >= (unsigned long)&__executable_start &&
                getauxval(AT_ENTRY) < (unsigned long)&etext,
            getauxval(AT_PHDR) == (unsigned long)&__executable_start + 52);
-    printf("ids %d %d %d %d, secure %lu\n", getauxval(AT_UID) == getuid(), getauxval(AT_EUID) == geteuid(),
-           getauxval(AT_GID) == getgid(), getauxval(AT_EGID) == getegid(), getauxval(AT_SECURE));
+    printf("ids %d %d %d %d, secure %lu\n", getauxval(AT_UID) == getuid(),
+           getauxval(AT_EUID) == geteuid(), getauxval(AT_GID) == getgid(),
+           getauxval(AT_EGID) == getegid(), getauxval(AT_SECURE));
     printf("platform %s, base %lu, flags %lu\n", (char *)getauxval(AT_PLATFORM), getauxval(AT_BASE),
            getauxval(AT_FLAGS));
-    printf("hwcap: fpu %lu tsc %lu cx8 %lu cmov %lu\n", getauxval(AT_HWCAP) & 1, getauxval(AT_HWCAP) >> 4 & 1,
-           getauxval(AT_HWCAP) >> 8 & 1, getauxval(AT_HWCAP) >> 15 & 1);
-    printf("random %d, hwcap2 %d, minsigstksz %d, execfn %d\n", has(AT_RANDOM), has(AT_HWCAP2), has(51),
-           !strcmp((char *)getauxval(AT_EXECFN), argv[0]));
+    printf("hwcap: fpu %lu tsc %lu cx8 %lu cmov %lu\n", getauxval(AT_HWCAP) & 1,
+           getauxval(AT_HWCAP) >> 4 & 1, getauxval(AT_HWCAP) >> 8 & 1,
+           getauxval(AT_HWCAP) >> 15 & 1);
+    printf("random %d, hwcap2 %d, minsigstksz %d, execfn %d\n", has(AT_RANDOM), has(AT_HWCAP2),
+           has(51), !strcmp((char *)getauxval(AT_EXECFN), argv[0]));
     unsigned char *random = (unsigned char *)getauxval(AT_RANDOM);
     int sum = 0;
     for (int i = 0; i < 16; i++)

@@ -20,8 +20,8 @@ int main(void) {
     pid_t pid = fork();
     if (pid == 0) {
         mprotect(hidden, PAGE, PROT_READ);
-        printf("child: %c %c %d %c %c %c %c\n", shared[0], private[0], untouched[0], copy[PAGE], copy[0],
-               readonly[3], hidden[3]);
+        printf("child: %c %c %d %c %c %c %c\n", shared[0], private[0], untouched[0], copy[PAGE],
+               copy[0], readonly[3], hidden[3]);
         shared[0] = private[0] = 'C';
         file[0] = 'F';
         copy[2 * PAGE] = 'x';
@@ -32,8 +32,8 @@ int main(void) {
     int status;
     waitpid(pid, &status, 0);
     SHOW(WEXITSTATUS(status));
-    printf("parent: %c %c %d %c %c %c\n", shared[0], private[0], untouched[0], file[0], copy[2 * PAGE],
-           copy[0]);
+    printf("parent: %c %c %d %c %c %c\n", shared[0], private[0], untouched[0], file[0],
+           copy[2 * PAGE], copy[0]);
 
     /* The break and the stack, too. */
     int on_stack = 5;

@@ -21,7 +21,7 @@
 #define PAGE 4096
 
 /* "what: 0", "what: ENOMEM" or "what: value". */
-#define SHOW(what) show(#what, (long)(what), 0)
+#define SHOW(what)          show(#what, (long)(what), 0)
 #define SHOW_AS(text, what) show(text, (long)(what), 0)
 /* For calls that return addresses: "what: base+0x2000" or the error. */
 #define SHOW_AT(base, what) show(#what, (long)(what), (long)(base))
@@ -88,10 +88,9 @@ static inline void catch_faults(void) {
 static inline void touch(const char *what, volatile char *at, int write, char *base) {
     int signo = sigsetjmp(fault_jump, 1);
     if (signo) {
-        printf("%s: %s code %d at base%+ld error %lu trap %lu cr2 %s\n", what,
-               sigabbrev_np(signo), fault_info.si_code,
-               (long)((char *)fault_info.si_addr - base), fault_error, fault_trap,
-               (char *)fault_cr2 == (char *)fault_info.si_addr ? "same" : "other");
+        printf("%s: %s code %d at base%+ld error %lu trap %lu cr2 %s\n", what, sigabbrev_np(signo),
+               fault_info.si_code, (long)((char *)fault_info.si_addr - base), fault_error,
+               fault_trap, (char *)fault_cr2 == (char *)fault_info.si_addr ? "same" : "other");
         return;
     }
     if (write)

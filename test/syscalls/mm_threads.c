@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 #define THREADS 4
-#define ROUNDS 300
+#define ROUNDS  300
 
 static int bad;
 
@@ -53,7 +53,8 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         char name[64];
         snprintf(name, sizeof(name), "/proc/self/task/%d", getpid());
-        printf("again: leader %d, task there %d\n", (int)syscall(SYS_gettid) == getpid(), access(name, F_OK));
+        printf("again: leader %d, task there %d\n", (int)syscall(SYS_gettid) == getpid(),
+               access(name, F_OK));
         return 5;
     }
     pthread_t thread[THREADS];

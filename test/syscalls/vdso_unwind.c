@@ -1,6 +1,6 @@
-/* Unwinding through signal frames by the vDSO's CFI: from a handler (both kinds of frame) to main, with
- * the registers of the interrupted code.
- * test: -fasynchronous-unwind-tables -fno-omit-frame-pointer */
+/* Unwinding through signal frames by the vDSO's CFI: from a handler (both kinds of frame) to main,
+ * with the registers of the interrupted code. test: -fasynchronous-unwind-tables
+ * -fno-omit-frame-pointer */
 #include "mm_test.h"
 #include <unwind.h>
 
@@ -36,8 +36,8 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *arg) {
 static void look(int signo) {
     frames = seen_signal = seen_fault = seen_main = by_function = 0;
     _Unwind_Backtrace(step, NULL);
-    printf("signal %d: signal frames %d, faulting function %d (interrupted %d), main %d\n", signo, seen_signal,
-           seen_fault, by_function, seen_main);
+    printf("signal %d: signal frames %d, faulting function %d (interrupted %d), main %d\n", signo,
+           seen_signal, seen_fault, by_function, seen_main);
     siglongjmp(fault_jump, 1);
 }
 static void look_info(int signo, siginfo_t *info, void *context) {
@@ -46,7 +46,8 @@ static void look_info(int signo, siginfo_t *info, void *context) {
 }
 
 __attribute__((noinline, noclone)) int main(void) {
-    struct sigaction plain = {.sa_handler = look}, info = {.sa_sigaction = look_info, .sa_flags = SA_SIGINFO};
+    struct sigaction plain = {.sa_handler = look},
+                     info = {.sa_sigaction = look_info, .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &plain, NULL);
     if (!sigsetjmp(fault_jump, 1))
         fault_here(1);
