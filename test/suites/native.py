@@ -12,7 +12,7 @@ an empty directory of its own. A comment within the first 15 lines may hold
     test: args WORDS...   arguments of the program
     test: status N        the program ends with N in both runs (otherwise: just the same)
     test: full            not part of --quick
-    test: limit SECONDS   default 30
+    test: limit SECONDS   default 30 (several of these may stand on one line, args last)
 
 A program that finds a mistake by itself may also end with status 1: a native run must not.
 """
@@ -63,17 +63,18 @@ def read_program(source: Path) -> Program | None:
         match = re.search(r"\btest:\s+(.*?)\s*(\*/)?$", line)
         if not match:
             continue
-        words = match[1].split()
-        if words[0] == "args":
-            program.args = words[1:]
-        elif words[0] == "status":
-            program.status = int(words[1])
-        elif words[0] == "limit":
-            program.limit = float(words[1])
-        elif words[0] == "full":
-            program.full = True
-        else:
-            program.flags += words
+        words = iter(match[1].split())
+        for word in words:
+            if word == "args":
+                program.args = list(words)
+            elif word == "status":
+                program.status = int(next(words))
+            elif word == "limit":
+                program.limit = float(next(words))
+            elif word == "full":
+                program.full = True
+            else:
+                program.flags.append(word)
     if "dynamic" in program.flags:
         program.flags = [f for f in program.flags if f not in ("dynamic", "-static")]
     return program
