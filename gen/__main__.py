@@ -32,8 +32,8 @@ def optional(name: str) -> object | None:
 
 
 def generate(host: str, out: Path, gadgets: Path, spec_dir: Path, templates_dir: Path, root: Path,
-             policy_file: Path | None = None) -> Output:
-    """One whole run; see the module's docstring."""
+             policy_file: Path | None = None, docs: Path | None = None) -> Output:
+    """One whole run; see the module's docstring. `docs`: where committed pages go, None: nowhere."""
     output = Output()
     spec = read_spec(spec_dir, root)
     templates = Templates(templates_dir, root)
@@ -54,6 +54,8 @@ def generate(host: str, out: Path, gadgets: Path, spec_dir: Path, templates_dir:
     emit_tables.emit_opmap(maps, out, output)
     emit_cpuid.emit(spec, spec_dir / "features", out, output, root)
     emit_reference.emit(spec, out, output)
+    if docs is not None:
+        emit_reference.emit_index(spec, docs, output)
     count, size = emit_report.emit([m.path for m in made] + core, host, MODE, gadgets, output)
     policy.check_budget(count, size)
     print(f"gen: {len(spec.insns)} instructions, {len(library.rows)} rows, {len(made)} tables, "
@@ -70,7 +72,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         generate(args.host, args.out, args.gadgets, ROOT / "gen/spec",
-                 ROOT / "templates" / args.host, ROOT)
+                 ROOT / "templates" / args.host, ROOT, docs=ROOT / "docs")
         syscalls = optional("gen.emit_syscalls")
         if syscalls is not None:
             getattr(syscalls, "emit")(ROOT / "syscalls/table", args.out, ROOT / "docs")

@@ -53,3 +53,24 @@ def emit(spec: Spec, out: Path, output: Output) -> None:
         text = f"# Instructions: {family}\n\nMade by gen/emit_reference.py.\n\n"
         text += "".join(section(insn) for insn in sorted(insns, key=lambda i: i.name))
         output.write(out / "reference" / f"{family}.md", text)
+
+
+def emit_index(spec: Spec, docs: Path, output: Output) -> None:
+    """docs/instructions.md: one line per instruction (committed)."""
+    lines = ["# Instructions\n\nMade by gen/emit_reference.py from gen/spec: what is there, one line "
+             "per instruction. All rows with\noperands, flags and faults: `build/gen/reference/` "
+             "after a build. Anything else is #UD, and absent from CPUID.\n"]
+    families: dict[str, list[Insn]] = {}
+    for insn in spec.insns:
+        families.setdefault(insn.rows[0].family, []).append(insn)
+    for family, insns in sorted(families.items()):
+        lines.append(f"\n## {family}\n\n| instruction | rows | does | feature | how |\n"
+                     "|---|---|---|---|---|\n")
+        for insn in sorted(insns, key=lambda i: i.name):
+            row = insn.rows[0]
+            how = f"helper {row.helper.name}" if row.helper else " + ".join(row.bodies)
+            only = "" if "i386" in row.modes else " (x86-64 only)"
+            does = row.does.replace("|", "\\|")
+            lines.append(f"| {insn.name}{only} | {len(insn.rows)} | `{does}` | {row.feature} | {how} "
+                         "|\n")
+    output.write(docs / "instructions.md", "".join(lines))
