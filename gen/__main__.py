@@ -33,7 +33,7 @@ def optional(name: str) -> object | None:
 
 def generate(host: str, out: Path, gadgets: Path, spec_dir: Path, templates_dir: Path, root: Path,
              policy_file: Path | None = None, docs: Path | None = None) -> Output:
-    """One whole run; see the module's docstring. `docs`: where committed pages go, None: nowhere."""
+    """One whole run; see the module's docstring. `docs`: where committed pages go, or nowhere."""
     output = Output()
     spec = read_spec(spec_dir, root)
     templates = Templates(templates_dir, root)

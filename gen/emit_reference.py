@@ -59,7 +59,7 @@ def emit_index(spec: Spec, docs: Path, output: Output) -> None:
     """docs/instructions.md: one line per instruction (committed)."""
     lines = ["# Instructions\n\nMade by gen/emit_reference.py from gen/spec: what is there, one line "
              "per instruction. All rows with\noperands, flags and faults: `build/gen/reference/` "
-             "after a build. Anything else is #UD, and absent from CPUID.\n"]
+             "after a build. Anything else is #UD,\nand absent from CPUID.\n"]
     families: dict[str, list[Insn]] = {}
     for insn in spec.insns:
         families.setdefault(insn.rows[0].family, []).append(insn)
@@ -71,6 +71,6 @@ def emit_index(spec: Spec, docs: Path, output: Output) -> None:
             how = f"helper {row.helper.name}" if row.helper else " + ".join(row.bodies)
             only = "" if "i386" in row.modes else " (x86-64 only)"
             does = row.does.replace("|", "\\|")
-            lines.append(f"| {insn.name}{only} | {len(insn.rows)} | `{does}` | {row.feature} | {how} "
-                         "|\n")
+            cells = (insn.name + only, str(len(insn.rows)), f"`{does}`", row.feature, how)
+            lines.append(f"| {' | '.join(cells)} |\n")
     output.write(docs / "instructions.md", "".join(lines))
