@@ -57,9 +57,10 @@ build/gen/offsets.inc: core/offsets.c core/cpu.h core/fixup.h core/fiber.h core/
 build/gadgets/%.o: gadgets/%.S build/gen/offsets.inc
 	@mkdir -p $(dir $@)
 	@$(AS) -I build/gen -o $@ $<
+# What takes long to write appears complete or not at all, under whatever name make was started with.
 build/gadgets.a: $(GADGET_OBJS)
 	$(file >build/gadgets.list,$(GADGET_OBJS))
-	@rm -f $@; ar rcsD $@ @build/gadgets.list
+	@rm -f $@.$$PPID; ar rcsD $@.$$PPID @build/gadgets.list && mv $@.$$PPID $@
 
 gadgets: build/gen/stamp
 	@$(MAKE) $(BUILD)/fiberglass
@@ -85,9 +86,10 @@ build/gen/vdso_i386.so: syscalls/vdso/i386.S syscalls/vdso/i386.ld
 $(BUILD)/obj/syscalls/vdso.o: build/gen/vdso_i386.so
 
 $(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
-	@rm -f $@; cp build/gadgets.a $@; ar qsD $@ $(LIB_OBJS) 2>/dev/null
+	@cp build/gadgets.a $@.$$PPID; ar qsD $@.$$PPID $(LIB_OBJS) 2>/dev/null && mv $@.$$PPID $@
 $(BUILD)/fiberglass: $(BUILD)/obj/core/main.o $(BUILD)/libfiberglass.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.$$PPID $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
+	@mv $@.$$PPID $@
 
 # clean leaves the default root and the downloaded packages; distclean does not.
 clean:
