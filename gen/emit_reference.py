@@ -57,9 +57,10 @@ def emit(spec: Spec, out: Path, output: Output) -> None:
 
 def emit_index(spec: Spec, docs: Path, output: Output) -> None:
     """docs/instructions.md: one line per instruction (committed)."""
-    lines = ["# Instructions\n\nMade by gen/emit_reference.py from gen/spec: what is there, one line "
-             "per instruction. All rows with\noperands, flags and faults: `build/gen/reference/` "
-             "after a build. Anything else is #UD,\nand absent from CPUID.\n"]
+    lines = ["# Instructions\n\nMade by gen/emit_reference.py from gen/spec: what is there, one "
+             "line per instruction. All rows with\noperands, flags and faults: "
+             "`build/gen/reference/` after a build. Anything else is #UD,\n"
+             "and absent from CPUID.\n"]
     families: dict[str, list[Insn]] = {}
     for insn in spec.insns:
         families.setdefault(insn.rows[0].family, []).append(insn)
