@@ -207,6 +207,8 @@ class Expander:
             end = "ENDS_NEXT"
         mask = 0xFFFF
         writes = self.writes(form)
+        if row.helper is not None and end == "GOES_ON" and (writes or "stores" in row.words):
+            end = "ENDS_NEXT"  # what C code writes may be the code that follows
         return Variant(steps, mem, end, writes or "stores" in row.words, writes,
                        row.flags_read & mask, row.flags_killed & mask)
 
