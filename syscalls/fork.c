@@ -156,11 +156,14 @@ static struct process *find_parent(struct process *process, uint64_t flags) {
 static int publish(struct task *task, struct task *child, const struct clone_request *request) {
     struct process *process = task->process;
     struct process *made = child->process;
-    /* A signal that is already on its way, such as a ^C for the whole group, comes first: otherwise it
-     * could miss the child (fork(2) is restarted by itself). */
-    if (task_interrupted(task)) {
+    /* A signal that came during the copy, such as a ^C for the whole group, comes first: otherwise it
+     * would miss the child (fork(2) is restarted by itself). But only once: a timer that is faster than
+     * the copy must not keep the process from forking. */
+    if (task_interrupted(task) && (task->exiting || !task->fork_restarted)) {
+        task->fork_restarted = true;
         return -ERESTARTNOINTR;
     }
+    task->fork_restarted = false;
     int32_t tid = pid_allocate_locked();
     if (tid < 0) {
         return tid;
@@ -279,6 +282,9 @@ static long clone_task(struct task *task, const struct clone_request *request) {
     int error = check_flags(task, request);
     if (error) {
         return error;
+    }
+    if (task_interrupted(task)) {
+        return -ERESTARTNOINTR; /* before the work of copying */
     }
     struct task *child = make_child(task, request, &error);
     if (!child) {

@@ -24,17 +24,21 @@ struct futex_bucket futex_buckets[FUTEX_BUCKETS] = {
 static bool shared_place(struct mm *mm, gaddr_t addr, struct futex_key *key) {
     bool found = false;
     pthread_mutex_lock(&mm->lock);
-    for (size_t i = 0; i < mm->vma_count; i++) {
-        const struct vma *vma = &mm->vma[i];
-        if (addr < vma->start || addr >= vma->end) {
-            continue;
+    size_t low = 0, high = mm->vma_count; /* the last mapping that starts at or below addr */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (mm->vma[middle].start <= addr) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
-        struct stat st;
-        if ((vma->flags & MAP_SHARED) && vma->file && fstat(vma->file->host_fd, &st) == 0) {
-            *key = (struct futex_key){st.st_dev, st.st_ino, vma->offset + (addr - vma->start)};
-            found = true;
-        }
-        break;
+    }
+    const struct vma *vma = low ? &mm->vma[low - 1] : NULL;
+    struct stat st;
+    if (vma && addr < vma->end && (vma->flags & MAP_SHARED) && vma->file &&
+        fstat(vma->file->host_fd, &st) == 0) {
+        *key = (struct futex_key){st.st_dev, st.st_ino, vma->offset + (addr - vma->start)};
+        found = true;
     }
     pthread_mutex_unlock(&mm->lock);
     return found;

@@ -56,6 +56,7 @@ struct task {
     uint32_t last_trap, last_trap_error; /* of the last fault, as sigcontext shows them */
     gaddr_t last_trap_addr;
     bool futexes_left; /* it lets go of its locks: nobody may begin to wait for it */
+    bool fork_restarted; /* the last fork gave way to a signal */
     bool vfork_done; /* parent's side of vfork: the child let go of the memory */
 };
 

@@ -1,0 +1,203 @@
+/* Ids, limits, priorities, affinity, prctl, personality, TLS descriptors, accounts: what comes back and
+ * which errors. Prints nothing that depends on who runs it. */
+#define _GNU_SOURCE
+#include <asm/ldt.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/times.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* `result` was evaluated just before, so errno is its own. */
+static void show(const char *name, long result) {
+    if (result < 0) {
+        printf("%s: %s\n", name, strerror(errno));
+    } else {
+        printf("%s: %ld\n", name, result);
+    }
+}
+
+static void ids(void) {
+    uid_t real, effective, saved;
+    int result = getresuid(&real, &effective, &saved);
+    printf("uid ok %d %d\n", result, real == getuid() && effective == geteuid());
+    show("getresuid to nowhere", syscall(SYS_getresuid32, 16, 16, 16));
+    show("setuid -1", syscall(SYS_setuid32, -1));
+    show("setresuid keep", setresuid(-1, -1, -1));
+    show("setreuid keep", setreuid(-1, -1));
+    show("getgroups -1", getgroups(-1, NULL));
+    printf("getgroups 0 ok %d\n", getgroups(0, NULL) >= 0);
+    printf("16 bits ok %d\n", syscall(SYS_getuid) == (getuid() > 65535 ? 65534 : getuid()));
+    show("setgroups too many", getuid() == 0 ? syscall(SYS_setgroups32, -1, 0) : (errno = EINVAL, -1));
+    /* Root can become somebody and then not go back. */
+    int status;
+    if (fork() == 0) {
+        if (getuid() == 0) {
+            int ok = setresgid(1000, 1000, 1000) == 0 && setresuid(1000, 1001, 1002) == 0;
+            ok &= getuid() == 1000 && geteuid() == 1001 && setresuid(1001, 1002, 1000) == 0;
+            ok &= setresuid(5, -1, -1) == -1 && errno == EPERM;
+            ok &= seteuid(1000) == 0 && setuid(0) == -1 && errno == EPERM;
+            ok &= setreuid(-1, 1001) == 0;
+            ok &= syscall(SYS_setfsuid32, 1002) == 1001 && syscall(SYS_setfsuid32, -1) == 1001;
+            ok &= kill(getppid(), 0) == -1 && errno == EPERM;
+            _exit(ok ? 0 : 1);
+        }
+        _exit(0);
+    }
+    wait(&status);
+    printf("giving up rights: %x\n", status);
+}
+
+static void limits(void) {
+    struct rlimit limit, old;
+    show("getrlimit 99", getrlimit(99, &limit));
+    getrlimit(RLIMIT_NOFILE, &old);
+    limit = old;
+    limit.rlim_cur = 64;
+    show("set", setrlimit(RLIMIT_NOFILE, &limit));
+    getrlimit(RLIMIT_NOFILE, &limit);
+    printf("now %d\n", (int)limit.rlim_cur);
+    limit.rlim_cur = old.rlim_max + 1;
+    limit.rlim_max = old.rlim_max;
+    if (old.rlim_max != RLIM_INFINITY) {
+        show("over the maximum", setrlimit(RLIMIT_NOFILE, &limit));
+    }
+    show("dup beyond", dup2(0, 64));
+    setrlimit(RLIMIT_NOFILE, &old);
+    show("prlimit of nobody", prlimit(999999, RLIMIT_NOFILE, NULL, &limit));
+    uint32_t words[2];
+    syscall(SYS_getrlimit, RLIMIT_AS, words);
+    uint32_t new_words[2];
+    syscall(SYS_ugetrlimit, RLIMIT_AS, new_words);
+    printf("infinities %x %x\n", words[0], new_words[0]);
+}
+
+static void scheduling(void) {
+    struct sched_param param = {0};
+    show("policy", sched_getscheduler(0));
+    show("getparam", sched_getparam(0, &param));
+    param.sched_priority = 5;
+    show("other with priority", sched_setscheduler(0, SCHED_OTHER, &param));
+    show("unknown policy", sched_setscheduler(0, 77, &param));
+    show("max fifo", sched_get_priority_max(SCHED_FIFO));
+    show("min rr", sched_get_priority_min(SCHED_RR));
+    show("max unknown", sched_get_priority_max(77));
+    show("nobody", sched_getscheduler(999999));
+    cpu_set_t set;
+    printf("affinity %d\n", sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, &set)) {
+            CPU_SET(i, &one);
+            break;
+        }
+    }
+    show("set affinity", sched_setaffinity(0, sizeof one, &one));
+    sched_getaffinity(0, sizeof set, &set);
+    printf("one cpu %d, right %d\n", CPU_COUNT(&set), CPU_EQUAL(&one, &set));
+    CPU_ZERO(&one);
+    show("no cpu", sched_setaffinity(0, sizeof one, &one));
+    errno = 0;
+    show("nice 3", nice(3));
+    show("getpriority", getpriority(PRIO_PROCESS, 0));
+    show("getpriority raw", syscall(SYS_getpriority, PRIO_PROCESS, 0));
+    show("getpriority of nobody", getpriority(PRIO_PROCESS, 999999));
+    show("getpriority kind", getpriority(9, 0));
+    show("yield", sched_yield());
+}
+
+static void attributes(void) {
+    char name[16] = "";
+    show("set name", prctl(PR_SET_NAME, "a name that is too long"));
+    prctl(PR_GET_NAME, name);
+    printf("name '%s'\n", name);
+    show("dumpable", prctl(PR_GET_DUMPABLE));
+    show("dumpable 5", prctl(PR_SET_DUMPABLE, 5));
+    show("set dumpable", prctl(PR_SET_DUMPABLE, 0));
+    show("dumpable", prctl(PR_GET_DUMPABLE));
+    show("keepcaps", prctl(PR_GET_KEEPCAPS));
+    show("pdeathsig 99", prctl(PR_SET_PDEATHSIG, 99));
+    show("pdeathsig", prctl(PR_SET_PDEATHSIG, SIGUSR2));
+    int signo = 0;
+    prctl(PR_GET_PDEATHSIG, &signo);
+    printf("pdeathsig is %d\n", signo);
+    prctl(PR_SET_PDEATHSIG, 0);
+    show("no new privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    show("set", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    show("no new privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    show("unset", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    show("unknown", prctl(12345));
+    show("personality", personality(0xffffffff) & 0xff);
+    struct __user_cap_header_struct header = {0x12345, 0};
+    show("capget version", syscall(SYS_capget, &header, NULL));
+    printf("wants %x\n", header.version);
+}
+
+static void segments(void) {
+    struct user_desc desc = {.entry_number = 5};
+    show("set_thread_area 5", syscall(SYS_set_thread_area, &desc));
+    show("get_thread_area 5", syscall(SYS_get_thread_area, &desc));
+    memset(&desc, 0, sizeof desc);
+    static uint32_t block[16] = {0x11223344};
+    desc.entry_number = -1;
+    desc.base_addr = (uintptr_t)block;
+    desc.limit = 0xfffff;
+    desc.seg_32bit = 1;
+    desc.limit_in_pages = 1;
+    desc.useable = 1;
+    show("allocate", syscall(SYS_set_thread_area, &desc));
+    unsigned entry = desc.entry_number;
+    printf("entry in range %d\n", entry >= 12 && entry <= 14);
+    uint32_t value;
+    asm volatile("mov %1,%%fs; mov %%fs:0,%0; mov %2,%%fs" : "=r"(value) : "r"(entry * 8 + 3), "r"(0));
+    printf("through fs %x\n", value);
+    memset(&desc, 0, sizeof desc);
+    desc.entry_number = entry;
+    show("get", syscall(SYS_get_thread_area, &desc));
+    printf("base %d limit %x bits %d%d%d%d%d\n", desc.base_addr == (uintptr_t)block, desc.limit,
+           desc.seg_32bit, desc.read_exec_only, desc.limit_in_pages, desc.seg_not_present,
+           desc.useable);
+}
+
+static void accounts(void) {
+    struct rusage usage;
+    struct tms tms;
+    int status;
+    if (fork() == 0) {
+        for (volatile int i = 0; i < 30000000; i++) {
+        }
+        _exit(0);
+    }
+    wait(&status);
+    getrusage(RUSAGE_CHILDREN, &usage);
+    printf("child used time %d\n", usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec > 5000);
+    printf("times ok %d\n", times(&tms) != (clock_t)-1 && tms.tms_cutime >= 0);
+    show("rusage kind", getrusage(77, &usage));
+    show("unshare nothing", unshare(0));
+    show("unshare unknown", unshare(0x1));
+    show("setns", syscall(SYS_setns, 999, 0));
+    show("tgkill", syscall(SYS_tgkill, 0, 1, 0));
+    show("tgkill none", syscall(SYS_tgkill, 999999, 999999, 0));
+}
+
+int main(void) {
+    setvbuf(stdout, NULL, _IONBF, 0);
+    ids();
+    limits();
+    scheduling();
+    attributes();
+    segments();
+    accounts();
+    return 0;
+}
