@@ -233,14 +233,13 @@ int fg_run(const struct fg_options *options) {
         .profile = options->profile_file != NULL,
     };
     engine_init();
+    /* First of all, so that the guest inherits the host's limits as they were. */
+    struct task *task = process_create_first();
+    if (!task)
+        return error(FG_STATUS_ERROR, "out of memory");
     int status = set_up_files(options, own_root);
     if (status)
         return status;
-    struct task *task = process_create_first();
-    if (!task) {
-        status = error(FG_STATUS_ERROR, "out of memory");
-        goto out;
-    }
     tty_block_host_signals();
     io_init();
     if (options->strace && (status = strace_start(options->strace_file)) != 0) {
