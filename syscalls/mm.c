@@ -40,7 +40,8 @@ void mm_set_layout(struct mm *mm, uint64_t stack_limit) {
         gap = 128 << 20;
     if (gap > mm->task_top / 6 * 5)
         gap = mm->task_top / 6 * 5;
-    mm->mmap_top = PAGE_BASE(mm->task_top - gap);
+    mm->mmap_top = mm->place_from = PAGE_BASE(mm->task_top - gap);
+    mm->place_size = 0;
 }
 
 struct mm *mm_ref(struct mm *mm) {
@@ -198,6 +199,10 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
     };
     if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
         vma.flags = (vma.flags & ~MAP_TYPE) | MAP_SHARED;
+    uint64_t lock_limit = mm_limit(RLIMIT_MEMLOCK);
+    if (vma.locked && lock_limit != RLIM_INFINITY && current && current->process->euid != 0 &&
+        (mm->locked_pages << PAGE_BITS) + len > lock_limit)
+        return -EAGAIN;
     if (file)
         vma.file = file_ref(file);
     else if (vma_shared(&vma) && (err = shared_memory_file(len, &vma.file)))

@@ -43,6 +43,8 @@ struct mm {
     gaddr_t auxv_start; /* saved auxiliary vector, for /proc/self/auxv */
     uint32_t auxv_len;
     uint64_t total_pages, locked_pages;
+    /* Placement: no gap between place_from and mmap_top is as large as place_size. */
+    gaddr_t place_from, place_size;
     gaddr_t task_top;    /* first address that no mapping may reach */
     bool lock_future;    /* mlockall(MCL_FUTURE) */
     uint32_t membarrier; /* registered MEMBARRIER_CMD_*, see mm_calls.c */

@@ -34,7 +34,8 @@ struct mm *mm_fork(struct mm *mm) {
     if (!err) {
         child->brk_start = mm->brk_start;
         child->brk = mm->brk;
-        child->mmap_top = mm->mmap_top;
+        child->mmap_top = child->place_from = mm->mmap_top;
+        child->place_size = 0;
         child->stack_top = mm->stack_top;
         child->vdso = mm->vdso;
         child->arg_start = mm->arg_start;

@@ -20,7 +20,7 @@ void mm_insert(struct mm *mm, struct vma vma);
 /* Merge like neighbours around and inside [start, end]. */
 void mm_merge(struct mm *mm, gaddr_t start, gaddr_t end);
 /* An address for len bytes, `hint` if it is free, or -ENOMEM. len is page-aligned. */
-int64_t mm_place(const struct mm *mm, gaddr_t hint, gaddr_t len);
+int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len);
 /* First address that `vma` keeps free below itself (stack guard gap). */
 gaddr_t vma_start_gap(const struct vma *vma);
 

@@ -84,6 +84,10 @@ void mm_forget(struct mm *mm, gaddr_t start, gaddr_t end) {
             file_unref(vma->file);
     }
     close_gap(mm, first, last - first);
+    if (last > first && end > mm->place_from) { /* a gap up there has grown */
+        mm->place_from = mm->mmap_top;
+        mm->place_size = 0;
+    }
 }
 
 /* Alike but for their place, and the second goes on where the first ends. */
@@ -127,9 +131,46 @@ gaddr_t vma_start_gap(const struct vma *vma) {
     return vma->start > MM_STACK_GAP ? vma->start - MM_STACK_GAP : 0;
 }
 
+/* The highest gap of len bytes below mmap_top, or 0. A program with thousands of mappings asks
+ * often: the gaps that were found too small are not looked at again until one of them may have
+ * grown. */
+static gaddr_t place_below_top(struct mm *mm, gaddr_t len) {
+    if (len < mm->place_size) {
+        mm->place_from = mm->mmap_top;
+        mm->place_size = 0;
+    }
+    gaddr_t limit = mm->place_from;
+    bool remember = true;
+    for (size_t i = mm_index(mm, limit) + 1; i-- > 0;) {
+        gaddr_t high = i == mm->vma_count ? mm->task_top : mm->vma[i].start;
+        gaddr_t low = i == 0 ? 0 : mm->vma[i - 1].end;
+        if (high > limit)
+            high = limit;
+        if (low < MM_MIN_ADDR)
+            low = MM_MIN_ADDR;
+        if (high < low)
+            continue;
+        if (i < mm->vma_count && high > vma_start_gap(&mm->vma[i])) {
+            remember = false; /* what it keeps free depends on len, as under Linux: */
+            if (high - low >= len) {
+                limit = vma_start_gap(&mm->vma[i]);
+                high = limit > low ? limit : low;
+            }
+        }
+        if (high - low >= len) {
+            if (remember)
+                mm->place_from = high;
+            return high - len;
+        }
+        if (remember && high - low >= mm->place_size)
+            mm->place_size = high - low + 1;
+    }
+    return 0;
+}
+
 /* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then
  * the lowest one above the low base. */
-int64_t mm_place(const struct mm *mm, gaddr_t hint, gaddr_t len) {
+int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len) {
     if (len > mm->task_top)
         return -ENOMEM;
     hint = PAGE_BASE(hint);
@@ -140,16 +181,9 @@ int64_t mm_place(const struct mm *mm, gaddr_t hint, gaddr_t len) {
         if (i == mm->vma_count || hint + len <= vma_start_gap(&mm->vma[i]))
             return (int64_t)hint;
     }
-    for (size_t i = mm->vma_count + 1; i-- > 0;) {
-        gaddr_t high = i == mm->vma_count ? mm->task_top : vma_start_gap(&mm->vma[i]);
-        gaddr_t low = i == 0 ? 0 : mm->vma[i - 1].end;
-        if (high > mm->mmap_top)
-            high = mm->mmap_top;
-        if (low < MM_MIN_ADDR)
-            low = MM_MIN_ADDR;
-        if (high >= low && high - low >= len)
-            return (int64_t)(high - len);
-    }
+    gaddr_t below = place_below_top(mm, len);
+    if (below)
+        return (int64_t)below;
     gaddr_t low = mm->task_top / 3 & ~(PAGE_BYTES - 1);
     for (size_t i = mm_index(mm, low);; i++) {
         gaddr_t high = i == mm->vma_count ? mm->task_top : vma_start_gap(&mm->vma[i]);
