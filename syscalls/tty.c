@@ -3,6 +3,7 @@
  * ioctl_tty.c. */
 #include "core/space.h"
 #include "syscalls/io.h"
+#include "syscalls/ipc.h"
 #include "syscalls/process.h"
 #include "syscalls/signal.h"
 #include "syscalls/time.h"
@@ -245,6 +246,7 @@ void io_init(void) {
     static struct process_hooks hooks = {.exit = tty_session_exit};
     process_hooks_add(&hooks);
     timer_init();
+    ipc_init();
 }
 
 int tty_job_check(struct task *task, struct tty *tty, int signo) {
