@@ -3,6 +3,7 @@
 #include "syscalls/abi.h"
 #include "syscalls/abi_open.h"
 #include "syscalls/fs_place.h"
+#include "syscalls/rw.h"
 #include "syscalls/tty.h"
 
 #include <errno.h>
@@ -111,42 +112,59 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
 static int open_existing(struct task *task, struct place *place, int flags) {
     const char *name = place->name[0] ? place->name : ".";
     int host_flags = flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL);
-    long fd;
     if (place->name[0])
         host_flags |= O_NOFOLLOW;
     host_flags |= O_CLOEXEC | O_NOCTTY;
     if (S_ISFIFO(place->st.st_mode)) /* waits for the other side */
-        fd = host_call(task, SYS_openat, place->dir, (long)name, host_flags, 0, 0, 0);
-    else
-        fd = openat(place->dir, name, host_flags);
-    if (fd < 0 && fd != -1)
-        return fd == -EINTR ? -ERESTARTSYS : (int)fd;
-    return fd < 0 ? -errno : (int)fd;
+        return (int)restartable(
+            host_call(task, SYS_openat, place->dir, (long)name, host_flags, 0, 0, 0));
+    int fd = openat(place->dir, name, host_flags);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Terminals keep state beside the host's descriptor: they are opened again by name. */
+static bool is_terminal(const struct file *file) {
+    return !strcmp(file->ops->kind, "tty") || !strcmp(file->ops->kind, "ptmx");
+}
+
+/* What an open by name would refuse must not come in through /proc/self/fd either. */
+static int reopen_check(struct task *task, struct file *file, int flags, struct stat *st) {
+    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+    int error = file_stat(file, st);
+    if (error || !file->mount)
+        return error;
+    if (writes && file->mount->read_only && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)))
+        return -EROFS;
+    return file->mount->metadata ? permission_check(task, st, wanted_bits(flags)) : 0;
 }
 
 int file_reopen(struct task *task, struct file *file, int flags, struct file **out) {
     char host[40];
+    struct stat st;
     const struct synth_ref *ref = synth_of_file(file);
     if (ref && !S_ISLNK(ref->entry->mode))
         return synth_open(ref, task, flags, file->mount, file->path, out);
-    if (file->host_fd < 0 || (file->ops->read && !strcmp(file->ops->kind, "tty")) ||
-        !strncmp(file->ops->kind, "pt", 2) || !strncmp(file->ops->kind, "tty", 3)) {
+    if (file->host_fd < 0 || is_terminal(file)) {
         if (!file->path || !strcmp(file->path, "/dev/ptmx")) {
             *out = file_ref(file);
             return 0;
         }
-        return fs_open(task, AT_FDCWD, file->path, flags, 0, out);
+        return fs_open(task, AT_FDCWD, file->path, (int)open_flags_to_guest(flags), 0, out);
     }
+    int error = reopen_check(task, file, flags, &st);
+    if (error)
+        return error;
+    if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && file->mount && fs_private_root)
+        return open_device(task, &st, flags, out);
     snprintf(host, sizeof host, "/proc/self/fd/%d", file->host_fd);
     int host_flags =
         (flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
     long fd = host_call(task, SYS_openat, AT_FDCWD, (long)host, host_flags, 0, 0, 0);
     if (fd < 0)
-        return fd == -EINTR ? -ERESTARTSYS : (int)fd;
-    bool plain = !(file->flags & O_PATH);
-    struct file *copy = plain && file->ops != &file_ops_regular && !(flags & O_PATH)
-                            ? file_create(file->ops, (int)fd, flags)
-                            : file_create_host((int)fd, flags);
+        return (int)restartable(fd);
+    bool same_kind = !(file->flags & O_PATH) && !(flags & O_PATH);
+    struct file *copy =
+        same_kind ? file_create(file->ops, (int)fd, flags) : file_create_host((int)fd, flags);
     if (!copy)
         return -ENOMEM;
     copy->mount = file->mount;

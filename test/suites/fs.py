@@ -165,6 +165,9 @@ def _() -> None:
     check_equal("read-only names", run("rm -f /mnt/out/file || mkdir /mnt/out/d || "
                                        "ln -s x /mnt/out/l || chmod 0 /mnt/out/file || "
                                        "touch /mnt/out/file || echo refused", ":ro"), "refused\n")
+    check_equal("read-only by descriptor",
+                run("exec 5< /mnt/out/file; echo x >> /proc/self/fd/5 || echo refused", ":ro"),
+                "refused\n")
     check_equal("link across", run("ln /mnt/out/file /mnt/other/hard || echo refused", ""),
                 "refused\n")
     check_equal("move across", run("mv /mnt/out/new /mnt/other/new; cat /mnt/other/new", ""),
