@@ -100,5 +100,7 @@ long semaphore_operations32(struct task *task, int32_t id, gaddr_t at, uint32_t 
 
 /* Registers what process exits undo (SEM_UNDO). Called by io_init(). */
 void ipc_init(void);
+/* Registers that queues forget ended processes (mqueue.c). Called by io_init(). */
+void mqueue_init(void);
 
 #endif

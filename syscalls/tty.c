@@ -247,6 +247,7 @@ void io_init(void) {
     process_hooks_add(&hooks);
     timer_init();
     ipc_init();
+    mqueue_init();
 }
 
 int tty_job_check(struct task *task, struct tty *tty, int signo) {
