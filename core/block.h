@@ -37,6 +37,8 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
 struct lowered {
     unsigned slots, marks, exits;
     unsigned gadgets;
+    unsigned copies; /* replicated gadgets used so far */
+    gaddr_t pc;
     uint64_t slot[FIBER_MAX_INSNS * 24];
     uint16_t gadget[FIBER_MAX_INSNS * 8]; /* slot of each gadget */
     struct mark mark[FIBER_MAX_INSNS];

@@ -106,7 +106,8 @@ static void put_params(struct emitter *e, const struct step *step, const struct 
     }
 }
 
-static unsigned table_index(const struct step *step, const struct insn *insn, unsigned base) {
+static unsigned table_index(struct lowered *low, const struct step *step, const struct insn *insn,
+                            unsigned base) {
     unsigned index = 0;
     for (unsigned i = 0; i < ARRAY_LEN(step->index) && step->index[i].kind != IX_NONE; i++) {
         unsigned value = 0;
@@ -128,6 +129,10 @@ static unsigned table_index(const struct step *step, const struct insn *insn, un
             break;
         case IX_IMM:
             value = (unsigned)insn->imm;
+            break;
+        case IX_COPY:
+            /* Neighbours get different ones; the same instruction always gets the same. */
+            value = low->copies++ + (unsigned)(low->pc >> 4);
             break;
         case IX_IMM_SAT:
             value = (unsigned)insn->imm;
@@ -233,7 +238,7 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
     for (unsigned i = 0; i < variant->steps; i++) {
         const struct step *step = &variant->step[i];
         void *const *table = flags_dead && step->table_dead ? step->table_dead : step->table;
-        const void *gadget = table[table_index(step, insn, base)];
+        const void *gadget = table[table_index(low, step, insn, base)];
         if (!gadget) {
             return false;
         }
@@ -258,7 +263,7 @@ static bool emit_fused(struct lowered *low, const struct insn *insn, const struc
         return false;
     }
     unsigned base = operand_base(insn, variant);
-    unsigned index = table_index(variant->step, insn, base) * 16 + (jcc->opcode & 15);
+    unsigned index = table_index(low, variant->step, insn, base) * 16 + (jcc->opcode & 15);
     const void *gadget = variant->fuse_jcc[index];
     if (!gadget) {
         return false;
@@ -300,7 +305,8 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     bool open = true; /* control falls off the end */
 
     low->slots = low->marks = low->exits = 0;
-    low->gadgets = 0;
+    low->gadgets = low->copies = 0;
+    low->pc = block->pc;
     find_dead_flags(block, dead);
     if (fg_debug.profile && !step) {
         emit_plain64(low, core_gadgets.count, 0);

@@ -24,6 +24,7 @@ enum index_kind {
     IX_BASE,  /* memory operand: 0..7 base register, 8 none (absolute), 9 address in the EA register */
     IX_COND,  /* low 4 bits of the opcode */
     IX_IMM,   /* the immediate, modulo the radix */
+    IX_COPY,   /* one of several equal gadgets, in turn (gen/spec/default.policy: replicate) */
     IX_IMM_SAT, /* the immediate, at most radix - 1 */
 };
 #define BASE_NONE 8

@@ -120,8 +120,12 @@ def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
 
 
 def can_join(parts: Parts, label: str, where: Where) -> bool:
-    """May the gadget be part of an n-gram? Not with a helper: those find their parameters by slot."""
-    return bool(label) and "fg_helper" not in parts.part(label, where).text(0, None)
+    """May the gadget be part of an n-gram? Not with a helper (those find their parameters by slot),
+    and not a replicated one (which copy it is differs from place to place)."""
+    if not label or "fg_helper" in parts.part(label, where).text(0, None):
+        return False
+    table = parts.tables.get(parts.part(label, where).table)
+    return table is None or all(dim.what != "copy" for dim in table.key.dims)
 
 
 def can_continue(parts: Parts, label: str, where: Where) -> bool:

@@ -140,7 +140,7 @@ def name_lines(library: Library) -> str:
     for table in library.tables.values():
         dims: list[str] = []
         for dim in table.key.dims:
-            if dim.what in ("cc", "imm"):
+            if dim.what in ("cc", "imm", "copy"):
                 kind = "COND" if dim.what == "cc" else "NUMBER"
             else:
                 form = next(o for o in table.key.operands if o.name == dim.what)

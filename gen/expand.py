@@ -21,6 +21,7 @@ HELPER_BODY = "helper"
 WIDE = ("target", "fall", "helper")  # 8-byte parameters
 ORDER = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
 MAX_INDEX, MAX_PARAMS = 3, 5
+COPIES = 8  # of each gadget of a replicated table
 
 
 @dataclass(frozen=True)
@@ -275,7 +276,8 @@ class Expander:
         stem = self.stem(body, op, size, operands, sized, lock, rep)
         if first and not lock and not body.ea_only and self.policy.wants("by_base", stem):
             operands = [replace(o, by_base=True) if o.place is Place.MEM else o for o in operands]
-        dims, index, offset = self.dims(form, body, operands)
+        dims, index, offset = self.dims(form, body, operands,
+                                        self.policy.wants("replicate", stem))
         params = self.params(row, body, operands)
         asks = "live" in body.names
         opsize = form.opsize if "opsize" in body.names else 0
@@ -289,7 +291,7 @@ class Expander:
                                        params=params + ("target", "fall")), body, form, size)
         return Step(table, dead, fused, offset, index, params, table.slots, "")
 
-    def dims(self, form: Form, body: bd.Body, operands: list[OperandForm]
+    def dims(self, form: Form, body: bd.Body, operands: list[OperandForm], replicate: bool
              ) -> tuple[tuple[Dim, ...], tuple[tuple[str, int], ...], int]:
         """Table dimensions (registers, then memory base, condition, immediate), the step's index
         specs, and the offset that fixed registers make."""
@@ -313,6 +315,8 @@ class Expander:
                 raise SpecError(row.where, f"body {body.name} explodes an immediate that "
                                            f"{row.mnemonic} does not have here")
             parts.append((Dim("imm", body.exploded), "IMM_SAT" if body.saturates else "IMM", 0))
+        if replicate:
+            parts.append((Dim("copy", COPIES), "COPY", 0))
         offset = 0
         indexed = False
         for dim, kind, fixed in parts:

@@ -93,7 +93,7 @@ class Renderer:
         """What an entry of a dimension is called in a gadget's name; "" for a hole."""
         if what == "cc":
             return CONDITIONS[number] if not table.key.fused else "j" + CONDITIONS[number]
-        if what == "imm":
+        if what in ("imm", "copy"):
             return str(number)
         form = next(o for o in table.key.operands if o.name == what)
         if form.place is Place.MEM:
