@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static volatile double values[] = {0.0,     -0.0,     1.0,   -1.0,     0.1,     1e-310, 4.9e-324,
-                                   1e308,   3.14159,  2.5,   -2.5,     1e10,    123456789.125,
-                                   1e-5,    0.5,      1.5,   1e22,     -7.25,   709.5,  INFINITY};
+static volatile double values[] = {0.0,   -0.0,    1.0,  -1.0,  0.1,   1e-310,        4.9e-324,
+                                   1e308, 3.14159, 2.5,  -2.5,  1e10,  123456789.125, 1e-5,
+                                   0.5,   1.5,     1e22, -7.25, 709.5, INFINITY};
 #define COUNT (sizeof(values) / sizeof(values[0]))
 
 static void show(const char *what, double x, long double y) {
@@ -76,7 +76,8 @@ int main(void) {
             printf("%d%d%d%d %a %a %a %a\n", x < y, x <= y, x == y, !!isunordered(x, y - y), x + y,
                    x - y, x * y, x / y);
         }
-    unsigned long long big[] = {0, 1, ULLONG_MAX, 1ULL << 63, (1ULL << 53) + 1, 12345678901234567ULL};
+    unsigned long long big[] = {
+        0, 1, ULLONG_MAX, 1ULL << 63, (1ULL << 53) + 1, 12345678901234567ULL};
     for (size_t i = 0; i < sizeof(big) / sizeof(big[0]); i++)
         printf("%llu %a %a %La\n", big[i], (double)big[i], (float)big[i], (long double)big[i]);
     printf("%s %.3Lf %Lg %.40Lf\n", "1/3", 1.0L / 3, 1e4000L, 2.0L / 3);

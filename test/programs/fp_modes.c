@@ -1,6 +1,7 @@
 /* Floating-point environment: rounding and precision control, exception flags, MXCSR with flush to
  * zero, traps (SIGFPE with its si_code), images of FNSTENV, FNSAVE and FXSAVE.
- * Build: cc -m32 -O1 -msse2 -mfpmath=387 -static fp_modes.c -lm. Same output on a CPU and in the guest. */
+ * Build: cc -m32 -O1 -msse2 -mfpmath=387 -static fp_modes.c -lm. Same output on a CPU and in the
+ * guest. */
 #define _GNU_SOURCE /* feenableexcept */
 #include <emmintrin.h>
 #include <fenv.h>
@@ -137,10 +138,11 @@ static void images(void) {
     static uint8_t env[28], save[108], fx[512] __attribute__((aligned(16))), env16[14], save16[94];
     memset(fx, 0xcc, sizeof fx);
     uint16_t cw = 0x37f;
-    __asm__ volatile("fninit; fldpi; fldl %5; fldz; fld1; fchs; fsqrt; fnstenv %0; fldcw %6;"
-                     "fxsave %2; data16 fnstenv %3; fldcw %6; fnsave %1; frstor %1; data16 fnsave %4"
-                     : "=m"(env), "=m"(save), "+m"(fx), "=m"(env16), "=m"(save16)
-                     : "m"(three), "m"(cw));
+    __asm__ volatile(
+        "fninit; fldpi; fldl %5; fldz; fld1; fchs; fsqrt; fnstenv %0; fldcw %6;"
+        "fxsave %2; data16 fnstenv %3; fldcw %6; fnsave %1; frstor %1; data16 fnsave %4"
+        : "=m"(env), "=m"(save), "+m"(fx), "=m"(env16), "=m"(save16)
+        : "m"(three), "m"(cw));
     dump("env", env, 0, 12);
     dump("save", save, 0, 12);
     dump("save", save, 28, 108);
@@ -152,7 +154,9 @@ static void images(void) {
     dump("save16", save16, 0, 6);
     dump("save16", save16, 14, 94);
     double r;
-    __asm__ volatile("fxrstor %1; fstp %%st(0); fstp %%st(0); fstpl %0; fninit" : "=m"(r) : "m"(fx));
+    __asm__ volatile("fxrstor %1; fstp %%st(0); fstp %%st(0); fstpl %0; fninit"
+                     : "=m"(r)
+                     : "m"(fx));
     printf("restored %g\n", r);
     __asm__ volatile("data16 frstor %1; fstp %%st(0); fstp %%st(0); fstpl %0; fninit"
                      : "=m"(r)

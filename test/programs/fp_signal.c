@@ -1,8 +1,10 @@
-/* Floating-point state around signals, fork, threads and exec: a handler starts with a clean unit, the
- * state of the interrupted code is in the ucontext and comes back, changed where the handler changed it;
- * children and threads inherit control words, exec resets them.
- * Build: cc -m32 -O1 -msse2 -mfpmath=387 -static fp_signal.c -lpthread -lm. Same output on a CPU and in the
- * guest. */
+/* Floating-point state around signals, fork, threads and exec: a handler starts with a clean unit,
+ * the state of the interrupted code is in the ucontext and comes back, changed where the handler
+ * changed it; children and threads inherit control words, exec resets them.
+ *
+ * Build: cc -m32 -O1 -msse2 -mfpmath=387 -static fp_signal.c -lpthread -lm
+ *
+ * Same output on a CPU and in the guest. */
 #define _GNU_SOURCE
 #include <emmintrin.h>
 #include <fenv.h>
@@ -41,10 +43,10 @@ static void handler(int sig, siginfo_t *info, void *context) {
     seen[0] = control();
     seen[1] = tags();
     seen[2] = _mm_getcsr();
-    memcpy(&seen[3], old, 4);      /* cw */
-    memcpy(&seen[4], fx + 24, 4);  /* mxcsr */
-    memcpy(&seen[5], old + 8, 4);  /* tag */
-    seen[6] = fx[4];               /* abridged tag */
+    memcpy(&seen[3], old, 4);     /* cw */
+    memcpy(&seen[4], fx + 24, 4); /* mxcsr */
+    memcpy(&seen[5], old + 8, 4); /* tag */
+    seen[6] = fx[4];              /* abridged tag */
     memcpy(&seen_value[0], fx + 160, 8);
     long double st0;
     memcpy(&st0, old + 28, 10);
@@ -70,19 +72,20 @@ static void around_signal(int how) {
     double x0 = 1.5, out0, out1;
     uint16_t cw = 0xc7f, after_cw;
     uint32_t csr = 0x7f80, after_csr;
-    __asm__ volatile("fninit; fldcw %[cw]; ldmxcsr %[csr]; fld1; fldl %[x0]; movsd %[x0], %%xmm0;"
-                     "pushl %%ebx; movl %[pid], %%ebx; movl %[sig], %%ecx; movl $37, %%eax; int $0x80;"
-                     "popl %%ebx; movsd %%xmm0, %[out0]; fstpl %[out1]; fnstcw %[acw]; stmxcsr %[acsr];"
-                     "fstp %%st(0)"
-                     : [out0] "=m"(out0), [out1] "=m"(out1), [acw] "=m"(after_cw), [acsr] "=m"(after_csr)
-                     : [cw] "m"(cw), [csr] "m"(csr), [x0] "m"(x0), [pid] "r"(getpid()), [sig] "i"(SIGUSR1)
-                     : "eax", "ecx", "xmm0", "memory");
+    __asm__ volatile(
+        "fninit; fldcw %[cw]; ldmxcsr %[csr]; fld1; fldl %[x0]; movsd %[x0], %%xmm0;"
+        "pushl %%ebx; movl %[pid], %%ebx; movl %[sig], %%ecx; movl $37, %%eax; int $0x80;"
+        "popl %%ebx; movsd %%xmm0, %[out0]; fstpl %[out1]; fnstcw %[acw]; stmxcsr %[acsr];"
+        "fstp %%st(0)"
+        : [out0] "=m"(out0), [out1] "=m"(out1), [acw] "=m"(after_cw), [acsr] "=m"(after_csr)
+        : [cw] "m"(cw), [csr] "m"(csr), [x0] "m"(x0), [pid] "r"(getpid()), [sig] "i"(SIGUSR1)
+        : "eax", "ecx", "xmm0", "memory");
     uint16_t t = tags();
     fesetenv(FE_DFL_ENV);
     _mm_setcsr(0x1f80);
-    printf("handler: cw %x tags %x mxcsr %x; saved cw %x mxcsr %x tag %x %x xmm0 %g st0 %g\n", seen[0],
-           seen[1], seen[2], seen[3] & 0xffff, seen[4], seen[5] & 0xffff, seen[6], seen_value[0],
-           seen_value[1]);
+    printf("handler: cw %x tags %x mxcsr %x; saved cw %x mxcsr %x tag %x %x xmm0 %g st0 %g\n",
+           seen[0], seen[1], seen[2], seen[3] & 0xffff, seen[4], seen[5] & 0xffff, seen[6],
+           seen_value[0], seen_value[1]);
     printf("after:   cw %x tags %x mxcsr %x xmm0 %g st0 %g\n", after_cw, t, after_csr, out0, out1);
 }
 

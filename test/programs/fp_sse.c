@@ -1,6 +1,7 @@
 /* SSE and SSE2 through the compiler: scalar code with -mfpmath=sse, and every family of intrinsics
  * over edge values; MMX at the end. Prints results as integers, so that the last bit shows.
- * Build: cc -m32 -O2 -msse2 -mfpmath=sse -static fp_sse.c -lm. Same output on a CPU and in the guest. */
+ * Build: cc -m32 -O2 -msse2 -mfpmath=sse -static fp_sse.c -lm. Same output on a CPU and in the
+ * guest. */
 #include <emmintrin.h>
 #include <math.h>
 #include <stdint.h>
@@ -14,7 +15,8 @@ static uint32_t next(void) {
     return state >> 8 ^ state << 11;
 }
 
-static const float edge_float[] = {0.0f, -0.0f, 1.0f, -1.5f, 1e38f, 1e-40f, INFINITY, -INFINITY, 2.5f};
+static const float edge_float[] = {0.0f,   -0.0f,    1.0f,      -1.5f, 1e38f,
+                                   1e-40f, INFINITY, -INFINITY, 2.5f};
 static const double edge_double[] = {0.0, -0.0, 1.0, -1.5, 1e308, 1e-310, INFINITY, -INFINITY, 2.5};
 
 static __m128 floats(void) {
