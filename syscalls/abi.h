@@ -6,11 +6,11 @@
 
 /* One row of syscalls/table, for one ABI. */
 struct syscall_row {
-    const char *name;   /* NULL: no such number */
-    const char *args;   /* argument kinds for strace, one letter each: see syscalls/table */
-    const char *note;   /* what is missing, or NULL */
+    const char *name; /* NULL: no such number */
+    const char *args; /* argument kinds for strace, one letter each: see syscalls/table */
+    const char *note; /* what is missing, or NULL */
     long (*call)(struct task *task, const uint64_t *args); /* NULL: ENOSYS */
-    uint8_t state;      /* 0 done, 1 partial, 2 missing */
+    uint8_t state;                                         /* 0 done, 1 partial, 2 missing */
 };
 
 struct abi {
@@ -19,8 +19,8 @@ struct abi {
     const struct syscall_row *rows;
     unsigned row_count;
     unsigned pointer_bytes; /* also the size of the ABI's long */
-    /* Makes the task's registers and stack those of a handler's first instruction; `blocked` is the mask
-     * that the handler's return brings back. 0, or -EFAULT when the stack cannot take it. */
+    /* Makes the task's registers and stack those of a handler's first instruction; `blocked` is the
+     * mask that the handler's return brings back. 0, or -EFAULT when the stack cannot take it. */
     int (*signal_frame)(struct task *task, const struct sigaction_guest *action,
                         const struct sigqueue_info *info, sigset64 blocked);
     /* struct siginfo, 128 bytes: 0 or -EFAULT. Reading keeps the guest's si_code as it is. */

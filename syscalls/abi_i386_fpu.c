@@ -1,5 +1,5 @@
-/* FP state of i386 signal frames: FXSAVE image <-> FNSAVE image plus FXSAVE image (SDM Vol. 1 8.1.10,
- * 10.5.1; abridged and full tag words). */
+/* FP state of i386 signal frames: FXSAVE image <-> FNSAVE image plus FXSAVE image (SDM Vol.
+ * 1 8.1.10, 10.5.1; abridged and full tag words). */
 #include "syscalls/abi_i386_fpu.h"
 
 #include <string.h>

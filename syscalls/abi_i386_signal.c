@@ -1,10 +1,10 @@
 /* Signal frames of the i386 ABI: what a handler finds on its stack, and the way back
- * (sigreturn(2), sigaction(2), System V ABI i386; struct layouts as <asm/sigcontext.h>, <asm/ucontext.h>
- * and <asm/siginfo.h> give them for 32-bit programs).
+ * (sigreturn(2), sigaction(2), System V ABI i386; struct layouts as <asm/sigcontext.h>,
+ * <asm/ucontext.h> and <asm/siginfo.h> give them for 32-bit programs).
  *
- * The FP state is what FXSAVE hardware without XSAVE gets: the old FNSAVE image (112 bytes, magic 0)
- * with the 512-byte FXSAVE image behind it. On return the x87 part is taken from the first, MXCSR and
- * XMM registers from the second, as a program that edits them expects. */
+ * The FP state is what FXSAVE hardware without XSAVE gets: the old FNSAVE image (112 bytes, magic
+ * 0) with the 512-byte FXSAVE image behind it. On return the x87 part is taken from the first,
+ * MXCSR and XMM registers from the second, as a program that edits them expects. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi.h"
 
@@ -74,7 +74,7 @@ _Static_assert(offsetof(struct i386_rt_sigframe, code) == 16 + 128 + 20 + 88 + 8
 static const uint8_t sigreturn_code[8] = {0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80};
 static const uint8_t rt_sigreturn_code[8] = {0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0};
 
-/* --- siginfo ---------------------------------------------------------------------------------------- */
+/* --- siginfo --------------------------------------------------------------------------- */
 
 enum info_layout { INFO_KILL, INFO_TIMER, INFO_QUEUE, INFO_CHILD, INFO_FAULT, INFO_POLL, INFO_SYS };
 
@@ -172,7 +172,7 @@ int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info 
     return 0;
 }
 
-/* --- the frame ---------------------------------------------------------------------------------------- */
+/* --- the frame ------------------------------------------------------------------------- */
 
 /* Writes to the guest's stack, which may have to grow for it. */
 static int stack_write(struct task *task, gaddr_t to, const void *from, size_t len) {
@@ -285,7 +285,8 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
     uint32_t fx = (top - (uint32_t)sizeof(struct i386_fpstate) + I386_FX_OFFSET) & ~63u;
     uint32_t fpstate = fx - I386_FX_OFFSET;
     uint32_t size = rt ? sizeof(struct i386_rt_sigframe) : sizeof(struct i386_sigframe);
-    /* At the handler's first instruction the stack looks as after a call: 4 below a multiple of 16. */
+    /* At the handler's first instruction the stack looks as after a call: 4 below a multiple of
+     * 16. */
     uint32_t at = ((fpstate - size + 4) & ~15u) - 4;
     if (was_on_altstack && !on_altstack(signals, at)) {
         return -EFAULT; /* signals nested beyond the alternate stack must not write below it */
@@ -321,7 +322,7 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
     return 0;
 }
 
-/* --- the way back ------------------------------------------------------------------------------------------ */
+/* --- the way back ---------------------------------------------------------------------- */
 
 /* Loads everything from a context that the handler may have edited: nothing of it is trusted, but a
  * user program may choose any register values it could also load itself. 0 or -EFAULT. */
@@ -357,8 +358,7 @@ static int context_in(struct task *task, const struct i386_sigcontext *context) 
     cpu->regs[REG_CX] = context->cx;
     cpu->regs[REG_AX] = context->ax;
     cpu->pc = context->ip;
-    cpu_set_eflags(cpu,
-                   (cpu_eflags(cpu) & ~FLAGS_RESTORED) | (context->flags & FLAGS_RESTORED));
+    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~FLAGS_RESTORED) | (context->flags & FLAGS_RESTORED));
     return 0;
 }
 

@@ -111,7 +111,8 @@ static long set_fs(struct task *task, struct ids ids, uint32_t id) {
 static long get_res(struct task *task, struct ids ids, gaddr_t real, gaddr_t effective,
                     gaddr_t saved) {
     struct space *space = task->cpu->space;
-    return guest_write(space, real, ids.real, 4) || guest_write(space, effective, ids.effective, 4) ||
+    return guest_write(space, real, ids.real, 4) ||
+                   guest_write(space, effective, ids.effective, 4) ||
                    guest_write(space, saved, ids.saved, 4)
                ? -EFAULT
                : 0;
@@ -128,7 +129,7 @@ static long get_res16(struct task *task, struct ids ids, gaddr_t real, gaddr_t e
                : 0;
 }
 
-/* --- users --------------------------------------------------------------------------------------------------- */
+/* --- users ----------------------------------------------------------------------------- */
 
 long sys_getuid(struct task *task) {
     return task->process->uid;
@@ -186,7 +187,7 @@ long sys_setfsuid16(struct task *task, uint32_t id) {
     return narrow((uint32_t)sys_setfsuid(task, widen(id)));
 }
 
-/* --- groups -------------------------------------------------------------------------------------------------- */
+/* --- groups ---------------------------------------------------------------------------- */
 
 long sys_getgid(struct task *task) {
     return task->process->gid;
@@ -310,7 +311,7 @@ long sys_setgroups16(struct task *task, int32_t size, gaddr_t list) {
     return 0;
 }
 
-/* --- capabilities ------------------------------------------------------------------------------------------------ */
+/* --- capabilities ---------------------------------------------------------------------- */
 
 #define CAP_VERSION_1 0x19980330u
 #define CAP_VERSION_2 0x20071026u
@@ -325,7 +326,8 @@ struct cap_data {
     uint32_t effective, permitted, inheritable;
 };
 
-/* Checks the version, writing back the preferred one when it is unknown. Number of data words, -errno. */
+/* Checks the version, writing back the preferred one when it is unknown. Number of data words,
+ * -errno. */
 static int cap_words(struct task *task, gaddr_t header_addr, struct cap_header *header) {
     if (guest_read(task->cpu->space, header, header_addr, sizeof *header)) {
         return -EFAULT;
@@ -366,7 +368,8 @@ long sys_capget(struct task *task, gaddr_t header_addr, gaddr_t data_addr) {
     return guest_write(task->cpu->space, data_addr, data, (size_t)words * sizeof *data);
 }
 
-/* capset(2): root may give up nothing but by changing its ids; asking for what one has is granted */
+/* capset(2): root may give up nothing but by changing its ids; asking for what one has is
+ * granted */
 long sys_capset(struct task *task, gaddr_t header_addr, gaddr_t data_addr) {
     struct cap_header header;
     struct cap_data data[2] = {{0}};
@@ -383,5 +386,6 @@ long sys_capset(struct task *task, gaddr_t header_addr, gaddr_t data_addr) {
     if (privileged(task)) {
         return 0;
     }
-    return data[0].effective | data[1].effective | data[0].permitted | data[1].permitted ? -EPERM : 0;
+    return data[0].effective | data[1].effective | data[0].permitted | data[1].permitted ? -EPERM
+                                                                                         : 0;
 }

@@ -1,5 +1,5 @@
-/* End of tasks and processes: exit(2), exit_group(2), what is left to the parent, orphans, the end of
- * the run; and what execve ends. Not here: waiting for the dead (wait.c). */
+/* End of tasks and processes: exit(2), exit_group(2), what is left to the parent, orphans, the end
+ * of the run; and what execve ends. Not here: waiting for the dead (wait.c). */
 #include "gen/syscall_protos.h"
 #include "syscalls/process.h"
 
@@ -25,7 +25,7 @@ static int first_status;
 static bool first_ended;
 static pthread_cond_t first_cond = PTHREAD_COND_INITIALIZER;
 
-/* --- set-up --------------------------------------------------------------------------------------- */
+/* --- set-up ---------------------------------------------------------------------------- */
 
 static void inherit_host(struct process *process) {
     for (int i = 0; i < 16; i++) {
@@ -105,7 +105,7 @@ static void thread_leaves(void) {
     }
 }
 
-/* --- end of a process ------------------------------------------------------------------------------- */
+/* --- end of a process ------------------------------------------------------------------ */
 
 void process_kill_locked(struct process *process, int status) {
     if (!process->group_exit) {
@@ -127,8 +127,8 @@ void process_wake_waiters_locked(struct process *process) {
 }
 
 /* A member of the group that has a parent in the same session but in another group keeps the group
- * from being an orphan. The first process's parent is outside: the user's shell on the host, which can
- * continue it, counts as such a parent. */
+ * from being an orphan. The first process's parent is outside: the user's shell on the host, which
+ * can continue it, counts as such a parent. */
 static bool keeps_group_alive(const struct process *process) {
     const struct process *parent = process->parent;
     return process == first_process ||
@@ -222,8 +222,8 @@ bool process_notify_parent_locked(struct process *process, int code, int status)
     bool ended = code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
     const struct sigaction_guest *action = &parent->signals.action[SIGCHLD];
     int signo = ended ? process->exit_signal : SIGCHLD;
-    bool ignored = ended && signo == SIGCHLD &&
-                   (action->handler == 1 || (action->flags & SA_NOCLDWAIT));
+    bool ignored =
+        ended && signo == SIGCHLD && (action->handler == 1 || (action->flags & SA_NOCLDWAIT));
     if (signo && !(!ended && (action->flags & SA_NOCLDSTOP))) {
         uint64_t user, system;
         process_times_locked(process, &user, &system);
@@ -266,7 +266,7 @@ static void become_zombie(struct process *process) {
     }
 }
 
-/* --- end of a task ------------------------------------------------------------------------------------ */
+/* --- end of a task --------------------------------------------------------------------- */
 
 void vfork_release(struct task *child) {
     pthread_mutex_lock(&process_lock);
@@ -343,7 +343,8 @@ _Noreturn void task_exit(struct task *task, int status) {
     if (process->task_count == 0) {
         become_zombie(process);
     } else {
-        signal_set_blocked_locked(task, ~(sigset64)0); /* hands what it would have taken to others */
+        signal_set_blocked_locked(task,
+                                  ~(sigset64)0); /* hands what it would have taken to others */
         if (process->exec_waiter) {
             task_unblock(process->exec_waiter);
         }
@@ -373,7 +374,7 @@ long sys_exit_group(struct task *task, int32_t code) {
     process_exit_group(task, (code & 0xff) << 8);
 }
 
-/* --- execve(2) -------------------------------------------------------------------------------------------- */
+/* --- execve(2) ------------------------------------------------------------------------- */
 
 int process_kill_other_threads(struct task *task) {
     struct process *process = task->process;

@@ -127,8 +127,8 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     return child;
 }
 
-/* Undoes copy_process() and, when it got that far, process_link_locked(). Takes process_lock, but not
- * while files are closed: their release functions may want it. */
+/* Undoes copy_process() and, when it got that far, process_link_locked(). Takes process_lock, but
+ * not while files are closed: their release functions may want it. */
 static void discard_process(struct process *child) {
     pthread_mutex_lock(&process_lock);
     struct process held = *child;
@@ -156,9 +156,9 @@ static struct process *find_parent(struct process *process, uint64_t flags) {
 static int publish(struct task *task, struct task *child, const struct clone_request *request) {
     struct process *process = task->process;
     struct process *made = child->process;
-    /* A signal that came during the copy, such as a ^C for the whole group, comes first: otherwise it
-     * would miss the child (fork(2) is restarted by itself). But only once: a timer that is faster than
-     * the copy must not keep the process from forking. */
+    /* A signal that came during the copy, such as a ^C for the whole group, comes first: otherwise
+     * it would miss the child (fork(2) is restarted by itself). But only once: a timer that is
+     * faster than the copy must not keep the process from forking. */
     if (task_interrupted(task) && (task->exiting || !task->fork_restarted)) {
         task->fork_restarted = true;
         return -ERESTARTNOINTR;
@@ -216,7 +216,8 @@ static void wait_for_vfork(struct task *task, int32_t child_tid) {
 }
 
 /* The child's registers and thread state. 0 or -errno. */
-static int set_up_child(struct task *task, struct task *child, const struct clone_request *request) {
+static int set_up_child(struct task *task, struct task *child,
+                        const struct clone_request *request) {
     struct cpu *cpu = child->cpu;
     cpu->regs[REG_AX] = 0;
     if (request->stack) {
@@ -224,8 +225,8 @@ static int set_up_child(struct task *task, struct task *child, const struct clon
     }
     memcpy(child->comm, task->comm, sizeof child->comm);
     child->abi = task->abi;
-    child->signals.blocked = task->signals.restore_blocked ? task->signals.saved_blocked
-                                                           : task->signals.blocked;
+    child->signals.blocked =
+        task->signals.restore_blocked ? task->signals.saved_blocked : task->signals.blocked;
     bool own_stack = (request->flags & CLONE_VM) && !(request->flags & CLONE_VFORK);
     if (!own_stack) {
         child->signals.altstack_base = task->signals.altstack_base;
@@ -303,8 +304,8 @@ static long clone_task(struct task *task, const struct clone_request *request) {
         undo(task, child);
         return error;
     }
-    /* It is visible but does not run: nobody can reap or free it. A failing write is no failure of the
-     * call (clone(2) ignores it as well), but a descriptor that cannot be told is. */
+    /* It is visible but does not run: nobody can reap or free it. A failing write is no failure of
+     * the call (clone(2) ignores it as well), but a descriptor that cannot be told is. */
     if (request->flags & CLONE_PIDFD) {
         int fd = pidfd_install(task, child->process, 0);
         int32_t value = fd;
@@ -344,8 +345,8 @@ long sys_fork(struct task *task) {
 
 /* vfork(2) */
 long sys_vfork(struct task *task) {
-    return clone_task(task, &(struct clone_request){.flags = CLONE_VM | CLONE_VFORK,
-                                                    .exit_signal = SIGCHLD});
+    return clone_task(
+        task, &(struct clone_request){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
 }
 
 /* clone(2), argument order of i386 */

@@ -1,5 +1,6 @@
-/* Futexes: futex(2) with its keys, queues, waiting and waking. Not here: locks with owners (futex_pi.c),
- * futex_waitv (futex_waitv.c), robust lists and what else an ending task leaves (futex_robust.c). */
+/* Futexes: futex(2) with its keys, queues, waiting and waking. Not here: locks with owners
+ * (futex_pi.c), futex_waitv (futex_waitv.c), robust lists and what else an ending task leaves
+ * (futex_robust.c). */
 #include "gen/syscall_protos.h"
 #include "syscalls/futex.h"
 
@@ -18,7 +19,7 @@
 struct futex_bucket futex_buckets[FUTEX_BUCKETS] = {
     [0 ... FUTEX_BUCKETS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
 
-/* --- keys and words ---------------------------------------------------------------------------------------- */
+/* --- keys and words -------------------------------------------------------------------- */
 
 /* The file behind a shared mapping, false when the address is private (or nowhere). */
 static bool shared_place(struct mm *mm, gaddr_t addr, struct futex_key *key) {
@@ -78,7 +79,7 @@ int futex_cmpxchg(struct task *task, gaddr_t addr, uint32_t *old, uint32_t desir
     return guest_cmpxchg32(task->process->mm->space, addr, old, desired);
 }
 
-/* --- queues ---------------------------------------------------------------------------------------------------- */
+/* --- queues ---------------------------------------------------------------------------- */
 
 void futex_queue(struct futex_bucket *bucket, struct futex_waiter *waiter) {
     struct futex_waiter **at = &bucket->first; /* first come, first served */
@@ -151,7 +152,7 @@ int futex_wake_key(struct futex_bucket *bucket, const struct futex_key *key, int
     return woken;
 }
 
-/* --- wait and wake -------------------------------------------------------------------------------------------- */
+/* --- wait and wake --------------------------------------------------------------------- */
 
 /* Sleeps until woken. 0, -ETIMEDOUT, -EINTR (then it stands in no queue any more). */
 static int sleep_queued(struct task *task, struct futex_waiter *waiter,
@@ -348,7 +349,7 @@ static long futex_wake_op(struct task *task, gaddr_t addr, gaddr_t addr2, bool s
     return done;
 }
 
-/* --- the call ---------------------------------------------------------------------------------------------------- */
+/* --- the call -------------------------------------------------------------------------- */
 
 /* Deadline on CLOCK_MONOTONIC of an absolute time on the given clock. */
 void futex_deadline(struct timespec *deadline, const struct timespec *at, bool realtime) {

@@ -1,9 +1,10 @@
 /* What futex.c and futex_pi.c share: keys, buckets, waiters.
  *
- * A waiter stands in one bucket; the bucket's lock guards its list and the fields of its waiters. The
- * value test of FUTEX_WAIT happens with the bucket locked, and so does every wake, hence none is lost. A waker
- * unblocks a waiter with the lock held: the waiter cannot be gone. Where two buckets are locked, the one
- * at the lower address comes first. process_lock is never taken inside. */
+ * A waiter stands in one bucket; the bucket's lock guards its list and the fields of its waiters.
+ * The value test of FUTEX_WAIT happens with the bucket locked, and so does every wake, hence none
+ * is lost. A waker unblocks a waiter with the lock held: the waiter cannot be gone. Where two
+ * buckets are locked, the one at the lower address comes first. process_lock is never taken
+ * inside. */
 #ifndef FG_SYSCALLS_FUTEX_H
 #define FG_SYSCALLS_FUTEX_H
 
@@ -25,12 +26,12 @@ struct futex_waiter {
     bool queued;
     bool woken;
     /* PI */
-    bool pi;             /* waits for a lock: an unlock hands it over */
-    int32_t owner;       /* tid that held the lock when it began to wait */
-    bool acquired;       /* it owns the lock now */
-    gaddr_t addr;        /* of the lock word in the waiter's memory */
+    bool pi;       /* waits for a lock: an unlock hands it over */
+    int32_t owner; /* tid that held the lock when it began to wait */
+    bool acquired; /* it owns the lock now */
+    gaddr_t addr;  /* of the lock word in the waiter's memory */
     struct mm *mm;
-    bool requeue_pi;     /* FUTEX_WAIT_REQUEUE_PI: may be moved to requeue_key only */
+    bool requeue_pi; /* FUTEX_WAIT_REQUEUE_PI: may be moved to requeue_key only */
     struct futex_key requeue_key;
 };
 
@@ -56,8 +57,8 @@ void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
 struct futex_bucket *futex_lock_waiter(struct futex_waiter *waiter);
 /* Marks as woken and wakes; bucket locked. */
 void futex_wake_one(struct futex_waiter *waiter);
-/* Up to `count` waiters of the key with a common bit; bucket locked. Number woken, or -EINVAL when a PI
- * waiter is among them. */
+/* Up to `count` waiters of the key with a common bit; bucket locked. Number woken, or -EINVAL when
+ * a PI waiter is among them. */
 int futex_wake_key(struct futex_bucket *bucket, const struct futex_key *key, int count,
                    uint32_t bitset);
 /* Reads or changes the word: as guest_load32 and guest_cmpxchg32, and lets a stack grow. */
@@ -69,8 +70,8 @@ long futex_wake(struct task *task, gaddr_t addr, bool shared, int count, uint32_
 /* Deadline on CLOCK_MONOTONIC of an absolute time on it or on CLOCK_REALTIME. */
 void futex_deadline(struct timespec *deadline, const struct timespec *at, bool realtime);
 
-/* FUTEX_LOCK_PI, _TRYLOCK_PI, _UNLOCK_PI, _WAIT_REQUEUE_PI, _CMP_REQUEUE_PI (futex(2)). `deadline` is on
- * CLOCK_MONOTONIC or NULL. */
+/* FUTEX_LOCK_PI, _TRYLOCK_PI, _UNLOCK_PI, _WAIT_REQUEUE_PI, _CMP_REQUEUE_PI (futex(2)). `deadline`
+ * is on CLOCK_MONOTONIC or NULL. */
 long futex_lock_pi(struct task *task, gaddr_t addr, bool shared, const struct timespec *deadline,
                    bool try_only);
 long futex_unlock_pi(struct task *task, gaddr_t addr, bool shared);

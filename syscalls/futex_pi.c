@@ -13,9 +13,9 @@
 
 static _Atomic int pi_waiters; /* in any queue: an exit has to look only when there are some */
 
-/* True when an owner could still unlock. process_lock is taken. A task that began to let go of its locks
- * does not count: its scan of the queues comes after the flag, a waiter's look after queueing, so one of
- * them sees the other. */
+/* True when an owner could still unlock. process_lock is taken. A task that began to let go of its
+ * locks does not count: its scan of the queues comes after the flag, a waiter's look after
+ * queueing, so one of them sees the other. */
 static bool owner_alive(int32_t tid) {
     pthread_mutex_lock(&process_lock);
     struct task *owner = task_find(tid);
@@ -47,8 +47,8 @@ static void queue_pi(struct futex_bucket *bucket, struct futex_waiter *waiter, i
     futex_queue(bucket, waiter);
 }
 
-/* Tries to take the word for `tid`. 0: taken; 1: somebody owns it, *word says who and its waiters bit
- * is set unless `try_only`; -errno. Bucket locked. */
+/* Tries to take the word for `tid`. 0: taken; 1: somebody owns it, *word says who and its waiters
+ * bit is set unless `try_only`; -errno. Bucket locked. */
 static int take_word(struct task *task, gaddr_t addr, int32_t tid, bool more_waiters, bool try_only,
                      uint32_t *word) {
     int error = futex_load(task, addr, word);
@@ -57,8 +57,7 @@ static int take_word(struct task *task, gaddr_t addr, int32_t tid, bool more_wai
         bool is_free = (seen & FUTEX_TID_MASK) == 0;
         if (is_free) {
             want = (uint32_t)tid | (seen & FUTEX_OWNER_DIED) | (more_waiters ? FUTEX_WAITERS : 0);
-        } else if (try_only || (seen & FUTEX_WAITERS) ||
-                   (int32_t)(seen & FUTEX_TID_MASK) == tid) {
+        } else if (try_only || (seen & FUTEX_WAITERS) || (int32_t)(seen & FUTEX_TID_MASK) == tid) {
             return 1;
         } else {
             want = seen | FUTEX_WAITERS;
@@ -179,7 +178,7 @@ long futex_unlock_pi(struct task *task, gaddr_t addr, bool shared) {
     return error;
 }
 
-/* --- condition variables ----------------------------------------------------------------------------------- */
+/* --- condition variables --------------------------------------------------------------- */
 
 long futex_wait_requeue_pi(struct task *task, gaddr_t addr, bool shared, uint32_t value,
                            uint32_t bitset, const struct timespec *deadline, gaddr_t pi_addr) {
@@ -222,7 +221,8 @@ long futex_wait_requeue_pi(struct task *task, gaddr_t addr, bool shared, uint32_
     return error;
 }
 
-/* Moves one waiter to the lock: it gets it if it is free. 1: woken, 0: queued, -errno. Both locked. */
+/* Moves one waiter to the lock: it gets it if it is free. 1: woken, 0: queued, -errno. Both
+ * locked. */
 static int requeue_one(struct task *task, struct futex_waiter *waiter, struct futex_bucket *to,
                        gaddr_t pi_addr, bool more, int32_t *owner) {
     uint32_t word;
@@ -298,7 +298,7 @@ long futex_cmp_requeue_pi(struct task *task, gaddr_t addr, bool shared, int wake
     return done ? done : error;
 }
 
-/* --- end of an owner ------------------------------------------------------------------------------------------- */
+/* --- end of an owner ------------------------------------------------------------------- */
 
 static void owner_died(int32_t tid) {
     for (unsigned i = 0; i < FUTEX_BUCKETS; i++) {

@@ -1,4 +1,5 @@
-/* What an ending task leaves: robust lists (set_robust_list(2)), clear_child_tid (set_tid_address(2)). */
+/* What an ending task leaves: robust lists (set_robust_list(2)), clear_child_tid
+ * (set_tid_address(2)). */
 #include "gen/syscall_protos.h"
 #include "syscalls/futex.h"
 
@@ -37,9 +38,9 @@ static void robust_death(struct task *task, gaddr_t addr, bool pi, bool pending)
     }
 }
 
-/* struct robust_list_head: pointer to the first entry, offset from an entry to its word, pointer to the entry
- * being locked or unlocked. Bit 0 of an entry's pointer says PI. The list is the guest's, so it may be
- * anything: it is walked for a bounded while. */
+/* struct robust_list_head: pointer to the first entry, offset from an entry to its word, pointer to
+ * the entry being locked or unlocked. Bit 0 of an entry's pointer says PI. The list is the guest's,
+ * so it may be anything: it is walked for a bounded while. */
 static void walk_robust_list(struct task *task) {
     int64_t head[3], next;
     if (abi_read_longs(task, task->robust_list, head, 3)) {
@@ -97,7 +98,8 @@ long sys_get_robust_list(struct task *task, int32_t tid, gaddr_t head, gaddr_t s
     pthread_mutex_lock(&process_lock);
     struct task *other = tid ? task_find(tid) : task;
     int64_t address = other ? (int64_t)other->robust_list : 0;
-    bool allowed = other && (task->process->euid == 0 || task->process->euid == other->process->uid);
+    bool allowed =
+        other && (task->process->euid == 0 || task->process->euid == other->process->uid);
     pthread_mutex_unlock(&process_lock);
     if (!other) {
         return -ESRCH;

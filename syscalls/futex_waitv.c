@@ -9,7 +9,7 @@
 #include <linux/futex.h>
 #include <stdlib.h>
 
-#define WAITV_MAX     128
+#define WAITV_MAX 128
 struct waitv_item {
     uint64_t value, address;
     uint32_t flags, reserved;

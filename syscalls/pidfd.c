@@ -131,10 +131,8 @@ long sys_pidfd_send_signal(struct task *task, int32_t fd, int32_t signo, gaddr_t
     if (flags || signo < 0 || signo > GUEST_SIGNALS) {
         return -EINVAL;
     }
-    struct sigqueue_info send = {.signo = signo,
-                                 .code = SI_USER,
-                                 .pid = task->process->pid,
-                                 .uid = task->process->uid};
+    struct sigqueue_info send = {
+        .signo = signo, .code = SI_USER, .pid = task->process->pid, .uid = task->process->uid};
     if (info) {
         if (task->abi->read_siginfo(task, info, &send)) {
             return -EFAULT;
@@ -181,9 +179,9 @@ long sys_pidfd_getfd(struct task *task, int32_t pidfd, int32_t target_fd, uint32
         struct process *process = pidfd_process_locked(file);
         if (!process || !process->fds) {
             error = -ESRCH;
-        } else if (task->process->euid != 0 && (process->uid != task->process->uid ||
-                                                process->euid != task->process->uid ||
-                                                process->suid != task->process->uid)) {
+        } else if (task->process->euid != 0 &&
+                   (process->uid != task->process->uid || process->euid != task->process->uid ||
+                    process->suid != task->process->uid)) {
             error = -EPERM;
         } else {
             struct fd_table *table = process->fds;

@@ -4,8 +4,8 @@
 
 #include "syscalls/task.h"
 
-/* A new descriptor for `process`, which must not go away meanwhile (a child that does not run yet, or
- * looked up by pidfd_open). flags: O_NONBLOCK. Takes process_lock. The descriptor or -errno. */
+/* A new descriptor for `process`, which must not go away meanwhile (a child that does not run yet,
+ * or looked up by pidfd_open). flags: O_NONBLOCK. Takes process_lock. The descriptor or -errno. */
 int pidfd_install(struct task *task, struct process *process, int flags);
 /* The file alone, NULL on a lack of memory or host descriptors; caller holds process_lock. */
 struct file *pidfd_create_locked(struct process *process, int flags);

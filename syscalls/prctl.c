@@ -1,5 +1,5 @@
-/* Process attributes: prctl(2), arch_prctl(2), personality(2); calls about isolation that this kernel layer
- * does not have (unshare(2), setns(2), seccomp(2)); kcmp(2). */
+/* Process attributes: prctl(2), arch_prctl(2), personality(2); calls about isolation that this
+ * kernel layer does not have (unshare(2), setns(2), seccomp(2)); kcmp(2). */
 #include "gen/syscall_protos.h"
 #include "syscalls/process.h"
 
@@ -12,10 +12,10 @@
 #include <sched.h>
 #include <string.h>
 
-#define CAP_LAST     40
+#define CAP_LAST      40
 #define DEFAULT_SLACK 50000 /* ns, the kernel's */
 
-/* --- prctl ------------------------------------------------------------------------------------------------ */
+/* --- prctl ----------------------------------------------------------------------------- */
 
 static long set_name(struct task *task, gaddr_t from) {
     char name[sizeof task->comm] = {0};
@@ -171,18 +171,18 @@ long sys_personality(struct task *task, uint32_t persona) {
     return old;
 }
 
-/* --- isolation ------------------------------------------------------------------------------------------------ */
+/* --- isolation ------------------------------------------------------------------------- */
 
 #define NAMESPACES                                                                                 \
     ((uint32_t)(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |      \
                 CLONE_NEWPID | CLONE_NEWNET) |                                                     \
      0x80u /* CLONE_NEWTIME */)
 
-/* unshare(2): no namespaces; descriptors and directories are a process's, whose only thread has them
- * to itself already unless they came by clone(CLONE_FILES) */
+/* unshare(2): no namespaces; descriptors and directories are a process's, whose only thread has
+ * them to itself already unless they came by clone(CLONE_FILES) */
 long sys_unshare(struct task *task, uint32_t flags) {
-    const uint32_t known = CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND |
-                           CLONE_VM;
+    const uint32_t known =
+        CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
     struct process *process = task->process;
     if (flags & NAMESPACES) {
         return process->euid == 0 ? -EINVAL : -EPERM;
@@ -225,7 +225,7 @@ long sys_seccomp(struct task *task, uint32_t operation, uint32_t flags, gaddr_t 
     return -EINVAL;
 }
 
-/* --- kcmp(2) ------------------------------------------------------------------------------------------------------ */
+/* --- kcmp(2) --------------------------------------------------------------------------- */
 
 static int order(const void *a, const void *b) {
     return a == b ? 0 : (uintptr_t)a < (uintptr_t)b ? 1 : 2;

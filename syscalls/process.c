@@ -1,4 +1,5 @@
-/* Who a process is: pid family, process groups and sessions (setpgid(2), setsid(2), credentials(7)). */
+/* Who a process is: pid family, process groups and sessions (setpgid(2), setsid(2),
+ * credentials(7)). */
 #include "gen/syscall_protos.h"
 #include "syscalls/process.h"
 
@@ -14,7 +15,8 @@ long sys_gettid(struct task *task) {
     return task->tid;
 }
 
-/* getppid(2): the internal process that adopts orphans is pid 1, and the first program's parent too */
+/* getppid(2): the internal process that adopts orphans is pid 1, and the first program's parent
+ * too */
 long sys_getppid(struct task *task) {
     pthread_mutex_lock(&process_lock);
     long pid = task->process->parent ? task->process->parent->pid : 0;

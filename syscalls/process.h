@@ -1,11 +1,14 @@
-/* Life of processes and tasks, as the rest of the kernel layer needs it: set-up of the first process,
- * start and end of tasks, what execve asks for, hooks of subsystems that keep state per process.
+/* Life of processes and tasks, as the rest of the kernel layer needs it: set-up of the first
+ * process, start and end of tasks, what execve asks for, hooks of subsystems that keep state per
+ * process.
  *
- * Pid 1 is an internal process without tasks; it adopts and reaps orphans. The first program is pid 2.
- * When the first program ends, every other process is killed and the run ends with its status.
+ * Pid 1 is an internal process without tasks; it adopts and reaps orphans. The first program is
+ * pid 2. When the first program ends, every other process is killed and the run ends with its
+ * status.
  *
- * A zombie has no tasks, and its mm, fds and fs are NULL; pid 1 is always so. Whoever looks at another
- * process does it under process_lock and takes references (mm_ref, fd_table_ref) before letting go. */
+ * A zombie has no tasks, and its mm, fds and fs are NULL; pid 1 is always so. Whoever looks at
+ * another process does it under process_lock and takes references (mm_ref, fd_table_ref) before
+ * letting go. */
 #ifndef FG_SYSCALLS_PROCESS_H
 #define FG_SYSCALLS_PROCESS_H
 
@@ -14,12 +17,12 @@
 #define INIT_PID  1
 #define FIRST_PID 2
 
-/* --- set-up and end of a run (start.c) -------------------------------------------------------- */
+/* --- set-up and end of a run (start.c) ------------------------------------------------- */
 
 /* Creates pid 1 and the first process (pid 2, its own group and session, user 0, host's rlimits, no
- * mm, fds or fs: the caller fills those in) with one task that is not running. Call once, from the main
- * thread, with signals as they were inherited: ignored ones stay ignored for the guest. NULL with
- * errno. The caller runs the execve code on the task, then task_start(). */
+ * mm, fds or fs: the caller fills those in) with one task that is not running. Call once, from the
+ * main thread, with signals as they were inherited: ignored ones stay ignored for the guest. NULL
+ * with errno. The caller runs the execve code on the task, then task_start(). */
 struct task *process_create_first(void);
 /* Starts the host thread of a task whose cpu is ready; 0 or -errno (EAGAIN). */
 int task_start(struct task *task);
@@ -29,39 +32,41 @@ int process_wait_first(void);
 /* The first process, NULL once it ended. process_lock held. */
 struct process *process_first(void);
 
-/* --- for task threads ------------------------------------------------------------------------- */
+/* --- for task threads ------------------------------------------------------------------ */
 
-/* Ends the calling task (exit(2)) or its process (exit_group(2)); `status` is a wait status (code << 8,
- * or a signal number, with 0x80 for a core dump). No locks may be held. */
+/* Ends the calling task (exit(2)) or its process (exit_group(2)); `status` is a wait status (code
+ * << 8, or a signal number, with 0x80 for a core dump). No locks may be held. */
 _Noreturn void task_exit(struct task *task, int status);
 _Noreturn void process_exit_group(struct task *task, int status);
 /* Same for another process: returns at once; its tasks leave at their next chance. Needs
  * process_lock. */
 void process_kill_locked(struct process *process, int status);
 
-/* --- execve(2), in this order ----------------------------------------------------------------- */
+/* --- execve(2), in this order ---------------------------------------------------------- */
 
-/* Ends every other task of the process and waits for them; the caller becomes the leader (tid = pid).
- * Returns 0, or -EINTR when the process is being killed (then return to the guest, which will die). */
+/* Ends every other task of the process and waits for them; the caller becomes the leader (tid =
+ * pid). Returns 0, or -EINTR when the process is being killed (then return to the guest, which will
+ * die). */
 int process_kill_other_threads(struct task *task);
-/* The point of no return: takes over the reference `mm` as the process's memory (cpu->space too), lets
- * go of the old one (robust list, clear_child_tid, vfork parent), resets signal handlers, alternate
- * stack, rseq, restart state, parent-death signal, TLS descriptors; closes close-on-exec descriptors; runs the
- * exec hooks; sets comm to the base name of `path`. Registers are the caller's business. */
+/* The point of no return: takes over the reference `mm` as the process's memory (cpu->space too),
+ * lets go of the old one (robust list, clear_child_tid, vfork parent), resets signal handlers,
+ * alternate stack, rseq, restart state, parent-death signal, TLS descriptors; closes close-on-exec
+ * descriptors; runs the exec hooks; sets comm to the base name of `path`. Registers are the
+ * caller's business. */
 void process_exec_image(struct task *task, struct mm *mm, const char *path);
 
-/* --- hooks ------------------------------------------------------------------------------------ */
+/* --- hooks ----------------------------------------------------------------------------- */
 
-/* State that subsystems keep per process (timers, file locks, terminals). Register at set-up, before
- * the first task runs. None is called with process_lock held, but for fork_locked. */
+/* State that subsystems keep per process (timers, file locks, terminals). Register at set-up,
+ * before the first task runs. None is called with process_lock held, but for fork_locked. */
 struct process_hooks {
     /* `child` was just made by fork or clone and does not run yet. */
     void (*fork_locked)(struct process *parent, struct process *child);
     /* execve passed its point of no return. */
     void (*exec)(struct process *process);
     /* The last task is leaving; descriptors are closed already, mm is gone; not yet a zombie. A
-     * session leader with a terminal: the tty code hangs up here (SIGHUP, SIGCONT to the foreground group, no
-     * terminal for the session any more). */
+     * session leader with a terminal: the tty code hangs up here (SIGHUP, SIGCONT to the foreground
+     * group, no terminal for the session any more). */
     void (*exit)(struct process *process);
     /* A task (not necessarily the last) is leaving; its memory is still there. */
     void (*task_exit)(struct task *task);
@@ -69,12 +74,12 @@ struct process_hooks {
 };
 void process_hooks_add(struct process_hooks *hooks);
 
-/* --- tree (process_lock held) ------------------------------------------------------------------ */
+/* --- tree (process_lock held) ---------------------------------------------------------- */
 
 /* Wakes tasks of `process` that sleep in wait4/waitid. */
 void process_wake_waiters_locked(struct process *process);
-/* True when no member of the group has a parent in another group of the same session: such groups do
- * not stop for the terminal (credentials(7), termios(3)). */
+/* True when no member of the group has a parent in another group of the same session: such groups
+ * do not stop for the terminal (credentials(7), termios(3)). */
 bool process_group_is_orphaned_locked(int32_t pgid);
 /* Any process of the group `pgid`, or NULL. */
 struct process *process_group_find(int32_t pgid);
@@ -87,8 +92,8 @@ void process_times_locked(struct process *process, uint64_t *user_ns, uint64_t *
 /* May `task` send a signal to `to` (kill(2), permissions)? */
 bool process_may_signal(struct task *task, struct process *to, int signo);
 
-/* A task of `process` that takes over `cpu`; in no list, without a number. NULL: out of memory (cpu is
- * destroyed). */
+/* A task of `process` that takes over `cpu`; in no list, without a number. NULL: out of memory (cpu
+ * is destroyed). */
 struct task *task_create(struct process *process, struct cpu *cpu);
 /* Frees a task that is in no list, and its cpu. */
 void task_free(struct task *task);
@@ -124,7 +129,7 @@ bool process_notify_parent_locked(struct process *process, int code, int status)
 /* Robust lists, PI owners, clear_child_tid of a task that leaves its memory (futex.c). */
 void futex_task_exit(struct task *task);
 
-/* --- pidfd (pidfd_open(2)) ---------------------------------------------------------------------- */
+/* --- pidfd (pidfd_open(2)) ------------------------------------------------------------- */
 
 /* Outlives its process: `process` becomes NULL when that is reaped. Guarded by process_lock. */
 struct pid_handle {

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#define LIMITS ARRAY_LEN(((struct process *)0)->limits)
+#define LIMITS       ARRAY_LEN(((struct process *)0)->limits)
 #define OLD_INFINITY 0x7fffffffu /* getrlimit(2) of old programs: a signed long */
 
 /* Reads and sets at once, under the lock. Either may be NULL. 0 or -errno. */
@@ -83,8 +83,8 @@ long sys_prlimit64(struct task *task, int32_t pid, uint32_t resource, gaddr_t fr
     long error = -ESRCH;
     if (process) {
         const struct process *self = task->process;
-        bool same = self->uid == process->uid && self->uid == process->euid &&
-                    self->uid == process->suid;
+        bool same =
+            self->uid == process->uid && self->uid == process->euid && self->uid == process->suid;
         error = process == self || self->euid == 0 || same
                     ? exchange(task, process, resource, from ? &set : NULL, &old)
                     : -EPERM;

@@ -1,6 +1,6 @@
 /* The run loop of a guest task: guest code -> system call or exception -> signals -> guest code.
- * Last station of a block's way. The system calls themselves are called through the ABI's table; what
- * signals do is signal.c's. */
+ * Last station of a block's way. The system calls themselves are called through the ABI's table;
+ * what signals do is signal.c's. */
 #include "syscalls/process.h"
 
 #include "core/stats.h"
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- system calls ------------------------------------------------------------------------------------ */
+/* --- system calls ---------------------------------------------------------------------- */
 
 /* One line per missing call and run; calls that programs only try (note "silent: ...") get none. */
 static void report_missing(const struct abi *abi, unsigned number, const struct syscall_row *row) {
@@ -22,7 +22,8 @@ static void report_missing(const struct abi *abi, unsigned number, const struct 
     if (row && row->note && strncmp(row->note, "silent:", 7) == 0) {
         return;
     }
-    if (number < ARRAY_LEN(seen) ? atomic_exchange(&seen[number], 1) : atomic_exchange(&seen[0], 1)) {
+    if (number < ARRAY_LEN(seen) ? atomic_exchange(&seen[number], 1)
+                                 : atomic_exchange(&seen[0], 1)) {
         return;
     }
     fprintf(stderr, "fiberglass: system call %d (%s, %s) is not implemented\n", (int)number,
@@ -49,8 +50,8 @@ static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
     return result;
 }
 
-/* Arguments of an i386 call: ebx ecx edx esi edi ebp. By sysenter, ebp is the stack pointer and the sixth
- * argument lies on top of the stack. */
+/* Arguments of an i386 call: ebx ecx edx esi edi ebp. By sysenter, ebp is the stack pointer and the
+ * sixth argument lies on top of the stack. */
 static int fetch_i386(struct task *task, uint64_t *args) {
     static const uint8_t order[] = {REG_BX, REG_CX, REG_DX, REG_SI, REG_DI, REG_BP};
     struct cpu *cpu = task->cpu;
@@ -86,7 +87,7 @@ static void system_call(struct task *task) {
     task->syscall_number = -1;
 }
 
-/* --- exceptions ----------------------------------------------------------------------------------------- */
+/* --- exceptions ------------------------------------------------------------------------ */
 
 /* The first unmasked exception among the flags, in the order of the x87 and MXCSR bits. */
 static int fp_code(unsigned flags) {
@@ -189,7 +190,7 @@ static void exception(struct task *task) {
     signal_fault(task, &info);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------------------- */
+/* --- the loop -------------------------------------------------------------------------- */
 
 _Noreturn void task_run(struct task *task) {
     signal_deliver(task, false, 0); /* it may have been told to end before it began */

@@ -1,8 +1,8 @@
 /* Scheduling: priorities, policies, affinity (sched(7), getpriority(2), ioprio_set(2)).
  *
- * Guest threads are ordinary host threads. Affinity is real: it is asked and set on the host thread.
- * Nice values and the policies that an ordinary user may have are remembered, not passed on: the guest
- * gets back what it set. */
+ * Guest threads are ordinary host threads. Affinity is real: it is asked and set on the host
+ * thread. Nice values and the policies that an ordinary user may have are remembered, not passed
+ * on: the guest gets back what it set. */
 #include "gen/syscall_protos.h"
 #include "syscalls/process.h"
 
@@ -19,7 +19,7 @@
 #define NICE_MIN      (-20)
 #define NICE_MAX      19
 
-/* --- nice values ------------------------------------------------------------------------------------------ */
+/* --- nice values ----------------------------------------------------------------------- */
 
 static bool may_change(const struct task *task, const struct process *process) {
     const struct process *self = task->process;
@@ -41,7 +41,8 @@ static int set_nice(struct task *task, struct process *process, int nice) {
     return 0;
 }
 
-static bool selected(const struct task *task, const struct process *process, int which, int32_t who) {
+static bool selected(const struct task *task, const struct process *process, int which,
+                     int32_t who) {
     switch (which) {
     case PRIO_PROCESS:
         return process->pid == (who ? who : task->process->pid);
@@ -94,7 +95,7 @@ long sys_nice(struct task *task, int32_t increment) {
     return error == -EACCES ? -EPERM : error;
 }
 
-/* --- policies ----------------------------------------------------------------------------------------------- */
+/* --- policies -------------------------------------------------------------------------- */
 
 /* A thread by number, 0 being the caller; its process in *process. 0 or -ESRCH, -EINVAL. */
 static int find(struct task *task, int32_t tid, bool *mine) {
@@ -108,7 +109,8 @@ static int find(struct task *task, int32_t tid, bool *mine) {
     return other ? 0 : -ESRCH;
 }
 
-/* Policies without real time are all the same here; real-time ones need a right that guests lack. */
+/* Policies without real time are all the same here; real-time ones need a right that guests
+ * lack. */
 static int check_policy(int policy, int priority) {
     switch (policy & ~SCHED_RESET_ON_FORK) {
     case SCHED_OTHER:
@@ -155,9 +157,9 @@ long sys_sched_getparam(struct task *task, int32_t tid, gaddr_t param) {
 }
 
 long sys_sched_get_priority_max(struct task *task, int32_t policy) {
-    return policy == SCHED_FIFO || policy == SCHED_RR               ? 99
+    return policy == SCHED_FIFO || policy == SCHED_RR                                    ? 99
            : policy == 0 || policy == SCHED_BATCH || policy == SCHED_IDLE || policy == 6 ? 0
-                                                                    : -EINVAL;
+                                                                                         : -EINVAL;
 }
 
 long sys_sched_get_priority_min(struct task *task, int32_t policy) {
@@ -231,7 +233,8 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
 }
 
 /* sched_getattr(2) */
-long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t size, uint32_t flags) {
+long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t size,
+                       uint32_t flags) {
     struct sched_attr48 attr = {.size = sizeof attr, .policy = SCHED_OTHER};
     if (!addr || flags || tid < 0 || size < sizeof attr || size > PAGE_BYTES) {
         return -EINVAL;
@@ -243,7 +246,7 @@ long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t si
     return other ? guest_write(task->cpu->space, addr, &attr, sizeof attr) : -ESRCH;
 }
 
-/* --- affinity --------------------------------------------------------------------------------------------------- */
+/* --- affinity -------------------------------------------------------------------------- */
 
 /* The host's number of a guest thread. 0 or -ESRCH. */
 static int host_thread(struct task *task, int32_t tid, int32_t *host_tid, bool *mine) {
@@ -304,7 +307,8 @@ long sys_sched_getaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_
     return guest_write(task->cpu->space, mask, set, bytes) ? -EFAULT : (long)bytes;
 }
 
-/* ioprio_get(2), ioprio_set(2): best effort, level 4, is everybody's; others are taken without effect */
+/* ioprio_get(2), ioprio_set(2): best effort, level 4, is everybody's; others are taken without
+ * effect */
 #define IOPRIO_DEFAULT (2 << 13 | 4)
 
 long sys_ioprio_get(struct task *task, int32_t which, int32_t who) {

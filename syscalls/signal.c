@@ -1,6 +1,6 @@
-/* Taking signals: at every return to guest code, pending ones are turned into handler frames, default
- * actions, stops; interrupted system calls are restarted or end with EINTR (signal(7)).
- * Not here: queues and sending (signal_send.c), frame layouts (abi_i386_signal.c). */
+/* Taking signals: at every return to guest code, pending ones are turned into handler frames,
+ * default actions, stops; interrupted system calls are restarted or end with EINTR (signal(7)). Not
+ * here: queues and sending (signal_send.c), frame layouts (abi_i386_signal.c). */
 #include "gen/syscall_protos.h"
 #include "syscalls/signal.h"
 
@@ -17,7 +17,7 @@
 /* In tty.c: the first process stopped, so the host's shell should get its terminal back. */
 __attribute__((weak)) void tty_initial_stopped(void);
 
-/* --- restarts --------------------------------------------------------------------------------------- */
+/* --- restarts -------------------------------------------------------------------------- */
 
 static void restart(struct task *task, int64_t number) {
     task->cpu->regs[REG_AX] = task->abi->mode == GUEST_I386 ? (uint32_t)number : (uint64_t)number;
@@ -25,8 +25,7 @@ static void restart(struct task *task, int64_t number) {
 }
 
 static void set_result(struct task *task, int64_t result) {
-    task->cpu->regs[REG_AX] =
-        task->abi->mode == GUEST_I386 ? (uint32_t)result : (uint64_t)result;
+    task->cpu->regs[REG_AX] = task->abi->mode == GUEST_I386 ? (uint32_t)result : (uint64_t)result;
 }
 
 /* The call was interrupted and a handler will run. */
@@ -50,7 +49,8 @@ static void resolve_with_handler(struct task *task, long result,
     }
 }
 
-/* The call was interrupted, but nothing came of it. restart_syscall has number 0 in the i386 ABI. */
+/* The call was interrupted, but nothing came of it. restart_syscall has number 0 in the i386
+ * ABI. */
 static void resolve_without_handler(struct task *task, long result) {
     switch (-result) {
     case ERESTARTSYS:
@@ -69,7 +69,7 @@ long sys_restart_syscall(struct task *task) {
     return task->restart ? task->restart(task) : -EINTR;
 }
 
-/* --- stops -------------------------------------------------------------------------------------------- */
+/* --- stops ----------------------------------------------------------------------------- */
 
 static void stop_process_locked(struct process *process, int signo) {
     __atomic_store_n(&process->stopped, true, __ATOMIC_RELEASE);
@@ -110,16 +110,18 @@ static void default_action(struct task *task, int signo) {
             stop_process_locked(process, signo);
         }
         break;
-    case SIGNAL_CORE: /* the status says that a core was dumped only when one was: RLIMIT_CORE is 0 */
+    case SIGNAL_CORE: /* the status says that a core was dumped only when one was: RLIMIT_CORE is
+                       * 0 */
     case SIGNAL_KILL:
         process_kill_locked(process, signo);
         break;
     }
 }
 
-/* --- handlers -------------------------------------------------------------------------------------------- */
+/* --- handlers -------------------------------------------------------------------------- */
 
-/* Builds the frame. Called with process_lock, which is dropped meanwhile (guest memory is written). */
+/* Builds the frame. Called with process_lock, which is dropped meanwhile (guest memory is
+ * written). */
 static void run_handler(struct task *task, const struct sigqueue_info *info) {
     struct process *process = task->process;
     int signo = info->signo;

@@ -17,7 +17,8 @@ void signal_fault(struct task *task, const struct sigqueue_info *info);
 /* Job control: true when `signo` (SIGTTIN, SIGTTOU) is blocked or ignored by the task. */
 bool signal_is_ignored_or_blocked(struct task *task, int signo);
 /* Replace the blocked mask for the duration of one call (sigsuspend, ppoll, epoll_pwait, ...): the
- * old mask comes back when the next signal was delivered, or by signal_mask_restore() when none came. */
+ * old mask comes back when the next signal was delivered, or by signal_mask_restore() when none
+ * came. */
 void signal_mask_set_temporary(struct task *task, sigset64 mask);
 void signal_mask_restore(struct task *task);
 

@@ -17,11 +17,11 @@
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1u << 31)
 #endif
-#define SIGSET_BYTES  8
-#define UNBLOCKABLE   (signal_bit(SIGKILL) | signal_bit(SIGSTOP))
-#define MIN_STACK     2048 /* MINSIGSTKSZ of i386 */
+#define SIGSET_BYTES 8
+#define UNBLOCKABLE  (signal_bit(SIGKILL) | signal_bit(SIGSTOP))
+#define MIN_STACK    2048 /* MINSIGSTKSZ of i386 */
 
-/* --- actions -------------------------------------------------------------------------------------------- */
+/* --- actions --------------------------------------------------------------------------- */
 
 /* sigaction(2), without the layouts. Either pointer may be NULL. */
 static int set_action(struct task *task, int signo, const struct sigaction_guest *set,
@@ -46,8 +46,8 @@ static int set_action(struct task *task, int signo, const struct sigaction_guest
     return 0;
 }
 
-/* struct sigaction as the ABI has it: handler, flags, restorer, and the mask: of 64 bits (rt) or one
- * long, which stands second in the old structure. */
+/* struct sigaction as the ABI has it: handler, flags, restorer, and the mask: of 64 bits (rt) or
+ * one long, which stands second in the old structure. */
 struct old_action32 {
     uint32_t handler, mask, flags, restorer;
 };
@@ -93,10 +93,8 @@ long sys_sigaction(struct task *task, int32_t signo, gaddr_t set, gaddr_t old) {
         if (guest_read(space, &raw, set, sizeof raw)) {
             return -EFAULT;
         }
-        in = (struct sigaction_guest){.handler = raw.handler,
-                                      .flags = raw.flags,
-                                      .restorer = raw.restorer,
-                                      .mask = raw.mask};
+        in = (struct sigaction_guest){
+            .handler = raw.handler, .flags = raw.flags, .restorer = raw.restorer, .mask = raw.mask};
     }
     int error = set_action(task, signo, set ? &in : NULL, &out);
     if (error || !old) {
@@ -115,7 +113,7 @@ long sys_signal(struct task *task, int32_t signo, gaddr_t handler) {
     return error ? error : (long)out.handler;
 }
 
-/* --- masks ------------------------------------------------------------------------------------------------ */
+/* --- masks ----------------------------------------------------------------------------- */
 
 static int change_mask(struct task *task, int how, sigset64 set) {
     sigset64 blocked = task->signals.blocked;
@@ -201,7 +199,7 @@ long sys_sigpending(struct task *task, gaddr_t to) {
     return sys_rt_sigpending(task, to, 4);
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------------ */
+/* --- waiting --------------------------------------------------------------------------- */
 
 /* Sleeps until a signal is taken: pause and sigsuspend. */
 static long sleep_for_signal(struct task *task) {
@@ -291,14 +289,15 @@ long sys_rt_sigtimedwait_time64(struct task *task, gaddr_t set, gaddr_t info, ga
     return wait_signal(task, TIME64, set, info, timeout, size);
 }
 
-/* --- alternate stack ------------------------------------------------------------------------------------------ */
+/* --- alternate stack ------------------------------------------------------------------- */
 
 /* sigaltstack(2): pointer, int, size: three longs in a 32-bit ABI */
 long sys_sigaltstack(struct task *task, gaddr_t set, gaddr_t old) {
     struct task_signals *signals = &task->signals;
     gaddr_t sp = task->cpu->regs[REG_SP];
     bool on_it = signals->altstack_size && !(signals->altstack_flags & SS_AUTODISARM) &&
-                 sp > signals->altstack_base && sp - signals->altstack_base <= signals->altstack_size;
+                 sp > signals->altstack_base &&
+                 sp - signals->altstack_base <= signals->altstack_size;
     const int64_t before[3] = {
         (int64_t)signals->altstack_base,
         signals->altstack_flags | (on_it ? SS_ONSTACK : 0),
@@ -331,7 +330,7 @@ long sys_sigaltstack(struct task *task, gaddr_t set, gaddr_t old) {
     return old ? abi_write_longs(task, old, before, ARRAY_LEN(before)) : 0;
 }
 
-/* --- sending ----------------------------------------------------------------------------------------------------- */
+/* --- sending --------------------------------------------------------------------------- */
 
 bool process_may_signal(struct task *task, struct process *to, int signo) {
     const struct process *from = task->process;

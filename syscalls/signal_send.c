@@ -11,13 +11,12 @@
 
 #define BIT(signo) ((sigset64)1 << ((signo)-1))
 
-#define STOP_SIGNALS  (BIT(SIGSTOP) | BIT(SIGTSTP) | BIT(SIGTTIN) | BIT(SIGTTOU))
-#define UNBLOCKABLE   (BIT(SIGKILL) | BIT(SIGSTOP))
-#define IGNORED       (BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | BIT(SIGWINCH))
+#define STOP_SIGNALS (BIT(SIGSTOP) | BIT(SIGTSTP) | BIT(SIGTTIN) | BIT(SIGTTOU))
+#define UNBLOCKABLE  (BIT(SIGKILL) | BIT(SIGSTOP))
+#define IGNORED      (BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | BIT(SIGWINCH))
 #define SYNCHRONOUS                                                                                \
     (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGFPE) | BIT(SIGSYS))
-#define CORE_SIGNALS                                                                               \
-    (SYNCHRONOUS | BIT(SIGQUIT) | BIT(SIGABRT) | BIT(SIGXCPU) | BIT(SIGXFSZ))
+#define CORE_SIGNALS   (SYNCHRONOUS | BIT(SIGQUIT) | BIT(SIGABRT) | BIT(SIGXCPU) | BIT(SIGXFSZ))
 #define FIRST_REALTIME 32
 
 /* Set by signalfd.c when it is linked in. */
@@ -31,7 +30,7 @@ enum signal_default signal_default_action(int signo) {
                                 : SIGNAL_KILL;
 }
 
-/* --- queues --------------------------------------------------------------------------------------- */
+/* --- queues ---------------------------------------------------------------------------- */
 
 /* Pending sets are read without the lock by task_interrupted(). */
 static void set_pending(struct sigpending *pending, sigset64 set) {
@@ -137,7 +136,7 @@ sigset64 signal_pending_locked(struct task *task) {
     return task->signals.pending.set | task->process->signals.pending.set;
 }
 
-/* --- sending ---------------------------------------------------------------------------------------- */
+/* --- sending --------------------------------------------------------------------------- */
 
 static bool ignored(const struct process *process, int signo) {
     gaddr_t handler = process->signals.action[signo].handler;
@@ -148,8 +147,8 @@ static bool takes(const struct task *task, int signo) {
     return !(task->signals.blocked & BIT(signo)) && !task->exiting;
 }
 
-/* A task that sigtimedwait()s for the signal, or one that does not block it; NULL: stays pending, as
- * everything but SIGKILL does while the process is stopped. */
+/* A task that sigtimedwait()s for the signal, or one that does not block it; NULL: stays pending,
+ * as everything but SIGKILL does while the process is stopped. */
 static struct task *choose(struct process *process, struct task *only, int signo) {
     if (process->stopped) {
         return NULL;
@@ -202,7 +201,8 @@ static int send(struct process *process, struct task *only, const struct sigqueu
         signal_flush_locked(process, BIT(SIGCONT));
     }
     struct task *taker = choose(process, only, signo);
-    /* An ignored signal is dropped, unless it is blocked: the action may change before it is taken. */
+    /* An ignored signal is dropped, unless it is blocked: the action may change before it is
+     * taken. */
     if (ignored(process, signo)) {
         const struct task *target = only ? only : process->tasks;
         if (!target || !((target->signals.blocked | target->signals.waiting) & BIT(signo))) {
@@ -281,7 +281,7 @@ void signal_fault(struct task *task, const struct sigqueue_info *info) {
     pthread_mutex_unlock(&process_lock);
 }
 
-/* --- masks -------------------------------------------------------------------------------------------- */
+/* --- masks ----------------------------------------------------------------------------- */
 
 bool signal_is_ignored_or_blocked(struct task *task, int signo) {
     pthread_mutex_lock(&process_lock);
@@ -298,7 +298,8 @@ void signal_set_blocked_locked(struct task *task, sigset64 mask) {
     if (task_interrupted(task)) {
         task_notify(task);
     }
-    /* This task may have been woken for a signal that it now blocks: somebody else has to take it. */
+    /* This task may have been woken for a signal that it now blocks: somebody else has to take
+     * it. */
     for (struct task *other = newly ? process->tasks : NULL; other; other = other->next) {
         if (other != task && (newly & ~other->signals.blocked)) {
             task_notify(other);
@@ -329,7 +330,7 @@ void signal_mask_restore(struct task *task) {
     pthread_mutex_unlock(&process_lock);
 }
 
-/* --- fork and exec --------------------------------------------------------------------------------------- */
+/* --- fork and exec --------------------------------------------------------------------- */
 
 void signal_process_fork_locked(struct process *child, const struct process *parent) {
     memcpy(child->signals.action, parent->signals.action, sizeof child->signals.action);

@@ -10,10 +10,10 @@
 /* A siginfo in host-independent form; abi code lays it out for the guest (sigaction(2)). */
 struct sigqueue_info {
     int32_t signo, code, err;
-    int32_t pid;       /* si_pid, si_timerid */
-    uint32_t uid;      /* si_uid, si_overrun */
-    int64_t value;     /* si_value, si_status, si_band */
-    gaddr_t addr;      /* si_addr, si_call_addr */
+    int32_t pid;   /* si_pid, si_timerid */
+    uint32_t uid;  /* si_uid, si_overrun */
+    int64_t value; /* si_value, si_status, si_band */
+    gaddr_t addr;  /* si_addr, si_call_addr */
     int32_t status, fd, syscall;
     int64_t utime, stime;
 };

@@ -1,6 +1,6 @@
-/* --strace: system calls and signals of guest tasks, a line each, in strace(1)'s manner. How an argument
- * is shown follows from its kind in syscalls/table. Lines are written whole, so that those of several
- * threads do not mix. */
+/* --strace: system calls and signals of guest tasks, a line each, in strace(1)'s manner. How an
+ * argument is shown follows from its kind in syscalls/table. Lines are written whole, so that those
+ * of several threads do not mix. */
 #include "syscalls/strace.h"
 
 #include "syscalls/process.h"
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHOWN_BYTES  48  /* of a buffer */
-#define SHOWN_STRING 160 /* of a path or name */
+#define SHOWN_BYTES   48  /* of a buffer */
+#define SHOWN_STRING  160 /* of a path or name */
 #define RESULT_COLUMN 40
 
 bool strace_on;
@@ -37,7 +37,7 @@ int strace_start(const char *path) {
 }
 
 __attribute__((format(printf, 2, 3))) static void add(struct strace_line *line, const char *format,
-                                                       ...) {
+                                                      ...) {
     va_list list;
     va_start(list, format);
     size_t room = sizeof line->text - line->length;
@@ -63,7 +63,7 @@ static void start(struct task *task, struct strace_line *line) {
     add(line, "[pid %5d] ", task->tid);
 }
 
-/* --- arguments ------------------------------------------------------------------------------------------ */
+/* --- arguments ------------------------------------------------------------------------- */
 
 static void add_quoted(struct strace_line *line, const uint8_t *text, size_t len, bool more) {
     static const char letters[] = "\a\b\t\n\v\f\r", names[] = "abtnvfr";
@@ -194,8 +194,9 @@ static void add_argument(struct task *task, struct strace_line *line, char kind,
 }
 
 /* Arguments from the letter at `from` on; a buffer that the call fills waits until it has. */
-static void add_arguments(struct task *task, struct strace_line *line, const struct syscall_row *row,
-                          const uint64_t *args, bool after, long result) {
+static void add_arguments(struct task *task, struct strace_line *line,
+                          const struct syscall_row *row, const uint64_t *args, bool after,
+                          long result) {
     unsigned at = 0;
     bool wait = has_buffer(row, false);
     for (const char *kind = row->args; *kind; kind++) {
@@ -217,7 +218,7 @@ static void add_arguments(struct task *task, struct strace_line *line, const str
     }
 }
 
-/* --- calls ------------------------------------------------------------------------------------------------ */
+/* --- calls ----------------------------------------------------------------------------- */
 
 static const char *restart_name(long result) {
     switch (-result) {
@@ -253,8 +254,8 @@ void strace_enter(struct task *task, const struct syscall_row *row, unsigned num
     }
 }
 
-void strace_leave(struct task *task, const struct syscall_row *row, const uint64_t *args, long result,
-                  struct strace_line *line) {
+void strace_leave(struct task *task, const struct syscall_row *row, const uint64_t *args,
+                  long result, struct strace_line *line) {
     if (row && has_buffer(row, false)) {
         add_arguments(task, line, row, args, true, result);
     }

@@ -10,16 +10,16 @@ extern bool strace_on;
 /* Shows calls on `path`, or on stderr for NULL. 0 or -errno. */
 int strace_start(const char *path);
 
-/* What is known before the call (strings may change, buffers that are read are complete), and after it.
- * `result` may be -ERESTART*. A call that does not return shows its first half alone. */
+/* What is known before the call (strings may change, buffers that are read are complete), and after
+ * it. `result` may be -ERESTART*. A call that does not return shows its first half alone. */
 struct strace_line {
     char text[512];
     unsigned length;
 };
 void strace_enter(struct task *task, const struct syscall_row *row, unsigned number,
                   const uint64_t *args, struct strace_line *line);
-void strace_leave(struct task *task, const struct syscall_row *row, const uint64_t *args, long result,
-                  struct strace_line *line);
+void strace_leave(struct task *task, const struct syscall_row *row, const uint64_t *args,
+                  long result, struct strace_line *line);
 /* A signal that was taken: "--- SIGCHLD {...} ---". */
 void strace_signal(struct task *task, const struct sigqueue_info *info);
 void strace_exit(struct task *task, int status);

@@ -1,6 +1,6 @@
-/* Tasks and processes as objects: creation, lists, numbers, hooks; host threads of tasks; the sleep and
- * wake-up that all internal waits stand on. Not here: what fork copies (fork.c), what exit leaves
- * behind (exit.c), the run loop (run.c). */
+/* Tasks and processes as objects: creation, lists, numbers, hooks; host threads of tasks; the sleep
+ * and wake-up that all internal waits stand on. Not here: what fork copies (fork.c), what exit
+ * leaves behind (exit.c), the run loop (run.c). */
 #include "syscalls/process.h"
 
 #include "core/host.h"
@@ -27,7 +27,7 @@ _Atomic int live_tasks;
 
 static struct process_hooks *hook_list;
 
-/* --- numbers and lookups ------------------------------------------------------------------------ */
+/* --- numbers and lookups --------------------------------------------------------------- */
 
 struct process *process_find(int32_t pid) {
     for (struct process *process = process_list; process; process = process->next) {
@@ -79,7 +79,7 @@ struct process *process_group_find(int32_t pgid) {
     return NULL;
 }
 
-/* --- objects -------------------------------------------------------------------------------------- */
+/* --- objects --------------------------------------------------------------------------- */
 
 struct process *process_alloc(void) {
     struct process *process = calloc(1, sizeof *process);
@@ -174,7 +174,7 @@ void task_unlink_locked(struct task *task) {
     }
 }
 
-/* --- hooks ------------------------------------------------------------------------------------------ */
+/* --- hooks ----------------------------------------------------------------------------- */
 
 void process_hooks_add(struct process_hooks *hooks) {
     hooks->next = hook_list;
@@ -213,10 +213,10 @@ void process_run_task_exit_hooks(struct task *task) {
     }
 }
 
-/* --- sleep and wake-up -------------------------------------------------------------------------------- */
+/* --- sleep and wake-up ----------------------------------------------------------------- */
 
-/* Lock-free: every change of what is looked at is followed by task_notify(), which moves the wake word
- * and the poll word, so that a look that came too early is repeated. */
+/* Lock-free: every change of what is looked at is followed by task_notify(), which moves the wake
+ * word and the poll word, so that a look that came too early is repeated. */
 bool task_interrupted(struct task *task) {
     struct process *process = task->process;
     if (task->exiting || __atomic_load_n(&process->stopped, __ATOMIC_ACQUIRE)) {
@@ -272,7 +272,7 @@ void task_notify(struct task *task) {
     cpu_kick(task->cpu);
 }
 
-/* --- host threads ---------------------------------------------------------------------------------------- */
+/* --- host threads ---------------------------------------------------------------------- */
 
 /* Guest signals are ours; of the host's only faults and the kick may reach a task's thread. */
 static void task_host_mask(sigset_t *set) {

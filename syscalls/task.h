@@ -1,9 +1,9 @@
-/* Tasks and processes. A task is a guest thread and runs on a host thread of its own; a process is a
- * thread group. One host process holds them all.
+/* Tasks and processes. A task is a guest thread and runs on a host thread of its own; a process is
+ * a thread group. One host process holds them all.
  *
  * Locking, outermost first: process_lock (the process tree, groups, sessions, pending signals and
- * task lists: one global mutex) > fd_table.lock > mm.lock > space.code_lock. Nothing is held while guest code
- * runs or while a host call may block. */
+ * task lists: one global mutex) > fd_table.lock > mm.lock > space.code_lock. Nothing is held while
+ * guest code runs or while a host call may block. */
 #ifndef FG_SYSCALLS_TASK_H
 #define FG_SYSCALLS_TASK_H
 
@@ -40,24 +40,25 @@ struct task {
     gaddr_t rseq;
     char comm[16];
 
-    _Atomic uint32_t wake;   /* task_block()'s host futex word */
-    _Atomic bool exiting;    /* must leave at the next chance (exit_group, execve of another thread) */
-    struct task *next;       /* in process->tasks */
+    _Atomic uint32_t wake; /* task_block()'s host futex word */
+    _Atomic bool exiting; /* must leave at the next chance (exit_group, execve of another thread) */
+    struct task *next;    /* in process->tasks */
     struct task *vfork_parent; /* woken when this task execs or exits */
     struct timespec start_mono;
     /* restart_syscall(2): set by the call that returned -ERESTART_RESTARTBLOCK */
     long (*restart)(struct task *task);
     uint64_t restart_arg[4];
 
-    int64_t syscall_number; /* of the call being made (orig_eax), -1 outside; for restarts and /proc */
-    bool no_restart;        /* the call loaded a whole register set: leave the result register alone */
-    int32_t host_tid;       /* of the host thread, 0 before it runs; for CPU times */
+    int64_t
+        syscall_number; /* of the call being made (orig_eax), -1 outside; for restarts and /proc */
+    bool no_restart;    /* the call loaded a whole register set: leave the result register alone */
+    int32_t host_tid;   /* of the host thread, 0 before it runs; for CPU times */
     int exit_status;
     uint32_t last_trap, last_trap_error; /* of the last fault, as sigcontext shows them */
     gaddr_t last_trap_addr;
-    bool futexes_left; /* it lets go of its locks: nobody may begin to wait for it */
+    bool futexes_left;   /* it lets go of its locks: nobody may begin to wait for it */
     bool fork_restarted; /* the last fork gave way to a signal */
-    bool vfork_done; /* parent's side of vfork: the child let go of the memory */
+    bool vfork_done;     /* parent's side of vfork: the child let go of the memory */
 };
 
 struct process {
@@ -80,23 +81,23 @@ struct process {
     struct rlimit limits[16]; /* by guest resource number */
 
     bool zombie, group_exit, stopped, continued, stop_reported, continue_reported;
-    int exit_status;   /* as wait4 gives it */
+    int exit_status; /* as wait4 gives it */
     int stop_signal;
-    int exit_signal;   /* sent to the parent, normally SIGCHLD */
+    int exit_signal; /* sent to the parent, normally SIGCHLD */
     bool execed;
     bool dumpable, no_new_privs, keepcaps, child_subreaper;
     int pdeath_signal;
     uint32_t personality;
     struct timespec start_mono;
-    struct rusage child_usage; /* of waited-for children */
+    struct rusage child_usage;   /* of waited-for children */
     uint64_t user_ns, system_ns; /* of exited threads */
-    char *exe;         /* guest path of the executable */
+    char *exe;                   /* guest path of the executable */
     struct file *exe_file;
-    struct process *next; /* list of all processes, zombies included */
+    struct process *next;      /* list of all processes, zombies included */
     struct pid_handle *handle; /* what pidfds refer to; NULL until the first one */
     int nice;
-    bool signal_exempt;        /* pid 1: nothing may be sent to it */
-    struct task *exec_waiter;  /* sleeps in execve until the other tasks are gone */
+    bool signal_exempt;       /* pid 1: nothing may be sent to it */
+    struct task *exec_waiter; /* sleeps in execve until the other tasks are gone */
 };
 
 extern pthread_mutex_t process_lock;
@@ -118,8 +119,8 @@ int task_block(struct task *task, uint32_t sample, const struct timespec *deadli
 void task_unblock(struct task *task);
 
 /* Host system call that may block, interruptible by task signals: returns the host's result or
- * -errno; -EINTR when a guest signal (or exit request) is pending, also when it came between the check
- * and the call. In core/host_<arch>.S. */
+ * -errno; -EINTR when a guest signal (or exit request) is pending, also when it came between the
+ * check and the call. In core/host_<arch>.S. */
 long host_call(struct task *task, long number, long a, long b, long c, long d, long e, long f);
 
 /* True when a signal that is not blocked, or an exit request, waits for the task. */

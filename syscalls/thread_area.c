@@ -1,5 +1,5 @@
-/* Thread-local storage of the i386 ABI: set_thread_area(2), get_thread_area(2), CLONE_SETTLS; the GDT
- * entries 12 to 14 of a task are cpu->tls_desc (SDM Vol. 3 3.4.5, <asm/ldt.h>). */
+/* Thread-local storage of the i386 ABI: set_thread_area(2), get_thread_area(2), CLONE_SETTLS; the
+ * GDT entries 12 to 14 of a task are cpu->tls_desc (SDM Vol. 3 3.4.5, <asm/ldt.h>). */
 #include "gen/syscall_protos.h"
 #include "syscalls/thread_area.h"
 
@@ -12,12 +12,12 @@
 struct user_desc32 {
     uint32_t entry, base, limit, flags;
 };
-#define DESC_32BIT        1u
-#define DESC_CONTENTS(f)  ((f) >> 1 & 3u)
-#define DESC_READ_ONLY    8u
-#define DESC_PAGES        16u
-#define DESC_NOT_PRESENT  32u
-#define DESC_USEABLE      64u
+#define DESC_32BIT       1u
+#define DESC_CONTENTS(f) ((f) >> 1 & 3u)
+#define DESC_READ_ONLY   8u
+#define DESC_PAGES       16u
+#define DESC_NOT_PRESENT 32u
+#define DESC_USEABLE     64u
 
 static bool is_empty(const struct user_desc32 *desc) {
     bool cleared = desc->base == 0 && desc->limit == 0;
@@ -31,7 +31,8 @@ static uint64_t encode(const struct user_desc32 *desc) {
         return 0;
     }
     uint32_t flags = desc->flags;
-    uint32_t type = (flags & DESC_READ_ONLY ? 0u : 2u) | DESC_CONTENTS(flags) << 2 | 1u /* accessed */;
+    uint32_t type =
+        (flags & DESC_READ_ONLY ? 0u : 2u) | DESC_CONTENTS(flags) << 2 | 1u /* accessed */;
     uint32_t low = desc->limit & 0xffff;
     uint32_t high = type << 8 | 1u << 12 | 3u << 13;
     low |= desc->base << 16;
@@ -53,7 +54,8 @@ static void decode(uint64_t raw, struct user_desc32 *desc) {
                   (high >> 20 & 1 ? DESC_USEABLE : 0);
 }
 
-/* The segment registers hold copies of their descriptor: those that name this entry get the new one. */
+/* The segment registers hold copies of their descriptor: those that name this entry get the new
+ * one. */
 static void reload(struct cpu *cpu, unsigned entry) {
     for (int seg = 0; seg < SEG_COUNT; seg++) {
         uint16_t selector = cpu->seg[seg].selector;

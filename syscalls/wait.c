@@ -1,4 +1,5 @@
-/* Waiting for children: wait4(2), waitpid(2), waitid(2); CPU time accounts getrusage(2), times(2). */
+/* Waiting for children: wait4(2), waitpid(2), waitid(2); CPU time accounts getrusage(2),
+ * times(2). */
 #include "gen/syscall_protos.h"
 #include "syscalls/process.h"
 
@@ -18,7 +19,7 @@
 #endif
 #define CLOCK_TICK_NS 10000000u /* USER_HZ is 100 */
 
-/* --- accounts ------------------------------------------------------------------------------------------ */
+/* --- accounts -------------------------------------------------------------------------- */
 
 static uint64_t timeval_ns(const struct timeval *tv) {
     return (uint64_t)tv->tv_sec * 1000000000u + (uint64_t)tv->tv_usec * 1000u;
@@ -71,10 +72,24 @@ static void process_usage_locked(struct process *process, struct rusage *usage) 
 
 /* struct rusage is 18 longs. */
 static int put_usage(struct task *task, gaddr_t to, const struct rusage *usage) {
-    const int64_t word[18] = {
-        usage->ru_utime.tv_sec, usage->ru_utime.tv_usec, usage->ru_stime.tv_sec,
-        usage->ru_stime.tv_usec, usage->ru_maxrss, 0, 0, 0, usage->ru_minflt, usage->ru_majflt, 0,
-        0, 0, 0, 0, 0, usage->ru_nvcsw, usage->ru_nivcsw};
+    const int64_t word[18] = {usage->ru_utime.tv_sec,
+                              usage->ru_utime.tv_usec,
+                              usage->ru_stime.tv_sec,
+                              usage->ru_stime.tv_usec,
+                              usage->ru_maxrss,
+                              0,
+                              0,
+                              0,
+                              usage->ru_minflt,
+                              usage->ru_majflt,
+                              0,
+                              0,
+                              0,
+                              0,
+                              0,
+                              0,
+                              usage->ru_nvcsw,
+                              usage->ru_nivcsw};
     return abi_write_longs(task, to, word, ARRAY_LEN(word));
 }
 
@@ -122,7 +137,7 @@ long sys_times(struct task *task, gaddr_t to) {
                   0x7fffffff);
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------- */
+/* --- waiting --------------------------------------------------------------------------- */
 
 struct wait_request {
     int id_type; /* P_* */

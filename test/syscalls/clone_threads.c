@@ -335,10 +335,10 @@ static int clone_main(void *arg) {
 
 static void raw_clone(void) {
     int value = 0, status;
-    int pid = clone(clone_main, stack + sizeof stack,
-                    CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
-                        SIGCHLD,
-                    &value, &parent_tid, NULL, &child_tid);
+    int pid =
+        clone(clone_main, stack + sizeof stack,
+              CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD,
+              &value, &parent_tid, NULL, &child_tid);
     waitpid(pid, &status, 0);
     printf("clone: value %d status %x parent tid %d child tid %d\n", value, status,
            parent_tid == pid, child_tid);

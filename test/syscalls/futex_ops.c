@@ -1,6 +1,6 @@
 /* test: -pthread */
-/* futex(2) by itself: values returned, errors, bit sets, requeues, WAKE_OP, timeouts on both clocks,
- * shared futexes between processes, futex_time64, futex_waitv. */
+/* futex(2) by itself: values returned, errors, bit sets, requeues, WAKE_OP, timeouts on both
+ * clocks, shared futexes between processes, futex_time64, futex_waitv. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
@@ -100,8 +100,8 @@ static void wakes(void) {
     join(0, 3);
     start(0, 2, &low);
     start(2, 2, &high);
-    show("high bit", futex(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 10, NULL, NULL,
-                           0x80000000u));
+    show("high bit",
+         futex(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 10, NULL, NULL, 0x80000000u));
     join(2, 2);
     show("bit 1", futex(&word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 10, NULL, NULL, 2));
     show("the rest", futex(&word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 10, NULL, NULL, 0));
@@ -127,9 +127,12 @@ static void wake_op(void) {
     static const struct {
         int op, arg, cmp, cmp_arg;
     } cases[] = {
-        {FUTEX_OP_SET, 5, FUTEX_OP_CMP_EQ, 0},   {FUTEX_OP_ADD, 3, FUTEX_OP_CMP_NE, 0},
-        {FUTEX_OP_OR, 0x30, FUTEX_OP_CMP_LT, 6}, {FUTEX_OP_ANDN, 1, FUTEX_OP_CMP_GE, 6},
-        {FUTEX_OP_XOR, 0xff, FUTEX_OP_CMP_GT, 6}, {FUTEX_OP_ADD, -1, FUTEX_OP_CMP_LE, -6},
+        {FUTEX_OP_SET, 5, FUTEX_OP_CMP_EQ, 0},
+        {FUTEX_OP_ADD, 3, FUTEX_OP_CMP_NE, 0},
+        {FUTEX_OP_OR, 0x30, FUTEX_OP_CMP_LT, 6},
+        {FUTEX_OP_ANDN, 1, FUTEX_OP_CMP_GE, 6},
+        {FUTEX_OP_XOR, 0xff, FUTEX_OP_CMP_GT, 6},
+        {FUTEX_OP_ADD, -1, FUTEX_OP_CMP_LE, -6},
         {FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 4, FUTEX_OP_CMP_EQ, 0},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -139,9 +142,9 @@ static void wake_op(void) {
         start(1, 1, &two);
         word2 = i == 5 ? (uint32_t)-6 : 6 * (i > 1 && i < 5);
         uint32_t code = (uint32_t)cases[i].op << 28 | (uint32_t)cases[i].cmp << 24 |
-                        ((uint32_t)cases[i].arg & 0xfff) << 12 | ((uint32_t)cases[i].cmp_arg & 0xfff);
-        long result =
-            futex(&word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, (void *)1, &word2, code);
+                        ((uint32_t)cases[i].arg & 0xfff) << 12 |
+                        ((uint32_t)cases[i].cmp_arg & 0xfff);
+        long result = futex(&word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, (void *)1, &word2, code);
         printf("wake op %u: %ld, word %d\n", i, result, (int)word2);
         word = word2 = 0;
         futex(&word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
@@ -178,8 +181,7 @@ static void timeouts(void) {
     at.tv_nsec += 50000000;
     at.tv_sec += at.tv_nsec / 1000000000;
     at.tv_nsec %= 1000000000;
-    show("realtime",
-         futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &at, NULL, ~0u));
+    show("realtime", futex(&word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &at, NULL, ~0u));
     printf("  in time %d\n", elapsed_ms(&begin) >= 49 && elapsed_ms(&begin) < 1000);
     /* A signal without SA_RESTART and with it. */
     struct sigaction action = {.sa_handler = on_alarm};
@@ -233,8 +235,7 @@ static void between(const char *name, uint32_t *place) {
 }
 
 static void shared(void) {
-    uint32_t *place =
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint32_t *place = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     between("shared memory", place + 5);
     munmap(place, 4096);
     FILE *file = tmpfile();

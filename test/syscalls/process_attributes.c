@@ -1,5 +1,5 @@
-/* Ids, limits, priorities, affinity, prctl, personality, TLS descriptors, accounts: what comes back and
- * which errors. Prints nothing that depends on who runs it. */
+/* Ids, limits, priorities, affinity, prctl, personality, TLS descriptors, accounts: what comes back
+ * and which errors. Prints nothing that depends on who runs it. */
 #define _GNU_SOURCE
 #include <asm/ldt.h>
 #include <errno.h>
@@ -38,7 +38,8 @@ static void ids(void) {
     show("getgroups -1", getgroups(-1, NULL));
     printf("getgroups 0 ok %d\n", getgroups(0, NULL) >= 0);
     printf("16 bits ok %d\n", syscall(SYS_getuid) == (getuid() > 65535 ? 65534 : getuid()));
-    show("setgroups too many", getuid() == 0 ? syscall(SYS_setgroups32, -1, 0) : (errno = EINVAL, -1));
+    show("setgroups too many",
+         getuid() == 0 ? syscall(SYS_setgroups32, -1, 0) : (errno = EINVAL, -1));
     /* Root can become somebody and then not go back. */
     int status;
     if (fork() == 0) {
@@ -160,7 +161,9 @@ static void segments(void) {
     unsigned entry = desc.entry_number;
     printf("entry in range %d\n", entry >= 12 && entry <= 14);
     uint32_t value;
-    asm volatile("mov %1,%%fs; mov %%fs:0,%0; mov %2,%%fs" : "=r"(value) : "r"(entry * 8 + 3), "r"(0));
+    asm volatile("mov %1,%%fs; mov %%fs:0,%0; mov %2,%%fs"
+                 : "=r"(value)
+                 : "r"(entry * 8 + 3), "r"(0));
     printf("through fs %x\n", value);
     memset(&desc, 0, sizeof desc);
     desc.entry_number = entry;

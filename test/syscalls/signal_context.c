@@ -1,4 +1,5 @@
-/* ucontext: what the handler sees and may edit; faults with their codes; alternate stacks; FP state. */
+/* ucontext: what the handler sees and may edit; faults with their codes; alternate stacks; FP
+ * state. */
 #define _GNU_SOURCE
 #pragma GCC target("sse2")
 #include <errno.h>
@@ -141,7 +142,7 @@ static void fp_state(void) {
     struct sigaction action = {.sa_handler = on_use};
     sigaction(SIGUSR1, &action, NULL);
     static struct {
-        uint32_t in[4], out[4], csr, csr_out; /* 0, 16, 32, 36 */
+        uint32_t in[4], out[4], csr, csr_out;  /* 0, 16, 32, 36 */
         unsigned short cw, cw_out, sw, sw_out; /* 40, 42, 44, 46 */
         double value;                          /* 48 */
     } m = {.in = {1, 2, 3, 4}, .csr = 0x3f80, .cw = 0x27f};

@@ -181,7 +181,8 @@ static void kills(void) {
         usleep((unsigned)(i * 100));
         kill(pid, SIGKILL);
         int status;
-        if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+        if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) ||
+            WTERMSIG(status) != SIGKILL) {
             bad++;
         }
     }
