@@ -123,6 +123,14 @@ static struct fiber *build(struct space *space, struct region *region, gaddr_t p
         fputs("fiberglass: out of memory for translated code\n", stderr);
         abort();
     }
+    /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */
+    for (unsigned i = 0; i < fiber->exits; i++) {
+        struct fiber *to = region_lookup(region, (gaddr_t)-fiber->exit[i].stub->minus_pc);
+        if (to) {
+            exit_link_to(&fiber->exit[i], to);
+            STAT(links);
+        }
+    }
     return fiber;
 }
 

@@ -57,7 +57,7 @@ struct fiber {
     bool retired, checked;
     gaddr_t pc;
     struct region *region;
-    struct fiber *hash_next;    /* in the region's table; of a retired one: in the jetsam list */
+    struct fiber *jetsam_next;
     struct fiber *page_next[2]; /* lists of the first and the last page it touches */
     struct exit *incoming;      /* exits of other fibers (or its own) linked to it */
     uint64_t retire_epoch;

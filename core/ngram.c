@@ -31,6 +31,9 @@ struct chain {
 };
 static struct chain *table; /* open addressing, a power of two, at most half full */
 static size_t mask;
+/* Which hashes occur at all: most neighbours begin no n-gram, and this fits the first-level cache. */
+#define FILTER_BITS 65536
+static uint64_t filter[FILTER_BITS / 64];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static const struct ngram *next_ngram(const struct ngram *ngram) {
@@ -41,9 +44,13 @@ static const struct ngram *next_ngram(const struct ngram *ngram) {
     for (const struct ngram *n = (const struct ngram *)__start_fg_ngrams;                          \
          n != (const struct ngram *)__stop_fg_ngrams; n = next_ngram(n))
 
-static struct chain *find_chain(const void *first, const void *second) {
+static size_t hash(const void *first, const void *second) {
     uint64_t a = (uint64_t)(uintptr_t)first, b = (uint64_t)(uintptr_t)second;
-    size_t at = (size_t)(((a * 31 + b) * 0x9e3779b97f4a7c15u) >> 32) & mask;
+    return (size_t)(((a * 31 + b) * 0x9e3779b97f4a7c15u) >> 32);
+}
+
+static struct chain *find_chain(const void *first, const void *second) {
+    size_t at = hash(first, second) & mask;
     while (table[at].head && (table[at].first != first || table[at].second != second)) {
         at = (at + 1) & mask;
     }
@@ -74,6 +81,8 @@ static void build(void) {
         struct chain *chain = find_chain(*ngram->part[0], *ngram->part[1]);
         chain->first = *ngram->part[0];
         chain->second = *ngram->part[1];
+        size_t bit = hash(chain->first, chain->second) % FILTER_BITS;
+        filter[bit / 64] |= (uint64_t)1 << (bit % 64);
         struct link **at = &chain->head;
         while (*at && (*at)->ngram->count >= ngram->count) {
             at = &(*at)->next;
@@ -91,6 +100,10 @@ static const void *gadget_at(const struct lowered *low, unsigned number) {
 /* The longest n-gram that gadgets `number`, `number` + 1, ... make; NULL: none. */
 static const struct ngram *find(const struct lowered *low, unsigned number) {
     if (number + 1 >= low->gadgets) {
+        return NULL;
+    }
+    size_t bit = hash(gadget_at(low, number), gadget_at(low, number + 1)) % FILTER_BITS;
+    if (!(filter[bit / 64] >> (bit % 64) & 1)) {
         return NULL;
     }
     const struct chain *chain = find_chain(gadget_at(low, number), gadget_at(low, number + 1));

@@ -45,32 +45,49 @@ static unsigned hash_pc(gaddr_t pc) {
     return (unsigned)((pc * 0x9e3779b97f4a7c15u) >> 32);
 }
 
-struct fiber *region_lookup(const struct region *region, gaddr_t pc) {
-    struct fiber *fiber = region->bucket[hash_pc(pc) & (region->buckets - 1)];
-    while (fiber && fiber->pc != pc) {
-        fiber = fiber->hash_next;
+static struct bucket *probe(const struct region *region, gaddr_t pc) {
+    unsigned at = hash_pc(pc) & (region->buckets - 1);
+    while (region->bucket[at].fiber && region->bucket[at].pc != pc) {
+        at = (at + 1) & (region->buckets - 1);
     }
-    return fiber;
+    return &region->bucket[at];
 }
 
-static void region_grow(struct region *region) {
-    unsigned buckets = region->buckets * 2;
-    struct fiber **bucket = calloc(buckets, sizeof *bucket);
-    if (!bucket) {
-        return; /* longer chains, still right */
+struct fiber *region_lookup(const struct region *region, gaddr_t pc) {
+    return probe(region, pc)->fiber;
+}
+
+/* False: out of memory. */
+static bool region_grow(struct region *region) {
+    struct bucket *old = region->bucket;
+    unsigned buckets = region->buckets;
+    struct bucket *grown = calloc(2 * (size_t)buckets, sizeof *grown);
+    if (!grown) {
+        return false;
     }
-    for (unsigned i = 0; i < region->buckets; i++) {
-        while (region->bucket[i]) {
-            struct fiber *fiber = region->bucket[i];
-            region->bucket[i] = fiber->hash_next;
-            struct fiber **head = &bucket[hash_pc(fiber->pc) & (buckets - 1)];
-            fiber->hash_next = *head;
-            *head = fiber;
+    region->bucket = grown;
+    region->buckets = 2 * buckets;
+    for (unsigned i = 0; i < buckets; i++) {
+        if (old[i].fiber) {
+            *probe(region, old[i].pc) = old[i];
         }
     }
-    free(region->bucket);
-    region->bucket = bucket;
-    region->buckets = buckets;
+    free(old);
+    return true;
+}
+
+/* Take a pc out and close the gap: what stands behind it may have been pushed there by it. */
+static void bucket_remove(struct region *region, gaddr_t pc) {
+    unsigned mask = region->buckets - 1;
+    unsigned gap = (unsigned)(probe(region, pc) - region->bucket);
+    for (unsigned at = (gap + 1) & mask; region->bucket[at].fiber; at = (at + 1) & mask) {
+        unsigned home = hash_pc(region->bucket[at].pc) & mask;
+        if (((at - home) & mask) >= ((at - gap) & mask)) {
+            region->bucket[gap] = region->bucket[at];
+            gap = at;
+        }
+    }
+    region->bucket[gap] = (struct bucket){0};
 }
 
 struct code_page *region_page(struct region *region, gaddr_t addr, bool make) {
@@ -94,6 +111,9 @@ static gaddr_t last_page(const struct fiber *fiber) {
 }
 
 bool region_insert(struct region *region, struct fiber *fiber) {
+    if (region->count >= region->buckets / 2 && !region_grow(region)) {
+        return false;
+    }
     if (region->pages) {
         gaddr_t pages[2] = {PAGE_BASE(fiber->pc), last_page(fiber)};
         struct code_page *page[2] = {region_page(region, pages[0], true),
@@ -106,37 +126,31 @@ bool region_insert(struct region *region, struct fiber *fiber) {
             page[i]->first = fiber;
         }
     }
-    if (region->count >= region->buckets * 2) {
-        region_grow(region);
-    }
-    struct fiber **head = &region->bucket[hash_pc(fiber->pc) & (region->buckets - 1)];
-    fiber->hash_next = *head;
-    *head = fiber;
+    *probe(region, fiber->pc) = (struct bucket){fiber->pc, fiber};
     fiber->region = region;
     region->count++;
     return true;
 }
 
 void region_collect(struct region *region) {
+    if (!region->jetsam) {
+        return;
+    }
     uint64_t safe = epoch_oldest();
     struct fiber **link = &region->jetsam;
     while (*link) {
         struct fiber *fiber = *link;
         if (fiber->retire_epoch <= safe) {
-            *link = fiber->hash_next;
+            *link = fiber->jetsam_next;
             fiber_free(&region->chunks, fiber);
         } else {
-            link = &fiber->hash_next;
+            link = &fiber->jetsam_next;
         }
     }
 }
 
 void region_retire(struct space *space, struct region *region, struct fiber *fiber) {
-    struct fiber **link = &region->bucket[hash_pc(fiber->pc) & (region->buckets - 1)];
-    while (*link != fiber) {
-        link = &(*link)->hash_next;
-    }
-    *link = fiber->hash_next;
+    bucket_remove(region, fiber->pc);
     region->count--;
     gaddr_t pages[2] = {PAGE_BASE(fiber->pc), last_page(fiber)};
     for (unsigned i = 0; region->pages && i < (pages[0] == pages[1] ? 1u : 2u); i++) {
@@ -159,7 +173,7 @@ void region_retire(struct space *space, struct region *region, struct fiber *fib
     }
     fiber->retired = true;
     fiber->retire_epoch = epoch_advance();
-    fiber->hash_next = region->jetsam;
+    fiber->jetsam_next = region->jetsam;
     region->jetsam = fiber;
     STAT(invalidations);
 }

@@ -14,9 +14,15 @@ struct code_page {
 };
 #define PAGE_BUCKETS 256
 
+/* Open addressing with linear probing, at most half full: a miss touches one line and no fiber. */
+struct bucket {
+    gaddr_t pc;
+    struct fiber *fiber; /* NULL: free */
+};
+
 struct region {
     pthread_mutex_t lock;
-    struct fiber **bucket;
+    struct bucket *bucket;
     unsigned buckets, count;
     struct chunk *chunks;
     struct fiber *jetsam;
