@@ -112,6 +112,9 @@ static int finish(struct walk *walk, size_t n, struct place *place) {
     strcpy(place->name, name);
     if (walk->mount->dir < 0)
         return finish_synth(walk, name, n, behind, place);
+    error = walk_may_search(walk);
+    if (error)
+        return error;
     if (fstatat(walk->dir, name, &place->st, AT_SYMLINK_NOFOLLOW)) {
         if (errno != ENOENT || !(walk->flags & (PLACE_PARENT | PLACE_MISSING)))
             return -errno;

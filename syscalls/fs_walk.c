@@ -189,6 +189,22 @@ int walk_splice(struct walk *walk, const char *target, ssize_t n, const char *be
     return 0;
 }
 
+/* Must directories be asked one by one? Only where the guest's user and modes are not the host's.
+ */
+static bool walk_asks(const struct walk *walk) {
+    return walk->mount->metadata && !task_is_root(walk->task);
+}
+
+int walk_may_search(struct walk *walk) {
+    struct stat st;
+    if (!walk_asks(walk))
+        return 0;
+    if (fstat(walk->dir, &st))
+        return -errno;
+    metadata_apply_at(walk->dir, "", &st);
+    return permission_check(walk->task, &st, 1);
+}
+
 /* One component at a time, until a symlink was spliced in or the stretch (ends at `end`) is done.
  */
 static int walk_slowly(struct walk *walk, char *end) {
@@ -199,6 +215,9 @@ static int walk_slowly(struct walk *walk, char *end) {
         size_t n = strcspn(walk->rest, "/");
         memcpy(name, walk->rest, n);
         name[n] = 0;
+        int error = walk_may_search(walk);
+        if (error)
+            return error;
         int fd = openat(walk->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         struct stat st;
         if (fd < 0)
@@ -218,7 +237,7 @@ static int walk_slowly(struct walk *walk, char *end) {
             return -ENOTDIR;
         }
         walk_set_dir(walk, fd, true);
-        int error = walk_append(walk, name, n);
+        error = walk_append(walk, name, n);
         if (error)
             return error;
         walk->rest += n;
@@ -333,13 +352,14 @@ int walk_stretch(struct walk *walk) {
         walk_restart(walk);
         return 0;
     }
-    int fd = open_plain(walk->dir, walk->cur + start + 1, O_PATH | O_DIRECTORY);
+    bool asks = walk_asks(walk);
+    int fd = asks ? -1 : open_plain(walk->dir, walk->cur + start + 1, O_PATH | O_DIRECTORY);
     if (fd >= 0) {
         walk_set_dir(walk, fd, true);
         walk->rest = end;
         return 0;
     }
-    error = -errno;
+    error = asks ? -ELOOP : -errno;
     walk_truncate(walk, start);
     return error == -ELOOP ? walk_slowly(walk, end) : error;
 }

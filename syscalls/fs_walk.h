@@ -29,6 +29,8 @@ void walk_restart(struct walk *walk);
 void walk_to_root(struct walk *walk);
 /* Makes walk->dir or walk->ref valid. 0 or -errno. */
 int walk_need(struct walk *walk);
+/* May the task look names up in walk->dir (which is open)? 0 or -EACCES. */
+int walk_may_search(struct walk *walk);
 /* "..": 0 or -errno. */
 int walk_up(struct walk *walk);
 /* Appends a component to cur (text only): 0 or -ENAMETOOLONG; shortens it again. */

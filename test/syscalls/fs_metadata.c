@@ -42,6 +42,10 @@ static void as_user(void) {
     SHOW(mknod("open/dev", S_IFCHR | 0666, makedev(1, 3)));
     SHOW(chown("plain", 1000, 1000));
     SHOW(chdir("nodir"));
+    SHOW_OPEN(open("nodir/inside", O_RDONLY));
+    SHOW_OPEN(open("nodir/../plain", O_RDONLY));
+    SHOW_OPEN(open("open/../plain", O_RDONLY));
+    SHOW(access("nodir/nothing", F_OK));
     SHOW(utimensat(AT_FDCWD, "plain", (struct timespec[2]){{1, 0}, {1, 0}}, 0));
 }
 
