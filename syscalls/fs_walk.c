@@ -132,7 +132,30 @@ int walk_need(struct walk *walk) {
     return 0;
 }
 
+/* Must directories be asked one by one? Only where the guest's user and modes are not the host's.
+ */
+static bool walk_asks(const struct walk *walk) {
+    return walk->mount->metadata && !task_is_root(walk->task);
+}
+
+int walk_may_search(struct walk *walk) {
+    struct stat st;
+    if (!walk_asks(walk))
+        return 0;
+    if (fstat(walk->dir, &st))
+        return -errno;
+    metadata_apply_at(walk->dir, "", &st);
+    return permission_check(walk->task, &st, 1);
+}
+
 int walk_up(struct walk *walk) {
+    if (walk_asks(walk)) {
+        int error = walk_need(walk);
+        if (!error)
+            error = walk_may_search(walk);
+        if (error)
+            return error;
+    }
     if (walk->stale) {
         /* of a removed directory the parent is still known */
         int error = fs_path_of_host_fd(walk->mount, walk->dir, walk->cur, PATH_MAX, NULL);
@@ -187,22 +210,6 @@ int walk_splice(struct walk *walk, const char *target, ssize_t n, const char *be
         walk_to_root(walk);
     }
     return 0;
-}
-
-/* Must directories be asked one by one? Only where the guest's user and modes are not the host's.
- */
-static bool walk_asks(const struct walk *walk) {
-    return walk->mount->metadata && !task_is_root(walk->task);
-}
-
-int walk_may_search(struct walk *walk) {
-    struct stat st;
-    if (!walk_asks(walk))
-        return 0;
-    if (fstat(walk->dir, &st))
-        return -errno;
-    metadata_apply_at(walk->dir, "", &st);
-    return permission_check(walk->task, &st, 1);
 }
 
 /* One component at a time, until a symlink was spliced in or the stretch (ends at `end`) is done.
