@@ -174,9 +174,9 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
                  '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
         records: list[str] = []
         for where, found in entries:
-            labels = " ".join(part.label for part in found)
-            symbol = "n_" + hashlib.sha256(labels.encode()).hexdigest()[:12]
-            lines.append(f"# {labels}\n{symbol}:\n{ngram_text(found, where)}")
+            title = " ".join(part.label for part in found)
+            symbol = "n_" + hashlib.sha256(title.encode()).hexdigest()[:12]
+            lines.append(f"# {title}\n{symbol}:\n{ngram_text(found, where)}")
             words = ", ".join(f"gt_{part.table}+{8 * part.entry}" for part in found)
             records.append(f"    .quad {symbol}, {len(found)}, {words}\n")
         lines.append('    .section fg_ngrams, "aw", @progbits\n    .balign 8\n' + "".join(records))

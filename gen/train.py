@@ -54,9 +54,9 @@ def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngra
                 known = labels.get(table)
                 names.append(known[int(entry)] if known else "")
             one[tuple(names)] += int(runs)
-        total = sum(runs * len(names) for names, runs in one.items()) or 1
-        for names, runs in one.items():
-            fibers[names] += runs * 1_000_000_000 // total
+        total = sum(count * len(sequence) for sequence, count in one.items()) or 1
+        for sequence, count in one.items():
+            fibers[sequence] += count * 1_000_000_000 // total
     return fibers
 
 
@@ -148,7 +148,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="gen.train", description=__doc__)
     parser.add_argument("--host", default="x86_64")
-    parser.add_argument("--budget", type=int, default=4096, help="n-grams (4096)")
+    parser.add_argument("--budget", type=int, default=8192, help="n-grams (8192)")
     parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
     parser.add_argument("profile", type=Path, nargs="+")
     args = parser.parse_args()
