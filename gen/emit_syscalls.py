@@ -15,13 +15,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gen.errors import SpecError, Where
+
 STATES = ("done", "partial", "missing")
 REGISTERS = 6  # ebx ecx edx esi edi ebp
 MAX_NUMBER = 1023
-
-
-class TableError(Exception):
-    """A mistake in the table; its text is `file:line: sentence`."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ LINE = re.compile(
 
 
 def parse(path: Path) -> list[Call]:
-    """The calls of a table in file order; raises TableError."""
+    """The calls of a table in file order; raises SpecError."""
     calls: list[Call] = []
     numbers: dict[int, int] = {}
     names: dict[str, int] = {}
@@ -83,8 +81,8 @@ def parse(path: Path) -> list[Call]:
         if not text or text.startswith("#"):
             continue
 
-        def fail(sentence: str, line: int = number) -> TableError:
-            return TableError(f"{path}:{line}: {sentence}")
+        def fail(sentence: str, line: int = number) -> SpecError:
+            return SpecError(Where(str(path), line), sentence)
 
         match = LINE.match(text)
         if not match:
@@ -253,7 +251,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         emit(options.table, options.out, options.docs)
-    except TableError as error:
+    except SpecError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
