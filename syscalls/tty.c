@@ -257,7 +257,7 @@ int tty_job_check(struct task *task, struct tty *tty, int signo) {
     int32_t pgid = process->pgid;
     pthread_mutex_unlock(&process_lock);
     if (!background)
-        return 0;
+        return tty->host ? tty_host_wait_foreground(task, signo) : 0;
     if (signal_is_ignored_or_blocked(task, signo))
         return signo == SIGTTIN ? -EIO : 0;
     int result = -EIO;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -97,9 +98,25 @@ void tty_host_changed(void) {
     }
 }
 
-/* On the host, is Fiberglass in the foreground? In the background, setting the terminal would stop it. */
+/* On the host, is Fiberglass in the foreground? In the background, setting the terminal would stop it.
+ * A terminal that is not the host's controlling one knows no background. */
 static bool in_foreground(void) {
-    return tcgetpgrp(host_tty->host_fd) == getpgrp();
+    pid_t foreground = tcgetpgrp(host_tty->host_fd);
+    return foreground < 0 || foreground == getpgrp();
+}
+
+int tty_host_wait_foreground(struct task *task, int signo) {
+    for (int tries = 0; tries < 50; tries++) {
+        if (in_foreground())
+            return 0;
+        if (task_interrupted(task))
+            return -ERESTARTSYS;
+        /* The helper thread does not block it: the whole process stops here, until the user's fg. */
+        kill(getpid(), signo);
+        struct timespec pause = {0, 2000000};
+        host_call(task, SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+    }
+    return -EIO; /* it does not stop: the signal is ignored, or the group an orphan */
 }
 
 void tty_host_stop(void) {
@@ -175,6 +192,10 @@ static void forward(int signo, bool from_terminal) {
 
 static void *wait_signals(void *arg) {
     sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTTIN);
+    sigaddset(&set, SIGTTOU);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     sigemptyset(&set);
     for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
         sigaddset(&set, forwarded[i]);

@@ -38,6 +38,9 @@ int tty_file_stat(struct file *file, struct stat *st);
 struct tty *tty_host_get(void);
 /* Opens the host terminal once more with O_ACCMODE and O_NONBLOCK of `flags`: descriptor or -errno. */
 int tty_host_reopen(int flags);
+/* When Fiberglass is a background job of the user's shell it stops (signo: SIGTTIN or SIGTTOU) until it is
+ * in the foreground: 0, or -EIO when it cannot be stopped, -ERESTARTSYS. */
+int tty_host_wait_foreground(struct task *task, int signo);
 /* The guest changed the settings of the host's terminal: they are put back at the end and after stops. */
 void tty_host_changed(void);
 
