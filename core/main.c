@@ -134,7 +134,8 @@ static void set_dump(struct fg_options *options, const char *what) {
 static void parse(struct command_line *line, int argc, char **argv) {
     struct fg_options *options = &line->options;
     int c;
-    while ((c = getopt_long(argc, argv, "+r:C:e:m:u:h", long_options, NULL)) != -1) {
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, "+:r:C:e:m:u:h", long_options, NULL)) != -1) {
         switch (c) {
         case 'r':
             options->root = optarg;
@@ -181,8 +182,8 @@ static void parse(struct command_line *line, int argc, char **argv) {
             puts("fiberglass " FG_VERSION);
             exit(0);
         default:
-            fputs("fiberglass: see fiberglass --help for the options\n", stderr);
-            exit(FG_STATUS_ERROR);
+            refuse(c == ':' ? "a value is missing behind" : "bad option", argv[optind - 1],
+                   "see fiberglass --help");
         }
     }
 }

@@ -69,7 +69,10 @@ static int open_program(struct task *task, int dirfd, const char *path, int flag
     if (err == -ENXIO)
         err = -EACCES; /* a socket */
     if (err)
-        return fail(failure, err, "cannot open '%s': %s", path, strerror(-err));
+        return fail(failure, err,
+                    err == -ENOENT ? "there is no '%s' in the guest: %s; check the path and --root"
+                                   : "cannot open '%s': %s",
+                    path, strerror(-err));
     err = file_stat(*out, st);
     if (!err && S_ISDIR(st->st_mode))
         err = fail(failure, -EACCES, "'%s' is a directory", path);
@@ -137,10 +140,11 @@ static int find_program(struct task *task, struct program *program, struct exec_
             return fail(failure, err, "too many arguments for '%s'", interpreter);
         file_unref(program->file);
         program->file = NULL;
-        snprintf(program->path, sizeof(program->path), "%s", interpreter);
-        err = open_program(task, AT_FDCWD, program->path, 0, &program->file, &program->st, failure);
+        err = open_program(task, AT_FDCWD, interpreter, 0, &program->file, &program->st, failure);
         if (err)
-            return err;
+            return fail(failure, err, "the script '%s' needs '%s', which cannot be run: %s",
+                        program->path, interpreter, strerror(-err));
+        snprintf(program->path, sizeof(program->path), "%s", interpreter);
     }
 }
 
@@ -202,7 +206,10 @@ static struct mm *build(struct task *task, struct program *program, const struct
     if (!*err)
         *err = elf_build_stack(task, mm, image, args, name, sp);
     if (*err) {
-        fail(failure, *err, "cannot map '%s': %s", program->path, strerror(-*err));
+        fail(failure, *err,
+             *err == -EFAULT ? "'%s' is truncated: a segment lies behind its end"
+                             : "the segments of '%s' cannot be mapped: %s",
+             program->path, strerror(-*err));
         failure->fatal = true;
         mm_unref(mm);
         return NULL;
@@ -218,8 +225,8 @@ static int open_elf(struct task *task, struct program *program, struct elf_file 
     int err = elf_open(task, program->file, elf, &why);
     if (err && elf->foreign)
         return fail(failure, err,
-                    "'%s' is not an x86 ELF program that Fiberglass runs (i386): it is for "
-                    "%s, %d bits",
+                    "'%s' is not an x86 ELF program that Fiberglass runs: it is for %s, %d bits; "
+                    "it takes i386 programs, say from a root given with --root",
                     program->path, elf_machine_name(elf->machine), elf->bits);
     if (err)
         return fail(failure, err, "'%s' %s", program->path, why);
