@@ -24,8 +24,9 @@ static char state_of(const struct process *process, const struct task *task) {
 /* Everything that needs process_lock, copied. */
 struct snapshot {
     struct process process; /* pointers in it are not followed */
-    struct task task;
-    bool has_task;
+    char comm[16];
+    uint64_t pending, blocked; /* of the task */
+    struct timespec start;
     char state;
     uint32_t tty_number;
     int32_t foreground, ppid;
@@ -42,9 +43,12 @@ static int take_snapshot(const struct synth_ref *ref, struct snapshot *out) {
         return -ESRCH;
     }
     out->process = *process;
-    if (task)
-        out->task = *task;
-    out->has_task = task;
+    out->start = task && ref->tid ? task->start_mono : process->start_mono;
+    if (task) {
+        memcpy(out->comm, task->comm, sizeof out->comm);
+        out->pending = task->signals.pending.set;
+        out->blocked = __atomic_load_n(&task->signals.blocked, __ATOMIC_RELAXED);
+    }
     out->state = state_of(process, task);
     out->tty_number = tty_device_number(process->tty);
     out->foreground = process->tty ? process->tty->foreground : -1;
@@ -57,8 +61,7 @@ static int take_snapshot(const struct synth_ref *ref, struct snapshot *out) {
         out->caught |= handler > 1 ? bit : 0;
     }
     if (!task) /* a zombie, or pid 1: no task keeps the name */
-        snprintf(out->task.comm, sizeof out->task.comm, "%s",
-                 process->pid == INIT_PID ? "init" : "defunct");
+        snprintf(out->comm, sizeof out->comm, "%s", process->pid == INIT_PID ? "init" : "defunct");
     pthread_mutex_unlock(&process_lock);
     return 0;
 }
@@ -93,11 +96,11 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
         pthread_mutex_unlock(&mm->lock);
         mm_unref(mm);
     }
-    struct timespec start = ref->tid && snap.has_task ? snap.task.start_mono : process->start_mono;
+    struct timespec start = snap.start;
     uint64_t limit = process->limits[RLIMIT_RSS].rlim_cur;
-    strbuf_printf(out, "%d (%s) %c %d %d %d %d %d %u", ref->tid ? ref->tid : ref->pid,
-                  snap.task.comm, snap.state, snap.ppid, process->pgid, process->sid,
-                  (int)snap.tty_number, snap.foreground, 0x400000u);
+    strbuf_printf(out, "%d (%s) %c %d %d %d %d %d %u", ref->tid ? ref->tid : ref->pid, snap.comm,
+                  snap.state, snap.ppid, process->pgid, process->sid, (int)snap.tty_number,
+                  snap.foreground, 0x400000u);
     strbuf_printf(
         out, " 0 0 0 0 %llu %llu %llu %llu 20 0 %d 0 %llu %llu %llu %llu", ticks(snap.user_ns),
         ticks(snap.system_ns), ticks_of(process->child_usage.ru_utime),
@@ -106,9 +109,8 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
         (unsigned long long)pages.size * PAGE_BYTES, (unsigned long long)pages.resident,
         limit == RLIM_INFINITY ? 4294967295ull : (unsigned long long)limit);
     strbuf_printf(out, " 0 0 %llu 0 0 %llu %llu %llu %llu 0 0 0 %d 0 0 0 0 0 0 0 0 %llu",
-                  (unsigned long long)stack,
-                  (unsigned long long)(snap.task.signals.pending.set & 0x7fffffff),
-                  (unsigned long long)(snap.task.signals.blocked & 0x7fffffff),
+                  (unsigned long long)stack, (unsigned long long)(snap.pending & 0x7fffffff),
+                  (unsigned long long)(snap.blocked & 0x7fffffff),
                   (unsigned long long)(snap.ignored & 0x7fffffff),
                   (unsigned long long)(snap.caught & 0x7fffffff), process->exit_signal,
                   (unsigned long long)brk);
@@ -154,7 +156,7 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
     struct process *process = &snap.process;
     struct fs_context *fs = proc_fs(ref);
     struct fd_table *fds = proc_fds(ref);
-    strbuf_printf(out, "Name:\t%s\n", snap.task.comm);
+    strbuf_printf(out, "Name:\t%s\n", snap.comm);
     if (fs)
         strbuf_printf(out, "Umask:\t%04o\n", fs->umask);
     strbuf_printf(out,
@@ -181,9 +183,9 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
                   "CapAmb:\t%016llx\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
                   process->task_count, process->signals.queued,
                   (unsigned long long)process->limits[RLIMIT_SIGPENDING].rlim_cur,
-                  (unsigned long long)snap.task.signals.pending.set,
+                  (unsigned long long)snap.pending,
                   (unsigned long long)process->signals.pending.set,
-                  (unsigned long long)snap.task.signals.blocked, (unsigned long long)snap.ignored,
+                  (unsigned long long)snap.blocked, (unsigned long long)snap.ignored,
                   (unsigned long long)snap.caught, 0ull, caps, caps, 0x1ffffffffffull, 0ull,
                   process->no_new_privs);
     strbuf_printf(out,
@@ -204,7 +206,7 @@ int proc_comm_text(const struct synth_ref *ref, struct strbuf *out) {
     struct snapshot snap;
     int error = take_snapshot(ref, &snap);
     if (!error)
-        strbuf_printf(out, "%s\n", snap.task.comm);
+        strbuf_printf(out, "%s\n", snap.comm);
     return error;
 }
 
