@@ -52,6 +52,7 @@ static int map_stack(struct task *task, struct mm *mm, const struct elf_image *i
     if (image->exec_stack || image->read_implies_exec)
         prot |= PROT_EXEC;
     mm->stack_top = mm->task_top;
+    mm->reserved_pages = (size - need) >> PAGE_BITS;
     int64_t at =
         mm_map(mm, mm->stack_top - size, size, prot,
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | MAP_NORESERVE,

@@ -72,7 +72,8 @@ static bool counts_as_data(int prot, int flags) {
 
 int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags) {
     uint64_t limit = mm_limit(RLIMIT_AS);
-    if (limit != RLIM_INFINITY && (mm->total_pages << PAGE_BITS) + bytes > limit)
+    if (limit != RLIM_INFINITY &&
+        mm->total_pages + (bytes >> PAGE_BITS) > (limit >> PAGE_BITS) + mm->reserved_pages)
         return -ENOMEM;
     limit = mm_limit(RLIMIT_DATA);
     if (limit == RLIM_INFINITY || !counts_as_data(prot, flags))

@@ -43,6 +43,7 @@ struct mm {
     gaddr_t auxv_start; /* saved auxiliary vector, for /proc/self/auxv */
     uint32_t auxv_len;
     uint64_t total_pages, locked_pages;
+    uint64_t reserved_pages; /* of the stack, mapped ahead of use: not counted against limits */
     /* Placement: no gap between place_from and mmap_top is as large as place_size. */
     gaddr_t place_from, place_size;
     gaddr_t task_top;    /* first address that no mapping may reach */
@@ -82,5 +83,10 @@ int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock);
 
 /* First vma that ends above addr, or NULL. Caller holds mm->lock. */
 struct vma *mm_find(struct mm *mm, gaddr_t addr);
+
+/* Pages that count against RLIMIT_AS and for mlockall(2). */
+static inline uint64_t mm_counted_pages(const struct mm *mm) {
+    return mm->total_pages > mm->reserved_pages ? mm->total_pages - mm->reserved_pages : 0;
+}
 
 #endif

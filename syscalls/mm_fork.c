@@ -34,6 +34,7 @@ struct mm *mm_fork(struct mm *mm) {
     if (!err) {
         child->brk_start = mm->brk_start;
         child->brk = mm->brk;
+        child->reserved_pages = mm->reserved_pages;
         child->mmap_top = child->place_from = mm->mmap_top;
         child->place_size = 0;
         child->stack_top = mm->stack_top;
