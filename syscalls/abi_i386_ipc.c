@@ -11,8 +11,12 @@ struct perm32 {
 };
 
 static void pack_perm(struct perm32 *out, const struct ipc_object *perm) {
-    *out = (struct perm32){.key = (uint32_t)perm->key, .uid = perm->uid, .gid = perm->gid,
-                           .cuid = perm->cuid, .cgid = perm->cgid, .mode = perm->mode,
+    *out = (struct perm32){.key = (uint32_t)perm->key,
+                           .uid = perm->uid,
+                           .gid = perm->gid,
+                           .cuid = perm->cuid,
+                           .cgid = perm->cgid,
+                           .mode = perm->mode,
                            .seq = (uint32_t)perm->id >> 15};
 }
 
@@ -27,7 +31,9 @@ int ipc_put_shm(struct task *task, gaddr_t at, const struct shm_status *status) 
         uint32_t bytes, atime[2], dtime[2], ctime[2];
         int32_t creator, last;
         uint32_t attached, unused[2];
-    } out = {.bytes = (uint32_t)status->bytes, .creator = status->creator, .last = status->last,
+    } out = {.bytes = (uint32_t)status->bytes,
+             .creator = status->creator,
+             .last = status->last,
              .attached = status->attached};
     _Static_assert(sizeof(out) == 84, "struct shmid64_ds");
     pack_perm(&out.perm, &status->perm);
@@ -57,8 +63,11 @@ struct msg32 {
 };
 
 int ipc_put_msg(struct task *task, gaddr_t at, const struct msg_status *status) {
-    struct msg32 out = {.bytes = status->bytes, .count = status->count, .most = status->most,
-                        .sender = status->sender, .receiver = status->receiver};
+    struct msg32 out = {.bytes = status->bytes,
+                        .count = status->count,
+                        .most = status->most,
+                        .sender = status->sender,
+                        .receiver = status->receiver};
     _Static_assert(sizeof(out) == 88, "struct msqid64_ds");
     pack_perm(&out.perm, &status->perm);
     pack_time(out.stime, status->stime);

@@ -1,6 +1,6 @@
 /* Socket structures of the guest ABIs: msghdr, iovec, control messages, the socketcall multiplexer.
- * The i386 layouts differ from the host's in pointers and longs: struct cmsghdr is 12 bytes and aligned
- * to 4, time stamps are 32-bit pairs. */
+ * The i386 layouts differ from the host's in pointers and longs: struct cmsghdr is 12 bytes and
+ * aligned to 4, time stamps are 32-bit pairs. */
 #include "core/space.h"
 #include "syscalls/abi.h"
 #include "syscalls/process.h"
@@ -19,7 +19,8 @@ static bool is_wide(struct task *task) {
     return task->abi->pointer_bytes == 8;
 }
 
-/* --- msghdr ------------------------------------------------------------------------------------------- */
+/* --- msghdr
+ * ------------------------------------------------------------------------------------------- */
 
 unsigned msg_bytes(struct task *task) {
     return is_wide(task) ? 56 : 28;
@@ -31,15 +32,23 @@ int msg_get(struct task *task, gaddr_t at, struct guest_msg *msg) {
         uint64_t w[7];
         if (guest_read(space, w, at, sizeof(w)))
             return -EFAULT;
-        *msg = (struct guest_msg){.name = w[0], .name_len = (int32_t)w[1], .iov = w[2],
-                                  .iov_count = w[3], .control = w[4], .control_len = w[5],
+        *msg = (struct guest_msg){.name = w[0],
+                                  .name_len = (int32_t)w[1],
+                                  .iov = w[2],
+                                  .iov_count = w[3],
+                                  .control = w[4],
+                                  .control_len = w[5],
                                   .flags = (uint32_t)w[6]};
     } else {
         uint32_t w[7];
         if (guest_read(space, w, at, sizeof(w)))
             return -EFAULT;
-        *msg = (struct guest_msg){.name = w[0], .name_len = (int32_t)w[1], .iov = w[2],
-                                  .iov_count = w[3], .control = w[4], .control_len = w[5],
+        *msg = (struct guest_msg){.name = w[0],
+                                  .name_len = (int32_t)w[1],
+                                  .iov = w[2],
+                                  .iov_count = w[3],
+                                  .control = w[4],
+                                  .control_len = w[5],
                                   .flags = w[6]};
     }
     if (!msg->name)
@@ -87,7 +96,8 @@ int msg_iov(struct task *task, const struct guest_msg *msg, bool write, struct i
     return 0;
 }
 
-/* --- control messages to send ----------------------------------------------------------------------- */
+/* --- control messages to send
+ * ----------------------------------------------------------------------- */
 
 struct guest_cmsg {
     uint64_t len; /* header included */
@@ -199,7 +209,8 @@ int control_in(struct task *task, const struct guest_msg *msg, struct control_ou
     return error;
 }
 
-/* --- received control messages ------------------------------------------------------------------------- */
+/* --- received control messages
+ * ------------------------------------------------------------------------- */
 
 /* The guest's control buffer while it fills up. */
 struct control_buffer {
@@ -323,7 +334,8 @@ int control_out(struct task *task, struct file *file, const struct msghdr *host,
     return error;
 }
 
-/* --- socketcall(2) ---------------------------------------------------------------------------------------- */
+/* --- socketcall(2)
+ * ---------------------------------------------------------------------------------------- */
 
 long sys_socketcall(struct task *task, int32_t call, gaddr_t args) {
     static const uint8_t count[] = {0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4};

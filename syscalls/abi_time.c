@@ -42,8 +42,7 @@ int time_put_timespec(struct task *task, enum time_layout layout, gaddr_t to,
     return put_pair(task, layout, to, ts->tv_sec, ts->tv_nsec);
 }
 
-int time_get_timeval(struct task *task, enum time_layout layout, gaddr_t from,
-                     struct timeval *tv) {
+int time_get_timeval(struct task *task, enum time_layout layout, gaddr_t from, struct timeval *tv) {
     int64_t pair[2];
     if (get_pair(task, layout, from, pair))
         return -EFAULT;

@@ -14,7 +14,8 @@ enum time_layout { TIME32, TIME64 };
 
 /* 0 or -EFAULT; putting a time that does not fit into 32 bits truncates, as Linux does. Getting a
  * 64-bit timespec of a 32-bit ABI ignores the upper half of tv_nsec. */
-int time_get_timespec(struct task *task, enum time_layout layout, gaddr_t from, struct timespec *ts);
+int time_get_timespec(struct task *task, enum time_layout layout, gaddr_t from,
+                      struct timespec *ts);
 int time_put_timespec(struct task *task, enum time_layout layout, gaddr_t to,
                       const struct timespec *ts);
 int time_get_timeval(struct task *task, enum time_layout layout, gaddr_t from, struct timeval *tv);

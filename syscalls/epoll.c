@@ -1,9 +1,9 @@
 /* epoll(7): one host epoll per guest epoll; event data passes through it unseen.
  *
  * The host knows a registration by (description, host descriptor), the guest by (description, guest
- * descriptor). All guest descriptors of a file share one host descriptor, so a second registration of
- * the same file gets a host duplicate. Registrations hang on the file as well, since they end with the
- * file, not with a descriptor, and the host's description may outlive ours. */
+ * descriptor). All guest descriptors of a file share one host descriptor, so a second registration
+ * of the same file gets a host duplicate. Registrations hang on the file as well, since they end
+ * with the file, not with a descriptor, and the host's description may outlive ours. */
 #include "core/space.h"
 #include "syscalls/abi_time.h"
 #include "syscalls/io.h"
@@ -77,8 +77,8 @@ static void epoll_release(struct file *file) {
     close(file->host_fd);
 }
 
-static ssize_t epoll_no_io(struct file *file, struct task *task, const struct iovec *iov,
-                           int count, int64_t offset) {
+static ssize_t epoll_no_io(struct file *file, struct task *task, const struct iovec *iov, int count,
+                           int64_t offset) {
     return -EINVAL;
 }
 
@@ -218,8 +218,8 @@ static long wait_events(struct task *task, int32_t epfd, gaddr_t events, int32_t
             if (timeout) {
                 deadline_left(&deadline, &left);
                 bool far = left.tv_sec >= INT32_MAX / 1000;
-                milliseconds = far ? INT32_MAX
-                                   : (int)(left.tv_sec * 1000 + (left.tv_nsec + 999999) / 1000000);
+                milliseconds =
+                    far ? INT32_MAX : (int)(left.tv_sec * 1000 + (left.tv_nsec + 999999) / 1000000);
             }
             result = host_call(task, SYS_epoll_pwait, epoll->host_fd, (long)found, room,
                                milliseconds, 0, 8);

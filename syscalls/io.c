@@ -41,8 +41,8 @@ void deadline_left(const struct timespec *deadline, struct timespec *left) {
 }
 
 void task_send_sigpipe(struct task *task) {
-    struct sigqueue_info info = {.signo = SIGPIPE, .code = SI_USER, .pid = task->process->pid,
-                                 .uid = task->process->uid};
+    struct sigqueue_info info = {
+        .signo = SIGPIPE, .code = SI_USER, .pid = task->process->pid, .uid = task->process->uid};
     signal_send_task(task, &info);
 }
 

@@ -1,5 +1,6 @@
 /* What the pollable files, sockets, clocks and terminals share: host iovecs of guest memory, pipe
- * errors, owners of nameless files, set-up. Not here: the interfaces of one subject (tty.h, timer.h). */
+ * errors, owners of nameless files, set-up. Not here: the interfaces of one subject (tty.h,
+ * timer.h). */
 #ifndef FG_SYSCALLS_IO_H
 #define FG_SYSCALLS_IO_H
 
@@ -17,8 +18,8 @@ static inline bool timespec_valid(const struct timespec *ts) {
     return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000;
 }
 
-/* ops->read and ops->write of what has no position: host readv and writev, restarted after a signal;
- * EPIPE also sends SIGPIPE to the task. */
+/* ops->read and ops->write of what has no position: host readv and writev, restarted after a
+ * signal; EPIPE also sends SIGPIPE to the task. */
 ssize_t stream_read(struct file *file, struct task *task, const struct iovec *iov, int count,
                     int64_t offset);
 ssize_t stream_write(struct file *file, struct task *task, const struct iovec *iov, int count,
@@ -30,8 +31,9 @@ void task_send_sigpipe(struct task *task);
 void anon_set_owner(struct file *file, struct task *task);
 int anon_stat(struct file *file, struct stat *st);
 
-/* Creates a file over host_fd (closed on failure) and installs it. flags: as F_GETFL shows them, and
- * O_CLOEXEC. Returns the guest descriptor or -errno. A negative host_fd is returned as it is. */
+/* Creates a file over host_fd (closed on failure) and installs it. flags: as F_GETFL shows them,
+ * and O_CLOEXEC. Returns the guest descriptor or -errno. A negative host_fd is returned as it is.
+ */
 int io_install(struct task *task, const struct file_ops *ops, int host_fd, int flags, void *data);
 
 /* A host iovec over [addr, addr+len) of guest memory, for a host call that reads (write=false) or

@@ -1,6 +1,6 @@
 /* ioctl_tty(2) on both sides of ptys and on the host's terminal. Settings go to the host's line
- * discipline as they are (struct termios is the same for i386 and x86-64); what names sessions, groups
- * and devices is answered from struct tty. */
+ * discipline as they are (struct termios is the same for i386 and x86-64); what names sessions,
+ * groups and devices is answered from struct tty. */
 #include "core/space.h"
 #include "syscalls/io.h"
 #include "syscalls/process.h"
@@ -18,7 +18,8 @@
 #define TIOCGPTPEER 0x5441
 #endif
 
-/* How a request is passed to the host: size and direction of its structure, or an integer argument. */
+/* How a request is passed to the host: size and direction of its structure, or an integer argument.
+ */
 enum { PASS_IN = 1, PASS_OUT = 2, PASS_INT = 4, CHECK_JOB = 8, SETTINGS = 16, MASTER_ONLY = 32 };
 static const struct pass {
     uint32_t request;
@@ -80,7 +81,8 @@ static long pass(struct file *file, struct task *task, const struct pass *row, g
     }
     long result;
     if (row->how & PASS_INT) {
-        result = host_call(task, SYS_ioctl, file->host_fd, row->request, (long)(int32_t)arg, 0, 0, 0);
+        result =
+            host_call(task, SYS_ioctl, file->host_fd, row->request, (long)(int32_t)arg, 0, 0, 0);
         if (result == -EINTR)
             result = -ERESTARTSYS;
     } else {
@@ -100,7 +102,8 @@ static long get_int(struct task *task, gaddr_t arg, int32_t *value) {
     return guest_read(task->cpu->space, value, arg, sizeof(*value));
 }
 
-/* --- sessions and groups ---------------------------------------------------------------------------- */
+/* --- sessions and groups
+ * ---------------------------------------------------------------------------- */
 
 static long set_controlling(struct task *task, struct tty *tty, bool steal) {
     struct process *process = task->process;
@@ -181,7 +184,8 @@ static long get_session(struct task *task, struct tty *tty, bool master, gaddr_t
     return mine && sid ? put_int(task, arg, sid) : -ENOTTY;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------ */
+/* --- the rest
+ * ------------------------------------------------------------------------------------------ */
 
 /* A new size tells the foreground group. The host does so itself for its own terminal: its SIGWINCH
  * comes in through tty_host.c. */

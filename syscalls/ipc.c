@@ -97,7 +97,8 @@ void ipc_remove(struct ipc_table *table, struct ipc_object *object) {
     table->used--;
 }
 
-/* --- sleeping ------------------------------------------------------------------------------------------- */
+/* --- sleeping
+ * ------------------------------------------------------------------------------------------- */
 
 void ipc_wake_all(struct ipc_waiter *list) {
     for (; list; list = list->next)
@@ -133,7 +134,8 @@ int ipc_wait(struct task *task, struct ipc_waiter **list, struct ipc_waiter *sel
     return result;
 }
 
-/* --- ipc(2): i386's one call for all ------------------------------------------------------------------- */
+/* --- ipc(2): i386's one call for all
+ * ------------------------------------------------------------------- */
 
 enum {
     CALL_SEMOP = 1,

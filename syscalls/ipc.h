@@ -1,6 +1,6 @@
 /* System V IPC (sysvipc(7)): what semaphores, message queues and shared memory share. ipc.c has
- * identifiers, permissions and the multiplexer, abi_i386_ipc.c the layouts. One lock guards all of it;
- * it is inner to process_lock and outer to nothing (never held over mm calls or waits). */
+ * identifiers, permissions and the multiplexer, abi_i386_ipc.c the layouts. One lock guards all of
+ * it; it is inner to process_lock and outer to nothing (never held over mm calls or waits). */
 #ifndef FG_SYSCALLS_IPC_H
 #define FG_SYSCALLS_IPC_H
 
@@ -32,8 +32,8 @@ extern pthread_mutex_t ipc_lock;
 
 /* All below with ipc_lock held. */
 
-/* Finds or makes: >= 0 the id of an existing object in *found; 0 with *found NULL: make one and add it; or
- * -errno. flags: mode bits, IPC_FLAG_CREAT, IPC_FLAG_EXCL. */
+/* Finds or makes: >= 0 the id of an existing object in *found; 0 with *found NULL: make one and add
+ * it; or -errno. flags: mode bits, IPC_FLAG_CREAT, IPC_FLAG_EXCL. */
 int ipc_get(struct task *task, struct ipc_table *table, int32_t key, uint32_t flags,
             struct ipc_object **found);
 /* Fills in owner, mode and times, gives an id: the id or -ENOSPC. */
@@ -55,18 +55,20 @@ int ipc_owner(struct task *task, const struct ipc_object *object);
 struct ipc_waiter {
     struct task *task;
     struct ipc_waiter *next;
-    int number;        /* semaphore waited for */
+    int number;             /* semaphore waited for */
     bool for_zero, removed; /* removed: the object is gone (EIDRM) */
-    bool for_room;     /* message queues: a sender */
+    bool for_room;          /* message queues: a sender */
 };
 void ipc_wake_all(struct ipc_waiter *list);
 /* The object goes away: tell and wake everybody. */
 void ipc_wake_removed(struct ipc_waiter **list);
-/* Sleeps with ipc_lock dropped, as a member of the list. 0: look again, -EINTR, -ETIMEDOUT, -EIDRM. */
+/* Sleeps with ipc_lock dropped, as a member of the list. 0: look again, -EINTR, -ETIMEDOUT, -EIDRM.
+ */
 int ipc_wait(struct task *task, struct ipc_waiter **list, struct ipc_waiter *self,
              const struct timespec *deadline);
 
-/* --- layouts (abi_i386_ipc.c); without the lock ------------------------------------------------------- */
+/* --- layouts (abi_i386_ipc.c); without the lock
+ * ------------------------------------------------------- */
 
 struct shm_status {
     struct ipc_object perm;
@@ -89,10 +91,12 @@ struct msg_status {
 int ipc_put_shm(struct task *task, gaddr_t at, const struct shm_status *status);
 int ipc_put_sem(struct task *task, gaddr_t at, const struct sem_status *status);
 int ipc_put_msg(struct task *task, gaddr_t at, const struct msg_status *status);
-/* Owner and mode of a structure given with IPC_SET; *most: msg_qbytes (message queues only, or NULL). */
+/* Owner and mode of a structure given with IPC_SET; *most: msg_qbytes (message queues only, or
+ * NULL). */
 int ipc_get_perm(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_t *most);
 
-/* Inner functions of semop(2); deadline NULL: none. The second takes a 32-bit timespec in the guest. */
+/* Inner functions of semop(2); deadline NULL: none. The second takes a 32-bit timespec in the
+ * guest. */
 long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t count,
                           const struct timespec *deadline);
 long semaphore_operations32(struct task *task, int32_t id, gaddr_t at, uint32_t count,

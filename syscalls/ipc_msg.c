@@ -52,7 +52,8 @@ long sys_msgget(struct task *task, int32_t key, uint32_t flags) {
     return id;
 }
 
-/* --- sending --------------------------------------------------------------------------------------------- */
+/* --- sending
+ * --------------------------------------------------------------------------------------------- */
 
 static int put(struct task *task, int32_t id, struct message *message, uint32_t flags) {
     int error;
@@ -111,9 +112,11 @@ long sys_msgsnd(struct task *task, int32_t id, gaddr_t at, uint64_t size, uint32
     return error == -EINTR ? -ERESTARTNOHAND : error;
 }
 
-/* --- receiving ---------------------------------------------------------------------------------------------- */
+/* --- receiving
+ * ---------------------------------------------------------------------------------------------- */
 
-/* The message that msgrcv(2) means by `type`, unlinked by the caller through the pointer returned. */
+/* The message that msgrcv(2) means by `type`, unlinked by the caller through the pointer returned.
+ */
 static struct message **choose(struct msg_queue *queue, int64_t type, uint32_t flags) {
     struct message **best = NULL;
     for (struct message **at = &queue->first; *at; at = &(*at)->next) {
@@ -184,7 +187,9 @@ long sys_msgrcv(struct task *task, int32_t id, gaddr_t at, uint64_t size, int64_
     return result == -EINTR ? -ERESTARTNOHAND : result;
 }
 
-/* --- msgctl ------------------------------------------------------------------------------------------------- */
+/* --- msgctl
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void remove_queue(struct msg_queue *queue) {
     ipc_remove(&queues, &queue->perm);
@@ -198,8 +203,14 @@ static void remove_queue(struct msg_queue *queue) {
 
 static long queue_information(struct task *task, int32_t command, gaddr_t at) {
     /* struct msginfo: pool map max mnb mni ssz tql seg */
-    int32_t info[8] = {QUEUE_MOST * IPC_MOST_IDS / 1024, QUEUE_MOST, MESSAGE_MOST, QUEUE_MOST,
-                       IPC_MOST_IDS, 16, QUEUE_MOST, 0xffff};
+    int32_t info[8] = {QUEUE_MOST * IPC_MOST_IDS / 1024,
+                       QUEUE_MOST,
+                       MESSAGE_MOST,
+                       QUEUE_MOST,
+                       IPC_MOST_IDS,
+                       16,
+                       QUEUE_MOST,
+                       0xffff};
     pthread_mutex_lock(&ipc_lock);
     if (command == MSG_CMD_INFO) {
         info[0] = queues.used;
@@ -219,15 +230,15 @@ static long queue_status(struct task *task, int32_t id, int32_t command, gaddr_t
     int error = -EINVAL;
     struct msg_status status;
     pthread_mutex_lock(&ipc_lock);
-    struct ipc_object *object = command == IPC_CMD_STAT ? ipc_find(&queues, id, &error)
-                                                        : ipc_at(&queues, id);
+    struct ipc_object *object =
+        command == IPC_CMD_STAT ? ipc_find(&queues, id, &error) : ipc_at(&queues, id);
     long result = !object                       ? error
                   : command == MSG_CMD_STAT_ANY ? 0
                                                 : ipc_permission(task, object, 4);
     if (!result) {
         struct msg_queue *q = (struct msg_queue *)object;
-        status = (struct msg_status){q->perm, q->stime, q->rtime, q->bytes,
-                                     q->count, q->most, q->sender, q->receiver};
+        status = (struct msg_status){q->perm,  q->stime, q->rtime,  q->bytes,
+                                     q->count, q->most,  q->sender, q->receiver};
         result = command == IPC_CMD_STAT ? 0 : object->id;
     }
     pthread_mutex_unlock(&ipc_lock);

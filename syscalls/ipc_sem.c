@@ -1,5 +1,5 @@
-/* Semaphore sets: semget(2), semop(2), semctl(2). A sleeper is woken at every change of its set and tries
- * its operations again as a whole. */
+/* Semaphore sets: semget(2), semop(2), semctl(2). A sleeper is woken at every change of its set and
+ * tries its operations again as a whole. */
 #include "core/space.h"
 #include "syscalls/abi_time.h"
 #include "syscalls/io.h"
@@ -77,9 +77,9 @@ long sys_semget(struct task *task, int32_t key, int32_t count, uint32_t flags) {
             set->pid = calloc((size_t)count, sizeof(*set->pid));
             set->value = calloc((size_t)count, sizeof(*set->value));
         }
-        id = !count                            ? -EINVAL
+        id = !count                             ? -EINVAL
              : !set || !set->pid || !set->value ? -ENOMEM
-                                               : ipc_add(task, &sets, &set->perm, key, flags);
+                                                : ipc_add(task, &sets, &set->perm, key, flags);
         if (id < 0 && set)
             set_free(set);
     }
@@ -87,7 +87,8 @@ long sys_semget(struct task *task, int32_t key, int32_t count, uint32_t flags) {
     return id;
 }
 
-/* --- operations ------------------------------------------------------------------------------------------- */
+/* --- operations
+ * ------------------------------------------------------------------------------------------- */
 
 /* The process's undo record of a set; made on demand. */
 static struct sem_undo *undo_of(struct process *process, struct sem_set *set, bool make) {
@@ -236,7 +237,8 @@ long sys_semtimedop_time64(struct task *task, int32_t id, gaddr_t at, uint32_t c
     return timed_operations(task, TIME64, id, at, count, timeout);
 }
 
-/* --- exit: SEM_UNDO ------------------------------------------------------------------------------------ */
+/* --- exit: SEM_UNDO
+ * ------------------------------------------------------------------------------------ */
 
 static void undo_all(struct process *process) {
     pthread_mutex_lock(&ipc_lock);
@@ -253,7 +255,9 @@ static void undo_all(struct process *process) {
             int value = set->value[i] + undo->adjust[i];
             if (undo->adjust[i])
                 set->pid[i] = process->pid;
-            set->value[i] = (uint16_t)(value < 0 ? 0 : value > SEM_MOST_VALUE ? SEM_MOST_VALUE : value);
+            set->value[i] = (uint16_t)(value < 0                ? 0
+                                       : value > SEM_MOST_VALUE ? SEM_MOST_VALUE
+                                                                : value);
         }
         ipc_wake_all(set->waiters);
         free(undo);
@@ -266,7 +270,9 @@ void ipc_init(void) {
     process_hooks_add(&hooks);
 }
 
-/* --- semctl ------------------------------------------------------------------------------------------------ */
+/* --- semctl
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static uint32_t count_waiters(const struct sem_set *set, int number, bool for_zero) {
     uint32_t count = 0;
@@ -364,8 +370,8 @@ static long set_information(struct task *task, int32_t command, gaddr_t at) {
     for (int i = 0; i < IPC_MOST_IDS; i++)
         total += sets.object[i] ? (int32_t)((struct sem_set *)sets.object[i])->count : 0;
     /* struct seminfo: map mni mns mnu msl opm ume usz vmx aem */
-    int32_t info[10] = {1024000000, IPC_MOST_IDS, 1024000000, 1024000000, SEM_MOST, SEM_MOST_OPS,
-                        SEM_MOST_OPS, 20, SEM_MOST_VALUE, SEM_MOST_VALUE};
+    int32_t info[10] = {1024000000,   IPC_MOST_IDS, 1024000000, 1024000000,     SEM_MOST,
+                        SEM_MOST_OPS, SEM_MOST_OPS, 20,         SEM_MOST_VALUE, SEM_MOST_VALUE};
     if (command == SEM_CMD_INFO) {
         info[7] = sets.used;
         info[9] = total;
@@ -379,8 +385,8 @@ static long set_status(struct task *task, int32_t id, int32_t command, gaddr_t a
     int error = -EINVAL;
     struct sem_status status;
     pthread_mutex_lock(&ipc_lock);
-    struct ipc_object *object = command == IPC_CMD_STAT ? ipc_find(&sets, id, &error)
-                                                        : ipc_at(&sets, id);
+    struct ipc_object *object =
+        command == IPC_CMD_STAT ? ipc_find(&sets, id, &error) : ipc_at(&sets, id);
     long result = !object                       ? error
                   : command == SEM_CMD_STAT_ANY ? 0
                                                 : ipc_permission(task, object, 4);

@@ -1,6 +1,6 @@
-/* Shared memory of System V: shmget(2), shmat(2), shmdt(2), shmctl(2). A segment is a memory file that
- * attaching maps; the mappings hold references on it, so that its reference count tells how often it is
- * attached, and a removed segment goes away with its last mapping. */
+/* Shared memory of System V: shmget(2), shmat(2), shmdt(2), shmctl(2). A segment is a memory file
+ * that attaching maps; the mappings hold references on it, so that its reference count tells how
+ * often it is attached, and a removed segment goes away with its last mapping. */
 #include "core/space.h"
 #include "syscalls/abi.h"
 #include "syscalls/io.h"
@@ -25,8 +25,13 @@
 #define MODE_DEST   01000u /* removed, goes with the last attachment */
 #define MODE_LOCKED 02000u
 #define SIZE_MOST   ((uint64_t)1 << 31)
-enum { SHM_CMD_LOCK = 11, SHM_CMD_UNLOCK = 12, SHM_CMD_STAT = 13, SHM_CMD_INFO = 14,
-       SHM_CMD_STAT_ANY = 15 };
+enum {
+    SHM_CMD_LOCK = 11,
+    SHM_CMD_UNLOCK = 12,
+    SHM_CMD_STAT = 13,
+    SHM_CMD_INFO = 14,
+    SHM_CMD_STAT_ANY = 15
+};
 
 struct shm_segment {
     struct ipc_object perm;
@@ -126,7 +131,8 @@ long sys_shmat(struct task *task, int32_t id, gaddr_t at, uint32_t flags) {
     pthread_mutex_unlock(&ipc_lock);
     if (!file)
         return error;
-    int prot = PROT_READ | (flags & FLAG_RDONLY ? 0 : PROT_WRITE) | (flags & FLAG_EXEC ? PROT_EXEC : 0);
+    int prot =
+        PROT_READ | (flags & FLAG_RDONLY ? 0 : PROT_WRITE) | (flags & FLAG_EXEC ? PROT_EXEC : 0);
     int how = MAP_SHARED | (!at ? 0 : flags & FLAG_REMAP ? MAP_FIXED : MAP_FIXED_NOREPLACE);
     int64_t address = mm_map(task->process->mm, at, PAGE_ALIGN(bytes), prot, how, file, 0, NULL);
     file_unref(file);
@@ -146,7 +152,8 @@ static struct file *attachment(struct mm *mm, gaddr_t at) {
     return file;
 }
 
-/* Next piece of the attachment (it may have been cut by munmap or mprotect): false when there is none. */
+/* Next piece of the attachment (it may have been cut by munmap or mprotect): false when there is
+ * none. */
 static bool next_piece(struct mm *mm, struct file *file, gaddr_t at, gaddr_t *start, gaddr_t *len) {
     bool found = false;
     pthread_mutex_lock(&mm->lock);
@@ -188,7 +195,9 @@ long sys_shmdt(struct task *task, gaddr_t at) {
     return 0;
 }
 
-/* --- shmctl -------------------------------------------------------------------------------------------------- */
+/* --- shmctl
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static long limits(struct task *task, gaddr_t at) {
     /* struct shminfo64: max, min, mni, seg, all; four spare */
@@ -220,15 +229,15 @@ static long segment_status(struct task *task, int32_t id, int32_t command, gaddr
     struct shm_status status;
     pthread_mutex_lock(&ipc_lock);
     sweep();
-    struct ipc_object *object = command == IPC_CMD_STAT ? ipc_find(&segments, id, &error)
-                                                        : ipc_at(&segments, id);
+    struct ipc_object *object =
+        command == IPC_CMD_STAT ? ipc_find(&segments, id, &error) : ipc_at(&segments, id);
     long result = !object                       ? error
                   : command == SHM_CMD_STAT_ANY ? 0
                                                 : ipc_permission(task, object, 4);
     if (!result) {
         struct shm_segment *s = (struct shm_segment *)object;
-        status = (struct shm_status){s->perm, s->bytes, s->atime, s->dtime,
-                                     s->creator, s->last, attached(s)};
+        status = (struct shm_status){s->perm,    s->bytes, s->atime,   s->dtime,
+                                     s->creator, s->last,  attached(s)};
         result = command == IPC_CMD_STAT ? 0 : object->id;
     }
     pthread_mutex_unlock(&ipc_lock);

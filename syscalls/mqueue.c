@@ -1,6 +1,6 @@
-/* POSIX message queues (mq_overview(7)), in memory. All descriptors of a queue stand on one host eventfd,
- * whose value shows the queue's state to poll: 0 empty, 1 neither empty nor full, its maximum full.
- * Guarded by ipc_lock. */
+/* POSIX message queues (mq_overview(7)), in memory. All descriptors of a queue stand on one host
+ * eventfd, whose value shows the queue's state to poll: 0 empty, 1 neither empty nor full, its
+ * maximum full. Guarded by ipc_lock. */
 #include "core/space.h"
 #include "syscalls/abi.h"
 #include "syscalls/abi_time.h"
@@ -23,13 +23,13 @@
 #include "gen/syscall_protos.h"
 
 /* Linux's defaults (msg_default, msgsize_default), limits for users and hard ones. */
-#define DEFAULT_COUNT  10
-#define DEFAULT_BYTES  8192
-#define HARD_COUNT     65536
-#define HARD_BYTES     (16 * 1024 * 1024)
-#define PRIORITY_MOST  32768
-#define QUEUES_MOST    256
-#define EVENT_FULL     0xfffffffffffffffeull
+#define DEFAULT_COUNT 10
+#define DEFAULT_BYTES 8192
+#define HARD_COUNT    65536
+#define HARD_BYTES    (16 * 1024 * 1024)
+#define PRIORITY_MOST 32768
+#define QUEUES_MOST   256
+#define EVENT_FULL    0xfffffffffffffffeull
 enum { NOTIFY_SIGNAL = 0, NOTIFY_NONE = 1 };
 
 struct mq_message {
@@ -46,9 +46,9 @@ struct mqueue {
     int32_t count_most, bytes_most, count;
     struct mq_message *first; /* by falling priority, then age */
     struct ipc_waiter *waiters;
-    int receivers;            /* of the waiters */
+    int receivers; /* of the waiters */
     /* mq_notify */
-    struct process *notify;   /* NULL: none */
+    struct process *notify; /* NULL: none */
     int32_t notify_how, notify_signo;
     int64_t notify_value;
     struct mqueue *next;
@@ -106,7 +106,8 @@ static void show_state(struct mqueue *queue) {
         return;
 }
 
-/* --- open and unlink -------------------------------------------------------------------------------------- */
+/* --- open and unlink
+ * -------------------------------------------------------------------------------------- */
 
 static struct mqueue *queue_find(const char *name) {
     struct mqueue *queue = queues;
@@ -120,9 +121,9 @@ static int get_name(struct task *task, gaddr_t at, char name[NAME_MAX + 1]) {
     ssize_t len = guest_read_string(task->cpu->space, name, at, NAME_MAX + 1);
     if (len < 0)
         return (int)len;
-    return len == 0 ? -ENOENT : strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..")
-                                    ? -EACCES
-                                    : 0;
+    return len == 0                                                         ? -ENOENT
+           : strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..") ? -EACCES
+                                                                            : 0;
 }
 
 /* struct mq_attr: flags, maxmsg, msgsize, curmsgs, four spare; each a long of the ABI. */
@@ -139,8 +140,9 @@ static int get_attr(struct task *task, gaddr_t at, int64_t attr[4]) {
 static int put_attr(struct task *task, gaddr_t at, const int64_t attr[4]) {
     int64_t wide[8] = {attr[0], attr[1], attr[2], attr[3]};
     int32_t narrow[8] = {(int32_t)attr[0], (int32_t)attr[1], (int32_t)attr[2], (int32_t)attr[3]};
-    return task->abi->pointer_bytes == 8 ? guest_write(task->cpu->space, at, wide, sizeof(wide))
-                                         : guest_write(task->cpu->space, at, narrow, sizeof(narrow));
+    return task->abi->pointer_bytes == 8
+               ? guest_write(task->cpu->space, at, wide, sizeof(wide))
+               : guest_write(task->cpu->space, at, narrow, sizeof(narrow));
 }
 
 static int queue_new(struct task *task, const char *name, uint32_t mode, const int64_t *attr,
@@ -183,9 +185,10 @@ static int queue_open(struct task *task, const char *name, uint32_t flags, uint3
     else if ((flags & O_CREAT) && (flags & O_EXCL))
         error = -EEXIST;
     else
-        error = ipc_permission(task, &queue->perm, (flags & O_ACCMODE) == O_RDONLY   ? 4
-                                                   : (flags & O_ACCMODE) == O_WRONLY ? 2
-                                                                                     : 6);
+        error = ipc_permission(task, &queue->perm,
+                               (flags & O_ACCMODE) == O_RDONLY   ? 4
+                               : (flags & O_ACCMODE) == O_WRONLY ? 2
+                                                                 : 6);
     if (error)
         return error;
     queue->files++;
@@ -212,7 +215,8 @@ long sys_mq_open(struct task *task, gaddr_t name_at, uint32_t flags, uint32_t mo
     pthread_mutex_unlock(&ipc_lock);
     if (error)
         return error;
-    struct file *file = fd < 0 ? NULL : file_create(&mq_ops, fd, (int)(flags & (O_ACCMODE | O_NONBLOCK)));
+    struct file *file =
+        fd < 0 ? NULL : file_create(&mq_ops, fd, (int)(flags & (O_ACCMODE | O_NONBLOCK)));
     if (!file) {
         pthread_mutex_lock(&ipc_lock);
         if (--queue->files == 0 && queue->unlinked)
@@ -257,10 +261,12 @@ static struct file *mq_get(struct task *task, int fd, int access) {
     return NULL;
 }
 
-/* --- messages ------------------------------------------------------------------------------------------------- */
+/* --- messages
+ * -------------------------------------------------------------------------------------------------
+ */
 
-/* The message arrived at an empty queue on which nobody waits: tell the registered process, once. Takes the
- * registration out; sends after the lock is dropped. */
+/* The message arrived at an empty queue on which nobody waits: tell the registered process, once.
+ * Takes the registration out; sends after the lock is dropped. */
 static void notify(struct task *task, struct mqueue *queue, struct process **process,
                    struct sigqueue_info *info) {
     *process = NULL;
@@ -268,8 +274,10 @@ static void notify(struct task *task, struct mqueue *queue, struct process **pro
         return;
     if (queue->notify_how == NOTIFY_SIGNAL) {
         *process = queue->notify;
-        *info = (struct sigqueue_info){.signo = queue->notify_signo, .code = SI_MESGQ,
-                                       .pid = task->process->pid, .uid = task->process->uid,
+        *info = (struct sigqueue_info){.signo = queue->notify_signo,
+                                       .code = SI_MESGQ,
+                                       .pid = task->process->pid,
+                                       .uid = task->process->uid,
                                        .value = queue->notify_value};
     }
     queue->notify = NULL;
@@ -424,8 +432,8 @@ long sys_mq_timedsend_time64(struct task *task, int32_t fd, gaddr_t at, uint64_t
     return timed_send(task, TIME64, fd, at, len, priority, timeout);
 }
 
-long sys_mq_timedreceive(struct task *task, int32_t fd, gaddr_t at, uint64_t room,
-                         gaddr_t priority, gaddr_t timeout) {
+long sys_mq_timedreceive(struct task *task, int32_t fd, gaddr_t at, uint64_t room, gaddr_t priority,
+                         gaddr_t timeout) {
     return timed_receive(task, TIME32, fd, at, room, priority, timeout);
 }
 
@@ -434,7 +442,8 @@ long sys_mq_timedreceive_time64(struct task *task, int32_t fd, gaddr_t at, uint6
     return timed_receive(task, TIME64, fd, at, room, priority, timeout);
 }
 
-/* --- attributes and notification ---------------------------------------------------------------------------- */
+/* --- attributes and notification
+ * ---------------------------------------------------------------------------- */
 
 long sys_mq_getsetattr(struct task *task, int32_t fd, gaddr_t new_at, gaddr_t old_at) {
     int64_t new[4], old[4];
@@ -458,8 +467,8 @@ long sys_mq_getsetattr(struct task *task, int32_t fd, gaddr_t new_at, gaddr_t ol
     return old_at && put_attr(task, old_at, old) ? -EFAULT : 0;
 }
 
-/* struct sigevent: value (a pointer wide), signo, notify. Notification by a thread is done over a netlink
- * socket by the C library, and is not there. */
+/* struct sigevent: value (a pointer wide), signo, notify. Notification by a thread is done over a
+ * netlink socket by the C library, and is not there. */
 long sys_mq_notify(struct task *task, int32_t fd, gaddr_t event_at) {
     unsigned wide = task->abi->pointer_bytes;
     uint32_t word[4] = {0};

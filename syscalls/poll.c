@@ -12,8 +12,8 @@
 
 #include "gen/syscall_protos.h"
 
-#define ALWAYS_READY  (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
-#define ALWAYS_SHOWN  (POLLERR | POLLHUP | POLLNVAL)
+#define ALWAYS_READY        (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
+#define ALWAYS_SHOWN        (POLLERR | POLLHUP | POLLNVAL)
 #define RLIMIT_NOFILE_GUEST 7
 
 /* What is ready without asking the host. Returns the number of ready items. */
@@ -92,7 +92,8 @@ struct guest_pollfd {
     int16_t events, revents;
 };
 
-/* One poll: copies the set in, waits, writes the results. Returns the count or -errno; -EINTR plain. */
+/* One poll: copies the set in, waits, writes the results. Returns the count or -errno; -EINTR
+ * plain. */
 static long poll_set(struct task *task, gaddr_t fds, uint32_t count,
                      const struct timespec *deadline) {
     if (count > task->process->limits[RLIMIT_NOFILE_GUEST].rlim_cur)
@@ -164,7 +165,7 @@ long sys_poll(struct task *task, gaddr_t fds, uint32_t count, int32_t millisecon
 
 /* ppoll(2): the mask holds during the wait only; the rest of the timeout is written back. */
 static long do_ppoll(struct task *task, enum time_layout layout, gaddr_t fds, uint32_t count,
-                  gaddr_t timeout_at, gaddr_t mask_at, uint64_t mask_bytes) {
+                     gaddr_t timeout_at, gaddr_t mask_at, uint64_t mask_bytes) {
     struct timespec timeout, deadline;
     if (timeout_at) {
         if (time_get_timespec(task, layout, timeout_at, &timeout))

@@ -1,7 +1,7 @@
-/* Guest ptys (pty(7)): a host pty each, opened without becoming anyone's controlling terminal on the
- * host. The host's line discipline edits, echoes and buffers; its signals would go to a foreground
- * group that the host does not have, so a write to the master looks for VINTR, VQUIT and VSUSP as the
- * line discipline does and signals the guest's foreground group. */
+/* Guest ptys (pty(7)): a host pty each, opened without becoming anyone's controlling terminal on
+ * the host. The host's line discipline edits, echoes and buffers; its signals would go to a
+ * foreground group that the host does not have, so a write to the master looks for VINTR, VQUIT and
+ * VSUSP as the line discipline does and signals the guest's foreground group. */
 #include "core/space.h"
 #include "syscalls/io.h"
 #include "syscalls/signal.h"
@@ -22,11 +22,12 @@
 /* A pty's input buffer takes no more at a time. */
 #define MASTER_CHUNK 4096
 
-/* --- the master ------------------------------------------------------------------------------------------ */
+/* --- the master
+ * ------------------------------------------------------------------------------------------ */
 
-/* The first character of `text` that asks for a signal: returns how many bytes end with it (len when
- * there is none) and the signal (0). Follows n_tty's order: in an EXTPROC terminal nothing is special;
- * after VLNEXT (canonical and extended input) a character is data; a character of 0
+/* The first character of `text` that asks for a signal: returns how many bytes end with it (len
+ * when there is none) and the signal (0). Follows n_tty's order: in an EXTPROC terminal nothing is
+ * special; after VLNEXT (canonical and extended input) a character is data; a character of 0
  * (_POSIX_VDISABLE) is off. *flushes: the line discipline empties its queues at it. */
 static size_t find_signal(struct tty *tty, int master, const uint8_t *text, size_t len, int *signo,
                           bool *flushes) {
@@ -61,9 +62,10 @@ static size_t find_signal(struct tty *tty, int master, const uint8_t *text, size
 
 static int open_slave(int master, int flags);
 
-/* The host handles what the master wrote a little later, in a worker. A signal must not overtake that:
- * what the signalled process then prints would be flushed with the old output. poll on the slave waits
- * for the worker, unless there is input; that goes away when the worker comes to the signal. */
+/* The host handles what the master wrote a little later, in a worker. A signal must not overtake
+ * that: what the signalled process then prints would be flushed with the old output. poll on the
+ * slave waits for the worker, unless there is input; that goes away when the worker comes to the
+ * signal. */
 static void wait_for_discipline(int master) {
     int slave = open_slave(master, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave < 0)
@@ -102,7 +104,8 @@ static ssize_t ptmx_write(struct file *file, struct task *task, const struct iov
             int signo;
             bool flushes;
             bool literal = ((struct tty *)file->data)->literal_next;
-            size_t want = find_signal(file->data, file->host_fd, text, (size_t)len, &signo, &flushes);
+            size_t want =
+                find_signal(file->data, file->host_fd, text, (size_t)len, &signo, &flushes);
             long put = host_call(task, SYS_write, file->host_fd, (long)text, (long)want, 0, 0, 0);
             if (put < (long)want) /* nobody saw the characters behind */
                 ((struct tty *)file->data)->literal_next = literal;
@@ -167,7 +170,8 @@ int ptmx_open(struct task *task, int flags, struct file **out) {
     return error;
 }
 
-/* --- the slave -------------------------------------------------------------------------------------------- */
+/* --- the slave
+ * -------------------------------------------------------------------------------------------- */
 
 static int open_slave(int master, int flags) {
     int fd = ioctl(master, TIOCGPTPEER, flags);

@@ -17,6 +17,7 @@ long sys_getrandom(struct task *task, gaddr_t at, uint64_t len, uint32_t flags) 
     int error = guest_iov(task, at, len, true, &out);
     if (error)
         return error;
-    long got = host_call(task, SYS_getrandom, (long)out.iov_base, (long)out.iov_len, flags, 0, 0, 0);
+    long got =
+        host_call(task, SYS_getrandom, (long)out.iov_base, (long)out.iov_len, flags, 0, 0, 0);
     return got == -EINTR ? -ERESTARTSYS : got;
 }

@@ -21,7 +21,7 @@ enum { SET_READ, SET_WRITE, SET_EXCEPT, SETS };
 static const short set_mask[SETS] = {READY_READ, READY_WRITE, READY_EXCEPT};
 
 struct select_call {
-    uint32_t bytes;            /* of each set */
+    uint32_t bytes; /* of each set */
     gaddr_t guest[SETS];
     uint8_t *in[SETS], *out[SETS]; /* within `memory` */
     uint8_t *memory;
@@ -58,8 +58,7 @@ static int collect(struct task *task, struct select_call *call, int n) {
     return 0;
 }
 
-static int wait_sets(struct task *task, struct select_call *call,
-                     const struct timespec *deadline) {
+static int wait_sets(struct task *task, struct select_call *call, const struct timespec *deadline) {
     /* An item that is ready only with what its sets do not ask for (a hang-up, watched for writing)
      * must not end the wait nor make it spin: it leaves the poll, as its file keeps that state. */
     struct file **dropped = calloc(call->count + 1, sizeof(*dropped));

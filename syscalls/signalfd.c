@@ -1,7 +1,7 @@
-/* signalfd(2): a file that reads pending signals. Its host descriptor is an eventfd which is readable
- * while a signal of the mask is pending for the process that used the file last: PROC's queueing
- * calls signalfd_notify_locked(), reads and polls bring it up to date. The mask and the list are
- * guarded by process_lock. */
+/* signalfd(2): a file that reads pending signals. Its host descriptor is an eventfd which is
+ * readable while a signal of the mask is pending for the process that used the file last: PROC's
+ * queueing calls signalfd_notify_locked(), reads and polls bring it up to date. The mask and the
+ * list are guarded by process_lock. */
 #include "core/space.h"
 #include "syscalls/io.h"
 #include "syscalls/signal.h"
@@ -33,7 +33,8 @@ static void set_readable(struct signalfd *sfd, bool readable) {
     uint64_t value = 1;
     if (poll(&now, 1, 0) < 0 || readable == (now.revents & POLLIN))
         return;
-    long done = readable ? write(now.fd, &value, sizeof(value)) : read(now.fd, &value, sizeof(value));
+    long done =
+        readable ? write(now.fd, &value, sizeof(value)) : read(now.fd, &value, sizeof(value));
     (void)done;
 }
 

@@ -13,7 +13,8 @@
 
 #include "gen/syscall_protos.h"
 
-/* --- the file ----------------------------------------------------------------------------------------- */
+/* --- the file
+ * ----------------------------------------------------------------------------------------- */
 
 static ssize_t socket_read(struct file *file, struct task *task, const struct iovec *iov, int count,
                            int64_t offset) {
@@ -30,8 +31,8 @@ void socket_broken_pipe(struct task *task, struct file *file) {
         task_send_sigpipe(task);
 }
 
-static ssize_t socket_write(struct file *file, struct task *task, const struct iovec *iov, int count,
-                            int64_t offset) {
+static ssize_t socket_write(struct file *file, struct task *task, const struct iovec *iov,
+                            int count, int64_t offset) {
     if (offset >= 0)
         return -ESPIPE;
     if (file->data) {
@@ -108,7 +109,8 @@ long socket_interrupted(struct file *file, int option, long result) {
     return timeout.tv_sec || timeout.tv_usec ? -EINTR : -ERESTARTSYS;
 }
 
-/* --- addresses --------------------------------------------------------------------------------------------- */
+/* --- addresses
+ * --------------------------------------------------------------------------------------------- */
 
 int socket_address_in(struct task *task, struct file *file, gaddr_t at, int32_t len,
                       struct socket_address *out) {
@@ -152,7 +154,9 @@ int socket_address_out(struct task *task, struct socket_address *address, bool s
     return guest_write(space, len_at, &len, sizeof(len));
 }
 
-/* --- creation ------------------------------------------------------------------------------------------------ */
+/* --- creation
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int check_family(int domain, int type, int protocol) {
     if (domain < 0 || domain >= 46)
@@ -214,7 +218,9 @@ long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t pro
     return fds[1];
 }
 
-/* --- connections ------------------------------------------------------------------------------------------------ */
+/* --- connections
+ * ------------------------------------------------------------------------------------------------
+ */
 
 long sys_bind(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
     long error;
@@ -244,7 +250,8 @@ long sys_connect(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
     if (!result) {
         if (socket_is_unix(file) && address.any.sa_family == AF_UNIX)
             unix_autoname(task, file);
-        result = host_call(task, SYS_connect, file->host_fd, (long)&address.any, address.len, 0, 0, 0);
+        result =
+            host_call(task, SYS_connect, file->host_fd, (long)&address.any, address.len, 0, 0, 0);
         result = socket_interrupted(file, SO_SNDTIMEO, result);
     }
     socket_address_put(&address);

@@ -16,7 +16,8 @@
 #define FEW_IOV      8
 #define CONTROL_ROOM 8192 /* of one received message on the host */
 
-/* --- sending -------------------------------------------------------------------------------------------- */
+/* --- sending
+ * -------------------------------------------------------------------------------------------- */
 
 static long finish_send(struct task *task, struct file *file, uint32_t flags, long result) {
     if (result == -EPIPE && !(flags & MSG_NOSIGNAL))
@@ -145,7 +146,8 @@ long sys_sendmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uin
     return done ? (long)done : result;
 }
 
-/* --- receiving ---------------------------------------------------------------------------------------- */
+/* --- receiving
+ * ---------------------------------------------------------------------------------------- */
 
 long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_t flags,
                   gaddr_t address_at, gaddr_t len_at) {
@@ -159,9 +161,8 @@ long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint3
         len = INT32_MAX;
     result = guest_iov(task, at, len, true, &iov);
     if (!result)
-        result = host_call(task, SYS_recvfrom, file->host_fd, (long)iov.iov_base,
-                           (long)iov.iov_len, flags & ~CMSG_COMPAT, (long)&address.any,
-                           (long)&address.len);
+        result = host_call(task, SYS_recvfrom, file->host_fd, (long)iov.iov_base, (long)iov.iov_len,
+                           flags & ~CMSG_COMPAT, (long)&address.any, (long)&address.len);
     if (result >= 0 && address_at) {
         int error = socket_address_out(task, &address, true, address_at, len_at);
         if (error)
@@ -186,8 +187,9 @@ static int deliver(struct task *task, struct file *file, struct msghdr *host,
         if (from->len >= sizeof(sa_family_t) && from->any.sa_family == AF_UNIX)
             unix_address_to_guest(from, true);
         int32_t room = msg->name_len, len = (int32_t)from->len;
-        if (len && room && guest_write(task->cpu->space, msg->name, &from->storage,
-                                       (size_t)(room < len ? room : len)))
+        if (len && room &&
+            guest_write(task->cpu->space, msg->name, &from->storage,
+                        (size_t)(room < len ? room : len)))
             return -EFAULT;
         msg->name_len = len;
     } else {

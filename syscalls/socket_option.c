@@ -1,6 +1,7 @@
-/* getsockopt(2), setsockopt(2) and the ioctls of sockets (netdevice(7)). Most options are integers or
- * structures without pointers and pass as they are; converted are the ones with a time, an address in
- * memory, or a process in them. Options that name host objects are refused as unknown. */
+/* getsockopt(2), setsockopt(2) and the ioctls of sockets (netdevice(7)). Most options are integers
+ * or structures without pointers and pass as they are; converted are the ones with a time, an
+ * address in memory, or a process in them. Options that name host objects are refused as unknown.
+ */
 #include "core/space.h"
 #include "syscalls/abi.h"
 #include "syscalls/process.h"
@@ -37,13 +38,14 @@ enum {
 #define OPTION_MOST      65536 /* bytes of a value that pass */
 #define IP_TABLES_FIRST  64    /* SOL_IP and SOL_IPV6: netfilter's tables, full of addresses */
 #define IP_ORIGINAL_DST  80
-#define TCP_RECEIVE_ZERO 35    /* TCP_ZEROCOPY_RECEIVE */
+#define TCP_RECEIVE_ZERO 35 /* TCP_ZEROCOPY_RECEIVE */
 
-/* --- setting ---------------------------------------------------------------------------------------------- */
+/* --- setting
+ * ---------------------------------------------------------------------------------------------- */
 
 static bool is_timeout(int option) {
-    return option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD ||
-           option == OPT_RCVTIMEO_NEW || option == OPT_SNDTIMEO_NEW;
+    return option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD || option == OPT_RCVTIMEO_NEW ||
+           option == OPT_SNDTIMEO_NEW;
 }
 
 static bool timeout_is_narrow(struct task *task, int option) {
@@ -51,7 +53,8 @@ static bool timeout_is_narrow(struct task *task, int option) {
            (option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD);
 }
 
-static long set_timeout(struct task *task, struct file *file, int option, gaddr_t at, uint32_t len) {
+static long set_timeout(struct task *task, struct file *file, int option, gaddr_t at,
+                        uint32_t len) {
     int64_t wide[2];
     int32_t narrow[2];
     bool is_narrow = timeout_is_narrow(task, option);
@@ -78,14 +81,17 @@ static long set_filter(struct task *task, struct file *file, int option, gaddr_t
     uint64_t address = 0;
     if (len != 2 * word)
         return -EINVAL;
-    if (guest_read(space, &count, at, sizeof(count)) || guest_read(space, &address, at + word, word))
+    if (guest_read(space, &count, at, sizeof(count)) ||
+        guest_read(space, &address, at + word, word))
         return -EFAULT;
-    struct sock_fprog program = {.len = count, .filter = calloc(count + 1u, sizeof(struct sock_filter))};
+    struct sock_fprog program = {.len = count,
+                                 .filter = calloc(count + 1u, sizeof(struct sock_filter))};
     if (!program.filter)
         return -ENOMEM;
     long result = guest_read(space, program.filter, address, count * sizeof(struct sock_filter));
     if (!result)
-        result = setsockopt(file->host_fd, SOL_SOCKET, option, &program, sizeof(program)) ? -errno : 0;
+        result =
+            setsockopt(file->host_fd, SOL_SOCKET, option, &program, sizeof(program)) ? -errno : 0;
     free(program.filter);
     return result;
 }
@@ -96,8 +102,8 @@ static bool is_group_option(int level, int option) {
             (option >= MCAST_BLOCK_SOURCE && option <= MCAST_LEAVE_SOURCE_GROUP));
 }
 
-/* struct group_req, group_source_req: the first member is followed by a sockaddr_storage, aligned to 4
- * for i386, to 8 here. */
+/* struct group_req, group_source_req: the first member is followed by a sockaddr_storage, aligned
+ * to 4 for i386, to 8 here. */
 static long set_group(struct task *task, struct file *file, int level, int option, gaddr_t at,
                       uint32_t len) {
     unsigned word = task->abi->pointer_bytes;
@@ -153,7 +159,9 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
     return result;
 }
 
-/* --- getting -------------------------------------------------------------------------------------------------- */
+/* --- getting
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* Value -> guest, at most as much as it has room for. */
 static long give(struct task *task, gaddr_t at, gaddr_t len_at, int32_t room, const void *value,
@@ -175,9 +183,8 @@ static long get_timeout(struct task *task, struct file *file, int option, gaddr_
     if (getsockopt(file->host_fd, SOL_SOCKET, host, wide, &(socklen_t){sizeof(wide)}))
         return -errno;
     int32_t narrow[2] = {(int32_t)wide[0], (int32_t)wide[1]};
-    return timeout_is_narrow(task, option)
-               ? give(task, at, len_at, room, narrow, sizeof(narrow))
-               : give(task, at, len_at, room, wide, sizeof(wide));
+    return timeout_is_narrow(task, option) ? give(task, at, len_at, room, narrow, sizeof(narrow))
+                                           : give(task, at, len_at, room, wide, sizeof(wide));
 }
 
 static long get_peer(struct task *task, struct file *file, int option, gaddr_t at, gaddr_t len_at,
@@ -248,7 +255,9 @@ long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
     return result;
 }
 
-/* --- ioctls ------------------------------------------------------------------------------------------------------ */
+/* --- ioctls
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* struct ifreq: 16 bytes of name, then a union: 16 bytes for i386, 24 on a 64-bit host. */
 #define IFREQ32_BYTES 32

@@ -1,11 +1,12 @@
-/* Descriptors passed over unix sockets (SCM_RIGHTS). The host passes its descriptors; a receiver in this
- * run shall get the sender's struct file, as a shared open file description is one thing.
+/* Descriptors passed over unix sockets (SCM_RIGHTS). The host passes its descriptors; a receiver in
+ * this run shall get the sender's struct file, as a shared open file description is one thing.
  *
- * A sent file is noted here. A received host descriptor is compared with the noted ones (same inode, and
- * kcmp(2) says same description). What can be told from a host descriptor alone (pipes, sockets,
- * eventfds, ...) is noted without a reference: when the sender closes it first, the receiver gets a new
- * struct file, and no end of a pipe is held open by a message that nobody reads. The other kinds
- * (regular files with their mount, terminals, ...) are referenced until they arrive. */
+ * A sent file is noted here. A received host descriptor is compared with the noted ones (same
+ * inode, and kcmp(2) says same description). What can be told from a host descriptor alone (pipes,
+ * sockets, eventfds, ...) is noted without a reference: when the sender closes it first, the
+ * receiver gets a new struct file, and no end of a pipe is held open by a message that nobody
+ * reads. The other kinds (regular files with their mount, terminals, ...) are referenced until they
+ * arrive. */
 #include "syscalls/process.h"
 #include "syscalls/socket.h"
 #include <errno.h>
@@ -19,8 +20,8 @@
 #include <unistd.h>
 
 #define BUCKETS 256
-/* Files that may be referenced by messages at a time; older ones are let go (their message was likely
- * dropped with its socket). */
+/* Files that may be referenced by messages at a time; older ones are let go (their message was
+ * likely dropped with its socket). */
 #define MOST_HELD 1024
 
 struct sent_file {

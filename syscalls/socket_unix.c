@@ -1,12 +1,12 @@
 /* Names and credentials of unix sockets (unix(7)).
  *
  * Path names: the host socket is bound under a temporary name in the guest's directory, which tells
- * whose it is, and then renamed to what the guest asked for (a socket stays bound through a rename, and
- * the length of the guest's path does not matter). The host shows peers the temporary name, which leads
- * back to the guest's address here.
- * Abstract names get a prefix of this run, so that two runs, and the host, do not meet.
- * Credentials on the host are always those of Fiberglass: a connecting or sending socket without a name
- * gets an abstract one of ours, under which its owner is found. */
+ * whose it is, and then renamed to what the guest asked for (a socket stays bound through a rename,
+ * and the length of the guest's path does not matter). The host shows peers the temporary name,
+ * which leads back to the guest's address here. Abstract names get a prefix of this run, so that
+ * two runs, and the host, do not meet. Credentials on the host are always those of Fiberglass: a
+ * connecting or sending socket without a name gets an abstract one of ours, under which its owner
+ * is found. */
 #include "core/space.h"
 #include "syscalls/fs.h"
 #include "syscalls/process.h"
@@ -29,13 +29,13 @@
 
 struct unix_name {
     uint32_t id;
-    bool internal;            /* ours: the guest sees a nameless socket */
-    socklen_t len;            /* of the guest's address */
+    bool internal; /* ours: the guest sees a nameless socket */
+    socklen_t len; /* of the guest's address */
     struct sockaddr_un guest;
-    char host[PATH_BYTES];    /* abstract names: the host's, behind its NUL */
-    size_t host_bytes;        /* 0: not abstract */
+    char host[PATH_BYTES];        /* abstract names: the host's, behind its NUL */
+    size_t host_bytes;            /* 0: not abstract */
     struct unix_creds made, last; /* at bind, listen or connect; of the last sender */
-    struct unix_name *next;   /* in the bucket */
+    struct unix_name *next;       /* in the bucket */
 };
 
 struct unix_pair {
@@ -67,7 +67,8 @@ void unix_own_creds(struct task *task, struct unix_creds *creds) {
     *creds = (struct unix_creds){process->pid, process->euid, process->egid};
 }
 
-/* --- the table of names; names_lock held ---------------------------------------------------------------- */
+/* --- the table of names; names_lock held
+ * ---------------------------------------------------------------- */
 
 static struct unix_name *name_find(uint32_t id) {
     struct unix_name *name = bucket[id % BUCKETS];
@@ -142,7 +143,8 @@ static struct unix_name *name_of_host(const struct sockaddr_un *host, socklen_t 
     return NULL;
 }
 
-/* --- abstract names --------------------------------------------------------------------------------------- */
+/* --- abstract names
+ * --------------------------------------------------------------------------------------- */
 
 static uint64_t hash(const char *text, size_t len, uint64_t seed) {
     for (size_t i = 0; i < len; i++)
@@ -192,7 +194,9 @@ void unix_address_to_guest(struct socket_address *address, bool sender) {
     pthread_mutex_unlock(&names_lock);
 }
 
-/* --- paths ---------------------------------------------------------------------------------------------------- */
+/* --- paths
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* The path of an address as a string, at most PATH_BYTES long. */
 static void path_of(const struct sockaddr_un *guest, socklen_t len, char path[PATH_BYTES + 1]) {
@@ -262,8 +266,8 @@ static int bind_path(struct task *task, struct file *file, struct unix_name *nam
         return -EADDRINUSE;
     }
     struct sockaddr_un un = {.sun_family = AF_UNIX};
-    int used = snprintf(un.sun_path, PATH_BYTES, "/proc/self/fd/%d/.%s%x", dir, run_prefix(),
-                        name->id);
+    int used =
+        snprintf(un.sun_path, PATH_BYTES, "/proc/self/fd/%d/.%s%x", dir, run_prefix(), name->id);
     snprintf(temporary, sizeof(temporary), "%s", un.sun_path);
     pthread_mutex_lock(&task->process->fs->lock);
     uint32_t umask = task->process->fs->umask;
@@ -328,8 +332,8 @@ int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *gu
         error = bind_any(file, name);
     } else if (guest->sun_path[0]) {
         /* getsockname shows the path with its NUL. */
-        name->guest.sun_path[PATH_BYTES - 1] = len == sizeof(*guest) ? guest->sun_path[PATH_BYTES - 1]
-                                                                     : 0;
+        name->guest.sun_path[PATH_BYTES - 1] =
+            len == sizeof(*guest) ? guest->sun_path[PATH_BYTES - 1] : 0;
         size_t used = strnlen(guest->sun_path, len - FAMILY_BYTES);
         name->len = (socklen_t)(FAMILY_BYTES + used + (used < PATH_BYTES));
         if (used < PATH_BYTES)
@@ -364,7 +368,8 @@ void unix_autoname(struct task *task, struct file *file) {
         return;
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int used = 1 + snprintf(un.sun_path + 1, PATH_BYTES - 1, "%sc%x", run_prefix(), name->id);
-    int failed = bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used));
+    int failed =
+        bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used));
     pthread_mutex_lock(&file->lock);
     bool taken = !failed && !socket->name;
     if (taken)
@@ -374,7 +379,8 @@ void unix_autoname(struct task *task, struct file *file) {
         name_retire(name);
 }
 
-/* --- credentials --------------------------------------------------------------------------------------------- */
+/* --- credentials
+ * --------------------------------------------------------------------------------------------- */
 
 void unix_note_listen(struct task *task, struct file *file) {
     struct unix_socket *socket = file->data;

@@ -1,5 +1,5 @@
-/* What the machine says of itself: uname(2), sysinfo(2), getcpu(2), and the calls that only a machine's
- * real administrator may make (names, reboot, kernel log), refused with EPERM. */
+/* What the machine says of itself: uname(2), sysinfo(2), getcpu(2), and the calls that only a
+ * machine's real administrator may make (names, reboot, kernel log), refused with EPERM. */
 #include "core/space.h"
 #include "syscalls/abi.h"
 #include "syscalls/io.h"
@@ -69,8 +69,8 @@ static long sysinfo_i386(struct task *task, gaddr_t at, const struct sysinfo *ho
         char fill[8];
     } out = {.uptime = (int32_t)host->uptime, .procs = count_tasks()};
     unsigned shift = 0, unit = host->mem_unit;
-    while (unit < 4096 && ((host->totalram >> shift) > UINT32_MAX ||
-                           (host->totalswap >> shift) > UINT32_MAX)) {
+    while (unit < 4096 &&
+           ((host->totalram >> shift) > UINT32_MAX || (host->totalswap >> shift) > UINT32_MAX)) {
         unit <<= 1;
         shift++;
     }
@@ -117,8 +117,7 @@ long sys_setdomainname(struct task *task, gaddr_t name, int32_t len) {
     return -EPERM;
 }
 
-long sys_reboot(struct task *task, uint32_t magic, uint32_t magic2, uint32_t command,
-                gaddr_t arg) {
+long sys_reboot(struct task *task, uint32_t magic, uint32_t magic2, uint32_t command, gaddr_t arg) {
     return -EPERM;
 }
 

@@ -1,6 +1,6 @@
-/* Clocks and sleeping (clock_gettime(2), clock_nanosleep(2), gettimeofday(2), adjtimex(2)). Wall and
- * monotonic clocks are the host's; CPU clocks are those of the guest's process or task. Setting a clock
- * is refused with EPERM. Timers that send signals are in timer.c. */
+/* Clocks and sleeping (clock_gettime(2), clock_nanosleep(2), gettimeofday(2), adjtimex(2)). Wall
+ * and monotonic clocks are the host's; CPU clocks are those of the guest's process or task. Setting
+ * a clock is refused with EPERM. Timers that send signals are in timer.c. */
 #include "syscalls/time.h"
 #include "core/space.h"
 #include "syscalls/abi_time.h"
@@ -30,8 +30,8 @@ uint64_t process_cpu_ns_locked(struct process *process) {
     return total;
 }
 
-/* A CPU clock: of which process or task. clockid bits: ~pid << 3 | 4 for a task | clock (0 PROF, 1 VIRT,
- * 2 SCHED, 3: a descriptor's clock, which the guest has none of). */
+/* A CPU clock: of which process or task. clockid bits: ~pid << 3 | 4 for a task | clock (0 PROF, 1
+ * VIRT, 2 SCHED, 3: a descriptor's clock, which the guest has none of). */
 int cpu_clock_ns(struct task *task, int32_t clock, uint64_t *ns) {
     bool of_task = clock == CLOCK_THREAD_CPUTIME_ID;
     int32_t id = 0;
@@ -150,10 +150,11 @@ long sys_settimeofday(struct task *task, gaddr_t tv, gaddr_t zone) {
     return -EPERM;
 }
 
-/* --- sleeping ------------------------------------------------------------------------------------- */
+/* --- sleeping
+ * ------------------------------------------------------------------------------------- */
 
-/* Sleeps until `until` of a guest CPU clock, by looking at it now and then: a process cannot use more
- * than (CPUs) seconds of it in a second. */
+/* Sleeps until `until` of a guest CPU clock, by looking at it now and then: a process cannot use
+ * more than (CPUs) seconds of it in a second. */
 static long sleep_cpu_clock(struct task *task, int32_t clock, const struct timespec *until) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t end = (uint64_t)until->tv_sec * NSEC + (uint64_t)until->tv_nsec;
@@ -260,17 +261,18 @@ long sys_nanosleep(struct task *task, gaddr_t at, gaddr_t left) {
     return nanosleep_on(task, TIME32, CLOCK_MONOTONIC, 0, at, left);
 }
 
-/* --- adjtimex(2), reading only --------------------------------------------------------------------- */
+/* --- adjtimex(2), reading only
+ * --------------------------------------------------------------------- */
 
 #define TIMEX32_WORDS 32
 
 /* The i386 struct timex: 32 words. */
 static void timex_narrow(uint32_t out[TIMEX32_WORDS], const struct timex *t) {
-    const int64_t words[] = {t->modes,     t->offset,    t->freq,      t->maxerror, t->esterror,
-                             t->status,    t->constant,  t->precision, t->tolerance,
-                             t->time.tv_sec, t->time.tv_usec, t->tick, t->ppsfreq,  t->jitter,
-                             t->shift,     t->stabil,    t->jitcnt,    t->calcnt,   t->errcnt,
-                             t->stbcnt,    t->tai};
+    const int64_t words[] = {
+        t->modes,    t->offset,    t->freq,      t->maxerror,    t->esterror,     t->status,
+        t->constant, t->precision, t->tolerance, t->time.tv_sec, t->time.tv_usec, t->tick,
+        t->ppsfreq,  t->jitter,    t->shift,     t->stabil,      t->jitcnt,       t->calcnt,
+        t->errcnt,   t->stbcnt,    t->tai};
     memset(out, 0, TIMEX32_WORDS * sizeof(*out));
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         out[i] = (uint32_t)words[i];

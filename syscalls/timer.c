@@ -1,8 +1,8 @@
 /* Timers that send signals: alarm(2), setitimer(2), timer_create(2).
  *
  * Every armed timer is a host timerfd in one host epoll, on which a helper thread waits. CPU-time
- * timers look at the clock when the time has passed that the process needs at least to use it up. All
- * state is guarded by process_lock. */
+ * timers look at the clock when the time has passed that the process needs at least to use it up.
+ * All state is guarded by process_lock. */
 #include "syscalls/abi.h"
 #include "syscalls/abi_time.h"
 #include "syscalls/io.h"
@@ -19,7 +19,7 @@
 
 #include "gen/syscall_protos.h"
 
-#define NSEC 1000000000ull
+#define NSEC                    1000000000ull
 #define RLIMIT_SIGPENDING_GUEST 11
 enum { NOTIFY_SIGNAL = 0, NOTIFY_NONE = 1, NOTIFY_THREAD = 2, NOTIFY_THREAD_ID = 4 };
 /* Ids of the interval timers, beside the guest's timer numbers from 0. */
@@ -28,9 +28,9 @@ enum { ID_REAL = -1, ID_VIRTUAL = -2, ID_PROF = -3 };
 struct guest_timer {
     struct process *process;
     int32_t id, clock, notify, signo, tid;
-    int64_t value;   /* sigev_value */
-    int fd;          /* timerfd; -1 until armed first */
-    uint64_t serial; /* what epoll knows it by: never used twice */
+    int64_t value;                  /* sigev_value */
+    int fd;                         /* timerfd; -1 until armed first */
+    uint64_t serial;                /* what epoll knows it by: never used twice */
     uint64_t cpu_end, cpu_interval; /* CPU clocks: absolute end (0: unarmed), interval, in ns */
     uint32_t overrun;
     struct guest_timer *next;
@@ -62,7 +62,8 @@ static uint64_t cpu_now(const struct guest_timer *timer) {
     return process_cpu_ns_locked(timer->process);
 }
 
-/* --- expiry ---------------------------------------------------------------------------------------- */
+/* --- expiry
+ * ---------------------------------------------------------------------------------------- */
 
 /* The entry of this timer that still waits in a queue: then the signal is not queued again. */
 static struct sigqueue *queued_entry(struct sigpending *pending, const struct guest_timer *timer) {
@@ -182,7 +183,8 @@ static int start_thread(void) {
     return 0;
 }
 
-/* --- one timer; process_lock held ----------------------------------------------------------------- */
+/* --- one timer; process_lock held
+ * ----------------------------------------------------------------- */
 
 static struct guest_timer *timer_find(struct process *process, int32_t id) {
     struct guest_timer *timer = timers;
@@ -195,8 +197,12 @@ static struct guest_timer *timer_add(struct process *process, int32_t id, int32_
     struct guest_timer *timer = calloc(1, sizeof(*timer));
     if (!timer)
         return NULL;
-    *timer = (struct guest_timer){.process = process, .id = id, .clock = clock, .fd = -1,
-                                  .serial = ++last_serial, .next = timers};
+    *timer = (struct guest_timer){.process = process,
+                                  .id = id,
+                                  .clock = clock,
+                                  .fd = -1,
+                                  .serial = ++last_serial,
+                                  .next = timers};
     timers = timer;
     return timer;
 }
@@ -218,8 +224,8 @@ static int timer_open(struct guest_timer *timer) {
     int error = start_thread();
     if (error)
         return error;
-    int fd = timerfd_create(on_cpu(timer) ? CLOCK_MONOTONIC : timer->clock,
-                            TFD_CLOEXEC | TFD_NONBLOCK);
+    int fd =
+        timerfd_create(on_cpu(timer) ? CLOCK_MONOTONIC : timer->clock, TFD_CLOEXEC | TFD_NONBLOCK);
     if (fd < 0)
         return -errno;
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = timer->serial};
@@ -275,7 +281,8 @@ static int timer_set(struct guest_timer *timer, int flags, const struct itimersp
     return 0;
 }
 
-/* --- process hooks -------------------------------------------------------------------------------- */
+/* --- process hooks
+ * -------------------------------------------------------------------------------- */
 
 static void drop_timers(struct process *process, bool interval_timers_too) {
     pthread_mutex_lock(&process_lock);
@@ -301,7 +308,8 @@ void timer_init(void) {
     process_hooks_add(&hooks);
 }
 
-/* --- interval timers ------------------------------------------------------------------------------- */
+/* --- interval timers
+ * ------------------------------------------------------------------------------- */
 
 /* Inner setitimer: `new` NULL only reads. */
 static int interval_timer(struct process *process, int which, const struct itimerspec *new,
@@ -384,7 +392,8 @@ long sys_alarm(struct task *task, uint32_t seconds) {
     return left;
 }
 
-/* --- POSIX timers ---------------------------------------------------------------------------------- */
+/* --- POSIX timers
+ * ---------------------------------------------------------------------------------- */
 
 static bool clock_has_timers(int32_t clock) {
     return clock_is_cpu(clock) || clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC ||

@@ -1,6 +1,6 @@
 /* Terminals as objects: the list of ttys, their files, sessions and foreground groups, job control.
- * The line discipline is the host's; what sits behind a tty is in pty.c and tty_host.c, its ioctls in
- * ioctl_tty.c. */
+ * The line discipline is the host's; what sits behind a tty is in pty.c and tty_host.c, its ioctls
+ * in ioctl_tty.c. */
 #include "core/space.h"
 #include "syscalls/io.h"
 #include "syscalls/ipc.h"
@@ -28,7 +28,8 @@ dev_t tty_devpts_device;
 
 static struct tty *ttys; /* in rising order of index; process_lock */
 
-/* --- objects -------------------------------------------------------------------------------------- */
+/* --- objects
+ * -------------------------------------------------------------------------------------- */
 
 struct tty *tty_find_locked(int index) {
     struct tty *tty = ttys;
@@ -91,7 +92,8 @@ static void take_locked(struct process *process, struct tty *tty) {
 
 int tty_file(struct task *task, struct tty *tty, const struct file_ops *ops, enum tty_node node,
              int host_fd, int flags, struct file **out) {
-    struct file *file = file_create(ops, host_fd, flags & ~(O_CLOEXEC | O_NOCTTY | O_CREAT | O_EXCL));
+    struct file *file =
+        file_create(ops, host_fd, flags & ~(O_CLOEXEC | O_NOCTTY | O_CREAT | O_EXCL));
     if (!file)
         return -ENOMEM;
     struct process *process = task ? task->process : NULL;
@@ -101,8 +103,8 @@ int tty_file(struct task *task, struct tty *tty, const struct file_ops *ops, enu
         file->path = NULL;
     file->data = tty;
     file->data_word = node;
-    if (process && node == NODE_PTS && !(flags & O_NOCTTY) && is_leader(process) &&
-        !process->tty && !tty->session)
+    if (process && node == NODE_PTS && !(flags & O_NOCTTY) && is_leader(process) && !process->tty &&
+        !tty->session)
         take_locked(process, tty);
     pthread_mutex_unlock(&process_lock);
     *out = file;
@@ -113,7 +115,8 @@ uint32_t tty_device_number(const struct tty *tty) {
     return tty ? (uint32_t)makedev(PTS_MAJOR, (unsigned)tty->index) : 0;
 }
 
-/* --- what /dev/pts shows ---------------------------------------------------------------------------- */
+/* --- what /dev/pts shows
+ * ---------------------------------------------------------------------------- */
 
 int pts_list(int *index, int room) {
     int count = 0;
@@ -182,7 +185,8 @@ int tty_file_stat(struct file *file, struct stat *st) {
     return 0;
 }
 
-/* --- signals and sessions ---------------------------------------------------------------------------- */
+/* --- signals and sessions
+ * ---------------------------------------------------------------------------- */
 
 int tty_signal_group_locked(int32_t pgid, int signo, int code) {
     int result = -ESRCH;
@@ -270,7 +274,8 @@ int tty_job_check(struct task *task, struct tty *tty, int signo) {
     return result;
 }
 
-/* --- the slave side's reads and writes ----------------------------------------------------------------- */
+/* --- the slave side's reads and writes
+ * ----------------------------------------------------------------- */
 
 static ssize_t tty_read(struct file *file, struct task *task, const struct iovec *iov, int count,
                         int64_t offset) {

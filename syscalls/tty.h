@@ -1,9 +1,9 @@
 /* Terminals: the host's own terminal and guest ptys as guest ttys, with sessions, foreground groups
  * and the signals of ^C ^Z (tty_ioctl(4), pty(7), credentials(7)).
  *
- * Locking: session, foreground, the list of ttys and every process->tty are guarded by process_lock.
- * process->tty is a weak pointer: fork copies it, setsid sets it to NULL, and tty.c clears it in all
- * processes before a tty goes away; nobody else counts references. */
+ * Locking: session, foreground, the list of ttys and every process->tty are guarded by
+ * process_lock. process->tty is a weak pointer: fork copies it, setsid sets it to NULL, and tty.c
+ * clears it in all processes before a tty goes away; nobody else counts references. */
 #ifndef FG_SYSCALLS_TTY_H
 #define FG_SYSCALLS_TTY_H
 
@@ -28,15 +28,16 @@ struct tty {
     struct tty *next;
 };
 
-/* --- start-up and end ---------------------------------------------------------------------------- */
+/* --- start-up and end ----------------------------------------------------------------------------
+ */
 
-/* A file for one of the host's descriptors 0, 1, 2 when it is a terminal: *out gets a new file over a
- * duplicate of `fd` and 1 is returned; 0 when `fd` is no terminal (the caller makes another kind of
- * file); or -errno. Call before tty_host_start(). */
+/* A file for one of the host's descriptors 0, 1, 2 when it is a terminal: *out gets a new file over
+ * a duplicate of `fd` and 1 is returned; 0 when `fd` is no terminal (the caller makes another kind
+ * of file); or -errno. Call before tty_host_start(). */
 int tty_adopt_host(int fd, struct file **out);
 
-/* Call once in the host's main thread, before any other thread exists and after process_create_first()
- * (which looks at the inherited dispositions): blocks the host signals that
+/* Call once in the host's main thread, before any other thread exists and after
+ * process_create_first() (which looks at the inherited dispositions): blocks the host signals that
  * are forwarded (SIGINT SIGQUIT SIGTERM SIGHUP SIGTSTP SIGWINCH SIGCONT SIGUSR1 SIGUSR2) for all
  * threads and ignores SIGPIPE. */
 void tty_block_host_signals(void);
@@ -50,7 +51,8 @@ int tty_host_start(struct process *initial);
  * ends in any way (also by a signal); async-signal-safe. */
 void tty_host_stop(void);
 
-/* --- from the process layer ---------------------------------------------------------------------- */
+/* --- from the process layer ----------------------------------------------------------------------
+ */
 
 /* Session leader exits: SIGHUP and SIGCONT to the foreground group, the session loses its terminal.
  * Caller holds process_lock; the process is still in the list. No-op for others. */
@@ -71,11 +73,12 @@ bool tty_group_is_orphaned_locked(int32_t pgid);
  * 0 or -ESRCH. */
 int tty_signal_group_locked(int32_t pgid, int signo, int code);
 
-/* --- from the file layer ------------------------------------------------------------------------- */
+/* --- from the file layer -------------------------------------------------------------------------
+ */
 
-/* open(2) of /dev/tty (-ENXIO when the process has none), of /dev/ptmx, of /dev/pts/N (-ENOENT, -EIO
- * while locked) and of the host's terminal as /dev/console (-ENXIO when there is none). flags: the
- * guest's O_* flags; O_NOCTTY counts. A new referenced file in *out; 0 or -errno. */
+/* open(2) of /dev/tty (-ENXIO when the process has none), of /dev/ptmx, of /dev/pts/N (-ENOENT,
+ * -EIO while locked) and of the host's terminal as /dev/console (-ENXIO when there is none). flags:
+ * the guest's O_* flags; O_NOCTTY counts. A new referenced file in *out; 0 or -errno. */
 int tty_open_current(struct task *task, int flags, struct file **out);
 int tty_open_console(struct task *task, int flags, struct file **out);
 int ptmx_open(struct task *task, int flags, struct file **out);
@@ -88,8 +91,8 @@ int pts_stat(int index, struct stat *st);
 /* chown and chmod of /dev/pts/N are kept while it exists (mode: the low 9 bits). */
 int pts_chown(int index, uint32_t uid, uint32_t gid);
 int pts_chmod(int index, uint32_t mode);
-/* st_dev of the devpts mount, set by the file layer: stat of an open terminal shows the same as stat of
- * its path, which is how ttyname(3) knows it. */
+/* st_dev of the devpts mount, set by the file layer: stat of an open terminal shows the same as
+ * stat of its path, which is how ttyname(3) knows it. */
 extern dev_t tty_devpts_device;
 
 /* Device number of a terminal as /proc/PID/stat shows it (field tty_nr); 0 for NULL. */

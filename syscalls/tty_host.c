@@ -1,11 +1,11 @@
-/* The host's side of the guest's terminal: the terminal that Fiberglass was started on becomes guest
- * terminal /dev/pts/0, its settings are saved and given back, and a helper thread turns the host's
- * signals into guest signals.
+/* The host's side of the guest's terminal: the terminal that Fiberglass was started on becomes
+ * guest terminal /dev/pts/0, its settings are saved and given back, and a helper thread turns the
+ * host's signals into guest signals.
  *
- * On the host, Fiberglass is one job of the user's shell. The host's driver sends it SIGINT, SIGQUIT,
- * SIGTSTP and SIGWINCH; here they go on to the foreground group of the guest. When the guest's first
- * process stops, and nobody in the guest can continue it, the whole of Fiberglass stops, so that the
- * user's shell takes the terminal back; fg continues both. */
+ * On the host, Fiberglass is one job of the user's shell. The host's driver sends it SIGINT,
+ * SIGQUIT, SIGTSTP and SIGWINCH; here they go on to the foreground group of the guest. When the
+ * guest's first process stops, and nobody in the guest can continue it, the whole of Fiberglass
+ * stops, so that the user's shell takes the terminal back; fg continues both. */
 #include "syscalls/process.h"
 #include "syscalls/signal.h"
 #include "syscalls/tty_internal.h"
@@ -24,7 +24,7 @@ static const int forwarded[] = {SIGINT,   SIGQUIT, SIGTERM, SIGHUP, SIGTSTP,
 /* si_value of the SIGTSTP that tty_initial_stopped() sends to the helper thread. */
 #define STOP_REQUEST 0x46474c53
 
-static struct tty *host_tty;       /* set once, at start-up */
+static struct tty *host_tty;        /* set once, at start-up */
 static struct termios saved, guest; /* the user's settings; the guest's last ones */
 static int saved_flags;
 static volatile sig_atomic_t saved_valid, changed;
@@ -35,7 +35,8 @@ struct tty *tty_host_get(void) {
     return host_tty;
 }
 
-/* --- the terminal ----------------------------------------------------------------------------------- */
+/* --- the terminal
+ * ----------------------------------------------------------------------------------- */
 
 /* Makes the terminal behind `fd` (taken over) the host terminal. */
 static int adopt(int fd) {
@@ -98,8 +99,8 @@ void tty_host_changed(void) {
     }
 }
 
-/* On the host, is Fiberglass in the foreground? In the background, setting the terminal would stop it.
- * A terminal that is not the host's controlling one knows no background. */
+/* On the host, is Fiberglass in the foreground? In the background, setting the terminal would stop
+ * it. A terminal that is not the host's controlling one knows no background. */
 static bool in_foreground(void) {
     pid_t foreground = tcgetpgrp(host_tty->host_fd);
     return foreground < 0 || foreground == getpgrp();
@@ -111,7 +112,8 @@ int tty_host_wait_foreground(struct task *task, int signo) {
             return 0;
         if (task_interrupted(task))
             return -ERESTARTSYS;
-        /* The helper thread does not block it: the whole process stops here, until the user's fg. */
+        /* The helper thread does not block it: the whole process stops here, until the user's fg.
+         */
         kill(getpid(), signo);
         struct timespec pause = {0, 2000000};
         host_call(task, SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
@@ -129,7 +131,8 @@ void tty_host_stop(void) {
     changed = 0;
 }
 
-/* --- host signals ------------------------------------------------------------------------------------ */
+/* --- host signals
+ * ------------------------------------------------------------------------------------ */
 
 /* Could some guest task still run and thus continue the first process? process_lock held. */
 static bool others_run(const struct process *first) {
@@ -143,9 +146,9 @@ static bool others_run(const struct process *first) {
 static void stop_host(void) {
     pthread_mutex_lock(&process_lock);
     struct process *first = process_first();
-    bool stop = first && first->stopped &&
-                ((first->tty && first->tty->host && first->stop_signal != SIGSTOP) ||
-                 !others_run(first));
+    bool stop =
+        first && first->stopped &&
+        ((first->tty && first->tty->host && first->stop_signal != SIGSTOP) || !others_run(first));
     pthread_mutex_unlock(&process_lock);
     if (!stop)
         return;

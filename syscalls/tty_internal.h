@@ -17,8 +17,8 @@ struct tty *tty_find_locked(int index);
 int tty_free_index_locked(int from);
 /* One file less; the last one's tty goes away. Takes process_lock. */
 void tty_drop(struct tty *tty);
-/* New file on a tty (which gets one file more) over host_fd (taken over, also on failure); becomes the
- * caller's controlling terminal where open(2) says so. 0 or -errno. */
+/* New file on a tty (which gets one file more) over host_fd (taken over, also on failure); becomes
+ * the caller's controlling terminal where open(2) says so. 0 or -errno. */
 int tty_file(struct task *task, struct tty *tty, const struct file_ops *ops, enum tty_node node,
              int host_fd, int flags, struct file **out);
 
@@ -36,12 +36,14 @@ int tty_file_stat(struct file *file, struct stat *st);
 
 /* The host's terminal or NULL. */
 struct tty *tty_host_get(void);
-/* Opens the host terminal once more with O_ACCMODE and O_NONBLOCK of `flags`: descriptor or -errno. */
+/* Opens the host terminal once more with O_ACCMODE and O_NONBLOCK of `flags`: descriptor or -errno.
+ */
 int tty_host_reopen(int flags);
-/* When Fiberglass is a background job of the user's shell it stops (signo: SIGTTIN or SIGTTOU) until it is
- * in the foreground: 0, or -EIO when it cannot be stopped, -ERESTARTSYS. */
+/* When Fiberglass is a background job of the user's shell it stops (signo: SIGTTIN or SIGTTOU)
+ * until it is in the foreground: 0, or -EIO when it cannot be stopped, -ERESTARTSYS. */
 int tty_host_wait_foreground(struct task *task, int signo);
-/* The guest changed the settings of the host's terminal: they are put back at the end and after stops. */
+/* The guest changed the settings of the host's terminal: they are put back at the end and after
+ * stops. */
 void tty_host_changed(void);
 
 /* Host call on a terminal with a fixed-size structure in guest memory. */

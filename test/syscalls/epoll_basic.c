@@ -68,7 +68,7 @@ static void registration(void) {
     show_events(outer, 0);
     write(p[1], "e", 1);
     show_events(outer, 1000);
-    catch(SIGUSR1, SA_RESTART);
+    catch (SIGUSR1, SA_RESTART);
     int quiet = epoll_create(1);
     signal_later(SIGUSR1, 100);
     SHOW(epoll_wait(quiet, list, 4, -1));

@@ -1,5 +1,5 @@
-/* For the poll_*, epoll_*, socket_*, time_*, pty_*.c programs, which print the same natively and in the
- * guest. */
+/* For the poll_*, epoll_*, socket_*, time_*, pty_*.c programs, which print the same natively and in
+ * the guest. */
 #ifndef IO_TEST_H
 #define IO_TEST_H
 #define _GNU_SOURCE
@@ -66,7 +66,7 @@ static inline void on_signal(int signo) {
     signals_seen++;
 }
 
-static inline void catch(int signo, int flags) {
+static inline void catch (int signo, int flags) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags};
     sigaction(signo, &action, NULL);
 }

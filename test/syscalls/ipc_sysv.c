@@ -52,7 +52,7 @@ static void semaphores(void) {
     SHOW(semctl(id, 0, IPC_STAT, (union semun){.buf = &ds}));
     printf("count %lu mode %o mine %d\n", (unsigned long)ds.sem_nsems, ds.sem_perm.mode,
            ds.sem_perm.cuid == getuid());
-    catch(SIGUSR1, SA_RESTART);
+    catch (SIGUSR1, SA_RESTART);
     signal_later(SIGUSR1, 100);
     SHOW(semop(id, &down, 1));
     wait(NULL);

@@ -6,7 +6,8 @@ static void basic(void) {
     int p[2], q[2];
     SHOW(pipe(p));
     SHOW(pipe2(q, O_NONBLOCK));
-    struct pollfd fds[4] = {{p[0], POLLIN, 0}, {p[1], POLLOUT, 0}, {-1, POLLIN, 7}, {99, POLLIN, 0}};
+    struct pollfd fds[4] = {
+        {p[0], POLLIN, 0}, {p[1], POLLOUT, 0}, {-1, POLLIN, 7}, {99, POLLIN, 0}};
     SHOW(poll(fds, 4, 0));
     for (int i = 0; i < 4; i++)
         printf("  %d: %#x\n", i, fds[i].revents);
@@ -36,7 +37,7 @@ static void basic(void) {
 }
 
 static void signals(void) {
-    catch(SIGUSR1, SA_RESTART);
+    catch (SIGUSR1, SA_RESTART);
     signal_later(SIGUSR1, 100);
     SHOW(poll(NULL, 0, 2000));
     wait(NULL);
@@ -115,7 +116,7 @@ static void sets(void) {
     uint32_t args[5] = {0, 0, 0, 0, (uint32_t)(uintptr_t)old_tv};
     SHOW(syscall(82, args));
     signals_seen = 0;
-    catch(SIGALRM, SA_RESTART);
+    catch (SIGALRM, SA_RESTART);
     struct itimerval it = {{0, 0}, {0, 50000}};
     setitimer(ITIMER_REAL, &it, NULL);
     SHOW(select(0, NULL, NULL, NULL, NULL));

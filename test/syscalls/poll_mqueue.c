@@ -42,9 +42,9 @@ int main(void) {
     SHOW(mq_receive(q, text, 64, &priority));
     SHOW(mq_send(q, text, 65, 0));
     SHOW(mq_send(q, text, 1, 40000));
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1,
-                             .sigev_value.sival_int = 5};
-    catch(SIGUSR1, 0);
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 5};
+    catch (SIGUSR1, 0);
     SHOW(mq_notify(q, &event));
     SHOW(mq_notify(q, &event));
     SHOW(mq_send(q, "n", 1, 0));

@@ -1,11 +1,13 @@
-/* Pseudo-terminals: opening, line discipline, window size, sessions, ^C ^Z, background access, hang-up. */
+/* Pseudo-terminals: opening, line discipline, window size, sessions, ^C ^Z, background access,
+ * hang-up. */
 #include "io_test.h"
 #include <pty.h>
 #include <termios.h>
 
 static int master;
 
-/* What the master gives until `until` was seen or `ms` are over; printed with control characters. */
+/* What the master gives until `until` was seen or `ms` are over; printed with control characters.
+ */
 static void show_output(const char *what, const char *until, long ms) {
     static char text[4096];
     size_t len = 0;
@@ -55,7 +57,8 @@ static void discipline(void) {
     struct stat a, b;
     SHOW(fstat(slave, &a));
     SHOW(stat(name, &b));
-    printf("character device %d same %d\n", S_ISCHR(a.st_mode), a.st_rdev == b.st_rdev && a.st_ino == b.st_ino);
+    printf("character device %d same %d\n", S_ISCHR(a.st_mode),
+           a.st_rdev == b.st_rdev && a.st_ino == b.st_ino);
     char *found = ttyname(slave);
     printf("ttyname %d\n", found && !strcmp(found, name));
     SHOW(isatty(slave));

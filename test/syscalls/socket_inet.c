@@ -1,4 +1,5 @@
-/* TCP and UDP on the loopback, IPv4 and IPv6: connections, options, time-outs, signals, urgent data. */
+/* TCP and UDP on the loopback, IPv4 and IPv6: connections, options, time-outs, signals, urgent
+ * data. */
 #include "io_test.h"
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -9,7 +10,8 @@
 static int listener(struct sockaddr_in *address) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     socklen_t len = sizeof(*address);
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     SHOW(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
     SHOW(bind(fd, (struct sockaddr *)address, len));
     SHOW(getsockname(fd, (struct sockaddr *)address, &len));
@@ -80,7 +82,7 @@ static void timeouts(void) {
     SHOW(getsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &got, &len));
     printf("time-out %ld.%06ld\n", (long)got.tv_sec, (long)got.tv_usec);
     /* With a time-out, a signal ends the call in spite of SA_RESTART; without, it goes on. */
-    catch(SIGUSR1, SA_RESTART);
+    catch (SIGUSR1, SA_RESTART);
     wide[0] = 5;
     setsockopt(server, SOL_SOCKET, 66, wide, sizeof(wide));
     signal_later(SIGUSR1, 100);
@@ -98,7 +100,7 @@ static void timeouts(void) {
     printf("restarted accept: %d\n", conn >= 0);
     wait(NULL);
     wait(NULL);
-    catch(SIGUSR1, 0);
+    catch (SIGUSR1, 0);
     signal_later(SIGUSR1, 50);
     SHOW(accept(server, NULL, NULL));
     wait(NULL);
@@ -166,7 +168,8 @@ static void others(void) {
         found |= !strcmp(list[i].ifr_name, "lo");
     printf("lo is listed: %d\n", found);
     struct if_nameindex *names = if_nameindex(); /* over netlink */
-    printf("first interface %u %s\n", names ? names[0].if_index : 0, names ? names[0].if_name : "-");
+    printf("first interface %u %s\n", names ? names[0].if_index : 0,
+           names ? names[0].if_name : "-");
     SHOW(ioctl(s, TCGETS, list));
     SHOW(listen(s, 1));
     SHOW(accept(s, NULL, NULL));

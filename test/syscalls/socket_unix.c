@@ -1,4 +1,5 @@
-/* Unix sockets: names, abstract names, credentials, passed descriptors, datagrams, control messages. */
+/* Unix sockets: names, abstract names, credentials, passed descriptors, datagrams, control
+ * messages. */
 #include "io_test.h"
 #include <stddef.h>
 #include <sys/socket.h>

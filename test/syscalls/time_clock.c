@@ -1,4 +1,5 @@
-/* Clocks and sleeping: 32-bit and 64-bit calls, remaining time, absolute sleeps, CPU clocks, errors. */
+/* Clocks and sleeping: 32-bit and 64-bit calls, remaining time, absolute sleeps, CPU clocks,
+ * errors. */
 #include "io_test.h"
 #include <sys/timex.h>
 #include <sys/sysinfo.h>
@@ -76,7 +77,7 @@ static void sleeping(void) {
     span = (struct timespec){-1, 0};
     SHOW(nanosleep(&span, NULL));
     SHOW(syscall(SYS_nanosleep, 8, NULL));
-    catch(SIGUSR1, SA_RESTART);
+    catch (SIGUSR1, SA_RESTART);
     signal_later(SIGUSR1, 100);
     span = (struct timespec){5, 0};
     SHOW(nanosleep(&span, &left));

@@ -18,7 +18,7 @@ static void wait_signals(int count, long ms) {
 
 static void interval(void) {
     struct itimerval it = {{0, 50000}, {0, 100000}}, old;
-    catch(SIGALRM, SA_RESTART);
+    catch (SIGALRM, SA_RESTART);
     long start = now_ms();
     SHOW(setitimer(ITIMER_REAL, &it, NULL));
     wait_signals(3, 2000);
@@ -37,8 +37,8 @@ static void interval(void) {
     SHOW(getitimer(ITIMER_VIRTUAL, &old));
     /* CPU time: burnt, not slept. */
     signals_seen = 0;
-    catch(SIGVTALRM, 0);
-    catch(SIGPROF, 0);
+    catch (SIGVTALRM, 0);
+    catch (SIGPROF, 0);
     it = (struct itimerval){{0, 0}, {0, 100000}};
     SHOW(setitimer(ITIMER_VIRTUAL, &it, NULL));
     sleep_ms(200);
@@ -68,8 +68,8 @@ static void interval(void) {
 static void posix(void) {
     struct sigaction action = {.sa_sigaction = on_info, .sa_flags = SA_SIGINFO};
     sigaction(SIGRTMIN, &action, NULL);
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN,
-                             .sigev_value.sival_int = 4711};
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value.sival_int = 4711};
     timer_t timer, second;
     signals_seen = 0;
     SHOW(timer_create(CLOCK_MONOTONIC, &event, &timer));
