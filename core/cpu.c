@@ -73,8 +73,9 @@ void cpu_destroy(struct cpu *cpu) {
 void cpu_kick(struct cpu *cpu) {
     atomic_store(&cpu->kicked, true);
     atomic_store(&cpu->poll, POLL_STOP);
-    if (cpu->thread) {
-        pthread_kill((pthread_t)cpu->thread, host_kick_signal());
+    uint64_t thread = __atomic_load_n(&cpu->thread, __ATOMIC_ACQUIRE);
+    if (thread) {
+        pthread_kill((pthread_t)thread, host_kick_signal());
     }
 }
 

@@ -7,6 +7,7 @@
 #include "syscalls/file.h"
 #include "syscalls/fs.h"
 #include "syscalls/mm.h"
+#include "syscalls/pidfd.h"
 #include "syscalls/signal.h"
 #include "syscalls/strace.h"
 
@@ -14,7 +15,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -248,8 +248,8 @@ static void become_zombie(struct process *process) {
     __atomic_store_n(&process->stopped, false, __ATOMIC_RELEASE);
     reparent_children(process);
     check_orphaned(process, process->parent);
-    if (process->handle && process->handle->event_fd >= 0) {
-        eventfd_write(process->handle->event_fd, 1);
+    if (process->handle) {
+        pidfd_ended(process->handle);
     }
     int code = CLD_EXITED;
     int shown = status >> 8 & 0xff;

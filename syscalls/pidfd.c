@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define PIDFD_NONBLOCK O_NONBLOCK
@@ -23,7 +22,15 @@ static void handle_unref(struct pid_handle *handle) {
             handle->process->handle = NULL;
         }
         close(handle->event_fd);
+        close(handle->end_fd);
         free(handle);
+    }
+}
+
+void pidfd_ended(struct pid_handle *handle) {
+    char byte = 0;
+    if (write(handle->end_fd, &byte, 1) < 0) {
+        return; /* it was readable already */
     }
 }
 
@@ -34,10 +41,15 @@ static struct pid_handle *handle_ref(struct process *process) {
         if (!handle) {
             return NULL;
         }
-        handle->event_fd = eventfd(process->zombie, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (handle->event_fd < 0) {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
             free(handle);
             return NULL;
+        }
+        handle->event_fd = ends[0];
+        handle->end_fd = ends[1];
+        if (process->zombie) {
+            pidfd_ended(handle);
         }
         handle->process = process;
         handle->pid = process->pid;
@@ -47,7 +59,7 @@ static struct pid_handle *handle_ref(struct process *process) {
     return handle;
 }
 
-/* The eventfd underneath is for poll only. */
+/* The pipe underneath is for poll only: never writable, readable once the process has ended. */
 static ssize_t pidfd_read(struct file *file, struct task *task, const struct iovec *iov, int count,
                           int64_t offset) {
     return -EINVAL;
@@ -62,7 +74,6 @@ static int64_t pidfd_seek(struct file *file, int64_t offset, int whence) {
     return -ESPIPE;
 }
 
-/* Readable for poll, never writable; the eventfd itself would always be. */
 static void pidfd_release(struct file *file) {
     close(file->host_fd);
     pthread_mutex_lock(&process_lock);

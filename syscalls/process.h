@@ -135,7 +135,8 @@ void futex_task_exit(struct task *task);
 struct pid_handle {
     struct process *process;
     int32_t pid;
-    int event_fd; /* host eventfd, readable once the process is a zombie */
+    int event_fd; /* read end of a host pipe: readable once the process is a zombie */
+    int end_fd;   /* its write end */
     int refs;
 };
 struct file;

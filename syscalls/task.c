@@ -291,7 +291,7 @@ static void *task_thread(void *arg) {
     current = task;
     task->host_tid = (int32_t)syscall(SYS_gettid);
     task->thread = pthread_self();
-    task->cpu->thread = (uint64_t)task->thread;
+    __atomic_store_n(&task->cpu->thread, (uint64_t)task->thread, __ATOMIC_RELEASE);
     task_run(task);
 }
 

@@ -205,7 +205,7 @@ static void pidfd(void) {
         _exit(0);
     }
     int fd = (int)syscall(434, pid, 0);
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN | POLLOUT};
     printf("pidfd %d poll %d\n", fd >= 0, poll(&poll_fd, 1, 0));
     printf("send %ld\n", syscall(424, fd, SIGTERM, NULL, 0));
     int result = poll(&poll_fd, 1, 5000);
