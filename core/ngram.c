@@ -186,7 +186,7 @@ unsigned ngram_part(const void *gadget, const void *at) {
         }
     }
     unsigned part = 0;
-    while (low > __start_fg_parts && *--low > start) {
+    while (low > __start_fg_parts && *--low >= start) { /* equal: the first part is empty, a NOP */
         part++;
     }
     return part;

@@ -6,7 +6,7 @@ ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o)
                $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap cpuid) build/gadgets.a
 TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
-    build/gen/cases.bin
+    $(BUILD)/test/ngrams     build/gen/cases.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
@@ -32,3 +32,9 @@ $(BUILD)/test/stream: $(patsubst %,$(BUILD)/obj/test/stream/%.o,main generate) $
 $(BUILD)/test/decoder: $(BUILD)/obj/test/decoder/main.o $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lZydis
+
+# Whole, so that all n-grams are there.
+$(BUILD)/test/ngrams: $(BUILD)/obj/test/stream/ngrams.o $(TEST_COMMON) $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--whole-archive build/gadgets.a -Wl,--no-whole-archive \
+	    $(filter-out build/gadgets.a,$^) -lZydis
