@@ -1,7 +1,7 @@
-/* signalfd(2): a file that reads pending signals. Its host descriptor is an eventfd which is
- * readable while a signal of the mask is pending for the process that used the file last: PROC's
- * queueing calls signalfd_notify_locked(), reads and polls bring it up to date. The mask and the
- * list are guarded by process_lock. */
+/* signalfd(2): a file that reads pending signals. Its host descriptor is a timerfd (never writable
+ * for poll, unlike an eventfd), which has run out while a signal of the mask is pending for the
+ * process that used the file last: queueing a signal calls signalfd_notify_locked(), reads and
+ * polls bring it up to date. The mask and the list are guarded by process_lock. */
 #include "core/space.h"
 #include "syscalls/io.h"
 #include "syscalls/signal.h"
@@ -9,9 +9,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "gen/syscall_protos.h"
@@ -27,15 +27,10 @@ struct signalfd {
 
 static struct signalfd *signalfds; /* under process_lock */
 
+/* A timer that ran out long ago, or none. */
 static void set_readable(struct signalfd *sfd, bool readable) {
-    /* Looked at first: the guest may have made the descriptor a blocking one. */
-    struct pollfd now = {.fd = sfd->file->host_fd, .events = POLLIN};
-    uint64_t value = 1;
-    if (poll(&now, 1, 0) < 0 || readable == (now.revents & POLLIN))
-        return;
-    long done =
-        readable ? write(now.fd, &value, sizeof(value)) : read(now.fd, &value, sizeof(value));
-    (void)done;
+    struct itimerspec its = {.it_value = {0, readable}};
+    timerfd_settime(sfd->file->host_fd, TFD_TIMER_ABSTIME, &its, NULL);
 }
 
 void signalfd_notify_locked(struct process *process) {
@@ -49,7 +44,7 @@ void signalfd_notify_locked(struct process *process) {
             set_readable(sfd, true);
 }
 
-/* Brings the eventfd in step with what the calling task would read. */
+/* Brings the timerfd in step with what the calling task would read. */
 static bool refresh_locked(struct signalfd *sfd, struct task *task) {
     sfd->pid = task->process->pid;
     bool readable = signal_pending_locked(task) & sfd->mask;
@@ -151,7 +146,7 @@ static long create(struct task *task, sigset64 mask, uint32_t flags) {
     struct signalfd *sfd = malloc(sizeof(*sfd));
     if (!sfd)
         return -ENOMEM;
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     struct file *file =
         fd < 0 ? NULL : file_create(&signalfd_ops, fd, O_RDWR | (int)(flags & SFD_NONBLOCK));
     if (!file) {

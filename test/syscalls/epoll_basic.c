@@ -122,7 +122,7 @@ static void signals(void) {
     struct signalfd_siginfo info[4];
     SHOW(read(s, info, sizeof(info)));
     SHOW(read(s, info, 10));
-    struct pollfd p = {s, POLLIN, 0};
+    struct pollfd p = {s, POLLIN | POLLOUT, 0};
     SHOW(poll(&p, 1, 0));
     int ep = epoll_create(1);
     struct epoll_event ev = {EPOLLIN, {.u32 = 9}};
