@@ -188,7 +188,8 @@ long sys_mlockall(struct task *task, int32_t flags) {
     if (task->process->euid != 0) {
         if (limit == 0)
             return -EPERM;
-        if ((flags & MCL_CURRENT) && limit != RLIM_INFINITY && mm_counted_pages(mm) << PAGE_BITS > limit)
+        if ((flags & MCL_CURRENT) && limit != RLIM_INFINITY &&
+            mm_counted_pages(mm) << PAGE_BITS > limit)
             return -ENOMEM;
     }
     lock_all(mm, flags & MCL_CURRENT, flags & MCL_FUTURE);
