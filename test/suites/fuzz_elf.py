@@ -29,8 +29,8 @@ def _() -> None:
     env = {**os.environ, "BUILD": os.path.relpath(BUILD, TOP)}
     done = command(["make", "-s", "fuzz-elf", f"FUZZ_COUNT={count}"], cwd=TOP, env=env,
                    limit=100)
-    check(done.status == 0, f"fuzz_elf ended with {done.status}: {done.errors()[-400:]}; the input is "
-          f"{BUILD}/test/fuzz_elf.input/current")
+    check(done.status == 0, f"fuzz_elf ended with {done.status}: {done.errors()[-400:]}; the "
+          f"input is {BUILD}/test/fuzz_elf.input/current")
 
 
 def damaged(rng: random.Random) -> bytes:
