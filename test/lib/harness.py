@@ -68,7 +68,7 @@ _current = threading.local()
 
 def remaining(default: float = 60.0) -> float:
     """Seconds left to the running case (`default` outside of one)."""
-    deadline = getattr(_current, "deadline", None)
+    deadline: float | None = getattr(_current, "deadline", None)
     return default if deadline is None else max(0.1, deadline - time.monotonic())
 
 
