@@ -81,10 +81,13 @@ struct tresult {
 
 enum { SIDE_ORACLE, SIDE_ENGINE, SIDES };
 
+/* The engine's ways to run code: fibers; checked code, as for MAP_SHARED pages; single steps. */
+enum { MODE_FIBERS, MODE_CHECKED, MODE_STEPS };
+
 struct batch {
     uint32_t count;
     uint32_t next[SIDES]; /* the case that each side is working on */
-    uint32_t unused;
+    uint32_t mode; /* MODE_*: how the engine runs them */
     uint8_t data[DATA_BYTES]; /* memory at the start of each case */
     uint8_t ro[RO_BYTES];
     uint8_t stack[STACK_BYTES];

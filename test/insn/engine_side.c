@@ -73,7 +73,10 @@ static void set_up(void) {
 }
 
 static void load_batch(void) {
-    map_fresh(CODE_ADDR, CODE_BYTES); /* new pages: whatever was compiled from the old ones goes */
+    /* New pages: whatever was compiled from the old ones goes. */
+    must(space_map(space, CODE_ADDR, CODE_BYTES, PROT_READ | PROT_WRITE,
+                   shared->mode == MODE_CHECKED, -1, 0, NULL),
+         "space_map");
     uint32_t end = CODE_ADDR;
     for (uint32_t i = 0; i < shared->count; i++) {
         uint32_t last = shared->cases[i].code_at + CODE_MAX;
@@ -154,6 +157,7 @@ static void run_case(uint32_t number) {
     result->status = RESULT_CRASHED; /* what remains if we do not come back */
     patch_image(test, false);
     load_state(test);
+    cpu->insn_budget = shared->mode == MODE_STEPS ? 100000 : 0;
     in_guest = 1;
     enum exit_reason reason = cpu_run(cpu);
     in_guest = 0;

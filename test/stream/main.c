@@ -1,6 +1,6 @@
 /* Random instruction streams, run on the host CPU and in the engine, compared on their final state.
  *
- *   stream [--quick] [--count N] [--seconds N] [--seed N] [--details N]
+ *   stream [--quick] [--count N] [--seconds N] [--seed N] [--details N] [--checked | --steps]
  *
  * Stream k of a run has the seed `seed + k`: --seed S --count 1 replays one alone. A stream that
  * differs is shortened before it is shown. */
@@ -82,7 +82,9 @@ static void show(struct runner *runner, struct stream *stream) {
     print_case(stdout, &batch->cases[0], true);
     print_differences(stdout, &batch->results[SIDE_ORACLE][0], &batch->results[SIDE_ENGINE][0],
                       &strict);
-    printf("# replay: %s --seed %llu --count 1\n", program, (unsigned long long)stream->seed);
+    static const char *const options[] = {"", " --checked", " --steps"};
+    printf("# replay: %s --seed %llu --count 1%s\n", program, (unsigned long long)stream->seed,
+           options[batch->mode]);
     fflush(stdout);
 }
 
@@ -125,6 +127,7 @@ int main(int argc, char **argv) {
     const char *cases = "build/gen/cases.bin", *oracle = "build/test/oracle";
     uint64_t count = 300000, seed = 1, details = 5;
     double limit = 0;
+    uint32_t mode = MODE_FIBERS;
     program = argv[0];
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--quick"))
@@ -142,6 +145,10 @@ int main(int argc, char **argv) {
             cases = argv[++i];
         else if (!strcmp(argv[i], "--oracle"))
             oracle = argv[++i];
+        else if (!strcmp(argv[i], "--checked"))
+            mode = MODE_CHECKED;
+        else if (!strcmp(argv[i], "--steps"))
+            mode = MODE_STEPS;
         else if (!strcmp(argv[i], "--jobs"))
             i++;
     }
@@ -153,6 +160,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     fill_memory(runner.batch);
+    runner.batch->mode = mode;
     forms_load(&forms, cases);
     pool_make(&pool, &forms);
     struct totals totals = {0};
@@ -169,7 +177,8 @@ int main(int argc, char **argv) {
     for (int i = 0; i < 32; i++)
         if (totals.ends[i])
             printf("# %llu ended in trap %d\n", (unsigned long long)totals.ends[i], i);
-    printf("%s random instruction streams\n", totals.differ ? "not ok" : "ok");
+    static const char *const mode_name[] = {"", ", checked code", ", single steps"};
+    printf("%s random instruction streams%s\n", totals.differ ? "not ok" : "ok", mode_name[mode]);
     printf("note %llu random streams (seeds from %llu), %llu run to their end, %llu differ",
            (unsigned long long)totals.streams, (unsigned long long)seed,
            (unsigned long long)totals.to_end, (unsigned long long)totals.differ);

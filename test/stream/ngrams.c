@@ -29,6 +29,7 @@ struct way {
     uint32_t gadgets;
     uint32_t form;
     int8_t condition; /* -1: no Jcc */
+    int16_t imm;      /* last byte of the instruction, -1: as it is */
 };
 static struct way *ways;
 static size_t way_count, way_room;
@@ -76,7 +77,11 @@ static struct {
     uint32_t form;
 } indexed[HEADS];
 
+static const struct form *any_indexed;
+
 static void note_indexed(uint32_t form, const void *gadget) {
+    if (!any_indexed)
+        any_indexed = &forms.form[form];
     uint32_t h = hash(&gadget, 1);
     while (indexed[h].gadget && indexed[h].gadget != gadget)
         h = (h + 1) % HEADS;
@@ -120,8 +125,11 @@ static bool change_index(struct form *to, const struct form *from, unsigned ea) 
     return false;
 }
 
-static void add_way(uint32_t form, int condition, uint32_t gadgets) {
-    struct way way = {.form = form, .condition = (int8_t)condition, .gadgets = gadgets};
+static void add_way(uint32_t form, int condition, int imm, uint32_t gadgets) {
+    struct way way = {.form = form,
+                      .condition = (int8_t)condition,
+                      .imm = (int16_t)imm,
+                      .gadgets = gadgets};
     if (gadgets == 0 || gadgets > KEY_MAX || gadgets > low.gadgets)
         return;
     for (uint32_t i = 0; i < gadgets; i++)
@@ -146,6 +154,25 @@ static bool ends_block(const struct form *f) {
     return f->hints & (HINT_BRANCH | HINT_RETURN | HINT_INDIRECT);
 }
 
+/* Forms whose immediate chooses the gadget (shifts, shuffles): with each small immediate. */
+static void add_immediates(uint32_t number, const struct form *f) {
+    uint8_t bytes[20];
+    memcpy(bytes, f->bytes, f->len);
+    memcpy(bytes + f->len, "\x3b\xc0", 2);
+    const void *before = lowered_gadget(0);
+    bytes[f->len - 1] ^= 1;
+    if (f->mem != FORM_NO_MEM || f->len < 3 || !lower_bytes(bytes, f->len, 0x10000000) ||
+        block.count != 1 || lowered_gadget(0) == before || block.insn[0].imm >> 8 ||
+        (uint8_t)block.insn[0].imm != bytes[f->len - 1])
+        return;
+    for (int imm = 0; imm < 32; imm++) {
+        bytes[f->len - 1] = (uint8_t)imm;
+        for (uint32_t killer = 0; killer <= 2; killer += 2)
+            if (lower_bytes(bytes, f->len + killer, 0x10000000))
+                add_way(number, -1, imm, low.gadgets - 1 - killer / 2);
+    }
+}
+
 /* The gadgets of every form: alone, with its flags dead, fused with each Jcc. */
 static void index_forms(void) {
     static const uint8_t killer[2] = {0x3b, 0xc0}; /* cmp eax, eax */
@@ -161,7 +188,9 @@ static void index_forms(void) {
             continue;
         bool ends = ends_block(f);
         uint32_t own = low.gadgets - !ends;
-        add_way(i, -1, own);
+        add_way(i, -1, -1, own);
+        if (!ends && own == 1)
+            add_immediates(i, f);
         bool has_index = f->mem == FORM_MEM32 && f->index < 8;
         if (has_index && own == 2)
             note_indexed(i, lowered_gadget(1));
@@ -169,7 +198,7 @@ static void index_forms(void) {
             continue;
         memcpy(bytes + f->len, killer, 2);
         if (lower_bytes(bytes, f->len + 2u, 0x10000000)) {
-            add_way(i, -1, own);
+            add_way(i, -1, -1, own);
             if (has_index && own == 2)
                 note_indexed(i, lowered_gadget(1));
         }
@@ -177,7 +206,7 @@ static void index_forms(void) {
             uint8_t jcc[6] = {0x0f, (uint8_t)(0x80 + c), 5};
             memcpy(bytes + f->len, jcc, 6);
             if (lower_bytes(bytes, f->len + 6u, 0x10000000) && low.gadgets == own)
-                add_way(i, c, own);
+                add_way(i, c, -1, own);
             else
                 break; /* it is not fused */
         }
@@ -241,11 +270,12 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
                 gadgets[i] = *ngram->part[at + i];
             way = pick_way(gadgets, count, r);
         }
-        if (!way && at + 1 < ngram->count) {
+        if (!way) {
             unsigned ea = 0;
             while (ea < 9 * 32 && ea_tables.index[ea] != *ngram->part[at])
                 ea++;
-            const struct form *like = find_indexed(*ngram->part[at + 1]);
+            bool last = at + 1 == ngram->count; /* ends between address and access: any access */
+            const struct form *like = last ? any_indexed : find_indexed(*ngram->part[at + 1]);
             struct form made;
             if (ea < 9 * 32 && like && s->len < 400 && change_index(&made, like, ea)) {
                 put_form(s, &made, r);
@@ -256,6 +286,8 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
         if (!way || s->len > 400 || s->forms > 30)
             return false;
         put_form(s, &forms.form[way->form], r);
+        if (way->imm >= 0)
+            s->bytes[s->len - 1] = (uint8_t)way->imm;
         if (way->condition >= 0) {
             uint8_t jcc[6] = {0x0f, (uint8_t)(0x80 + way->condition), 5};
             memcpy(s->bytes + s->len, jcc, 6);
@@ -318,6 +350,8 @@ static void flush(struct runner *runner, uint64_t details) {
         const struct tresult *b = &batch->results[SIDE_ENGINE][i];
         cases++;
         faults += a->trap != 3;
+        if (a->status == RESULT_TIMEOUT && b->status == RESULT_TIMEOUT)
+            continue;
         if (b->trap == 14 && b->addr - SHARED_ADDR < 0x12000000)
             continue; /* the oracle itself lies there */
         bool limit = a->trap == 12 || a->trap == 13; /* offsets over 4 GiB: not ours (NOTATION.md) */

@@ -1,7 +1,15 @@
 #!/bin/sh
-# Random instruction streams, engine against host CPU (test/stream). The same seeds every time; `make
-# soak` takes new ones.
+# Random instruction streams and every n-gram of the library, engine against host CPU (test/stream). The
+# same seeds every time; `make soak` takes new ones.
 # order: 20
 # time: 300
 BUILD=${BUILD:-build}
-exec "$BUILD/test/stream" --oracle "$BUILD/test/oracle" "$@"
+for command in "ngrams" "stream" "stream --count 30000 --checked" "stream --count 20000 --steps"; do
+    # shellcheck disable=SC2086
+    set -- ${command%% *} "$@"
+    program=$1
+    shift
+    # shellcheck disable=SC2086
+    "$BUILD/test/$program" --oracle "$BUILD/test/oracle" "$@" ${command#"$program"} || status=1
+done
+exit ${status:-0}
