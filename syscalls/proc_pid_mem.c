@@ -105,8 +105,6 @@ static void print_vma(const struct vma *vma, bool wide, struct strbuf *out) {
             strbuf_add(out, " ", 1);
         for (; *name; name++) /* a line is a line */
             strbuf_printf(out, *name == '\n' ? "\\012" : "%c", *name);
-    } else if (out->len) {
-        out->len--; /* no blank at the end */
     }
     strbuf_add(out, "\n", 1);
 }
