@@ -4,9 +4,12 @@
 ENGINE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c))
 ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) \
                $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap cpuid) build/gadgets.a
+# All gadgets, also those that only the list of n-grams names.
+LINK_ENGINE  = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--whole-archive build/gadgets.a \
+               -Wl,--no-whole-archive $(filter-out build/gadgets.a,$^)
 TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
-    $(BUILD)/test/ngrams     build/gen/cases.bin
+    $(BUILD)/test/ngrams build/gen/cases.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
@@ -23,18 +26,16 @@ $(BUILD)/test/oracle: test/insn/oracle.c test/insn/case.h
 
 $(BUILD)/test/insn: $(patsubst %,$(BUILD)/obj/test/insn/%.o,main vectors) $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lZydis
+	$(LINK_ENGINE) -lZydis
 
 $(BUILD)/test/stream: $(patsubst %,$(BUILD)/obj/test/stream/%.o,main generate) $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lZydis
+	$(LINK_ENGINE) -lZydis
 
 $(BUILD)/test/decoder: $(BUILD)/obj/test/decoder/main.o $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lZydis
+	$(LINK_ENGINE) -lZydis
 
-# Whole, so that all n-grams are there.
 $(BUILD)/test/ngrams: $(BUILD)/obj/test/stream/ngrams.o $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--whole-archive build/gadgets.a -Wl,--no-whole-archive \
-	    $(filter-out build/gadgets.a,$^) -lZydis
+	$(LINK_ENGINE) -lZydis

@@ -1,0 +1,19 @@
+# make fuzz: bounded runs of the fuzzers over their corpora; make soak: random streams with new seeds.
+
+DECODE_CORPUS := $(sort $(wildcard test/fuzz/corpus/decode/*))
+FUZZ_SEED     ?= $(shell date +%s)
+SOAK_SECONDS  ?= 600
+
+.PHONY: fuzz-decode
+fuzz-decode: $(BUILD)/test/fuzz_decode
+	$< --count $$(($(FUZZ_COUNT) * 10)) --seed $(FUZZ_SEED) --keep $(BUILD)/test/fuzz_decode.input $(DECODE_CORPUS)
+$(BUILD)/test/fuzz_decode: $(BUILD)/obj/test/fuzz/fuzz_decode.o $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(LINK_ENGINE)
+
+fuzz: fuzz-decode fuzz-elf
+
+soak: tests-insn
+	$(BUILD)/test/stream --seed $(FUZZ_SEED)000000 --seconds $(SOAK_SECONDS)
+	$(BUILD)/test/ngrams --each 64
+	$(BUILD)/test/decoder --seed $(FUZZ_SEED) --count 500000000
