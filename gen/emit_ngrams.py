@@ -75,6 +75,10 @@ class Parts:
                                              entry)
         return self.index
 
+    def known(self, label: str) -> bool:
+        """Is there such a gadget?"""
+        return label in self.found or label in self.ea or label in self.labels()
+
     def part(self, label: str, where: Where) -> Part:
         """The gadget of a label."""
         if label in self.found:
@@ -165,7 +169,11 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
     parts = Parts(library, templates)
     files: dict[str, list[tuple[Where, list[Part]]]] = {}
     ngrams = read_profile(profile, root)
+    stale = 0
     for where, labels in ngrams:
+        if not all(parts.known(label) for label in labels):
+            stale += 1  # an edit of spec or policy must not wait for the next training
+            continue
         found = [parts.part(label, where) for label in labels]
         files.setdefault(found[0].table, []).append((where, found))
     paths: list[Path] = []
@@ -184,4 +192,6 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
         path = base / f"{table}.S"
         output.write(path, "".join(lines))
         paths.append(path)
-    return paths, len(ngrams)
+    if stale:
+        print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
+    return paths, len(ngrams) - stale

@@ -94,6 +94,18 @@ class Gadgets(unittest.TestCase):
             self.assertEqual(nop.stat().st_mtime_ns, before[0])
             self.assertNotEqual(add.stat().st_mtime_ns, before[1])
 
+    def test_ngrams(self) -> None:
+        with Project(ADD) as project:
+            (project.spec / "default.profile").write_text(
+                "add32_rr_eax_ecx add32_rr_edx_eax\nadd32_rr_eax_ecx sub32_rr_eax_eax\n",
+                encoding="utf-8")
+            project.run()  # the second line names a gadget that is not there: it is left out
+            text = project.read("gadgets/x86_64/i386/window/ngrams/add32_rr.S")
+            self.assertIn("# add32_rr_eax_ecx add32_rr_edx_eax", text)
+            self.assertNotIn("sub32", text)
+            self.assertIn("addl %ecx, %eax", text)
+            self.assertIn("addl %eax, %edx", text)
+
     def test_stale_files_go(self) -> None:
         with Project(ADD + "\n" + NOP) as project:
             project.run()
