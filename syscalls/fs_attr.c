@@ -4,10 +4,12 @@
 #include "syscalls/abi.h"
 #include "syscalls/fs_attr.h"
 #include "syscalls/fs_place.h"
+#include "syscalls/tty.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +30,24 @@ static int place_pin(struct place *place, bool *own) {
 /* Does the task own the file, or act as root? Where there is no metadata, the host decides. */
 static int owner_check(struct task *task, const struct stat *st) {
     return task_is_root(task) || st->st_uid == task->process->fsuid ? 0 : -EPERM;
+}
+
+/* What a guest in a root of its own was given open by the host (descriptors 0, 1, 2) lies outside:
+ * it may be used, not changed. Pipes and sockets lie nowhere. */
+static int outside_check(const struct place *place) {
+    const struct file *file = place->file;
+    mode_t type = place->st.st_mode & S_IFMT;
+    bool named = type != S_IFIFO && type != S_IFSOCK;
+    return file && !file->mount && file->path && named && fs_private_root ? -EPERM : 0;
+}
+
+/* Number of the pty that the place is, or -1. */
+static int pts_of_place(const struct place *place) {
+    int number;
+    const char *path = place->is_synth ? place->path : place->file ? place->file->path : NULL;
+    if (place->file && strcmp(place->file->ops->kind, "tty"))
+        return -1;
+    return path && sscanf(path, "/dev/pts/%d", &number) == 1 ? number : -1;
 }
 
 static bool place_has_metadata(const struct place *place) {
@@ -70,9 +90,14 @@ static int edit_mode(struct task *task, struct stat *want, const uint32_t *arg) 
 }
 
 static int change_mode(struct task *task, struct place *place, uint32_t mode) {
+    int pts = pts_of_place(place);
+    if (pts >= 0)
+        return owner_check(task, &place->st) ? -EPERM : pts_chmod(pts, mode & 0777);
     if (place->is_synth) /* /proc and /dev keep their modes */
-        return task_is_root(task) ? 0 : -EPERM;
+        return task_is_root(task) && (place->st.st_mode & 07777) == (mode & 07777) ? 0 : -EPERM;
     int error = place_writable(place);
+    if (!error)
+        error = outside_check(place);
     if (error)
         return error;
     if (place_has_metadata(place))
@@ -157,9 +182,17 @@ static int edit_owner(struct task *task, struct stat *want, const uint32_t *arg)
 
 static int change_owner(struct task *task, struct place *place, uint32_t uid, uint32_t gid) {
     uint32_t arg[2] = {uid, gid};
+    int pts = pts_of_place(place);
+    if (pts >= 0)
+        return task_is_root(task) ? pts_chown(pts, uid, gid) : -EPERM;
     if (place->is_synth)
-        return task_is_root(task) ? 0 : -EPERM;
+        return task_is_root(task) && (uid == UINT32_MAX || uid == place->st.st_uid) &&
+                       (gid == UINT32_MAX || gid == place->st.st_gid)
+                   ? 0
+                   : -EPERM;
     int error = place_writable(place);
+    if (!error)
+        error = outside_check(place);
     if (error)
         return error;
     if (place_has_metadata(place))
@@ -248,7 +281,7 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
     error = place_stat(&place, &st);
     if (!error && place.is_synth)
         error = task_is_root(task) ? 0 : -EPERM;
-    else if (!error && !(error = place_writable(&place))) {
+    else if (!error && !(error = place_writable(&place)) && !(error = outside_check(&place))) {
         bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
         if (place_has_metadata(&place) && owner_check(task, &st))
             error = now ? permission_check(task, &st, 2) : -EPERM;

@@ -150,6 +150,43 @@ static ssize_t file_synth_write(struct file *file, struct task *task, const stru
     return done;
 }
 
+/* Puts the node's text of this moment into the memory file. 0 or -errno. */
+static int fill(struct file *file) {
+    struct synth_file *data = file->data;
+    struct strbuf buf = {0};
+    int error = data->ref.entry->text ? data->ref.entry->text(&data->ref, &buf) : 0;
+    if (!error && buf.failed)
+        error = -ENOMEM;
+    if (!error && ftruncate(file->host_fd, 0))
+        error = -errno;
+    for (size_t done = 0; !error && done < buf.len;) {
+        ssize_t n = pwrite(file->host_fd, buf.data + done, buf.len - done, (off_t)done);
+        if (n <= 0)
+            error = n < 0 ? -errno : -EIO;
+        else
+            done += (size_t)n;
+    }
+    free(buf.data);
+    return error;
+}
+
+/* As on Linux the text is made when it is read, and anew when it is read from its beginning:
+ * programs keep /proc/stat open, and a shell opens files for the program that it will become. */
+static ssize_t file_synth_read(struct file *file, struct task *task, const struct iovec *iov,
+                               int count, int64_t offset) {
+    pthread_mutex_lock(&file->lock);
+    int64_t at = offset < 0 ? lseek(file->host_fd, 0, SEEK_CUR) : offset;
+    ssize_t result = at == 0 ? fill(file) : 0;
+    if (!result) {
+        result = offset < 0 ? readv(file->host_fd, iov, count)
+                            : preadv(file->host_fd, iov, count, offset);
+        if (result < 0)
+            result = -errno;
+    }
+    pthread_mutex_unlock(&file->lock);
+    return result;
+}
+
 static int64_t dir_seek_synth(struct file *file, int64_t offset, int whence) {
     int64_t at = -EINVAL;
     pthread_mutex_lock(&file->lock);
@@ -220,6 +257,7 @@ static void file_synth_release(struct file *file) {
 
 static const struct file_ops synth_file_ops = {
     .kind = "synthetic",
+    .read = file_synth_read,
     .write = file_synth_write,
     .stat = file_synth_stat,
     .release = file_synth_release,
@@ -270,29 +308,11 @@ int synth_device_open(const struct synth_ref *ref, const char *host, int flags, 
     return make_file(ref, &synth_device_ops, fd, flags, out);
 }
 
-/* A memory file with the node's text. */
+/* An empty memory file; the text comes with the first read. */
 static int open_text(const struct synth_ref *ref, int flags, struct file **out) {
-    struct strbuf buf = {0};
-    int error =
-        ref->entry->text && (flags & O_ACCMODE) != O_WRONLY ? ref->entry->text(ref, &buf) : 0;
-    if (!error && buf.failed)
-        error = -ENOMEM;
-    int fd = error ? -1 : memfd_create("synthetic", MFD_CLOEXEC);
-    if (!error && fd < 0)
-        error = -errno;
-    for (size_t done = 0; !error && done < buf.len;) {
-        ssize_t n = pwrite(fd, buf.data + done, buf.len - done, (off_t)done);
-        if (n <= 0)
-            error = n < 0 ? -errno : -EIO;
-        else
-            done += (size_t)n;
-    }
-    free(buf.data);
-    if (error) {
-        if (fd >= 0)
-            close(fd);
-        return error;
-    }
+    int fd = memfd_create("synthetic", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
     return make_file(ref, &synth_file_ops, fd, flags, out);
 }
 

@@ -29,7 +29,7 @@ static int target_of_place(struct target *target) {
     if (place->is_synth)
         return -EOPNOTSUPP;
     if (place->file) {
-        if (place->file->host_fd < 0)
+        if (place->file->host_fd < 0 || (!place->file->mount && fs_private_root))
             return -EOPNOTSUPP;
         snprintf(target->host, sizeof target->host, "/proc/self/fd/%d", place->file->host_fd);
         return 0;
