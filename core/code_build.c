@@ -169,6 +169,7 @@ static struct fiber *find_or_build(struct space *space, gaddr_t pc, gaddr_t *add
 }
 
 static void cache_entry(struct space *space, const struct fiber *fiber) {
+    fiber_published();
     uint64_t word = (uint64_t)(uintptr_t)fiber->entry->slot - (uint64_t)(uintptr_t)host_null_entry;
     __atomic_store_n(&space->jump_cache[fiber->pc & 0xffff], word, __ATOMIC_RELEASE);
 }
@@ -218,6 +219,7 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
 
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
                           uint32_t *error) {
+    fiber_acquire();
     struct space *space = cpu->space;
     struct exit *exit = (struct exit *)(uintptr_t)stub[STUB_EXIT];
     *pc = stub[STUB_PC];

@@ -2,6 +2,7 @@
 #include "core/fiber.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -106,7 +107,18 @@ size_t chunks_bytes(const struct chunk *chunks) {
     return bytes;
 }
 
+static _Atomic unsigned publications;
+
+void fiber_published(void) {
+    atomic_fetch_add_explicit(&publications, 1, memory_order_release);
+}
+
+void fiber_acquire(void) {
+    (void)atomic_load_explicit(&publications, memory_order_acquire);
+}
+
 struct fiber *fiber_of_slot(const void *slot) {
+    fiber_acquire();
     struct chunk *chunk = (struct chunk *)((uintptr_t)slot & ~(uintptr_t)(CHUNK_BYTES - 1));
     uint32_t at = offsetof(struct chunk, first);
     uint32_t wanted = (uint32_t)((const char *)slot - (const char *)chunk);
@@ -147,6 +159,7 @@ void exit_link_to(struct exit *exit, struct fiber *to) {
         to->incoming->prev_in = &exit->next_in;
     }
     to->incoming = exit;
+    fiber_published();
     __atomic_store_n(exit->link_slot, (uint64_t)(uintptr_t)to->entry->slot, __ATOMIC_RELEASE);
 }
 

@@ -7,6 +7,8 @@
 
 #include "core/types.h"
 
+#include <stdatomic.h>
+
 struct region;
 struct space;
 struct cpu;
@@ -71,7 +73,8 @@ struct fiber {
 #define CHUNK_BYTES 65536
 struct chunk {
     struct chunk *next;
-    uint32_t used, live; /* bytes handed out; fibers not yet freed */
+    _Atomic uint32_t used; /* bytes handed out; fiber_of_slot() looks without a lock */
+    uint32_t live;         /* fibers not yet freed */
     uint64_t first[] __attribute__((aligned(16)));
 };
 
@@ -85,6 +88,12 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
 void fiber_free(struct chunk **chunks, struct fiber *fiber);
 void chunks_free(struct chunk **chunks);
 size_t chunks_bytes(const struct chunk *chunks);
+
+/* Gadgets find fibers through link slots and the jump cache, which C fills with release stores; the
+ * loads are plain host loads, ordered by the host (templates/<host>: acquire). For C that gets a fiber's
+ * address from a gadget the same is said in C's own terms by these two. */
+void fiber_published(void);
+void fiber_acquire(void);
 
 /* The fiber that contains a slot address (any slot of a live or retired fiber), NULL: none. Walks one
  * chunk: for faults and links, not for hot paths. */
