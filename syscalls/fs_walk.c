@@ -212,6 +212,39 @@ int walk_splice(struct walk *walk, const char *target, ssize_t n, const char *be
     return 0;
 }
 
+/* Names that were links lately (/lib, /bin): a hint where to look for a link first. */
+static atomic_bool *link_hint(const char *name, size_t n) {
+    static atomic_bool hints[1024];
+    uint32_t hash = 5381;
+    for (size_t i = 0; i < n; i++)
+        hash = hash * 33 + (uint8_t)name[i];
+    return &hints[(hash ^ hash >> 10) % ARRAY_LEN(hints)];
+}
+
+/* When the hint says that rest begins with a link and it does: splices it in and returns 1; else 0,
+ * or -errno. */
+static int walk_hinted(struct walk *walk) {
+    char name[NAME_MAX + 1], target[PATH_MAX];
+    size_t n = strcspn(walk->rest, "/");
+    atomic_bool *hint = link_hint(walk->rest, n);
+    if (!*hint || n > NAME_MAX)
+        return 0;
+    memcpy(name, walk->rest, n);
+    name[n] = 0;
+    size_t old = walk->len;
+    bool mounted = walk_append(walk, name, n) || fs_mount_at(walk->cur, walk->len);
+    walk_truncate(walk, old);
+    if (mounted) /* what is below a mount point does not show */
+        return 0;
+    ssize_t got = readlinkat(walk->dir, name, target, sizeof target);
+    if (got < 0) {
+        *hint = false;
+        return 0;
+    }
+    int error = walk_splice(walk, target, got, walk->rest + n);
+    return error ? error : 1;
+}
+
 /* One component at a time, until a symlink was spliced in or the stretch (ends at `end`) is done.
  */
 static int walk_slowly(struct walk *walk, char *end) {
@@ -225,24 +258,17 @@ static int walk_slowly(struct walk *walk, char *end) {
         int error = walk_may_search(walk);
         if (error)
             return error;
-        int fd = openat(walk->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        struct stat st;
-        if (fd < 0)
-            return -errno;
-        if (fstat(fd, &st)) {
-            close(fd);
-            return -EIO;
-        }
-        if (S_ISLNK(st.st_mode)) {
-            char target[PATH_MAX];
-            ssize_t got = readlinkat(fd, "", target, sizeof target);
-            close(fd);
+        char target[PATH_MAX];
+        ssize_t got = readlinkat(walk->dir, name, target, sizeof target);
+        if (got >= 0) {
+            *link_hint(name, n) = true;
             return walk_splice(walk, target, got, walk->rest + n);
         }
-        if (!S_ISDIR(st.st_mode)) {
-            close(fd);
-            return -ENOTDIR;
-        }
+        if (errno != EINVAL) /* what there is is no link */
+            return -errno;
+        int fd = openat(walk->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            return -errno;
         walk_set_dir(walk, fd, true);
         error = walk_append(walk, name, n);
         if (error)
@@ -335,6 +361,8 @@ int walk_stretch(struct walk *walk) {
     if (error)
         return error;
     size_t start = walk->len;
+    if (!walk_asks(walk) && (error = walk_hinted(walk)))
+        return error < 0 ? error : 0;
     char *at = walk->rest, *end = at;
     struct mount *crossed = NULL;
     while (!crossed) {

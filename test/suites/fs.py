@@ -172,6 +172,11 @@ def _() -> None:
                 "refused\n")
     check_equal("move across", run("mv /mnt/out/new /mnt/other/new; cat /mnt/other/new", ""),
                 "new\n")
+    # a mount over what is a link below
+    over = command([*FG, "-r", str(root), "-m", f"{outside}:/lib/x", "-m", f"{outside}:/sbin",
+                    "/bin/bash", "-c", "cat /sbin/file; cat /usr/sbin/file || cat /sbin/../sbin/file; "
+                    "cat /bin/../sbin/file || echo usr"])  # /bin is usr/bin
+    check_equal("mount over a link", over.text(), "mounted\nmounted\nusr\n")
     check_equal("mount point", run("rmdir /mnt/out || mv /mnt/out /x || echo refused", ""),
                 "refused\n")
     if sorted(p.name for p in outside.iterdir()) != ["file", "link", "sub"]:
