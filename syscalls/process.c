@@ -73,7 +73,7 @@ static long set_group(struct task *task, int32_t pid, int32_t pgid) {
             return -EPERM;
         }
     }
-    process->pgid = pgid;
+    __atomic_store_n(&process->pgid, pgid, __ATOMIC_RELAXED); /* tty.c looks without the lock */
     return 0;
 }
 

@@ -289,8 +289,8 @@ static void task_host_mask(sigset_t *set) {
 static void *task_thread(void *arg) {
     struct task *task = arg;
     current = task;
-    task->host_tid = (int32_t)syscall(SYS_gettid);
     task->thread = pthread_self();
+    __atomic_store_n(&task->host_tid, (int32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
     __atomic_store_n(&task->cpu->thread, (uint64_t)task->thread, __ATOMIC_RELEASE);
     task_run(task);
 }

@@ -291,7 +291,8 @@ static ssize_t tty_write(struct file *file, struct task *task, const struct iove
     if (offset >= 0)
         return -ESPIPE;
     /* An unlocked look first: in the foreground, a write costs nothing more. */
-    if (task->process->tty == tty && task->process->pgid != tty->foreground) {
+    int32_t pgid = __atomic_load_n(&task->process->pgid, __ATOMIC_RELAXED);
+    if (task->process->tty == tty && pgid != tty->foreground) {
         struct termios termios;
         bool stops = !ioctl(file->host_fd, TCGETS, &termios) && (termios.c_lflag & TOSTOP);
         int error = stops ? tty_job_check(task, tty, SIGTTOU) : 0;
