@@ -16,7 +16,7 @@ enum block_status {
 struct block {
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;
-    bool checked;    /* ends behind the first store, gets a check in front */
+    bool checked;            /* ends behind the first store, gets a check in front */
     enum decode_status last; /* of the last instruction: DECODE_OK, or why it is a trap */
     gaddr_t fault_addr;
     uint32_t fault_error;
@@ -24,12 +24,12 @@ struct block {
     uint8_t bytes[FIBER_MAX_INSNS * INSN_MAX_BYTES]; /* the guest bytes, of checked code */
 };
 
-/* Where a block's bytes come from: makes sure that the page at `addr` may be executed and that writes
- * to it will be noticed; returns false and fills error/addr when it may not be fetched. */
+/* Where a block's bytes come from: makes sure that the page at `addr` may be executed and that
+ * writes to it will be noticed; returns false and fills error/addr when it may not be fetched. */
 typedef bool (*block_page_fn)(struct space *space, gaddr_t addr, struct block *block);
 
-/* Decode from `pc` at most `max` instructions, ending at a branch, at the page's end, at `limit` (the
- * end of the code region), or at an undecodable instruction (which becomes a trap). */
+/* Decode from `pc` at most `max` instructions, ending at a branch, at the page's end, at `limit`
+ * (the end of the code region), or at an undecodable instruction (which becomes a trap). */
 enum block_status block_decode(struct block *block, struct space *space, gaddr_t pc, gaddr_t limit,
                                unsigned max, bool checked, block_page_fn page);
 
@@ -51,8 +51,8 @@ struct lowered {
 /* Turn a block into slots. `step`: the block is one instruction that must leave to C behind it. */
 void lower_block(struct lowered *low, const struct block *block, bool step);
 
-/* In front of checked code: compares the guest's bytes with the fiber's copy; a difference retires the
- * fiber and looks its pc up again (region.c). */
+/* In front of checked code: compares the guest's bytes with the fiber's copy; a difference retires
+ * the fiber and looks its pc up again (region.c). */
 int helper_check(struct cpu *cpu, const uint32_t *params);
 
 #endif

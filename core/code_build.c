@@ -1,5 +1,5 @@
-/* Code of a space: found, built, linked. Stands between the run loop and block building. Invalidation
- * is code_drop.c's, tables are region.c's. */
+/* Code of a space: found, built, linked. Stands between the run loop and block building.
+ * Invalidation is code_drop.c's, tables are region.c's. */
 #include "core/block.h"
 #include "core/debug.h"
 #include "core/dump.h"
@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* --- pages -------------------------------------------------------------------------------------- */
+/* --- pages --------------------------------------------------------------------------------------
+ */
 
 static uint8_t page_flags(struct space *space, gaddr_t addr) {
     return atomic_load_explicit(&space->page[addr >> PAGE_BITS], memory_order_relaxed);
@@ -54,7 +55,8 @@ static bool page_unwatchable(struct space *space, gaddr_t pc) {
     return flags & (PAGE_SHARED | PAGE_HOT);
 }
 
-/* --- building ----------------------------------------------------------------------------------- */
+/* --- building -----------------------------------------------------------------------------------
+ */
 
 static void fill_fiber(struct fiber *fiber, const struct block *block, const struct lowered *low) {
     fiber->pc = block->pc;
@@ -98,8 +100,8 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
     return fiber;
 }
 
-/* Build `pc` in `region`. NULL with *error 0: the block does not fit in (its first instruction leaves
- * a file region); else the fetch fault. Both locks are held. */
+/* Build `pc` in `region`. NULL with *error 0: the block does not fit in (its first instruction
+ * leaves a file region); else the fetch fault. Both locks are held. */
 static struct fiber *build(struct space *space, struct region *region, gaddr_t pc, gaddr_t *addr,
                            uint32_t *error) {
     struct block *block = &scratch_block;

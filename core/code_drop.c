@@ -1,4 +1,5 @@
-/* Code of a space that dies or is shared: writes to code, mappings that change, regions of files. */
+/* Code of a space that dies or is shared: writes to code, mappings that change, regions of files.
+ */
 #include "core/host.h"
 #include "core/region_internal.h"
 #include "core/stats.h"
@@ -14,11 +15,11 @@
 /* A page whose code was dropped by writes so often is compiled as checked code from then on. */
 #define HOT_WRITES 32
 
-
 static pthread_mutex_t file_regions_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct region *file_regions; /* most recently attached first */
 
-/* --- invalidation ------------------------------------------------------------------------------- */
+/* --- invalidation -------------------------------------------------------------------------------
+ */
 
 /* Retire what touches one page of the own region; both locks are held. */
 static void drop_page(struct space *space, gaddr_t addr, bool written) {
@@ -109,9 +110,11 @@ void code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
     }
 }
 
-/* --- files -------------------------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------------------------------
+ */
 
-/* Forget idle file regions beyond the bound, least recently attached first; file_regions_lock held. */
+/* Forget idle file regions beyond the bound, least recently attached first; file_regions_lock held.
+ */
 static void evict_file_regions(void) {
     uint64_t safe = epoch_oldest();
     size_t bytes = 0;
@@ -132,9 +135,8 @@ static struct region *file_region(enum guest_mode mode, gaddr_t start, gaddr_t e
                                   const struct file_id *id) {
     pthread_mutex_lock(&file_regions_lock);
     struct region **link = &file_regions;
-    while (*link && !((*link)->start == start && (*link)->end == end &&
-                      (*link)->offset == offset && (*link)->mode == mode &&
-                      memcmp(&(*link)->id, id, sizeof *id) == 0)) {
+    while (*link && !((*link)->start == start && (*link)->end == end && (*link)->offset == offset &&
+                      (*link)->mode == mode && memcmp(&(*link)->id, id, sizeof *id) == 0)) {
         link = &(*link)->next;
     }
     struct region *region = *link;
@@ -162,8 +164,7 @@ static struct region *file_region(enum guest_mode mode, gaddr_t start, gaddr_t e
 }
 
 static bool add_region(struct space *space, gaddr_t start, gaddr_t end, struct region *region) {
-    struct space_region *grown =
-        realloc(space->regions, (space->region_count + 1) * sizeof *grown);
+    struct space_region *grown = realloc(space->regions, (space->region_count + 1) * sizeof *grown);
     if (!grown) {
         return false;
     }

@@ -120,8 +120,8 @@ void cpu_set_eflags(struct cpu *cpu, uint32_t eflags) {
     cpu->flags_hidden = (eflags & FLAGS_HIDDEN) | FLAG_IF;
 }
 
-/* Read a raw descriptor (SDM Vol. 3 3.4.5) into a segment. Returns 0, TRAP_GP when it is not a data or
- * code segment that ring 3 may load (as an empty one is not), TRAP_NP when it is not present. */
+/* Read a raw descriptor (SDM Vol. 3 3.4.5) into a segment. Returns 0, TRAP_GP when it is not a data
+ * or code segment that ring 3 may load (as an empty one is not), TRAP_NP when it is not present. */
 static int read_descriptor(uint64_t desc, uint16_t selector, struct cpu_segment *out) {
     bool present = desc >> 47 & 1, system = !(desc >> 44 & 1);
     if (system || (desc >> 45 & 3) != 3) {
@@ -164,7 +164,8 @@ int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
         return 0;
     }
     struct cpu_segment loaded;
-    if (selector & 4 || index < GDT_TLS_FIRST || index >= GDT_TLS_FIRST + ARRAY_LEN(cpu->tls_desc)) {
+    if (selector & 4 || index < GDT_TLS_FIRST ||
+        index >= GDT_TLS_FIRST + ARRAY_LEN(cpu->tls_desc)) {
         return -TRAP_GP;
     }
     int trap = read_descriptor(cpu->tls_desc[index - GDT_TLS_FIRST], selector, &loaded);

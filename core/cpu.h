@@ -18,19 +18,19 @@ enum { REG_AX, REG_CX, REG_DX, REG_BX, REG_SP, REG_BP, REG_SI, REG_DI };
 enum { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT };
 
 /* EFLAGS bits, SDM Vol. 1 3.4.3 */
-#define FLAG_CF 0x0001u
-#define FLAG_PF 0x0004u
-#define FLAG_AF 0x0010u
-#define FLAG_ZF 0x0040u
-#define FLAG_SF 0x0080u
-#define FLAG_TF 0x0100u
-#define FLAG_IF 0x0200u
-#define FLAG_DF 0x0400u
-#define FLAG_OF 0x0800u
-#define FLAG_NT 0x4000u
-#define FLAG_RF 0x10000u
-#define FLAG_AC 0x40000u
-#define FLAG_ID 0x200000u
+#define FLAG_CF      0x0001u
+#define FLAG_PF      0x0004u
+#define FLAG_AF      0x0010u
+#define FLAG_ZF      0x0040u
+#define FLAG_SF      0x0080u
+#define FLAG_TF      0x0100u
+#define FLAG_IF      0x0200u
+#define FLAG_DF      0x0400u
+#define FLAG_OF      0x0800u
+#define FLAG_NT      0x4000u
+#define FLAG_RF      0x10000u
+#define FLAG_AC      0x40000u
+#define FLAG_ID      0x200000u
 #define FLAGS_STATUS (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 /* What lives in the host's EFLAGS while gadgets run; the other guest flags live in flags_hidden. */
 #define FLAGS_HOST (FLAGS_STATUS | FLAG_DF)
@@ -54,29 +54,30 @@ enum {
     TRAP_XM = 19,
 };
 
-/* trap_error of TRAP_PF, beside the architecture's bits: the host said SIGBUS (the page lies behind the
- * end of its file). */
+/* trap_error of TRAP_PF, beside the architecture's bits: the host said SIGBUS (the page lies behind
+ * the end of its file). */
 #define FAULT_BUS 0x100
 
 /* Why cpu_run() returned (gadgets leave through the same numbers; those below EXIT_PUBLIC are the
  * run loop's own business and never reach its caller). */
 enum exit_reason {
-    EXIT_LINK = 1,  /* an unlinked direct branch: exit_stub says which */
-    EXIT_LOOKUP,    /* an indirect branch missed the jump cache; pc is the target */
-    EXIT_POLL,      /* poll was set: stop at pc */
-    EXIT_STEP,      /* a one-instruction fiber is over */
-    EXIT_FAULT,     /* the host fault handler filled trap, trap_addr, trap_error */
-    EXIT_PUBLIC,    /* --- */
-    EXIT_SYSCALL,   /* int 0x80, sysenter or (later) syscall; pc is behind it */
-    EXIT_TRAP,      /* an exception: trap, trap_addr, trap_error; pc as the SDM says for it */
-    EXIT_KICKED,    /* cpu_kick(): look at pending signals, then run again */
+    EXIT_LINK = 1, /* an unlinked direct branch: exit_stub says which */
+    EXIT_LOOKUP,   /* an indirect branch missed the jump cache; pc is the target */
+    EXIT_POLL,     /* poll was set: stop at pc */
+    EXIT_STEP,     /* a one-instruction fiber is over */
+    EXIT_FAULT,    /* the host fault handler filled trap, trap_addr, trap_error */
+    EXIT_PUBLIC,   /* --- */
+    EXIT_SYSCALL,  /* int 0x80, sysenter or (later) syscall; pc is behind it */
+    EXIT_TRAP,     /* an exception: trap, trap_addr, trap_error; pc as the SDM says for it */
+    EXIT_KICKED,   /* cpu_kick(): look at pending signals, then run again */
 };
 
 /* What brought a system call in. */
 enum syscall_gate { GATE_INT80, GATE_SYSENTER, GATE_SYSCALL };
 
-/* Values of cpu.poll: an offset from a fiber's entry to the slot that is dispatched on a back edge. */
-#define POLL_RUN 0
+/* Values of cpu.poll: an offset from a fiber's entry to the slot that is dispatched on a back edge.
+ */
+#define POLL_RUN  0
 #define POLL_STOP (-8)
 
 struct cpu_segment {
@@ -88,15 +89,16 @@ struct cpu_segment {
 
 struct cpu {
     /* --- reached by gadgets; offsets are exported by core/offsets.c --- */
-    _Atomic int64_t poll;       /* POLL_RUN or POLL_STOP */
-    uint64_t *jump_cache;       /* 64 Ki entries: (entry address - cpu->anchor), by the pc's low 16 bits */
-    uint64_t anchor;            /* address of the entry that matches no pc; kept in a register */
-    uint64_t window;            /* host address of guest address 0; 4 GiB aligned */
-    uint64_t host_sp;           /* host stack pointer to return to when leaving the gadgets */
-    uint64_t host_ip;           /* scratch of the entry code */
-    uint64_t regs[16];          /* AX CX DX BX SP BP SI DI (R8..R15 for x86-64 guests) */
-    uint64_t pc;                /* EIP/RIP */
-    uint64_t flags;             /* the FLAGS_HOST bits */
+    _Atomic int64_t poll; /* POLL_RUN or POLL_STOP */
+    uint64_t
+        *jump_cache;   /* 64 Ki entries: (entry address - cpu->anchor), by the pc's low 16 bits */
+    uint64_t anchor;   /* address of the entry that matches no pc; kept in a register */
+    uint64_t window;   /* host address of guest address 0; 4 GiB aligned */
+    uint64_t host_sp;  /* host stack pointer to return to when leaving the gadgets */
+    uint64_t host_ip;  /* scratch of the entry code */
+    uint64_t regs[16]; /* AX CX DX BX SP BP SI DI (R8..R15 for x86-64 guests) */
+    uint64_t pc;       /* EIP/RIP */
+    uint64_t flags;    /* the FLAGS_HOST bits */
     uint64_t flags_hidden;      /* FLAGS_HIDDEN bits and IF */
     uint64_t ea;                /* effective address handed to a helper */
     uint64_t fiber;             /* fiber register at exit */
@@ -106,25 +108,28 @@ struct cpu {
     uint32_t mxcsr, host_mxcsr; /* the guest's and the host C code's MXCSR */
     struct cpu_segment seg[SEG_COUNT];
     uint8_t xmm[16][16] __attribute__((aligned(16)));
-    uint8_t fx[512] __attribute__((aligned(16))); /* FXSAVE image: valid when fx_valid, see cpu_fpu_* */
+    uint8_t fx[512]
+        __attribute__((aligned(16))); /* FXSAVE image: valid when fx_valid, see cpu_fpu_* */
 
     /* --- C only --- */
-    bool fx_valid;       /* fx holds the x87 state; false: it is in the host's unit */
+    bool fx_valid; /* fx holds the x87 state; false: it is in the host's unit */
     enum guest_mode mode;
-    struct space *space; /* not owned; changes only between two cpu_run() */
-    uint32_t trap;       /* TRAP_*, at EXIT_TRAP */
-    uint32_t trap_error; /* page fault: bit 0 present, 1 write, 4 fetch, FAULT_BUS; else the selector or 0 */
-    gaddr_t trap_addr;   /* CR2 of a page fault */
-    unsigned fault_part; /* EXIT_FAULT: which part of the gadget at `fiber` */
-    uint64_t thread;     /* pthread_t of the running thread, for kicks */
+    struct space *space;    /* not owned; changes only between two cpu_run() */
+    uint32_t trap;          /* TRAP_*, at EXIT_TRAP */
+    uint32_t trap_error;    /* page fault: bit 0 present, 1 write, 4 fetch, FAULT_BUS; else the
+                               selector or 0 */
+    gaddr_t trap_addr;      /* CR2 of a page fault */
+    unsigned fault_part;    /* EXIT_FAULT: which part of the gadget at `fiber` */
+    uint64_t thread;        /* pthread_t of the running thread, for kicks */
     _Atomic uint64_t epoch; /* epoch seen at the last entry to gadgets; 0 while outside */
     struct cpu *next_cpu;   /* list of all cpus, for epochs */
     _Atomic bool kicked;    /* somebody set poll; step mode sets poll without it */
     bool step_once;         /* run one instruction alone, then go on (self-modifying code) */
-    uint64_t insn_budget;   /* 0: none; else step, and return EXIT_KICKED after as many instructions */
+    uint64_t
+        insn_budget; /* 0: none; else step, and return EXIT_KICKED after as many instructions */
     struct chunk *step_chunks; /* memory of one-instruction fibers */
-    void *owner;            /* the kernel layer's struct task, or whatever the embedder wants */
-    uint64_t tls_desc[3];   /* GDT entries 12..14 as set_thread_area writes them, raw descriptors */
+    void *owner;               /* the kernel layer's struct task, or whatever the embedder wants */
+    uint64_t tls_desc[3]; /* GDT entries 12..14 as set_thread_area writes them, raw descriptors */
 };
 
 /* A fresh cpu in `mode`, on no space: registers zero, flat segments, x87 and MXCSR as after FNINIT.
@@ -139,8 +144,8 @@ void cpu_destroy(struct cpu *cpu);
  * are precise: the register file is that of the start of the instruction at cpu->pc. */
 enum exit_reason cpu_run(struct cpu *cpu);
 
-/* Make cpu_run() return EXIT_KICKED soon, from any thread, also from a signal handler. Sets the poll
- * word and interrupts a blocking host_call(). */
+/* Make cpu_run() return EXIT_KICKED soon, from any thread, also from a signal handler. Sets the
+ * poll word and interrupts a blocking host_call(). */
 void cpu_kick(struct cpu *cpu);
 /* To be called by the owner thread when it has looked at what the kick was for. */
 void cpu_kick_clear(struct cpu *cpu);

@@ -1,7 +1,8 @@
-/* The decoder: guest bytes to struct insn, by the generated opcode maps. First stage of a block's way.
+/* The decoder: guest bytes to struct insn, by the generated opcode maps. First stage of a block's
+ * way.
  *
- * Nothing here knows an instruction: prefixes, ModRM, SIB, displacement and immediate are fetched as SDM
- * Vol. 2A chapter 2 lays them out, the maps and the row say which of them there are. */
+ * Nothing here knows an instruction: prefixes, ModRM, SIB, displacement and immediate are fetched
+ * as SDM Vol. 2A chapter 2 lays them out, the maps and the row say which of them there are. */
 #include "core/cpu.h"
 #include "core/insn.h"
 

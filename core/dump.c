@@ -49,7 +49,8 @@ void dump_registers(const struct cpu *cpu) {
     const uint64_t *r = cpu->regs;
     fprintf(stderr,
             "%08" PRIx64 " eax=%08" PRIx64 " ebx=%08" PRIx64 " ecx=%08" PRIx64 " edx=%08" PRIx64
-            " esi=%08" PRIx64 " edi=%08" PRIx64 " ebp=%08" PRIx64 " esp=%08" PRIx64 " eflags=%06x\n",
+            " esi=%08" PRIx64 " edi=%08" PRIx64 " ebp=%08" PRIx64 " esp=%08" PRIx64
+            " eflags=%06x\n",
             cpu->pc, r[REG_AX], r[REG_BX], r[REG_CX], r[REG_DX], r[REG_SI], r[REG_DI], r[REG_BP],
             r[REG_SP], cpu_eflags(cpu));
 }

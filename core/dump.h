@@ -5,7 +5,8 @@
 #include "core/block.h"
 #include "core/cpu.h"
 
-/* A fiber just made, as fg_debug asks: its guest bytes, its gadgets by name, its slots. To stderr. */
+/* A fiber just made, as fg_debug asks: its guest bytes, its gadgets by name, its slots. To stderr.
+ */
 void dump_fiber(const struct fiber *fiber, const struct block *block);
 /* One line: pc and registers of a stopped cpu. */
 void dump_registers(const struct cpu *cpu);

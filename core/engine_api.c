@@ -1,5 +1,6 @@
-/* The engine part of the public interface (fiberglass.h): spaces, cpus and the decoder for embedders,
- * tests and fuzzers, as thin wrappers. The kernel layer uses the inner functions instead. */
+/* The engine part of the public interface (fiberglass.h): spaces, cpus and the decoder for
+ * embedders, tests and fuzzers, as thin wrappers. The kernel layer uses the inner functions
+ * instead. */
 #include "core/fiberglass.h"
 
 #include "core/cpu.h"

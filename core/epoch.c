@@ -1,7 +1,8 @@
-/* Epochs: when nobody can still run a retired fiber. And the list of cpus that they are counted over.
+/* Epochs: when nobody can still run a retired fiber. And the list of cpus that they are counted
+ * over.
  *
- * A cpu publishes the global epoch before it looks fibers up and 0 when it holds none. Retiring a fiber
- * advances the epoch; the fiber may go once every published epoch is as new as that. */
+ * A cpu publishes the global epoch before it looks fibers up and 0 when it holds none. Retiring a
+ * fiber advances the epoch; the fiber may go once every published epoch is as new as that. */
 #include "core/dump.h"
 #include "core/region.h"
 

@@ -78,8 +78,8 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
     fiber->mark = (struct mark *)(at + mark_at);
     fiber->bytes = bytes ? (uint8_t *)(at + bytes_at) : NULL;
     for (unsigned i = 0; i < exits; i++) {
-        fiber->exit[i] = (struct exit){.from = fiber,
-                                       .stub = (struct entry *)(at + stub_at + i * stub_bytes)};
+        fiber->exit[i] =
+            (struct exit){.from = fiber, .stub = (struct entry *)(at + stub_at + i * stub_bytes)};
     }
     return fiber;
 }

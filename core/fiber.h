@@ -1,7 +1,7 @@
 /* Fibers: what gadgets run over. Layout, allocation, links, the side table.
  *
- * Last stage of a block's way (decode -> block -> lower -> fiber -> link). Which fibers exist for which
- * code, and when they die, is region.c's subject; lowering is lower.c's. */
+ * Last stage of a block's way (decode -> block -> lower -> fiber -> link). Which fibers exist for
+ * which code, and when they die, is region.c's subject; lowering is lower.c's. */
 #ifndef FG_CORE_FIBER_H
 #define FG_CORE_FIBER_H
 
@@ -28,16 +28,17 @@ static inline gaddr_t entry_pc(const uint64_t *slot0, enum guest_mode mode) {
     return mode == GUEST_I386 ? (uint32_t)pc : pc;
 }
 
-/* The exit stub behind a link slot: an entry whose slots are: gadget (exit_link, or exit_lookup once
- * the target is known to lie in another region), target pc (the gadget's P_PC), struct exit. */
+/* The exit stub behind a link slot: an entry whose slots are: gadget (exit_link, or exit_lookup
+ * once the target is known to lie in another region), target pc (the gadget's P_PC), struct exit.
+ */
 enum { STUB_GADGET, STUB_PC, STUB_EXIT, STUB_SLOTS };
 
 struct exit {
     struct fiber *from;
-    struct fiber *to;       /* NULL: unlinked */
-    struct exit *next_in;   /* list to->incoming */
+    struct fiber *to;     /* NULL: unlinked */
+    struct exit *next_in; /* list to->incoming */
     struct exit **prev_in;
-    uint64_t *link_slot;    /* in from's slots */
+    uint64_t *link_slot; /* in from's slots */
     struct entry *stub;
 };
 
@@ -63,13 +64,14 @@ struct fiber {
     struct fiber *page_next[2]; /* lists of the first and the last page it touches */
     struct exit *incoming;      /* exits of other fibers (or its own) linked to it */
     uint64_t retire_epoch;
-    struct exit *exit;          /* [exits] */
-    struct mark *mark;          /* [marks] */
-    uint8_t *bytes;             /* checked code: copy of the guest bytes, else NULL */
+    struct exit *exit; /* [exits] */
+    struct mark *mark; /* [marks] */
+    uint8_t *bytes;    /* checked code: copy of the guest bytes, else NULL */
     struct entry *entry;
 };
 
-/* Memory of fibers: 64 KiB chunks, aligned to their size, so that a slot address leads to its chunk. */
+/* Memory of fibers: 64 KiB chunks, aligned to their size, so that a slot address leads to its
+ * chunk. */
 #define CHUNK_BYTES 65536
 struct chunk {
     struct chunk *next;
@@ -90,13 +92,13 @@ void chunks_free(struct chunk **chunks);
 size_t chunks_bytes(const struct chunk *chunks);
 
 /* Gadgets find fibers through link slots and the jump cache, which C fills with release stores; the
- * loads are plain host loads, ordered by the host (templates/<host>: acquire). For C that gets a fiber's
- * address from a gadget the same is said in C's own terms by these two. */
+ * loads are plain host loads, ordered by the host (templates/<host>: acquire). For C that gets a
+ * fiber's address from a gadget the same is said in C's own terms by these two. */
 void fiber_published(void);
 void fiber_acquire(void);
 
-/* The fiber that contains a slot address (any slot of a live or retired fiber), NULL: none. Walks one
- * chunk: for faults and links, not for hot paths. */
+/* The fiber that contains a slot address (any slot of a live or retired fiber), NULL: none. Walks
+ * one chunk: for faults and links, not for hot paths. */
 struct fiber *fiber_of_slot(const void *slot);
 /* Guest pc of the instruction to which a part of the gadget at `slot` belongs. */
 gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot, unsigned part);

@@ -30,13 +30,13 @@ struct fg_options {
     const char *strace_file; /* NULL: stderr */
     bool dump_fibers, dump_blocks, dump_gadgets, trace, stats;
     const char *profile_file; /* append counts of fiber runs to it at the end; NULL: do not count */
-    const char *program; /* guest path, or a name that is looked up in the guest's PATH */
-    char *const *argv;   /* argv[0] included, ended by NULL */
+    const char *program;      /* guest path, or a name that is looked up in the guest's PATH */
+    char *const *argv;        /* argv[0] included, ended by NULL */
 };
 
 /* Exit statuses of fg_run() beside the guest's own and 128 + signal number. */
 enum {
-    FG_STATUS_ERROR = 125,     /* Fiberglass itself could not do it */
+    FG_STATUS_ERROR = 125,      /* Fiberglass itself could not do it */
     FG_STATUS_CANNOT_RUN = 126, /* not executable, or no x86 ELF program */
     FG_STATUS_NOT_FOUND = 127,
 };
@@ -57,8 +57,8 @@ struct fg_cpu;
 struct fg_space *fg_space_new(void);
 /* Drops the caller's reference; cpus hold their own. */
 void fg_space_free(struct fg_space *space);
-/* Anonymous zeroed memory, replacing what was there; addr and len in bytes, multiples of 4096; prot:
- * PROT_* of mmap(2), as the guest sees it. */
+/* Anonymous zeroed memory, replacing what was there; addr and len in bytes, multiples of 4096;
+ * prot: PROT_* of mmap(2), as the guest sees it. */
 int fg_space_map(struct fg_space *space, uint64_t addr, uint64_t len, int prot);
 int fg_space_unmap(struct fg_space *space, uint64_t addr, uint64_t len);
 /* Copies; -EFAULT where the guest itself could not read or write. */
@@ -93,8 +93,8 @@ struct fg_exit fg_cpu_run(struct fg_cpu *cpu, uint64_t max_insns);
 /* Stop a running cpu soon; from any thread or signal handler. */
 void fg_cpu_stop(struct fg_cpu *cpu);
 
-/* Length of the i386 instruction at `bytes`, and its mnemonic (static string; may be NULL). -EINVAL: no
- * instruction; -EAGAIN: it goes on behind `size`. */
+/* Length of the i386 instruction at `bytes`, and its mnemonic (static string; may be NULL).
+ * -EINVAL: no instruction; -EAGAIN: it goes on behind `size`. */
 int fg_decode(const uint8_t *bytes, size_t size, const char **mnemonic);
 
 #endif

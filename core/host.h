@@ -5,8 +5,8 @@
 #include "core/cpu.h"
 #include <stddef.h>
 
-/* Once per process: fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP) and the kick signal's.
- * Aborts with a message when the host lacks what the gadgets need. */
+/* Once per process: fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP) and the kick
+ * signal's. Aborts with a message when the host lacks what the gadgets need. */
 void host_init(void);
 /* host_init(), once, whoever calls first. */
 void engine_init(void);

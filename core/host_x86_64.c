@@ -2,8 +2,9 @@
  * place in core that knows the host.
  *
  * A fault inside a gadget becomes an exit to C: the handler applies the fixup table, notes what
- * happened in the cpu and continues the thread at fg_exit_fault with the guest's registers in place.
- * A fault inside a guest-memory copy continues at the copy's end. Any other fault is ours: it dies. */
+ * happened in the cpu and continues the thread at fg_exit_fault with the guest's registers in
+ * place. A fault inside a guest-memory copy continues at the copy's end. Any other fault is ours:
+ * it dies. */
 #include "core/fixup.h"
 #include "core/host.h"
 #include "core/ngram.h"
@@ -119,8 +120,9 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
     }
     /* Not the guest's doing. Die as the host would have it, with a line that helps. */
     char text[128];
-    int len = snprintf(text, sizeof text, "fiberglass: internal fault: signal %d at %p, address %p\n",
-                       sig, (const void *)rip, info->si_addr);
+    int len =
+        snprintf(text, sizeof text, "fiberglass: internal fault: signal %d at %p, address %p\n",
+                 sig, (const void *)rip, info->si_addr);
     if (write(STDERR_FILENO, text, (size_t)len) < 0) {
         _exit(125);
     }

@@ -11,22 +11,22 @@
 
 struct insn {
     gaddr_t pc;
-    uint16_t row;      /* into rows[]; 0 when undecodable (#UD) */
-    uint16_t variant;  /* into variants[]; 0: #UD */
-    uint8_t len;       /* bytes, 1..15; of an undecodable one: how far decoding came */
-    uint8_t opsize;    /* 2, 4, 8 */
-    uint8_t addrsize;  /* 2, 4, 8 */
-    uint8_t seg;       /* override prefix SEG_*, or INSN_NO_SEG */
-    uint8_t rep;       /* 0, 0xf2, 0xf3: the last one given */
+    uint16_t row;     /* into rows[]; 0 when undecodable (#UD) */
+    uint16_t variant; /* into variants[]; 0: #UD */
+    uint8_t len;      /* bytes, 1..15; of an undecodable one: how far decoding came */
+    uint8_t opsize;   /* 2, 4, 8 */
+    uint8_t addrsize; /* 2, 4, 8 */
+    uint8_t seg;      /* override prefix SEG_*, or INSN_NO_SEG */
+    uint8_t rep;      /* 0, 0xf2, 0xf3: the last one given */
     bool lock, opsize_prefix;
-    uint8_t opcode;    /* last opcode byte */
-    uint8_t map;       /* MAP_* */
+    uint8_t opcode;              /* last opcode byte */
+    uint8_t map;                 /* MAP_* */
     uint8_t modrm, mod, reg, rm; /* raw fields (REX bits included for x86-64) */
     bool has_modrm, is_mem;
     int8_t base, index; /* registers, -1: none; with addrsize 2: base is ModRM.rm, 8: absolute */
     uint8_t scale;      /* 0..3 */
     int64_t disp;
-    int64_t imm;       /* extended as the row says; branch offsets: the absolute target */
+    int64_t imm; /* extended as the row says; branch offsets: the absolute target */
     uint32_t imm2;
 };
 

@@ -1,5 +1,5 @@
-/* Finding n-grams in lowered blocks. The n-grams stand in a section that their generated files fill;
- * an index by the first two gadgets is made at first use. See ngram.h. */
+/* Finding n-grams in lowered blocks. The n-grams stand in a section that their generated files
+ * fill; an index by the first two gadgets is made at first use. See ngram.h. */
 #include "core/ngram.h"
 #include "core/debug.h"
 #include "core/rows.h"
@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One n-gram as its file writes it. Parts are named by their table words, for gadgets have no symbols. */
+/* One n-gram as its file writes it. Parts are named by their table words, for gadgets have no
+ * symbols. */
 struct ngram {
     const void *combined;
     uint64_t count;
@@ -27,11 +28,12 @@ struct chain {
     struct link {
         const struct ngram *ngram;
         struct link *next;
-    } *head;
+    } * head;
 };
 static struct chain *table; /* open addressing, a power of two, at most half full */
 static size_t mask;
-/* Which hashes occur at all: most neighbours begin no n-gram, and this fits the first-level cache. */
+/* Which hashes occur at all: most neighbours begin no n-gram, and this fits the first-level cache.
+ */
 #define FILTER_BITS 65536
 static uint64_t filter[FILTER_BITS / 64];
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -1,5 +1,6 @@
 /* Compiled to assembly only: exports struct offsets and constants to assembly as `.set NAME, value`
- * lines of build/gen/offsets.inc (the Makefile picks the "->" lines out of the compiler's output). */
+ * lines of build/gen/offsets.inc (the Makefile picks the "->" lines out of the compiler's output).
+ */
 #include "core/cpu.h"
 #include "core/fixup.h"
 

@@ -1,11 +1,11 @@
 /* Compiled code of a space: which fibers exist, their sharing, linking, invalidation and death.
  *
- * A region is a set of fibers whose guest bytes are the same for all who use it: the private code of
- * one space (`own`), or one mapping of a file (same file, offset, address), shared by every space that
- * has it and kept for the next one. Fibers are linked within a region only.
+ * A region is a set of fibers whose guest bytes are the same for all who use it: the private code
+ * of one space (`own`), or one mapping of a file (same file, offset, address), shared by every
+ * space that has it and kept for the next one. Fibers are linked within a region only.
  *
- * Locks: space.code_lock, then region.lock. Readers (running gadgets, the jump cache) take none: fibers
- * that leave the table live on as jetsam until every cpu has been outside since (epochs). */
+ * Locks: space.code_lock, then region.lock. Readers (running gadgets, the jump cache) take none:
+ * fibers that leave the table live on as jetsam until every cpu has been outside since (epochs). */
 #ifndef FG_CORE_REGION_H
 #define FG_CORE_REGION_H
 
@@ -18,8 +18,8 @@ struct space_region {
     struct region *region; /* holds a reference */
 };
 
-/* The slots to run for `pc`, built if need be and entered in the jump cache. NULL: cannot be fetched;
- * *addr and *error describe the page fault. The cpu's epoch must be published. */
+/* The slots to run for `pc`, built if need be and entered in the jump cache. NULL: cannot be
+ * fetched; *addr and *error describe the page fault. The cpu's epoch must be published. */
 const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
 /* A fiber of one instruction that leaves behind it; lives until the cpu's next call of this. */
 const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
@@ -28,8 +28,9 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
                           uint32_t *error);
 
-/* A write to a page with PAGE_CODE was refused by the host: drop its fibers and let writes through. True
- * when the page may be written now (try again), false when the guest may not write it at all. */
+/* A write to a page with PAGE_CODE was refused by the host: drop its fibers and let writes through.
+ * True when the page may be written now (try again), false when the guest may not write it at all.
+ */
 bool code_written(struct space *space, gaddr_t addr);
 /* The mapping of [addr, addr+len) changes: fibers there die, shared regions there are left. */
 void code_drop(struct space *space, gaddr_t addr, gaddr_t len);
@@ -45,7 +46,8 @@ void code_fini(struct space *space);
 /* Epochs: a cpu publishes that it may hold pointers to fibers, or that it holds none. */
 void epoch_enter(struct cpu *cpu);
 void epoch_leave(struct cpu *cpu);
-/* Start a new epoch, and return it: what left the tables before it is free once epoch_oldest() is as new. */
+/* Start a new epoch, and return it: what left the tables before it is free once epoch_oldest() is
+ * as new. */
 uint64_t epoch_advance(void);
 uint64_t epoch_oldest(void);
 void cpu_list_add(struct cpu *cpu);

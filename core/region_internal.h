@@ -1,5 +1,5 @@
-/* Regions from the inside: shared by region.c (tables), code_build.c (finding, building, linking) and
- * code_drop.c (invalidation, sharing). Nobody else includes this. */
+/* Regions from the inside: shared by region.c (tables), code_build.c (finding, building, linking)
+ * and code_drop.c (invalidation, sharing). Nobody else includes this. */
 #ifndef FG_CORE_REGION_INTERNAL_H
 #define FG_CORE_REGION_INTERNAL_H
 

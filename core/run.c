@@ -104,7 +104,8 @@ static enum exit_reason run(struct cpu *cpu) {
                 cpu->pc = ((const uint64_t *)(uintptr_t)cpu->fiber)[STUB_PC];
                 break;
             }
-            slot0 = code_link(cpu, (const uint64_t *)(uintptr_t)cpu->fiber, &cpu->pc, &addr, &error);
+            slot0 =
+                code_link(cpu, (const uint64_t *)(uintptr_t)cpu->fiber, &cpu->pc, &addr, &error);
             if (!slot0) {
                 return fetch_fault(cpu, addr, error);
             }

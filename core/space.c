@@ -82,7 +82,8 @@ void space_unref(struct space *space) {
     free(space);
 }
 
-/* --- pages -------------------------------------------------------------------------------------- */
+/* --- pages --------------------------------------------------------------------------------------
+ */
 
 static bool range_bad(const struct space *space, gaddr_t addr, gaddr_t len) {
     return ((addr | len) & (PAGE_BYTES - 1)) || len == 0 || !space_range_ok(space, addr, len);
@@ -97,8 +98,8 @@ static uint8_t prot_flags(int prot) {
                      (prot & PROT_WRITE ? PAGE_WRITE : 0) | (prot & PROT_EXEC ? PAGE_EXEC : 0));
 }
 
-/* Guest protection on the host: never executable; what may be executed or written may be read, as on
- * a 32-bit x86. */
+/* Guest protection on the host: never executable; what may be executed or written may be read, as
+ * on a 32-bit x86. */
 static int host_prot(int prot) {
     if (prot & PROT_WRITE) {
         return PROT_READ | PROT_WRITE;
@@ -180,7 +181,8 @@ int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, 
     return space_unmap(space, from, from_len);
 }
 
-/* --- fork --------------------------------------------------------------------------------------- */
+/* --- fork ---------------------------------------------------------------------------------------
+ */
 
 /* Bits of /proc/self/pagemap (proc(5), Documentation/admin-guide/mm/pagemap). */
 #define PM_FILE    ((uint64_t)1 << 61)
@@ -264,7 +266,8 @@ void space_share_code(struct space *child, struct space *parent) {
     code_inherit(child, parent);
 }
 
-/* --- copies ------------------------------------------------------------------------------------- */
+/* --- copies -------------------------------------------------------------------------------------
+ */
 
 static uint8_t page_at(struct space *space, gaddr_t addr) {
     return atomic_load_explicit(&space->page[addr >> PAGE_BITS], memory_order_relaxed);

@@ -29,16 +29,16 @@ enum {
 
 struct space {
     enum guest_mode mode;
-    uint8_t *window;      /* host address of guest address 0 */
-    gaddr_t top;          /* first address that does not exist: 4 GiB for i386 */
-    _Atomic uint8_t *page; /* PAGE_* bits by page number */
-    uint64_t *jump_cache; /* see cpu.h */
-    pthread_mutex_t code_lock; /* regions of this space, PAGE_CODE bits; taken after mm locks */
+    uint8_t *window;              /* host address of guest address 0 */
+    gaddr_t top;                  /* first address that does not exist: 4 GiB for i386 */
+    _Atomic uint8_t *page;        /* PAGE_* bits by page number */
+    uint64_t *jump_cache;         /* see cpu.h */
+    pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
     struct space_region *regions; /* sorted by start; see region.c */
     size_t region_count;
-    struct region *own;   /* code of private memory */
+    struct region *own; /* code of private memory */
     _Atomic int refs;
-    struct space *next;   /* list of all spaces */
+    struct space *next; /* list of all spaces */
 };
 
 /* New empty space (every page unmapped), or NULL with errno. */
@@ -54,8 +54,9 @@ struct file_id {
 };
 
 /* Map pages, replacing what was there. addr, len page-aligned and inside the space; prot is
- * PROT_READ|PROT_WRITE|PROT_EXEC of the *guest*. fd < 0: anonymous. `shared`: MAP_SHARED. `id` may be
- * NULL (no sharing of fibers). Returns 0 or -errno. Caller serialises changes of one space (mm lock). */
+ * PROT_READ|PROT_WRITE|PROT_EXEC of the *guest*. fd < 0: anonymous. `shared`: MAP_SHARED. `id` may
+ * be NULL (no sharing of fibers). Returns 0 or -errno. Caller serialises changes of one space (mm
+ * lock). */
 int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool shared, int fd,
               off_t offset, const struct file_id *id);
 int space_unmap(struct space *space, gaddr_t addr, gaddr_t len);

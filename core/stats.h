@@ -1,4 +1,5 @@
-/* Counters that --stats shows. Updated with relaxed atomics on slow paths only: gadgets count nothing. */
+/* Counters that --stats shows. Updated with relaxed atomics on slow paths only: gadgets count
+ * nothing. */
 #ifndef FG_CORE_STATS_H
 #define FG_CORE_STATS_H
 

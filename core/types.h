@@ -13,10 +13,10 @@ typedef uint64_t gaddr_t; /* an address in a guest's address space */
 
 enum guest_mode { GUEST_I386, GUEST_X86_64, GUEST_MODES };
 
-#define PAGE_BITS 12
-#define PAGE_BYTES ((gaddr_t)1 << PAGE_BITS)
+#define PAGE_BITS     12
+#define PAGE_BYTES    ((gaddr_t)1 << PAGE_BITS)
 #define PAGE_ALIGN(a) (((a) + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))
-#define PAGE_BASE(a) ((a) & ~(PAGE_BYTES - 1))
+#define PAGE_BASE(a)  ((a) & ~(PAGE_BYTES - 1))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -1,5 +1,5 @@
-/* Numbers of open(2) flags as x86 guests have them, and their translation to the host's (they are the
- * same on an x86 host but for O_LARGEFILE). */
+/* Numbers of open(2) flags as x86 guests have them, and their translation to the host's (they are
+ * the same on an x86 host but for O_LARGEFILE). */
 #ifndef FG_SYSCALLS_ABI_OPEN_H
 #define FG_SYSCALLS_ABI_OPEN_H
 
@@ -10,12 +10,24 @@ static const struct {
     uint32_t guest;
     int host;
 } abi_open_flags[] = {
-    {01, O_WRONLY},        {02, O_RDWR},          {0100, O_CREAT},
-    {0200, O_EXCL},        {0400, O_NOCTTY},      {01000, O_TRUNC},
-    {02000, O_APPEND},     {04000, O_NONBLOCK},   {010000, O_DSYNC},
-    {020000, O_ASYNC},     {040000, O_DIRECT},    {0100000, FILE_LARGEFILE},
-    {0200000, O_DIRECTORY}, {0400000, O_NOFOLLOW}, {01000000, O_NOATIME},
-    {02000000, O_CLOEXEC}, {04000000, O_SYNC & ~O_DSYNC}, {010000000, O_PATH},
+    {01, O_WRONLY},
+    {02, O_RDWR},
+    {0100, O_CREAT},
+    {0200, O_EXCL},
+    {0400, O_NOCTTY},
+    {01000, O_TRUNC},
+    {02000, O_APPEND},
+    {04000, O_NONBLOCK},
+    {010000, O_DSYNC},
+    {020000, O_ASYNC},
+    {040000, O_DIRECT},
+    {0100000, FILE_LARGEFILE},
+    {0200000, O_DIRECTORY},
+    {0400000, O_NOFOLLOW},
+    {01000000, O_NOATIME},
+    {02000000, O_CLOEXEC},
+    {04000000, O_SYNC & ~O_DSYNC},
+    {010000000, O_PATH},
     {020000000, O_TMPFILE & ~O_DIRECTORY},
 };
 

@@ -26,42 +26,46 @@ struct file_ops {
     ssize_t (*read)(struct file *file, struct task *task, const struct iovec *iov, int count,
                     int64_t offset); /* offset -1: at the position; NULL: host readv */
     ssize_t (*write)(struct file *file, struct task *task, const struct iovec *iov, int count,
-                     int64_t offset); /* NULL: host writev */
+                     int64_t offset);                               /* NULL: host writev */
     int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: host lseek */
-    long (*ioctl)(struct file *file, struct task *task, uint32_t request, gaddr_t arg); /* NULL: ENOTTY,
-                    after the generic FIONREAD, FIONBIO, FIOCLEX, FIONCLEX */
+    long (*ioctl)(struct file *file, struct task *task, uint32_t request, gaddr_t arg); /* NULL:
+                    ENOTTY, after the generic FIONREAD, FIONBIO, FIOCLEX, FIONCLEX */
     int (*stat)(struct file *file, struct stat *st); /* NULL: host fstat with metadata attribute */
     int (*getdents)(struct file *file, struct task *task,
                     int (*emit)(void *arg, const char *name, uint64_t ino, uint8_t type,
                                 int64_t next_offset),
-                    void *arg); /* NULL: ENOTDIR */
-    short (*poll)(struct file *file, short events); /* readiness that the host fd does not show: or'ed
-                    into (NULL: the host descriptor's alone) */
+                    void *arg);                     /* NULL: ENOTDIR */
+    short (*poll)(struct file *file, short events); /* readiness that the host fd does not show:
+                    or'ed into (NULL: the host descriptor's alone) */
     void (*release)(struct file *file); /* last reference dropped; NULL: close the host fd (one that
                     is not NULL closes it itself) */
 };
 
-/* Flags of struct file beside the O_* ones, which are the host's constants (abi_open.h translates). */
+/* Flags of struct file beside the O_* ones, which are the host's constants (abi_open.h translates).
+ */
 #define FILE_LARGEFILE (1 << 29) /* the guest gave O_LARGEFILE */
 
 struct file {
     const struct file_ops *ops;
-    int host_fd;         /* -1: none */
+    int host_fd; /* -1: none */
     _Atomic int refs;
-    _Atomic int flags;   /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECTORY, O_PATH, ... as F_GETFL shows */
-    char *path;          /* guest path at open, for /proc/self/fd; NULL: none ("pipe:[n]" made from stat) */
+    _Atomic int
+        flags;  /* O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECTORY, O_PATH, ... as F_GETFL shows */
+    char *path; /* guest path at open, for /proc/self/fd; NULL: none ("pipe:[n]" made from stat) */
     struct mount *mount; /* of a file on a mount; NULL otherwise */
     void *data;          /* the kind's own */
     uint64_t data_word;
     pthread_mutex_t lock; /* position of files without a host one, and the kind's own data */
     int64_t position;
-    int32_t owner;       /* F_SETOWN */
+    int32_t owner; /* F_SETOWN */
     int owner_signal;
-    struct epoll_item *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
+    struct epoll_item
+        *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
     bool sent; /* went through SCM_RIGHTS: file_unref() calls rights_file_gone() (io.h) first */
 };
 
-/* New description with one reference; takes over host_fd. NULL with errno ENOMEM (host_fd closed). */
+/* New description with one reference; takes over host_fd. NULL with errno ENOMEM (host_fd closed).
+ */
 struct file *file_create(const struct file_ops *ops, int host_fd, int flags);
 struct file *file_ref(struct file *file);
 void file_unref(struct file *file);
@@ -93,14 +97,15 @@ int file_path(struct file *file, char *path, size_t size);
 struct file *file_create_host(int host_fd, int flags);
 /* The kind for what stat(2) calls `mode`. */
 const struct file_ops *file_ops_of_mode(mode_t mode);
-/* A file over one of the host's descriptors 0, 1, 2 (duplicated), terminals included; for start-up. */
+/* A file over one of the host's descriptors 0, 1, 2 (duplicated), terminals included; for start-up.
+ */
 int file_adopt_host(int fd, struct file **out);
 extern const struct file_ops file_ops_regular, file_ops_directory, file_ops_path, file_ops_device;
 
 /* The file of a descriptor, referenced (file_unref it), or NULL (EBADF). */
 struct file *fd_get(struct task *task, int fd);
-/* Lowest free descriptor >= from for `file` (takes the reference over, also on failure). Returns it or
- * -EMFILE (RLIMIT_NOFILE). */
+/* Lowest free descriptor >= from for `file` (takes the reference over, also on failure). Returns it
+ * or -EMFILE (RLIMIT_NOFILE). */
 int fd_install(struct task *task, struct file *file, bool cloexec, int from);
 int fd_close(struct task *task, int fd);
 /* The same for the table of another process (pidfd_getfd, /proc): table->lock is taken here. */

@@ -6,22 +6,25 @@
 
 struct task;
 
-/* Mounts (struct mount, fs_place.h): host directories (the root itself and --mount), and the synthetic
- * ones (proc, sys, dev, devpts), which implement the node operations of vfs_synthetic.h. */
+/* Mounts (struct mount, fs_place.h): host directories (the root itself and --mount), and the
+ * synthetic ones (proc, sys, dev, devpts), which implement the node operations of vfs_synthetic.h.
+ */
 struct fs_context {
     _Atomic int refs;
     pthread_mutex_t lock;
     char *cwd;  /* absolute guest path, normalised, relative to the real root */
     char *root; /* chroot: absolute guest path, "/" normally */
     uint32_t umask;
-    struct file *cwd_file; /* the directory itself (O_PATH): stays right when it is renamed; or NULL */
+    struct file
+        *cwd_file; /* the directory itself (O_PATH): stays right when it is renamed; or NULL */
 };
 
 struct fs_context *fs_context_create(void);
 struct fs_context *fs_context_fork(struct fs_context *fs);
 void fs_context_unref(struct fs_context *fs);
 
-/* Set-up, before the first task runs. `host_root` is the host directory of "/". Return 0 or -errno. */
+/* Set-up, before the first task runs. `host_root` is the host directory of "/". Return 0 or -errno.
+ */
 int fs_init(const char *host_root, bool metadata);
 int fs_mount_host(const char *host_dir, const char *guest_path, bool read_only);
 
@@ -30,16 +33,17 @@ int fs_mount_host(const char *host_dir, const char *guest_path, bool read_only);
 int fs_open(struct task *task, int dirfd, const char *path, int flags, uint32_t mode,
             struct file **out);
 
-/* Ends what fs_init set up (temporary directories). Idempotent; call before the host process ends. */
+/* Ends what fs_init set up (temporary directories). Idempotent; call before the host process ends.
+ */
 void fs_shutdown(void);
 /* chdir(2) for start-up and for the call; path is a host string. 0 or -errno. */
 int fs_chdir(struct task *task, const char *path);
 /* Guest path of the current directory into buf (PATH_MAX). 0 or -errno (-ENOENT: removed). */
 int fs_getcwd(struct task *task, char *buf, size_t size);
 
-/* For bind(2) and connect(2) of unix sockets: a host path (through /proc/self/fd) that names the guest's
- * `path` whatever its length, valid until *dir_fd is closed. With `create` the last component need
- * not exist and is not followed. 0 or -errno. */
+/* For bind(2) and connect(2) of unix sockets: a host path (through /proc/self/fd) that names the
+ * guest's `path` whatever its length, valid until *dir_fd is closed. With `create` the last
+ * component need not exist and is not followed. 0 or -errno. */
 int fs_socket_path(struct task *task, const char *path, bool create, char *host, size_t size,
                    int *dir_fd);
 /* The metadata of something that the guest just made at that place (a unix socket). */

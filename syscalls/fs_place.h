@@ -13,7 +13,7 @@
 /* Constant once the first task runs, but for the making of a lazy one. */
 struct mount {
     atomic_bool lazy; /* its host directory is made when it is first met */
-    char *guest; /* "" for the root, "/proc", ... */
+    char *guest;      /* "" for the root, "/proc", ... */
     size_t guest_len;
     int dir;    /* host directory (O_PATH), -1: synthetic */
     char *host; /* its host path, to map host paths back */
@@ -50,8 +50,9 @@ struct place {
     char path[PATH_MAX];  /* canonical guest path, "/" for the root */
 };
 
-#define PLACE_FOLLOW 1   /* follow a symlink in the last component */
-#define PLACE_PARENT 2   /* of interest is the name in its directory: never follow, may be missing \
+#define PLACE_FOLLOW 1 /* follow a symlink in the last component */
+#define PLACE_PARENT                                                                               \
+    2                    /* of interest is the name in its directory: never follow, may be missing \
                           */
 #define PLACE_MISSING  4 /* with FOLLOW: the last component may be missing */
 #define PLACE_EMPTY    8 /* "" means dirfd itself (AT_EMPTY_PATH) */

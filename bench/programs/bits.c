@@ -1,4 +1,5 @@
-/* Bits and wide integers: 64-bit arithmetic, shifts, population counts, division, a block cipher. */
+/* Bits and wide integers: 64-bit arithmetic, shifts, population counts, division, a block cipher.
+ */
 #include "common.h"
 
 static uint64_t mix(uint64_t x) {

@@ -1,5 +1,5 @@
-/* What every measured program shares: a count of rounds from the command line, and a printed sum, so
- * that the compiler can drop nothing and two runs can be compared. */
+/* What every measured program shares: a count of rounds from the command line, and a printed sum,
+ * so that the compiler can drop nothing and two runs can be compared. */
 #ifndef FG_BENCH_COMMON_H
 #define FG_BENCH_COMMON_H
 

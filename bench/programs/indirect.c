@@ -40,19 +40,32 @@ static const struct methods kinds[] = {{add, plain}, {mix, turned}, {add, turned
 
 static __attribute__((noinline)) uint32_t choose(uint32_t x) {
     switch (x % 13) {
-    case 0: return x + 3;
-    case 1: return x * 7;
-    case 2: return x ^ 99;
-    case 3: return x - 1000;
-    case 4: return x >> 2;
-    case 5: return x << 1;
-    case 6: return ~x;
-    case 7: return x + x / 5;
-    case 8: return x * x;
-    case 9: return x ^ x >> 9;
-    case 10: return x + 17;
-    case 11: return x - 5;
-    default: return x * 11 + 1;
+    case 0:
+        return x + 3;
+    case 1:
+        return x * 7;
+    case 2:
+        return x ^ 99;
+    case 3:
+        return x - 1000;
+    case 4:
+        return x >> 2;
+    case 5:
+        return x << 1;
+    case 6:
+        return ~x;
+    case 7:
+        return x + x / 5;
+    case 8:
+        return x * x;
+    case 9:
+        return x ^ x >> 9;
+    case 10:
+        return x + 17;
+    case 11:
+        return x - 5;
+    default:
+        return x * 11 + 1;
     }
 }
 

@@ -158,11 +158,21 @@ static int ack(int m, int n) {
 }
 
 typedef int (*fn)(int, int);
-static int f0(int a, int b) { return a + b; }
-static int f1(int a, int b) { return a - b; }
-static int f2(int a, int b) { return a * 3 ^ b; }
-static int f3(int a, int b) { return (a >> 2) + (b << 1); }
-static int f4(int a, int b) { return a < b ? b : a; }
+static int f0(int a, int b) {
+    return a + b;
+}
+static int f1(int a, int b) {
+    return a - b;
+}
+static int f2(int a, int b) {
+    return a * 3 ^ b;
+}
+static int f3(int a, int b) {
+    return (a >> 2) + (b << 1);
+}
+static int f4(int a, int b) {
+    return a < b ? b : a;
+}
 static fn volatile table[] = {f0, f1, f2, f3, f4};
 
 static uint64_t wide(int n) {

@@ -4,8 +4,8 @@
  *                                                enumeration of opcodes x ModRM x prefixes
  *   decoder --bytes HEX                          one string, both answers
  *
- * Zydis knows every extension, we claim i686, x87, MMX, SSE and SSE2. What is legal to Zydis and #UD
- * here is told apart by Zydis' name of the extension: the table `not_claimed` below. */
+ * Zydis knows every extension, we claim i686, x87, MMX, SSE and SSE2. What is legal to Zydis and
+ * #UD here is told apart by Zydis' name of the extension: the table `not_claimed` below. */
 #include "core/cpuid.h"
 #include "core/insn.h"
 
@@ -19,7 +19,7 @@
 static const struct {
     const char *isa_set, *why;
 } not_claimed[] = {
-    /* clang-format off */
+/* clang-format off */
 #include "test/decoder/not_claimed.h"
     /* clang-format on */
 };
@@ -38,9 +38,9 @@ static const struct {
 };
 
 enum verdict { AGREE, NOT_CLAIMED, WE_REFUSE, ZYDIS_REFUSES, LENGTHS, VERDICTS };
-static const char *const verdict_text[VERDICTS] = {
-    "agree", "not claimed", "legal to Zydis, #UD here", "#UD to Zydis, legal here",
-    "lengths differ"};
+static const char *const verdict_text[VERDICTS] = {"agree", "not claimed",
+                                                   "legal to Zydis, #UD here",
+                                                   "#UD to Zydis, legal here", "lengths differ"};
 
 static ZydisDecoder zydis;
 static uint64_t counts[VERDICTS];
@@ -196,8 +196,8 @@ static int one(const char *hex) {
     printf("here: status %d length %u variant %u, %s\n", a.status, a.insn.len, a.insn.variant,
            rows[a.insn.row].cite ? rows[a.insn.row].cite : "-");
     if (a.legal)
-        printf("Zydis: length %u %s, ISA set %s\n", a.z.length, ZydisMnemonicGetString(a.z.mnemonic),
-               ZydisISASetGetString(a.z.meta.isa_set));
+        printf("Zydis: length %u %s, ISA set %s\n", a.z.length,
+               ZydisMnemonicGetString(a.z.mnemonic), ZydisISASetGetString(a.z.meta.isa_set));
     else
         printf("Zydis: no instruction\n");
     printf("%s\n", verdict_text[verdict]);
@@ -211,7 +211,7 @@ int main(int argc, char **argv) {
     ZydisDecoderInit(&zydis, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
     /* Encodings that are something older on a processor without these: NOP, BSF, BSR, WBINVD. */
     static const ZydisDecoderMode off[] = {
-        ZYDIS_DECODER_MODE_MPX,   ZYDIS_DECODER_MODE_CET,   ZYDIS_DECODER_MODE_LZCNT,
+        ZYDIS_DECODER_MODE_MPX,   ZYDIS_DECODER_MODE_CET,      ZYDIS_DECODER_MODE_LZCNT,
         ZYDIS_DECODER_MODE_TZCNT, ZYDIS_DECODER_MODE_WBNOINVD, ZYDIS_DECODER_MODE_CLDEMOTE};
     for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
         ZydisDecoderEnableMode(&zydis, off[i], ZYAN_FALSE);
@@ -231,7 +231,8 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof(not_claimed) / sizeof(not_claimed[0]); i++)
         if (claimed(not_claimed[i].isa_set)) {
             wrong_table = true;
-            printf("# %s is claimed by CPUID and stands in not_claimed.h\n", not_claimed[i].isa_set);
+            printf("# %s is claimed by CPUID and stands in not_claimed.h\n",
+                   not_claimed[i].isa_set);
         }
     printf("%s extensions that are not claimed\n", wrong_table ? "not ok" : "ok");
     enumerate();

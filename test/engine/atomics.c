@@ -1,6 +1,6 @@
 /* Build: cc -static -pthread atomics.c
- * Threads that hammer one place with each locked instruction: aligned, misaligned, across a cache line
- * and across a page. Nothing may get lost. */
+ * Threads that hammer one place with each locked instruction: aligned, misaligned, across a cache
+ * line and across a page. Nothing may get lost. */
 #include "engine_test.h"
 #include <linux/futex.h>
 #include <pthread.h>

@@ -1,5 +1,6 @@
-/* Precise faults: an instruction in the middle of a block faults; the signal's context must hold the
- * registers, flags and EIP of its start and the fault's kind, and what came before must have happened. */
+/* Precise faults: an instruction in the middle of a block faults; the signal's context must hold
+ * the registers, flags and EIP of its start and the fault's kind, and what came before must have
+ * happened. */
 #include "engine_test.h"
 
 /* As the kernel's sigcontext names them; glibc's REG_* are indices into gregs. */
@@ -83,14 +84,14 @@ static void attempt(const char *name, const char *bytes, unsigned length) {
     emit_mov(&a, 0, 0x80000001);
     emit_mov(&a, 1, 5);
     emit_mov(&a, 2, 7);
-    emit_mov(&a, 3, (uint32_t)(uintptr_t)hole);      /* ebx: nothing there */
-    emit_mov(&a, 5, 0);                              /* ebp: 0 */
-    emit_mov(&a, 6, (uint32_t)(uintptr_t)hole - 8);  /* esi: 8 bytes before the hole */
-    emit_mov(&a, 7, (uint32_t)(uintptr_t)data);      /* edi */
-    EMIT(&a, "\x83\xc1\x7f");                        /* add ecx, 127: flags */
-    EMIT(&a, "\x89\x0f");                            /* mov [edi], ecx */
-    EMIT(&a, "\x42");                                /* inc edx */
-    EMIT(&a, "\x81\xc0\xff\xff\xff\x7f");            /* add eax, 7fffffff: CF ZF PF AF */
+    emit_mov(&a, 3, (uint32_t)(uintptr_t)hole);     /* ebx: nothing there */
+    emit_mov(&a, 5, 0);                             /* ebp: 0 */
+    emit_mov(&a, 6, (uint32_t)(uintptr_t)hole - 8); /* esi: 8 bytes before the hole */
+    emit_mov(&a, 7, (uint32_t)(uintptr_t)data);     /* edi */
+    EMIT(&a, "\x83\xc1\x7f");                       /* add ecx, 127: flags */
+    EMIT(&a, "\x89\x0f");                           /* mov [edi], ecx */
+    EMIT(&a, "\x42");                               /* inc edx */
+    EMIT(&a, "\x81\xc0\xff\xff\xff\x7f");           /* add eax, 7fffffff: CF ZF PF AF */
     emit_bytes(&a, bytes, length);
     EMIT(&a, "\x41\x31\xc0\xc3"); /* inc ecx; xor eax, eax; ret */
     memset(data, 0, PAGE);
@@ -186,10 +187,12 @@ static void float_faults(void) {
     ATTEMPT("movntq", "\x0f\xe7\x03");
     ATTEMPT("x87 zero div", "\xd9\xee\xd9\xe8\xc7\x07\x7b\x03\0\0\xd9\x2f\xde\xf1\x90\x9b");
     ATTEMPT("x87 invalid", "\xd9\xe8\xd9\xe0\xc7\x07\x7e\x03\0\0\xd9\x2f\xd9\xfa\x90\xd9\xe8");
-    ATTEMPT("sse zero div", "\xc7\x07\x80\x1d\0\0\x0f\xae\x17\x0f\x57\xc9\xb8\x01\0\0\0\xf3\x0f\x2a\xc0"
-                            "\xf3\x0f\x5e\xc1");
-    ATTEMPT("sse inexact", "\xc7\x07\x80\x0f\0\0\x0f\xae\x17\xb8\x03\0\0\0\xf3\x0f\x2a\xc8\xf3\x0f\x2a\xc0"
-                           "\xf3\x0f\x53\xc0\xf3\x0f\x51\xc1");
+    ATTEMPT("sse zero div",
+            "\xc7\x07\x80\x1d\0\0\x0f\xae\x17\x0f\x57\xc9\xb8\x01\0\0\0\xf3\x0f\x2a\xc0"
+            "\xf3\x0f\x5e\xc1");
+    ATTEMPT("sse inexact",
+            "\xc7\x07\x80\x0f\0\0\x0f\xae\x17\xb8\x03\0\0\0\xf3\x0f\x2a\xc8\xf3\x0f\x2a\xc0"
+            "\xf3\x0f\x53\xc0\xf3\x0f\x51\xc1");
     ATTEMPT("mxcsr bits", "\xc7\x07\x80\x1f\xff\x7f\x0f\xae\x17");
 }
 

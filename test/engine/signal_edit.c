@@ -1,12 +1,13 @@
 /* Build: cc -static -msse2 signal_edit.c
- * Signal contexts that a handler edits: EIP, registers, flags, x87 and SSE state; the trap flag; and
- * signals that come at any time while code runs whose registers must not change. */
+ * Signal contexts that a handler edits: EIP, registers, flags, x87 and SSE state; the trap flag;
+ * and signals that come at any time while code runs whose registers must not change. */
 #include "engine_test.h"
 #include <sys/time.h>
 
 static uint8_t *page;
 
-/* --- skip an instruction, change registers and flags --------------------------------------------- */
+/* --- skip an instruction, change registers and flags ---------------------------------------------
+ */
 
 static void skip(int signal, siginfo_t *info, void *pointer) {
     greg_t *regs = ((ucontext_t *)pointer)->uc_mcontext.gregs;
@@ -33,7 +34,8 @@ static void edit_registers(void) {
         printf("edited %x\n", run(page));
 }
 
-/* --- floating-point state ------------------------------------------------------------------------- */
+/* --- floating-point state
+ * ------------------------------------------------------------------------- */
 
 static void edit_float(int signal, siginfo_t *info, void *pointer) {
     ucontext_t *context = pointer;
@@ -73,7 +75,8 @@ static void floats(void) {
     __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
 }
 
-/* --- trap flag ------------------------------------------------------------------------------------- */
+/* --- trap flag
+ * ------------------------------------------------------------------------------------- */
 
 static uint32_t steps[256], step_count, step_eax[256];
 static int budget;
@@ -107,18 +110,18 @@ static void start_stepping(int signal, siginfo_t *info, void *pointer) {
     regs[REG_EFL] |= 0x100;
 }
 
-static const char body[] = "\xb8\x01\0\0\0"         /* mov eax, 1 */
-                           "\xb9\x03\0\0\0"         /* mov ecx, 3 */
-                           "\x01\xc0"               /* add eax, eax */
-                           "\x49\x75\xfb"           /* dec ecx; jnz */
-                           "\xe8\x02\0\0\0"         /* call over */
-                           "\xeb\x02"               /* jmp */
-                           "\x40\xc3"               /* inc eax; ret */
-                           "\x50\x5a"               /* push eax; pop edx */
+static const char body[] = "\xb8\x01\0\0\0"           /* mov eax, 1 */
+                           "\xb9\x03\0\0\0"           /* mov ecx, 3 */
+                           "\x01\xc0"                 /* add eax, eax */
+                           "\x49\x75\xfb"             /* dec ecx; jnz */
+                           "\xe8\x02\0\0\0"           /* call over */
+                           "\xeb\x02"                 /* jmp */
+                           "\x40\xc3"                 /* inc eax; ret */
+                           "\x50\x5a"                 /* push eax; pop edx */
                            "\x8c\xd9\x8e\xd9\x40\x40" /* mov ecx, ds; mov ds, ecx; inc; inc */
-                           "\x9c\x59"               /* pushf; pop ecx */
-                           "\x0f\xb6\xcd"           /* movzx ecx, ch */
-                           "\x83\xe1\x01\x01\xc8";  /* TF as pushed */
+                           "\x9c\x59"                 /* pushf; pop ecx */
+                           "\x0f\xb6\xcd"             /* movzx ecx, ch */
+                           "\x83\xe1\x01\x01\xc8";    /* TF as pushed */
 
 static void single_steps(void) {
     struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
@@ -149,7 +152,8 @@ static void single_steps(void) {
     show_steps("modified", run(page));
 }
 
-/* --- signals at any time --------------------------------------------------------------------------- */
+/* --- signals at any time
+ * --------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t alarms;
 
@@ -159,8 +163,10 @@ static void on_alarm(int signal) {
     volatile double x = alarms;
     for (int i = 0; i < 20; i++)
         x = x * 1.5 + (double)i;
-    __asm__ volatile("pxor %%xmm0, %%xmm0\n pcmpeqb %%xmm7, %%xmm7\n stc\n std\n cld" : : : "xmm0",
-                     "xmm7", "cc");
+    __asm__ volatile("pxor %%xmm0, %%xmm0\n pcmpeqb %%xmm7, %%xmm7\n stc\n std\n cld"
+                     :
+                     :
+                     : "xmm0", "xmm7", "cc");
 }
 
 static void interrupted(void) {

@@ -1,5 +1,5 @@
-/* Self-modifying code within a block: each store is seen by the very next fetch, wherever it goes and
- * whichever instruction makes it. */
+/* Self-modifying code within a block: each store is seen by the very next fetch, wherever it goes
+ * and whichever instruction makes it. */
 #include "engine_test.h"
 
 enum { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
@@ -42,12 +42,12 @@ static void behind(void) {
     emit_mov(&a, EAX, 100);
     emit_mov(&a, ECX, 9);
     uint8_t *top = a.at;
-    EMIT(&a, "\x40");                  /* inc eax */
-    EMIT(&a, "\x80\x35");              /* xor byte [top], 8: inc <-> dec */
+    EMIT(&a, "\x40");     /* inc eax */
+    EMIT(&a, "\x80\x35"); /* xor byte [top], 8: inc <-> dec */
     emit32(&a, (uint32_t)(uintptr_t)top);
     emit8(&a, 8);
-    EMIT(&a, "\x8d\x44\x00\x01");      /* lea eax, [eax+eax+1] */
-    EMIT(&a, "\x49");                  /* dec ecx */
+    EMIT(&a, "\x8d\x44\x00\x01"); /* lea eax, [eax+eax+1] */
+    EMIT(&a, "\x49");             /* dec ecx */
     EMIT(&a, "\x0f\x85");
     emit32(&a, (uint32_t)(top - (a.at + 4)));
     emit8(&a, 0xc3);

@@ -1,5 +1,6 @@
 /* Code that changes by other ways than a store to its own address: through a second mapping, by
- * system calls that write memory, by mapping, unmapping, protecting and moving; and code on the stack. */
+ * system calls that write memory, by mapping, unmapping, protecting and moving; and code on the
+ * stack. */
 #include "engine_test.h"
 #include <errno.h>
 #include <fcntl.h>

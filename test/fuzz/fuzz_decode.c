@@ -3,8 +3,8 @@
  *
  *   fuzz_decode [--count N] [--seed N] [--keep FILE] CORPUS...
  *
- * Inputs are the corpus files and mutations of them; the one at work is kept in FILE (default: none), so
- * that a crash can be replayed: fuzz_decode --count 0 FILE. */
+ * Inputs are the corpus files and mutations of them; the one at work is kept in FILE (default:
+ * none), so that a crash can be replayed: fuzz_decode --count 0 FILE. */
 #include "core/block.h"
 #include "core/cpu.h"
 #include "core/host.h"
@@ -21,9 +21,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define INPUT_MAX 256
-#define CODE      0x10000000u
-#define DATA      0x20000000u
+#define INPUT_MAX  256
+#define CODE       0x10000000u
+#define DATA       0x20000000u
 #define CORPUS_MAX 256
 
 struct input {
@@ -196,7 +196,8 @@ static void check(const struct input *input) {
 
 static void set_up(void) {
     engine_init();
-    guarded = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    guarded =
+        mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cpu = cpu_create(GUEST_I386);
     space = space_create(GUEST_I386);
     if (guarded == MAP_FAILED || munmap(guarded + PAGE_BYTES, PAGE_BYTES) || !cpu || !space ||

@@ -11,13 +11,13 @@
 #include <stdint.h>
 
 /* The machine: the same addresses on both sides, unmapped neighbours around each area. */
-#define CODE_ADDR  0x10000000u
-#define CODE_BYTES 0x00400000u
-#define DATA_ADDR  0x20000000u /* pages that may be written */
-#define DATA_BYTES 0x4000u
-#define RO_ADDR    0x20004000u /* one page behind them that may only be read */
-#define RO_BYTES   0x1000u
-#define STACK_ADDR 0x30000000u
+#define CODE_ADDR   0x10000000u
+#define CODE_BYTES  0x00400000u
+#define DATA_ADDR   0x20000000u /* pages that may be written */
+#define DATA_BYTES  0x4000u
+#define RO_ADDR     0x20004000u /* one page behind them that may only be read */
+#define RO_BYTES    0x1000u
+#define STACK_ADDR  0x30000000u
 #define STACK_BYTES 0x2000u
 
 /* Where the oracle keeps itself; nothing of a case may lie here. */
@@ -86,8 +86,8 @@ enum { MODE_FIBERS, MODE_CHECKED, MODE_STEPS };
 
 struct batch {
     uint32_t count;
-    uint32_t next[SIDES]; /* the case that each side is working on */
-    uint32_t mode; /* MODE_*: how the engine runs them */
+    uint32_t next[SIDES];     /* the case that each side is working on */
+    uint32_t mode;            /* MODE_*: how the engine runs them */
     uint8_t data[DATA_BYTES]; /* memory at the start of each case */
     uint8_t ro[RO_BYTES];
     uint8_t stack[STACK_BYTES];

@@ -13,7 +13,8 @@ static const char *const seg_name[6] = {"es", "cs", "ss", "ds", "fs", "gs"};
 enum { TRAP_STACK = 12, TRAP_GENERAL = 13, TRAP_PAGE = 14, TRAP_FPU = 16 };
 
 static bool same_error(const struct tresult *a, const struct tresult *b) {
-    uint32_t mask = a->trap == TRAP_PAGE ? 0x12 : ~0u; /* write, fetch: present is not ours to know */
+    uint32_t mask =
+        a->trap == TRAP_PAGE ? 0x12 : ~0u; /* write, fetch: present is not ours to know */
     return ((a->error ^ b->error) & mask) == 0;
 }
 
@@ -78,9 +79,8 @@ static void print_code(FILE *to, const struct tcase *test) {
     uint32_t at = 0;
     while (at < test->code_len) {
         ZydisDisassembledInstruction insn;
-        ZyanStatus status =
-            ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LEGACY_32, test->code_at + at, test->code + at,
-                                  test->code_len - at, &insn);
+        ZyanStatus status = ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LEGACY_32, test->code_at + at,
+                                                  test->code + at, test->code_len - at, &insn);
         uint32_t length = ZYAN_SUCCESS(status) ? insn.info.length : 1;
         fprintf(to, "  %08x  ", test->code_at + at);
         for (uint32_t i = 0; i < length; i++)
@@ -145,8 +145,8 @@ static void print_flags(FILE *to, uint32_t a, uint32_t b, uint32_t mask) {
     static const struct {
         uint32_t bit;
         const char *name;
-    } names[] = {{1, "CF"},      {4, "PF"},      {0x10, "AF"},    {0x40, "ZF"},
-                 {0x80, "SF"},   {0x100, "TF"},  {0x400, "DF"},   {0x800, "OF"},
+    } names[] = {{1, "CF"},      {4, "PF"},       {0x10, "AF"},    {0x40, "ZF"},
+                 {0x80, "SF"},   {0x100, "TF"},   {0x400, "DF"},   {0x800, "OF"},
                  {0x4000, "NT"}, {0x40000, "AC"}, {0x200000, "ID"}};
     if (((a ^ b) & mask) == 0)
         return;

@@ -1,5 +1,5 @@
-/* Chooses the inputs of a case: registers, flags, floating-point state, where the memory operand lies
- * and what is in it. Everything follows from the form's seed and the case's number. */
+/* Chooses the inputs of a case: registers, flags, floating-point state, where the memory operand
+ * lies and what is in it. Everything follows from the form's seed and the case's number. */
 #include "test/insn/forms.h"
 
 #include <string.h>
@@ -136,7 +136,7 @@ static uint32_t aim16(struct builder *b, uint32_t addr) {
 
 static uint32_t selector(struct builder *b) {
     static const uint16_t flat[] = {0, 1, 3, 0x2b, 0x2b, 0x2b, 0x2b, 0x73, 0x0007, 0x0104, 0xfff3};
-    static const uint16_t known[] = {0,    1,    3,    0x2b,   0x2b,   0x63, 0x63,
+    static const uint16_t known[] = {0,    1,    3,    0x2b,   0x2b,   0x63,  0x63,
                                      0x6b, 0x6b, 0x73, 0x0007, 0x0104, 0xfff3};
     if (!(b->form->hints & HINT_TLS))
         return flat[below(&b->r, sizeof(flat) / sizeof(flat[0]))];
@@ -299,7 +299,8 @@ static void set_comparands(struct builder *b) {
         else
             memcpy(&regs[AX], b->test->patch[0].bytes, f->access);
     }
-    if (f->hints & HINT_CMPXCHG8B && ax_free && f->base != DX && f->index != DX && below(&b->r, 2)) {
+    if (f->hints & HINT_CMPXCHG8B && ax_free && f->base != DX && f->index != DX &&
+        below(&b->r, 2)) {
         memcpy(&regs[AX], b->test->patch[0].bytes, 4);
         memcpy(&regs[DX], b->test->patch[0].bytes + 4, 4);
     }
@@ -315,7 +316,8 @@ static bool near_zero(uint32_t offset) {
     return offset + 0x200 < 0x400;
 }
 
-/* What a processor may do otherwise than its sibling, and what NOTATION.md says that we do otherwise. */
+/* What a processor may do otherwise than its sibling, and what NOTATION.md says that we do
+ * otherwise. */
 static void set_tolerance(const struct builder *b, struct tolerance *ok) {
     const struct form *f = b->form;
     const uint32_t *regs = b->test->regs;
@@ -361,6 +363,7 @@ void expand(struct tcase *test, struct tolerance *ok, const struct form *form, u
         (form->hints & HINT_SEGMENT && form->hints & HINT_STACK))
         set_stack_top(&b);
     if (form->hints & HINT_STACK && form->hints & HINT_FAULT && form->mem == FORM_NO_MEM)
-        test->regs[SP] = (below(&b.r, 2) ? STACK_ADDR : STACK_ADDR + STACK_BYTES) + below(&b.r, 9) - 4;
+        test->regs[SP] =
+            (below(&b.r, 2) ? STACK_ADDR : STACK_ADDR + STACK_BYTES) + below(&b.r, 9) - 4;
     set_tolerance(&b, ok);
 }

@@ -14,13 +14,13 @@
 enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
 
 /* What inputs a form wants. Names and values stand in gen/emit_tests.py as well. */
-#define HINT_FAULT      (1u << 0)  /* the memory operand shall fault: unmapped, or half so */
-#define HINT_READ_ONLY  (1u << 1)  /* ... or lie in the read-only page */
-#define HINT_SOURCE     (1u << 2)  /* implicit DS:eSI */
-#define HINT_DEST       (1u << 3)  /* implicit ES:eDI */
-#define HINT_REP        (1u << 4)  /* eCX counts: small */
-#define HINT_STACK      (1u << 5)  /* pushes or pops */
-#define HINT_LEAVE      (1u << 6)  /* eBP points into the stack */
+#define HINT_FAULT      (1u << 0) /* the memory operand shall fault: unmapped, or half so */
+#define HINT_READ_ONLY  (1u << 1) /* ... or lie in the read-only page */
+#define HINT_SOURCE     (1u << 2) /* implicit DS:eSI */
+#define HINT_DEST       (1u << 3) /* implicit ES:eDI */
+#define HINT_REP        (1u << 4) /* eCX counts: small */
+#define HINT_STACK      (1u << 5) /* pushes or pops */
+#define HINT_LEAVE      (1u << 6) /* eBP points into the stack */
 #define HINT_XLAT       (1u << 7)
 #define HINT_CMPXCHG    (1u << 8)  /* eAX equals the destination half of the time */
 #define HINT_CMPXCHG8B  (1u << 9)  /* ... eDX:eAX */
@@ -45,10 +45,10 @@ enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
 #define HINT_GENERAL    (1u << 28) /* a vector instruction with a general register */
 
 struct form {
-    uint32_t row;  /* into the rows of the file */
-    uint32_t seed; /* hash of the row's text and the form's number in it */
-    uint32_t first; /* number of its first case within the row */
-    uint32_t count; /* cases */
+    uint32_t row;       /* into the rows of the file */
+    uint32_t seed;      /* hash of the row's text and the form's number in it */
+    uint32_t first;     /* number of its first case within the row */
+    uint32_t count;     /* cases */
     uint32_t undefined; /* EFLAGS bits */
     uint32_t hints;
     int32_t disp;
@@ -66,8 +66,8 @@ struct form {
 _Static_assert(sizeof(struct form) == 56, "as gen/emit_tests.py packs it");
 
 struct form_row {
-    const char *name; /* "ADD" */
-    const char *cite; /* the spec line */
+    const char *name;      /* "ADD" */
+    const char *cite;      /* the spec line */
     uint32_t first, forms; /* its forms */
     uint32_t cases;
 };

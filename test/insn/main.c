@@ -39,8 +39,7 @@ static const char *program;
 static void add_case(struct batch *batch, const struct form *form, uint32_t number) {
     uint32_t i = batch->count++;
     slots[i] = (struct slot){form, number, {0}};
-    expand(&batch->cases[i], &slots[i].ok, form, number,
-           CODE_ADDR + CASE_STRIDE * i + CODE_LEAD);
+    expand(&batch->cases[i], &slots[i].ok, form, number, CODE_ADDR + CASE_STRIDE * i + CODE_LEAD);
 }
 
 static void report(const struct forms *forms, const struct batch *batch, uint32_t i) {
@@ -207,7 +206,8 @@ int main(int argc, char **argv) {
     if (options.vectors)
         return vectors_check(&runner, options.vectors);
     if (!oracle) {
-        printf("skip instruction cases: no 32-bit programs on this host; recorded vectors stand in\n");
+        printf(
+            "skip instruction cases: no 32-bit programs on this host; recorded vectors stand in\n");
         return 0;
     }
     forms_load(&forms, options.cases);

@@ -4,8 +4,8 @@
  * alone in its address space: at the start it unmaps everything but itself, so that a case's stray
  * pointer faults here as it does in the engine. A case is entered by loading all registers and
  * jumping; it ends in a trap of some kind (the bytes around it are int3), whose signal frame holds
- * the whole state. Protocol: inherits the batch as file descriptor 3; for each byte on stdin it runs
- * cases next[SIDE_ORACLE]..count-1 and answers one byte on stdout. */
+ * the whole state. Protocol: inherits the batch as file descriptor 3; for each byte on stdin it
+ * runs cases next[SIDE_ORACLE]..count-1 and answers one byte on stdout. */
 #include "case.h"
 
 enum {
@@ -80,7 +80,7 @@ __asm__(".text\n"
         "  mov saved_esp, %esp\n"
         "  popa\n"
         "  ret\n"
-        "on_trap:\n" /* frame: restorer, signal, siginfo, ucontext */
+        "on_trap:\n"               /* frame: restorer, signal, siginfo, ucontext */
         "  pushl $0x202\n  popf\n" /* NT, AC, ID of the case */
         "  pushl 12(%esp)\n  pushl 12(%esp)\n  pushl 12(%esp)\n"
         "  call trap_c\n"

@@ -11,7 +11,7 @@
 
 struct runner {
     struct batch *batch;
-    int memory; /* descriptor of the batch */
+    int memory;         /* descriptor of the batch */
     const char *oracle; /* path of the oracle program, NULL: do without */
     struct side {
         pid_t pid;
@@ -26,9 +26,9 @@ struct tolerance {
     bool no_fpu_env;   /* the instruction stores FIP, FDP, FOP: memory is compared without them */
     uint32_t env_addr; /* where, with no_fpu_env */
     uint32_t fault_bytes; /* of an operand of many bytes: which of them faults is not told */
-    bool maskmov;      /* bytes that the mask leaves out may fault or not (SDM) */
-    bool mf_or_gp;     /* both are due */
-    bool over_limit;   /* the operand's offset runs over 4 GiB: #GP or #SS on a CPU, not for us */
+    bool maskmov;         /* bytes that the mask leaves out may fault or not (SDM) */
+    bool mf_or_gp;        /* both are due */
+    bool over_limit; /* the operand's offset runs over 4 GiB: #GP or #SS on a CPU, not for us */
 };
 
 /* Makes the shared batch and starts both sides; false with a message when the oracle cannot run

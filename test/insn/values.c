@@ -15,12 +15,11 @@ uint32_t below(struct random *r, uint32_t limit) {
 }
 
 static const uint32_t edges[] = {
-    0,          1,          2,          3,          7,          8,          9,
-    0xf,        0x10,       0x11,       0x1f,       0x20,       0x21,       0x3f,
-    0x40,       0x7f,       0x80,       0x81,       0xff,       0x100,      0x7fff,
-    0x8000,     0xffff,     0x10000,    0x7fffffff, 0x80000000, 0x80000001, 0xffffffff,
-    0xfffffffe, 0xffff0000, 0x99999999, 0x66666666, 0x12345678, 0xff00ff00, 0x55555555,
-    0xffffff80, 0xffffff7f, 0xffff8000, 0x0f0f0f0f, 0xaaaaaaaa,
+    0,          1,          2,          3,          7,          8,          9,          0xf,
+    0x10,       0x11,       0x1f,       0x20,       0x21,       0x3f,       0x40,       0x7f,
+    0x80,       0x81,       0xff,       0x100,      0x7fff,     0x8000,     0xffff,     0x10000,
+    0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0xfffffffe, 0xffff0000, 0x99999999, 0x66666666,
+    0x12345678, 0xff00ff00, 0x55555555, 0xffffff80, 0xffffff7f, 0xffff8000, 0x0f0f0f0f, 0xaaaaaaaa,
 };
 
 uint32_t edge32(struct random *r) {
@@ -175,7 +174,7 @@ void random_fp(struct random *r, struct fp_state *fp, bool calm) {
         return;
     uint32_t w = (uint32_t)random64(r);
     if ((w & 15) == 0)
-        fp->fcw &= (uint16_t)~(w >> 4 & 0x3f); /* some exceptions unmasked */
+        fp->fcw &= (uint16_t) ~(w >> 4 & 0x3f); /* some exceptions unmasked */
     if ((w >> 10 & 3) == 0)
         fp->fsw |= (uint16_t)(w >> 12 & 0x7f); /* some flags set before */
     if (fp->fsw & ~fp->fcw & 0x3f)

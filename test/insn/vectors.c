@@ -1,6 +1,6 @@
-/* Recorded vectors (see vectors.h). A record is a form, its case number and the result as the dwords
- * that differ from "nothing happened", so that a case takes some 100 bytes. The file carries its
- * forms: it stays valid whatever becomes of the spec. */
+/* Recorded vectors (see vectors.h). A record is a form, its case number and the result as the
+ * dwords that differ from "nothing happened", so that a case takes some 100 bytes. The file carries
+ * its forms: it stays valid whatever becomes of the spec. */
 #include "test/insn/vectors.h"
 
 #include <stdlib.h>

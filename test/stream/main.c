@@ -101,8 +101,8 @@ static void run_batch(struct runner *runner, struct totals *totals, uint64_t det
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct tresult *end = &batch->results[SIDE_ORACLE][i];
         totals->streams++;
-        totals->to_end += end->trap == 3 && end->eip == batch->cases[i].code_at +
-                                                            batch->cases[i].code_len + 1;
+        totals->to_end +=
+            end->trap == 3 && end->eip == batch->cases[i].code_at + batch->cases[i].code_len + 1;
         totals->ends[end->trap & 31]++;
         if (differs(batch, i))
             bad[bads++] = i;

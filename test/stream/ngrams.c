@@ -1,6 +1,7 @@
 /* Every n-gram of the gadget library against the host CPU. Random streams hardly ever make the very
  * sequences that a profile chose, so here instructions are put together until the lowered block is
- * exactly the parts of one n-gram; then it runs with random inputs, some of which fault in its midst.
+ * exactly the parts of one n-gram; then it runs with random inputs, some of which fault in its
+ * midst.
  *
  *   ngrams [--quick] [--only N] [--details N] [--missing]      --only: one n-gram by its number */
 #include "core/block.h"
@@ -126,10 +127,8 @@ static bool change_index(struct form *to, const struct form *from, unsigned ea) 
 }
 
 static void add_way(uint32_t form, int condition, int imm, uint32_t gadgets) {
-    struct way way = {.form = form,
-                      .condition = (int8_t)condition,
-                      .imm = (int16_t)imm,
-                      .gadgets = gadgets};
+    struct way way = {
+        .form = form, .condition = (int8_t)condition, .imm = (int16_t)imm, .gadgets = gadgets};
     if (gadgets == 0 || gadgets > KEY_MAX || gadgets > low.gadgets)
         return;
     for (uint32_t i = 0; i < gadgets; i++)
@@ -213,7 +212,8 @@ static void index_forms(void) {
     }
 }
 
-/* --- a sequence for an n-gram ---------------------------------------------------------------------- */
+/* --- a sequence for an n-gram
+ * ---------------------------------------------------------------------- */
 
 struct sequence {
     uint8_t bytes[512];
@@ -326,13 +326,14 @@ static void fill_case(struct tcase *test, const struct sequence *s, uint32_t slo
         test->regs[bad] = below(r, 2) ? DATA_ADDR + below(r, 64) : RO_ADDR - below(r, 64);
     test->regs[SP] = STACK_ADDR + 0x1000 + 4 * below(r, 16);
     if (below(r, 16) == 0)
-        test->regs[SP] = below(r, 2) ? STACK_ADDR + 4 * below(r, 8)
-                                     : STACK_ADDR + STACK_BYTES - 4 * below(r, 8);
+        test->regs[SP] =
+            below(r, 2) ? STACK_ADDR + 4 * below(r, 8) : STACK_ADDR + STACK_BYTES - 4 * below(r, 8);
     test->eflags = (uint32_t)random64(r) & 0x8d5;
     random_fp(r, &test->fp, below(r, 16) != 0);
 }
 
-/* --- running --------------------------------------------------------------------------------------- */
+/* --- running
+ * --------------------------------------------------------------------------------------- */
 
 struct slot {
     uint32_t ngram;
@@ -354,7 +355,8 @@ static void flush(struct runner *runner, uint64_t details) {
             continue;
         if (b->trap == 14 && b->addr - SHARED_ADDR < 0x12000000)
             continue; /* the oracle itself lies there */
-        bool limit = a->trap == 12 || a->trap == 13; /* offsets over 4 GiB: not ours (NOTATION.md) */
+        bool limit =
+            a->trap == 12 || a->trap == 13; /* offsets over 4 GiB: not ours (NOTATION.md) */
         if (results_agree(a, b, &slots[i].ok) || (limit && b->trap == 14 && a->eip == b->eip))
             continue;
         bad_ngrams[slots[i].ngram] = 1;

@@ -4,7 +4,7 @@
 
 #include "test/insn/forms.h"
 
-#define STREAM_ITEMS 80
+#define STREAM_ITEMS  80
 #define STREAM_STRIDE 1104
 
 /* One instruction with what makes its operands valid in front of it and, where it leaves flags
