@@ -1,9 +1,9 @@
 """N-grams: gadgets that do what several do in a row, chosen by a recorded profile.
 
-Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files without
-the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<table of the first>.S. An n-gram is the texts of
-its parts one behind the other, dispatch between them left out; the parameters of a part follow those
-of the part before (core/ngram.c).
+Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files
+without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<table of the first>.S. An n-gram is
+the texts of its parts one behind the other, dispatch between them left out; the parameters of a
+part follow those of the part before (core/ngram.c).
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ def ngram_text(parts: list[Part], where: Where) -> str:
             raise SpecError(where, f"{part.label} calls a helper, it cannot be part of an n-gram")
         if not last:
             if text.count(GOES_ON) != 1 or not text.rstrip().endswith(GOES_ON):
-                raise SpecError(where, f"{part.label} does not end in next(), nothing can follow it")
+                raise SpecError(where, f"{part.label} does not end in next(), "
+                                "nothing can follow it")
             text = text.rstrip()[:-len(GOES_ON)].rstrip() + "\n"
         if number:
             lines.append("    .pushsection fg_parts, \"a\", @progbits\n    .quad 78f\n"

@@ -1,5 +1,5 @@
-"""What the instruction tests must know about instructions beyond their operands: which registers are
-used implicitly, which inputs make sense, and what cannot be compared at all.
+"""What the instruction tests must know about instructions beyond their operands: which registers
+are used implicitly, which inputs make sense, and what cannot be compared at all.
 
 Everything is keyed by the manual's mnemonic. Used by emit_tests.py; knows nothing of encodings.
 """

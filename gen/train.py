@@ -42,7 +42,7 @@ def labels_of(library: Library, templates: Templates) -> dict[str, list[str]]:
 
 
 def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngram]:
-    """Gadget sequences and their weights: each profile counts the same in all, however long it ran."""
+    """Gadget sequences and their weights: each profile counts the same, however long it ran."""
     fibers: Counter[Ngram] = Counter()
     for path in paths:
         one: Counter[Ngram] = Counter()
