@@ -36,6 +36,6 @@ $(BUILD)/test/decoder: $(BUILD)/obj/test/decoder/main.o $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(LINK_ENGINE) -lZydis
 
-$(BUILD)/test/ngrams: $(BUILD)/obj/test/stream/ngrams.o $(TEST_COMMON) $(ENGINE_OBJS)
+$(BUILD)/test/ngrams: $(patsubst %,$(BUILD)/obj/test/stream/%.o,ngrams ways) $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(LINK_ENGINE) -lZydis

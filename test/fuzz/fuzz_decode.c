@@ -127,7 +127,7 @@ static void check_run(const struct input *input) {
         cpu_kick_clear(cpu);
         if (reason == EXIT_KICKED || cpu->regs[REG_SP] >> 32 || cpu->pc >> 32)
             break;
-        cpu->pc += 1 + random64() % 3; /* on, behind what trapped */
+        cpu->pc = (uint32_t)(cpu->pc + 1 + random64() % 3); /* on, behind what trapped */
     }
     for (int i = 0; i < 8; i++)
         if (cpu->regs[i] >> 32)
