@@ -64,7 +64,7 @@ static int finish_open(struct place *place, int fd, int flags, mode_t mode, stru
 
 static int wanted_bits(int flags) {
     int mode = flags & O_ACCMODE;
-    int want = mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : mode == O_RDWR ? 6 : 6;
+    int want = mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6;
     return want | (flags & O_TRUNC ? 2 : 0);
 }
 

@@ -83,10 +83,10 @@ def settle(tree: Tree) -> None:
         if path.is_file() and not tree.place(target).exists():
             tree.text(target, path.read_text())
     for link, name, targets in ALTERNATIVES:
-        target = next((t for t in targets if tree.place(t).exists()), None)
+        chosen = next((t for t in targets if tree.place(t).exists()), None)
         path = tree.place(link)
-        if target and (path.is_symlink() or not path.exists()):
-            tree.link("etc/alternatives/" + name, "/" + target)
+        if chosen and (path.is_symlink() or not path.exists()):
+            tree.link("etc/alternatives/" + name, "/" + chosen)
             tree.link(link, "/etc/alternatives/" + name)
     if not tree.place("bin/sh").exists() and tree.place("bin/dash").exists():
         tree.link("bin/sh", "dash")

@@ -2,8 +2,8 @@
 # suite: files in a private root
 # time: 200
 # order: 16
-"""Files in a root of their own: what native.py shows for "/" holds there too, nothing leads out of it, and
-owners, modes and devices are kept, whether the host user is root or not."""
+"""Files in a root of their own: what native.py shows for "/" holds there too, nothing leads out of
+it, and owners, modes and devices are kept, whether the host user is root or not."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ def metadata(case: str, user: int | None) -> str:
     first = guest(root, "/fs_metadata", "first", user=user)
     check_equal("status", first.status, 0)
     second = guest(root, "/fs_metadata", "again", user=user)
-    check(second.text() in first.text(), "a second run sees other owners or modes:\n" + second.text())
+    check(second.text() in first.text(),
+          "a second run sees other owners or modes:\n" + second.text())
     return first.text()
 
 
@@ -174,7 +175,8 @@ def _() -> None:
                 "new\n")
     # a mount over what is a link below
     over = command([*FG, "-r", str(root), "-m", f"{outside}:/lib/x", "-m", f"{outside}:/sbin",
-                    "/bin/bash", "-c", "cat /sbin/file; cat /usr/sbin/file || cat /sbin/../sbin/file; "
+                    "/bin/bash", "-c", "cat /sbin/file; cat /usr/sbin/file || "
+                    "cat /sbin/../sbin/file; "
                     "cat /bin/../sbin/file || echo usr"])  # /bin is usr/bin
     check_equal("mount over a link", over.text(), "mounted\nmounted\nusr\n")
     check_equal("mount point", run("rmdir /mnt/out || mv /mnt/out /x || echo refused", ""),
