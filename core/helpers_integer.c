@@ -186,17 +186,16 @@ int helper_bit16(struct cpu *cpu, const uint32_t *params) {
     int32_t word = bit >> (size == 2 ? 4 : 5);
     uint32_t offset = (uint16_t)((uint32_t)cpu->ea - base + (uint32_t)word * size);
     uint32_t addr = base + offset, value = 0;
-    int leave = helper_read(cpu, &value, addr, size);
+    int leave = operation ? helper_write_probe(cpu, addr, size) : 0;
+    if (!leave) {
+        leave = helper_read(cpu, &value, addr, size);
+    }
     if (leave) {
-        return operation ? (cpu->trap_error |= 2, leave) : leave;
+        return leave;
     }
     unsigned at = (unsigned)bit & (size * 8 - 1);
     bool old = value >> at & 1;
     if (operation) {
-        leave = helper_write_probe(cpu, addr, size);
-        if (leave) {
-            return leave;
-        }
         uint32_t byte = addr + at / 8, shift = (byte & 3) * 8 + at % 8, dword, wanted;
         if (guest_load32(cpu->space, byte & ~3u, &dword) < 0) {
             return helper_trap(cpu, TRAP_PF, 2);
