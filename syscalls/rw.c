@@ -113,8 +113,8 @@ ssize_t file_readv(struct file *file, struct task *task, const struct iovec *iov
                    int64_t offset, int flags) {
     if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_WRONLY)
         return -EBADF;
-    if (file->ops->read)
-        return restartable(file->ops->read(file, task, iov, count, offset));
+    if (file->ops->read) /* an EINTR (socket with a time-out) is not restarted */
+        return file->ops->read(file, task, iov, count, offset);
     return restartable(host_rw(file, task, false, iov, count, offset, flags));
 }
 
@@ -156,8 +156,9 @@ ssize_t file_writev(struct file *file, struct task *task, const struct iovec *io
         iov = &cut;
         count = 1;
     }
-    long result = file->ops->write ? file->ops->write(file, task, iov, count, offset)
-                                   : host_rw(file, task, true, iov, count, offset, flags);
+    if (file->ops->write) /* sends SIGPIPE itself */
+        return file->ops->write(file, task, iov, count, offset);
+    long result = host_rw(file, task, true, iov, count, offset, flags);
     if (result == -EPIPE)
         raise_signal(task, SIGPIPE);
     return restartable(result);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -154,6 +155,7 @@ static long create(struct task *task, sigset64 mask, uint32_t flags) {
         return fd < 0 ? -errno : -ENOMEM;
     }
     file->data = sfd;
+    file->path = strdup("anon_inode:[signalfd]");
     anon_set_owner(file, task);
     *sfd = (struct signalfd){.file = file, .mask = mask};
     pthread_mutex_lock(&process_lock);
