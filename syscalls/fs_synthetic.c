@@ -316,35 +316,36 @@ static int open_text(const struct synth_ref *ref, int flags, struct file **out) 
     return make_file(ref, &synth_file_ops, fd, flags, out);
 }
 
+/* Do the node's own mode bits let the task open it so? */
+static int may_open(const struct synth_ref *ref, struct task *task, int flags) {
+    int mode = flags & O_ACCMODE;
+    struct stat st;
+    int error = synth_stat(ref, &st);
+    if (error)
+        return error;
+    if (S_ISDIR(st.st_mode) && (mode != O_RDONLY || (flags & O_TRUNC)))
+        return -EISDIR;
+    return permission_bits(task, task->process->fsuid, task->process->fsgid, &st,
+                           mode == O_RDONLY   ? 4
+                           : mode == O_WRONLY ? 2
+                                              : 6);
+}
+
 int synth_open(const struct synth_ref *ref, struct task *task, int flags, struct mount *mount,
                const char *path, struct file **out) {
     const struct synth_entry *entry = ref->entry;
-    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
-    struct stat st;
-    int error;
-    if (flags & O_PATH) {
+    int error = flags & O_PATH ? 0 : may_open(ref, task, flags);
+    if (error)
+        return error;
+    if (flags & O_PATH)
         error =
             make_file(ref, S_ISDIR(entry->mode) ? &synth_dir_ops : &synth_file_ops, -1, flags, out);
-    } else if (S_ISDIR(entry->mode)) {
-        /* a host descriptor, so that poll and the like have one */
-        error = writes ? -EISDIR
-                       : make_file(ref, &synth_dir_ops, open("/dev/null", O_RDONLY | O_CLOEXEC),
-                                   flags, out);
-    } else if (entry->open) {
+    else if (S_ISDIR(entry->mode)) /* a host descriptor, so that poll and the like have one */
+        error = make_file(ref, &synth_dir_ops, open("/dev/null", O_RDONLY | O_CLOEXEC), flags, out);
+    else if (entry->open)
         error = entry->open(ref, task, flags, out);
-    } else if (!S_ISREG(entry->mode)) {
-        error = -ENXIO;
-    } else {
-        int mode = flags & O_ACCMODE;
-        error = synth_stat(ref, &st);
-        if (!error)
-            error = permission_bits(task, task->process->fsuid, task->process->fsgid, &st,
-                                    mode == O_RDONLY   ? 4
-                                    : mode == O_WRONLY ? 2
-                                                       : 6);
-        if (!error)
-            error = open_text(ref, flags, out);
-    }
+    else
+        error = S_ISREG(entry->mode) ? open_text(ref, flags, out) : -ENXIO;
     if (error)
         return error;
     if (!(*out)->path) {

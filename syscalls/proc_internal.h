@@ -25,6 +25,9 @@ struct task *proc_task(const struct synth_ref *ref);
 struct mm *proc_mm(const struct synth_ref *ref);
 struct fd_table *proc_fds(const struct synth_ref *ref);
 struct fs_context *proc_fs(const struct synth_ref *ref);
+/* May the calling task look into the process (ptrace(2), "PTRACE_MODE_READ")? True also when it is
+ * gone: then there is nothing to see. */
+bool proc_allowed(const struct synth_ref *ref);
 /* Owner of /proc/PID nodes: the process's effective user. -ENOENT when it is gone. */
 int proc_stat_owner(const struct synth_ref *ref, struct stat *st);
 /* Non-negative decimal number without leading zeros, or -1. */

@@ -79,6 +79,16 @@ int proc_stat_owner(const struct synth_ref *ref, struct stat *st) {
     return process ? 0 : -ENOENT;
 }
 
+bool proc_allowed(const struct synth_ref *ref) {
+    struct process *own = current ? current->process : NULL;
+    pthread_mutex_lock(&process_lock);
+    struct process *process = proc_process(ref);
+    bool allowed = own && (!process || process == own || own->euid == 0 ||
+                           (own->euid == process->euid && own->euid == process->suid));
+    pthread_mutex_unlock(&process_lock);
+    return allowed;
+}
+
 void proc_counts(int *tasks, int *last) {
     pthread_mutex_lock(&process_lock);
     for (struct process *at = process_list; at; at = at->next) {
@@ -93,6 +103,8 @@ void proc_counts(int *tasks, int *last) {
  * --------------------------------------------------------------------------------------------- */
 
 static int exe_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
+    if (!proc_allowed(ref))
+        return -EACCES;
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
     *out = process && process->exe_file ? file_ref(process->exe_file) : NULL;
@@ -118,6 +130,8 @@ static int exe_text(const struct synth_ref *ref, struct strbuf *out) {
 }
 
 static int cwd_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
+    if (!proc_allowed(ref))
+        return -EACCES;
     struct fs_context *fs = proc_fs(ref);
     *out = NULL;
     if (fs) {
@@ -136,6 +150,8 @@ static int cwd_text(const struct synth_ref *ref, struct strbuf *out) {
 }
 
 static int root_text(const struct synth_ref *ref, struct strbuf *out) {
+    if (!proc_allowed(ref))
+        return -EACCES;
     struct fs_context *fs = proc_fs(ref);
     if (!fs)
         return -ENOENT;

@@ -68,6 +68,8 @@ static const struct synth_entry fd_info = {
     .name = "fdinfo", .mode = S_IFREG | 0400, .text = info_text, .stat = proc_stat_owner};
 
 static int lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out) {
+    if (!proc_allowed(dir))
+        return -EACCES;
     out->number = proc_number(name);
     out->entry = dir->entry == &proc_fd_dir ? &fd_link : &fd_info;
     struct file *file = out->number < 0 ? NULL : file_of(out);
@@ -80,9 +82,9 @@ static int lookup(const struct synth_ref *dir, const char *name, struct synth_re
 static int list(const struct synth_ref *dir, int64_t from,
                 int (*emit)(void *arg, const char *name, const struct synth_ref *child),
                 void *arg) {
-    struct fd_table *fds = proc_fds(dir);
+    struct fd_table *fds = proc_allowed(dir) ? proc_fds(dir) : NULL;
     if (!fds)
-        return -ENOENT;
+        return proc_allowed(dir) ? -ENOENT : -EACCES;
     pthread_mutex_lock(&fds->lock);
     int count = 0;
     int *number = malloc((size_t)fds->size * sizeof *number);
