@@ -288,8 +288,9 @@ def register_forms(form: Form, rng: Random) -> Iterator[TestForm]:
             for rm in range(8):
                 for _ in range(copies):
                     count = 3 if has_reg_operand(row) else 10
-                    conds = (rng.randrange(16), rng.randrange(16)) if row.span == 16 else (0,)
-                    for cond in conds:
+                    if row.span == 16:
+                        count = 1
+                    for cond in range(row.span):
                         yield TestForm(form, reg, rm, cond=cond, count=max(1, count // copies))
     else:
         for cond in range(row.span):
@@ -346,11 +347,12 @@ def test_forms(form: Form, rng: Random) -> Iterator[TestForm]:
             if "moffs" in row.imms and (mem.base != NO_REG or mem.index != NO_REG) \
                     and not (mem.addr16 and mem.base == 8):
                 continue
-            chosen = regs if not extra and mem.index == NO_REG and not mem.addr16 \
-                and mem.seg == NO_SEG else (rng.choice(regs),)
-            for reg in chosen:
-                yield TestForm(form, reg, mem=mem, cond=rng.randrange(row.span),
-                               count=count * (3 if len(regs) == 1 else 1), hints=extra)
+            plain = not extra and mem.index == NO_REG and not mem.addr16 and mem.seg == NO_SEG
+            conds = tuple(range(row.span)) if plain else (rng.randrange(row.span),)
+            for reg in regs if plain else (rng.choice(regs),):
+                for cond in conds:
+                    yield TestForm(form, reg, mem=mem, cond=cond, hints=extra, count=1 if cond
+                                   else count * (3 if len(regs) == 1 else 1))
         return
     if hints & (hint.XLAT | hint.MASKMOV):
         yield from implicit_forms(form)

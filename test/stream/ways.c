@@ -139,7 +139,7 @@ static void add_immediates(uint32_t number, const struct form *f) {
         block.count != 1 || lowered_gadget(0) == before || block.insn[0].imm >> 8 ||
         (uint8_t)block.insn[0].imm != bytes[f->len - 1])
         return;
-    for (int imm = 0; imm < 32; imm++) {
+    for (int imm = 0; imm < 256; imm++) {
         bytes[f->len - 1] = (uint8_t)imm;
         for (uint32_t killer = 0; killer <= 2; killer += 2)
             if (lower_bytes(bytes, f->len + killer, 0x10000000))
