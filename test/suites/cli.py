@@ -77,15 +77,18 @@ def _() -> None:
     check(re.match(r"fiberglass \S+", done.text(), re.I), f"odd version text {done.text()!r}")
 
 
-for words in (["--nosuch"], ["-r"], ["--user", "x:y:z", "/bin/true"], ["-e", "=", "/bin/true"],
-              ["--mount", "nowhere", "/bin/true"], ["--dump=nosuch", "/bin/true"], []):
-    def usage(words: list[str] = words) -> None:
+USAGE: list[list[str | Path]] = [
+    ["--nosuch"], ["-r"], ["--user", "x:y:z", "/bin/true"], ["-e", "=", "/bin/true"],
+    ["--mount", "nowhere", "/bin/true"], ["--dump=nosuch", "/bin/true"], []]
+
+for words in USAGE:
+    def usage(words: list[str | Path] = words) -> None:
         """A mistake on the command line is 125 with a sentence."""
         done = fiberglass(*words)
         check_equal("status", done.status, 125)
         check(done.err.strip() and len(done.err) < 600, "no short sentence on stderr")
         check_equal("standard output", done.out, b"")
-    suite.add("usage " + (" ".join(words) or "nothing"), usage)
+    suite.add("usage " + (" ".join(map(str, words)) or "nothing"), usage)
 
 
 @suite.case("arguments and environment")

@@ -118,9 +118,11 @@ def _() -> None:
 
 @suite.case("mkroot: mistakes")
 def _() -> None:
-    for words, word in ((["--profile", "nosuch", BUILD / "x"], "nosuch"), ([TOP], "mkroot"),
-                        (["--check", TOP / "docs"], "docs"),
-                        (["--with", "no-such-package-at-all", BUILD / "test/x"], "no-such")):
+    mistakes: list[tuple[list[str | Path], str]] = [
+        (["--profile", "nosuch", BUILD / "x"], "nosuch"), ([TOP], "mkroot"),
+        (["--check", TOP / "docs"], "docs"),
+        (["--with", "no-such-package-at-all", BUILD / "test/x"], "no-such")]
+    for words, word in mistakes:
         done = command([MKROOT, *words])
         check_equal(f"status of {words}", done.status, 1)
         check(word in done.errors() and len(done.errors().splitlines()) <= 3, done.errors())

@@ -85,7 +85,7 @@ def run(program: Program, binary: Path, where: str) -> Result:
     directory = BUILD / "test/native" / program.name / where
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    words = [binary, *program.args]
+    words: list[str | Path] = [binary, *program.args]
     if where == "native":
         return command(words, cwd=directory, env=ENVIRONMENT)
     return fiberglass(*words, cwd=directory, env=ENVIRONMENT)
