@@ -56,6 +56,15 @@ static void *tick(void *unused) {
     return unused;
 }
 
+static _Atomic bool kick_stop;
+
+static void *kicker(void *unused) {
+    while (!kick_stop)
+        if (in_guest)
+            cpu_kick(cpu);
+    return unused;
+}
+
 static void set_up(void) {
     engine_init();
     cpu = cpu_create(GUEST_I386);
@@ -160,6 +169,10 @@ static void run_case(uint32_t number) {
     cpu->insn_budget = shared->mode == MODE_STEPS ? 100000 : 0;
     in_guest = 1;
     enum exit_reason reason = cpu_run(cpu);
+    for (int kicks = 0; shared->mode == MODE_KICKS && reason == EXIT_KICKED && kicks < 5000; kicks++) {
+        cpu_kick_clear(cpu);
+        reason = cpu_run(cpu);
+    }
     in_guest = 0;
     cpu_kick_clear(cpu);
     save_state(result);
@@ -178,8 +191,16 @@ void engine_side(struct batch *batch, int in, int out) {
     char byte;
     while (read(in, &byte, 1) == 1) {
         load_batch();
+        pthread_t thread;
+        bool kicks = shared->mode == MODE_KICKS;
+        kick_stop = false;
+        if (kicks)
+            pthread_create(&thread, NULL, kicker, NULL);
         for (; shared->next[SIDE_ENGINE] < shared->count; shared->next[SIDE_ENGINE]++)
             run_case(shared->next[SIDE_ENGINE]);
+        kick_stop = true;
+        if (kicks)
+            pthread_join(thread, NULL);
         if (write(out, &byte, 1) != 1)
             break;
     }

@@ -1,6 +1,6 @@
 /* Random instruction streams, run on the host CPU and in the engine, compared on their final state.
  *
- *   stream [--quick] [--count N] [--seconds N] [--seed N] [--details N] [--checked | --steps]
+ *   stream [--quick] [--count N] [--seconds N] [--seed N] [--details N] [--checked | --steps | --kicks]
  *
  * Stream k of a run has the seed `seed + k`: --seed S --count 1 replays one alone. A stream that
  * differs is shortened before it is shown. */
@@ -82,7 +82,7 @@ static void show(struct runner *runner, struct stream *stream) {
     print_case(stdout, &batch->cases[0], true);
     print_differences(stdout, &batch->results[SIDE_ORACLE][0], &batch->results[SIDE_ENGINE][0],
                       &strict);
-    static const char *const options[] = {"", " --checked", " --steps"};
+    static const char *const options[] = {"", " --checked", " --steps", " --kicks"};
     printf("# replay: %s --seed %llu --count 1%s\n", program, (unsigned long long)stream->seed,
            options[batch->mode]);
     fflush(stdout);
@@ -149,6 +149,8 @@ int main(int argc, char **argv) {
             mode = MODE_CHECKED;
         else if (!strcmp(argv[i], "--steps"))
             mode = MODE_STEPS;
+        else if (!strcmp(argv[i], "--kicks"))
+            mode = MODE_KICKS;
         else if (!strcmp(argv[i], "--jobs"))
             i++;
     }
@@ -177,7 +179,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < 32; i++)
         if (totals.ends[i])
             printf("# %llu ended in trap %d\n", (unsigned long long)totals.ends[i], i);
-    static const char *const mode_name[] = {"", ", checked code", ", single steps"};
+    static const char *const mode_name[] = {"", ", checked code", ", single steps", ", kicked"};
     printf("%s random instruction streams%s\n", totals.differ ? "not ok" : "ok", mode_name[mode]);
     printf("note %llu random streams (seeds from %llu), %llu run to their end, %llu differ",
            (unsigned long long)totals.streams, (unsigned long long)seed,

@@ -4,7 +4,8 @@
 # order: 20
 # time: 300
 BUILD=${BUILD:-build}
-for command in "ngrams" "stream" "stream --count 30000 --checked" "stream --count 20000 --steps"; do
+for command in "ngrams" "stream" "stream --count 30000 --checked" "stream --count 20000 --steps" \
+    "stream --count 20000 --kicks"; do
     # shellcheck disable=SC2086
     set -- ${command%% *} "$@"
     program=$1
