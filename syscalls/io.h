@@ -45,9 +45,8 @@ int guest_iov(struct task *task, gaddr_t addr, uint64_t len, bool write, struct 
 int iov_put(const struct iovec *iov, int count, const void *from, size_t len);
 ssize_t iov_get(const struct iovec *iov, int count, void *to, size_t len);
 
-/* An entry of a poll set: ops->poll and files without a host
- * descriptor are looked at, the rest is the host's. See poll.c. */
-struct pollfd;
+/* An entry of a poll set: ops->poll and files without a host descriptor are looked at, the rest is
+ * the host's. revents set by the caller with a NULL file (POLLNVAL) counts as ready. */
 struct poll_item {
     struct file *file; /* NULL: not a descriptor */
     short events, revents;
@@ -57,7 +56,7 @@ struct poll_item {
 int poll_wait(struct task *task, struct poll_item *item, unsigned count,
               const struct timespec *deadline);
 
-/* The generic part of pollable files without one of their own: the host's name of kinds. */
+/* Kinds that a host descriptor alone tells (file_from_host), and epoll. */
 extern const struct file_ops pipe_ops, eventfd_ops, timerfd_ops, epoll_ops, socket_ops;
 /* Called by file_unref() before a file with file->epoll_items goes away. */
 void epoll_file_gone(struct file *file);

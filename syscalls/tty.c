@@ -202,10 +202,6 @@ int tty_signal_group_locked(int32_t pgid, int signo, int code) {
     return result;
 }
 
-bool tty_group_is_orphaned_locked(int32_t pgid) {
-    return process_group_is_orphaned_locked(pgid);
-}
-
 /* No process of the tty's session has it as terminal any more. */
 static void release_session(struct tty *tty) {
     tty->session = tty->foreground = 0;

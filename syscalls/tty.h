@@ -65,10 +65,6 @@ void tty_session_exit(struct process *leader);
  * process continues the guest's group. Any thread, with or without process_lock. */
 void tty_initial_stopped(void);
 
-/* True when no member of the group has a parent in another group of the same session (setpgid(2));
- * caller holds process_lock. */
-bool tty_group_is_orphaned_locked(int32_t pgid);
-
 /* Signal to all members of a group; caller holds process_lock. code: SI_KERNEL or SI_USER. Returns
  * 0 or -ESRCH. */
 int tty_signal_group_locked(int32_t pgid, int signo, int code);
