@@ -34,6 +34,18 @@ static long set_nonblocking(struct task *task, struct file *file, gaddr_t arg) {
     return 0;
 }
 
+/* FIOASYNC: the flag alone, as with F_SETFL (fcntl.c); no SIGIO is sent (see syscalls/table). */
+static long set_async(struct task *task, struct file *file, gaddr_t arg) {
+    int32_t on;
+    if (guest_read(task->cpu->space, &on, arg, sizeof on))
+        return -EFAULT;
+    if (on)
+        file->flags |= O_ASYNC;
+    else
+        file->flags &= ~O_ASYNC;
+    return 0;
+}
+
 /* FIONREAD where the file has nothing of its own. */
 static long bytes_to_read(struct task *task, struct file *file, gaddr_t arg) {
     int count = 0;
@@ -77,6 +89,8 @@ long sys_ioctl(struct task *task, int32_t fd, uint32_t request, uint32_t arg) {
         result = set_cloexec(task, fd, request == FIOCLEX);
     } else if (request == FIONBIO) {
         result = set_nonblocking(task, file, arg);
+    } else if (request == FIOASYNC) {
+        result = set_async(task, file, arg);
     } else if (file->ops->ioctl) {
         result = file->ops->ioctl(file, task, request, arg);
     } else if (request == FIONREAD) {
