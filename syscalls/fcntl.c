@@ -238,6 +238,11 @@ long sys_fcntl64(struct task *task, int32_t fd, uint32_t op, uint32_t arg) {
 
 /* flock(2): belongs to the open file description, as the host's belongs to our descriptor of it */
 long sys_flock(struct task *task, int32_t fd, uint32_t op) {
+    uint32_t kind = op & ~(uint32_t)LOCK_NB;
+    if (op & 32) /* LOCK_MAND: no longer does anything, whatever the descriptor */
+        return 0;
+    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+        return -EINVAL; /* before the descriptor, as Linux does */
     struct file *file = fd_get(task, fd);
     if (!file)
         return -EBADF;
