@@ -91,7 +91,8 @@ struct variant {
     uint8_t end; /* enum block_end */
     bool stores; /* may write guest memory (checked code ends its block behind it) */
     bool writes; /* writes its explicit memory operand: #GP with a CS override */
-    uint16_t flags_read, flags_killed; /* FLAG_* bits; killed: written, forced or undefined */
+    uint16_t flags_read;   /* FLAG_* bits; all of them when it may fault: the frame shows them */
+    uint16_t flags_killed; /* written, forced or undefined */
     void *const
         *fuse_jcc; /* gadgets of this (single-step) variant fused with a following Jcc: indexed
                       by the step's index, then the condition; parameters: the step's, then

@@ -211,7 +211,14 @@ class Expander:
         if row.helper is not None and end == "GOES_ON" and (writes or "stores" in row.words):
             end = "ENDS_NEXT"  # what C code writes may be the code that follows
         return Variant(steps, mem, end, writes or "stores" in row.words, writes,
-                       row.flags_read & mask, row.flags_killed & mask)
+                       mask if self.may_fault(form) else row.flags_read & mask,
+                       row.flags_killed & mask)
+
+    @staticmethod
+    def may_fault(form: Form) -> bool:
+        """May it fault? Then the flags before it can be seen, in a signal frame."""
+        row = form.row
+        return bool(form.mem or row.faults or row.implicit or row.helper)
 
     @staticmethod
     def writes(form: Form) -> bool:

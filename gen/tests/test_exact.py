@@ -128,7 +128,7 @@ class Tables(unittest.TestCase):
             self.assertIn("{gt_add32_ri, 0, 0, {{0}}, {P_IMM}, 16}", text)  # rAX: entry 0
             self.assertIn("ROW_MODRM | ROW_LOCK | ROW_BYTE, IMM_NONE", text)
             # memory destination: stores, writes; flags O S Z A P C killed
-            self.assertRegex(text, r"MEM_EA, BLOCK_GOES_ON, true, true, 0x0, 0x8d5")
+            self.assertRegex(text, r"MEM_EA, BLOCK_GOES_ON, true, true, 0xffff, 0x8d5")
 
     def test_opmap(self) -> None:
         with Project(ADD) as project:
