@@ -24,8 +24,8 @@ def run(seed: int, calls: int) -> None:
     shutil.rmtree(root, ignore_errors=True)
     for name in ("bin", "tmp", "dev", "proc"):
         (root / name).mkdir(parents=True)
-    program = compile_c(TOP / "test/fuzz/fuzz_syscalls.c", HERE / "fuzz_syscalls", "-static")
-    shutil.copy(program, root / "bin")
+    program = compile_c(TOP / "test/fuzz/fuzz_syscalls.c", HERE / f"program{seed}", "-static")
+    shutil.copy(program, root / "bin/fuzz_syscalls")
     done = fiberglass("--root", root, "/bin/fuzz_syscalls", seed, calls, limit=40)
     errors = done.errors()
     check(done.status == 0 and "internal fault" not in errors and "Sanitizer" not in errors,
