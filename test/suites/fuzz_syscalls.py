@@ -26,7 +26,8 @@ def run(seed: int, calls: int) -> None:
         (root / name).mkdir(parents=True)
     program = compile_c(TOP / "test/fuzz/fuzz_syscalls.c", HERE / f"program{seed}", "-static")
     shutil.copy(program, root / "bin/fuzz_syscalls")
-    done = fiberglass("--root", root, "/bin/fuzz_syscalls", seed, calls, limit=40)
+    done = fiberglass("--root", root, "/bin/fuzz_syscalls", str(seed), str(calls),
+                      limit=40)
     errors = done.errors()
     check(done.status == 0 and "internal fault" not in errors and "Sanitizer" not in errors,
           f"seed {seed}: status {done.status}: {errors[-400:]}")
