@@ -220,7 +220,7 @@ static int send(struct process *process, struct task *only, const struct sigqueu
         process->signals.action[signo].handler == 0 &&
         signal_default_action(signo) == SIGNAL_KILL) {
         process_kill_locked(process, signo); /* nothing can come between */
-    } else if (taker && taker != current) { /* that one looks when its call returns */
+    } else if (taker && taker != current) {  /* that one looks when its call returns */
         task_notify(taker);
     }
     return 0;
