@@ -230,7 +230,7 @@ bool stream_layout(struct tcase *test, const struct stream *stream, uint32_t slo
         test->regs[i] = edge32(&r);
     test->regs[SP] = STACK_ADDR + 0x1000;
     test->eflags = (uint32_t)random64(&r) & 0x8d5;
-    random_fp(&r, &test->fp, true);
+    random_fp(&r, &test->fp, below(&r, 8) != 0);
     test->patches = 1;
     test->patch[0] = (struct patch){.addr = COUNTER_ADDR, .len = 16};
     for (int i = 0; i < 4; i++)
