@@ -185,6 +185,17 @@ void signal_continue_locked(struct process *process) {
     process_notify_parent_locked(process, CLD_CONTINUED, SIGCONT);
 }
 
+/* A task need not interrupt itself: no host call may begin to sleep before it has looked, that is
+ * all. */
+static void notify(struct task *task) {
+    if (task == current) {
+        atomic_store(&task->cpu->kicked, true);
+        atomic_store(&task->cpu->poll, POLL_STOP);
+    } else {
+        task_notify(task);
+    }
+}
+
 static int send(struct process *process, struct task *only, const struct sigqueue_info *info) {
     int signo = info->signo;
     if (process->zombie || process->signal_exempt || process->group_exit) {
@@ -220,8 +231,8 @@ static int send(struct process *process, struct task *only, const struct sigqueu
         process->signals.action[signo].handler == 0 &&
         signal_default_action(signo) == SIGNAL_KILL) {
         process_kill_locked(process, signo); /* nothing can come between */
-    } else if (taker && taker != current) {  /* that one looks when its call returns */
-        task_notify(taker);
+    } else if (taker) {
+        notify(taker);
     }
     return 0;
 }
@@ -318,6 +329,9 @@ void signal_mask_set_temporary(struct task *task, sigset64 mask) {
     task->signals.saved_blocked = task->signals.blocked;
     task->signals.restore_blocked = true;
     signal_set_blocked_locked(task, mask);
+    if (task_interrupted(task)) {
+        notify(task); /* the new mask lets through what was pending */
+    }
     pthread_mutex_unlock(&process_lock);
 }
 
