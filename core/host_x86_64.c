@@ -126,6 +126,9 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
     if (write(STDERR_FILENO, text, (size_t)len) < 0) {
         _exit(125);
     }
+    if (host_fatal_hook) {
+        host_fatal_hook();
+    }
     signal(sig, SIG_DFL);
 }
 
@@ -139,6 +142,8 @@ static void on_kick(int sig, siginfo_t *info, void *context) {
         regs[REG_RIP] = (greg_t)(uintptr_t)host_call_interrupted;
     }
 }
+
+void (*host_fatal_hook)(void);
 
 int host_kick_signal(void) {
     return SIGRTMIN + 1;

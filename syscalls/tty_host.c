@@ -6,6 +6,7 @@
  * SIGQUIT, SIGTSTP and SIGWINCH; here they go on to the foreground group of the guest. When the
  * guest's first process stops, and nobody in the guest can continue it, the whole of Fiberglass
  * stops, so that the user's shell takes the terminal back; fg continues both. */
+#include "core/host.h"
 #include "syscalls/process.h"
 #include "syscalls/signal.h"
 #include "syscalls/tty_internal.h"
@@ -246,6 +247,7 @@ int tty_host_start(struct process *initial) {
         pthread_mutex_unlock(&process_lock);
     }
     atexit(tty_host_stop);
+    host_fatal_hook = tty_host_stop;
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
