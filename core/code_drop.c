@@ -41,7 +41,8 @@ static int host_prot(uint8_t flags) {
     return flags & PAGE_WRITE ? PROT_READ | PROT_WRITE : prot;
 }
 
-bool code_written(struct space *space, gaddr_t addr) {
+bool code_written(struct space *space, gaddr_t addr, struct cpu *self) {
+    bool dropped = false;
     bool again = false;
     pthread_mutex_lock(&space->code_lock);
     _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
@@ -54,9 +55,13 @@ bool code_written(struct space *space, gaddr_t addr) {
             mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, host_prot(*flags));
             pthread_mutex_unlock(&space->own->lock);
             STAT(smc_faults);
+            dropped = true;
         }
     }
     pthread_mutex_unlock(&space->code_lock);
+    if (dropped) {
+        space_kick(space, self); /* a fiber that loops on itself passes no link */
+    }
     return again;
 }
 
@@ -82,9 +87,8 @@ static void leave_region(struct space *space, size_t index) {
     STAT(leaves);
 }
 
-void code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
+bool code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
     bool dropped = false;
-    pthread_mutex_lock(&space->code_lock);
     for (size_t i = space->region_count; i-- > 0;) {
         if (space->regions[i].start < addr + len && addr < space->regions[i].end) {
             leave_region(space, i);
@@ -104,10 +108,7 @@ void code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
         }
     }
     pthread_mutex_unlock(&space->own->lock);
-    pthread_mutex_unlock(&space->code_lock);
-    if (dropped) {
-        space_kick(space, NULL);
-    }
+    return dropped;
 }
 
 /* --- files --------------------------------------------------------------------------------------

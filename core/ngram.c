@@ -18,6 +18,13 @@ struct ngram {
 };
 extern const uint64_t __start_fg_ngrams[] __attribute__((weak));
 extern const uint64_t __stop_fg_ngrams[] __attribute__((weak));
+/* N-grams that end in a conditional branch, and the same for when that branch leads to their own start
+ * and they are all of the fiber; ascending. */
+struct loop {
+    const void *combined, *self;
+};
+extern const struct loop __start_fg_ngram_loops[] __attribute__((weak));
+extern const struct loop __stop_fg_ngram_loops[] __attribute__((weak));
 /* Where parts but the first begin, ascending: gadgets and parts are emitted in the same order. */
 extern const uint64_t __start_fg_parts[] __attribute__((weak));
 extern const uint64_t __stop_fg_parts[] __attribute__((weak));
@@ -130,13 +137,34 @@ static unsigned slots_of(const struct lowered *low, unsigned number) {
     return end - low->gadget[number];
 }
 
+/* A fiber that is one n-gram and branches to itself: the form that keeps the fiber register. */
+static void use_loop(struct lowered *low) {
+    if (low->exits == 0 || low->exit[0].target != low->pc) {
+        return;
+    }
+    const void *gadget = (const void *)(uintptr_t)low->slot[0];
+    const struct loop *first = __start_fg_ngram_loops, *end = __stop_fg_ngram_loops;
+    while (first < end) {
+        const struct loop *mid = first + (end - first) / 2;
+        if (mid->combined == gadget) {
+            low->slot[0] = (uint64_t)(uintptr_t)mid->self;
+            return;
+        }
+        if ((uintptr_t)mid->combined < (uintptr_t)gadget) {
+            first = mid + 1;
+        } else {
+            end = mid;
+        }
+    }
+}
+
 void ngram_merge(struct lowered *low) {
     pthread_once(&once, build);
     if (!table) {
         return;
     }
     /* `out` is where the next slot goes; marks and exits are walked along, both ascending. */
-    unsigned out = 0, mark = 0, exit = 0;
+    unsigned out = 0, mark = 0, exit = 0, gadgets = 0;
     for (unsigned number = 0; number < low->gadgets;) {
         const struct ngram *ngram = find(low, number);
         unsigned parts = ngram ? (unsigned)ngram->count : 1, start = out;
@@ -157,12 +185,19 @@ void ngram_merge(struct lowered *low) {
         if (ngram) {
             low->slot[start] = (uint64_t)(uintptr_t)ngram->combined;
         }
+        gadgets++;
     }
     low->slots = out;
+    if (gadgets == 1) {
+        use_loop(low);
+    }
 }
 
 const char *ngram_name(const void *gadget) {
     static _Thread_local char name[512];
+    for (const struct loop *loop = __start_fg_ngram_loops; loop < __stop_fg_ngram_loops; loop++) {
+        gadget = loop->self == gadget ? loop->combined : gadget;
+    }
     FOR_EACH_NGRAM(ngram) {
         if (ngram->combined == gadget) {
             size_t at = 0;

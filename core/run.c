@@ -38,7 +38,7 @@ static bool fault_is_ours(struct cpu *cpu) {
             return false;
         }
         /* The storing instruction runs alone, so that what follows it is decoded anew. */
-        code_written(space, cpu->trap_addr);
+        code_written(space, cpu->trap_addr, cpu);
         cpu->step_once = true;
         return true;
     }

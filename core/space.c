@@ -107,19 +107,36 @@ static int host_prot(int prot) {
     return prot & (PROT_READ | PROT_EXEC) ? PROT_READ : PROT_NONE;
 }
 
+/* Drop the code of a range whose mapping is about to change, and let nobody build from it meanwhile. */
+static bool change_begin(struct space *space, gaddr_t addr, gaddr_t len) {
+    pthread_mutex_lock(&space->code_lock);
+    return code_drop(space, addr, len);
+}
+
+static void change_end(struct space *space, bool dropped) {
+    pthread_mutex_unlock(&space->code_lock);
+    if (dropped) {
+        space_kick(space, NULL);
+    }
+}
+
 int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool shared, int fd,
               off_t offset, const struct file_id *id) {
     if (range_bad(space, addr, len)) {
         return -EINVAL;
     }
-    code_drop(space, addr, len);
+    bool dropped = change_begin(space, addr, len);
     int flags = MAP_FIXED | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE) |
                 (fd < 0 ? MAP_ANONYMOUS : 0);
     void *at = mmap(space_ptr(space, addr), len, host_prot(prot), flags, fd, offset);
-    if (at == MAP_FAILED) {
-        return -errno;
+    int err = at == MAP_FAILED ? -errno : 0;
+    if (!err) {
+        set_pages(space, addr, len, (uint8_t)(prot_flags(prot) | (shared ? PAGE_SHARED : 0)));
     }
-    set_pages(space, addr, len, (uint8_t)(prot_flags(prot) | (shared ? PAGE_SHARED : 0)));
+    change_end(space, dropped);
+    if (err) {
+        return err;
+    }
     if (id && fd >= 0 && !shared && prot & PROT_EXEC && !(prot & PROT_WRITE)) {
         code_attach_file(space, addr, len, offset, id);
     }
@@ -130,10 +147,12 @@ int space_unmap(struct space *space, gaddr_t addr, gaddr_t len) {
     if (range_bad(space, addr, len)) {
         return -EINVAL;
     }
-    code_drop(space, addr, len);
+    bool dropped = change_begin(space, addr, len);
     set_pages(space, addr, len, 0);
     void *at = mmap(space_ptr(space, addr), len, PROT_NONE, MAP_FIXED | RESERVED, -1, 0);
-    return at == MAP_FAILED ? -errno : 0;
+    int err = at == MAP_FAILED ? -errno : 0;
+    change_end(space, dropped);
+    return err;
 }
 
 int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot) {
@@ -142,12 +161,13 @@ int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot) {
     }
     /* Code that stays executable and unwritable keeps its fibers; all else is decoded anew. */
     uint8_t kept = PAGE_SHARED;
+    bool dropped = false;
+    pthread_mutex_lock(&space->code_lock);
     if ((prot & (PROT_EXEC | PROT_WRITE)) != PROT_EXEC) {
-        code_drop(space, addr, len);
+        dropped = code_drop(space, addr, len);
     } else {
         kept |= PAGE_CODE | PAGE_HOT;
     }
-    pthread_mutex_lock(&space->code_lock);
     int err = mprotect(space_ptr(space, addr), len, host_prot(prot)) ? -errno : 0;
     if (!err) {
         for (gaddr_t at = addr; at < addr + len; at += PAGE_BYTES) {
@@ -155,7 +175,7 @@ int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot) {
             atomic_store(flags, (uint8_t)((*flags & kept) | prot_flags(prot)));
         }
     }
-    pthread_mutex_unlock(&space->code_lock);
+    change_end(space, dropped);
     return err;
 }
 
@@ -164,8 +184,8 @@ int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, 
     if (range_bad(space, from, from_len) || range_bad(space, to, to_len)) {
         return -EINVAL;
     }
-    code_drop(space, from, from_len);
-    code_drop(space, to, to_len);
+    bool dropped = change_begin(space, from, from_len);
+    dropped |= code_drop(space, to, to_len);
     /* DONTUNMAP: the old place must never be free for another host thread's mapping. */
     void *moved = mremap(space_ptr(space, from), len, len,
                          MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, space_ptr(space, to));
@@ -173,12 +193,14 @@ int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, 
         moved = mremap(space_ptr(space, from), len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
                        space_ptr(space, to));
     }
-    if (moved == MAP_FAILED) {
-        return -errno;
+    int err = moved == MAP_FAILED ? -errno : 0;
+    if (!err) {
+        memcpy((void *)(space->page + (to >> PAGE_BITS)),
+               (const void *)(space->page + (from >> PAGE_BITS)), len >> PAGE_BITS);
+        set_pages(space, from, len, 0);
     }
-    memcpy((void *)(space->page + (to >> PAGE_BITS)),
-           (const void *)(space->page + (from >> PAGE_BITS)), len >> PAGE_BITS);
-    return space_unmap(space, from, from_len);
+    change_end(space, dropped);
+    return err ? err : space_unmap(space, from, from_len);
 }
 
 /* --- fork ---------------------------------------------------------------------------------------
@@ -286,7 +308,7 @@ int space_prepare_write(struct space *space, gaddr_t addr, gaddr_t len) {
     for (gaddr_t at = PAGE_BASE(addr); at < addr + len; at += PAGE_BYTES) {
         uint8_t flags = page_at(space, at);
         if ((flags & (PAGE_WRITE | PAGE_CODE)) == (PAGE_WRITE | PAGE_CODE)) {
-            code_written(space, at);
+            code_written(space, at, NULL);
         } else if (!(flags & PAGE_WRITE)) {
             break;
         }
@@ -304,7 +326,7 @@ int guest_read(struct space *space, void *to, gaddr_t from, size_t len) {
 /* After `left` of `len` bytes to `to` could not be written: was compiled code in the way? */
 static bool write_again(struct space *space, gaddr_t to, size_t len, size_t left) {
     gaddr_t at = to + (len - left);
-    return page_at(space, at) & PAGE_CODE && code_written(space, at);
+    return page_at(space, at) & PAGE_CODE && code_written(space, at, NULL);
 }
 
 int guest_write(struct space *space, gaddr_t to, const void *from, size_t len) {

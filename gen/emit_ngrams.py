@@ -18,7 +18,7 @@ from gen import operands as ops
 from gen.bodies import Templates, tidy
 from gen.emit_core import ea_entries
 from gen.errors import SpecError, Where
-from gen.expand import Library
+from gen.expand import Library, Table
 from gen.files import Output
 from gen.render import Renderer
 
@@ -42,12 +42,16 @@ class PartRenderer(Renderer):
     """Renders a gadget as a part: next() is what the n-gram wants there."""
 
     ending: str | None = None
+    loops = False  # a taken branch goes to the n-gram's own start
 
-    def next_of(self, table: object, cc: str) -> Callable[[], str]:
+    def next_of(self, table: Table, cc: str) -> Callable[[], str]:
         if self.ending is not None:
             ending = self.ending
             return lambda: ending
-        return super().next_of(table, cc)  # type: ignore[arg-type]
+        if self.loops and table.key.fused:
+            text = self.templates.macro("jcc_self", cc, table.offsets["fall"])
+            return lambda: text
+        return super().next_of(table, cc)
 
 
 class Parts:
@@ -182,13 +186,22 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
         lines = [f"# N-grams that begin with {table}. Made by gen/emit_ngrams.py.\n"
                  '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
         records: list[str] = []
+        loops: list[str] = []  # n-grams that can be a whole loop, and what runs them then
         for where, found in entries:
             title = " ".join(part.label for part in found)
             symbol = "n_" + hashlib.sha256(title.encode()).hexdigest()[:12]
             lines.append(f"# {title}\n{symbol}:\n{ngram_text(found, where)}")
+            last = parts.tables.get(found[-1].table)
+            if last and last.key.fused:
+                parts.renderer.loops = True
+                lines.append(f"{symbol}_self:\n{ngram_text(found, where)}")
+                parts.renderer.loops = False
+                loops.append(f"    .quad {symbol}, {symbol}_self\n")
             words = ", ".join(f"gt_{part.table}+{8 * part.entry}" for part in found)
             records.append(f"    .quad {symbol}, {len(found)}, {words}\n")
         lines.append('    .section fg_ngrams, "aw", @progbits\n    .balign 8\n' + "".join(records))
+        lines.append('    .section fg_ngram_loops, "aw", @progbits\n    .balign 8\n' +
+                     "".join(loops))
         lines.append('    .section .note.GNU-stack, "", @progbits\n')
         path = base / f"{table}.S"
         output.write(path, "".join(lines))
