@@ -118,6 +118,30 @@ static void neighbours(void) {
     printf("mapped and unmapped: %u wrong\n", bad);
 }
 
+/* Pages made writable while another thread runs in them: what is written then must run. */
+static void *protected_runner(void *unused) {
+    while (!atomic_load(&stop))
+        run(page + 2048 + 7);
+    return unused;
+}
+
+static void protecting(void) {
+    pthread_t thread;
+    uint32_t bad = 0;
+    atomic_store(&stop, 0);
+    put_return(page + 2048 + 7, 0);
+    pthread_create(&thread, NULL, protected_runner, NULL);
+    for (uint32_t i = 0; i < 4000; i++) {
+        mprotect(page, PAGE, PROT_READ | PROT_EXEC);
+        mprotect(page, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+        atomic_store((_Atomic uint32_t *)(page + 2048 + 8), i);
+        bad += run(page + 2048 + 7) != i;
+    }
+    atomic_store(&stop, 1);
+    pthread_join(thread, NULL);
+    printf("protected: %u wrong\n", bad);
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     page = code_pages(2);
@@ -125,5 +149,6 @@ int main(void) {
     cross_modifying();
     patched_loop();
     neighbours();
+    protecting();
     return 0;
 }
