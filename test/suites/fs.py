@@ -95,6 +95,19 @@ def _() -> None:
     escape("escape", None)
 
 
+@suite.case("fuzz")
+def _() -> None:
+    for seed in ("1", "2"):
+        root = make_root("fuzz", "fuzz")
+        canary = root.parent / "canary"
+        canary.write_text("CANARY")
+        result = guest(root, "/fs_fuzz", seed, "3")
+        check_equal(f"status with seed {seed}", result.status, 0)
+        check_equal("the canary", canary.read_text(), "CANARY")
+        check_equal("names beside it", sorted(p.name for p in root.parent.iterdir()),
+                    ["canary", "root"])
+
+
 def metadata(case: str, user: int | None) -> str:
     """What two runs of fs_metadata print; the second sees what the first left."""
     root = make_root(case, "metadata")
