@@ -59,7 +59,9 @@ void cpu_list_remove(struct cpu *cpu) {
 void space_kick(struct space *space, struct cpu *self) {
     pthread_mutex_lock(&cpu_list_lock);
     for (struct cpu *cpu = cpu_list; cpu; cpu = cpu->next_cpu) {
-        if (cpu != self && cpu->space == space && atomic_load(&cpu->epoch)) {
+        /* Fork and exec change it meanwhile; such a cpu is outside and gets no kick. */
+        const struct space *its = __atomic_load_n(&cpu->space, __ATOMIC_RELAXED);
+        if (cpu != self && its == space && atomic_load(&cpu->epoch)) {
             atomic_store(&cpu->kicked, true);
             atomic_store(&cpu->poll, POLL_STOP);
         }

@@ -292,7 +292,7 @@ static void release_resources(struct task *task) {
     process->exe_file = NULL;
     struct cpu *cpu = task->cpu;
     pthread_mutex_unlock(&process_lock);
-    cpu->space = NULL;
+    __atomic_store_n(&cpu->space, NULL, __ATOMIC_RELAXED);
     if (fds) {
         fd_table_unref(fds);
     }
@@ -413,7 +413,7 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path) {
     pthread_mutex_lock(&process_lock);
     struct mm *old = process->mm;
     process->mm = mm;
-    task->cpu->space = mm->space;
+    __atomic_store_n(&task->cpu->space, mm->space, __ATOMIC_RELAXED);
     const char *slash = strrchr(path, '/');
     strncpy(task->comm, slash ? slash + 1 : path, sizeof task->comm - 1);
     process->execed = true;

@@ -258,7 +258,7 @@ static struct task *make_child(struct task *task, const struct clone_request *re
     struct cpu *cpu = cpu_clone(task->cpu);
     struct task *child = cpu ? task_create(process, cpu) : NULL;
     if (child) {
-        child->cpu->space = process->mm->space;
+        __atomic_store_n(&child->cpu->space, process->mm->space, __ATOMIC_RELAXED);
         *error = set_up_child(task, child, request);
         if (*error == 0) {
             return child;
