@@ -107,7 +107,8 @@ static int host_prot(int prot) {
     return prot & (PROT_READ | PROT_EXEC) ? PROT_READ : PROT_NONE;
 }
 
-/* Drop the code of a range whose mapping is about to change, and let nobody build from it meanwhile. */
+/* Drop the code of a range whose mapping is about to change, and let nobody build from it
+ * meanwhile. */
 static bool change_begin(struct space *space, gaddr_t addr, gaddr_t len) {
     pthread_mutex_lock(&space->code_lock);
     return code_drop(space, addr, len);

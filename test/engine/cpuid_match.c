@@ -1,5 +1,6 @@
 /* CPUID says exactly what there is: each feature's instruction runs when its bit is set and is an
- * illegal instruction when it is not. Prints the same on every processor. Also the time stamp counter. */
+ * illegal instruction when it is not. Prints the same on every processor. Also the time stamp
+ * counter. */
 #include "engine_test.h"
 #include <cpuid.h>
 #include <setjmp.h>
@@ -99,11 +100,12 @@ int main(void) {
     printf("rdtsc goes on: %d\n", after > before);
     /* EFLAGS.ID can be changed: that is how programs find CPUID */
     uint32_t flags, changed;
-    __asm__ volatile("pushf\n popl %0\n movl %0, %1\n xorl $0x200000, %1\n pushl %1\n popf\n pushf\n"
-                     "popl %1\n pushl %0\n popf"
-                     : "=&r"(flags), "=&r"(changed)
-                     :
-                     : "cc", "memory");
+    __asm__ volatile(
+        "pushf\n popl %0\n movl %0, %1\n xorl $0x200000, %1\n pushl %1\n popf\n pushf\n"
+        "popl %1\n pushl %0\n popf"
+        : "=&r"(flags), "=&r"(changed)
+        :
+        : "cc", "memory");
     printf("ID bit %x\n", (flags ^ changed) & 0x200000);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Code and processes: a forked child that changes the parent's code, a parent that goes on; code of a
- * file that several processes map, one of which writes to its private copy; vfork and exec. */
+/* Code and processes: a forked child that changes the parent's code, a parent that goes on; code of
+ * a file that several processes map, one of which writes to its private copy; vfork and exec. */
 #include "engine_test.h"
 #include <sys/wait.h>
 
@@ -72,7 +72,8 @@ static void file_code(void) {
     put_return(bytes + 16, 0x600e);
     if (!file || fwrite(bytes, 1, PAGE, file) != PAGE || fflush(file))
         die("tmpfile");
-    uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE, fileno(file), 0);
+    uint8_t *page =
+        mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE, fileno(file), 0);
     if (page == MAP_FAILED)
         die("mmap");
     printf("file %x %x\n", run(page), run(page + 16));

@@ -1,6 +1,6 @@
 /* Build: cc -static -pthread smc_storm.c
- * Many threads that write, run, protect, unmap and map code at once, each page under a lock of its own,
- * while a timer interrupts them: every run must give what was written last. */
+ * Many threads that write, run, protect, unmap and map code at once, each page under a lock of its
+ * own, while a timer interrupts them: every run must give what was written last. */
 #include "engine_test.h"
 #include <pthread.h>
 #include <stdatomic.h>

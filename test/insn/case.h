@@ -81,8 +81,8 @@ struct tresult {
 
 enum { SIDE_ORACLE, SIDE_ENGINE, SIDES };
 
-/* The engine's ways to run code: fibers; checked code, as for MAP_SHARED pages; single steps; fibers
- * while another thread kicks the cpu out of them all the time. */
+/* The engine's ways to run code: fibers; checked code, as for MAP_SHARED pages; single steps;
+ * fibers while another thread kicks the cpu out of them all the time. */
 enum { MODE_FIBERS, MODE_CHECKED, MODE_STEPS, MODE_KICKS };
 
 struct batch {

@@ -169,7 +169,8 @@ static void run_case(uint32_t number) {
     cpu->insn_budget = shared->mode == MODE_STEPS ? 100000 : 0;
     in_guest = 1;
     enum exit_reason reason = cpu_run(cpu);
-    for (int kicks = 0; shared->mode == MODE_KICKS && reason == EXIT_KICKED && kicks < 5000; kicks++) {
+    for (int kicks = 0; shared->mode == MODE_KICKS && reason == EXIT_KICKED && kicks < 5000;
+         kicks++) {
         cpu_kick_clear(cpu);
         reason = cpu_run(cpu);
     }

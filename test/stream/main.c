@@ -1,6 +1,7 @@
 /* Random instruction streams, run on the host CPU and in the engine, compared on their final state.
  *
- *   stream [--quick] [--count N] [--seconds N] [--seed N] [--details N] [--checked | --steps | --kicks]
+ *   stream [--quick] [--count N] [--seconds N] [--seed N] [--details N] [--checked | --steps |
+ * --kicks]
  *
  * Stream k of a run has the seed `seed + k`: --seed S --count 1 replays one alone. A stream that
  * differs is shortened before it is shown. */

@@ -1,7 +1,8 @@
-/* Every gadget and every n-gram of the library against the host CPU. Random streams hardly ever make the
- * very sequences that a profile chose, so here instructions are put together until the lowered block is
- * exactly the parts of one n-gram; then it runs with random inputs, some of which fault in its midst.
- * Gadgets: each form with live and with dead flags, with other immediates, fused with each Jcc.
+/* Every gadget and every n-gram of the library against the host CPU. Random streams hardly ever
+ * make the very sequences that a profile chose, so here instructions are put together until the
+ * lowered block is exactly the parts of one n-gram; then it runs with random inputs, some of which
+ * fault in its midst. Gadgets: each form with live and with dead flags, with other immediates,
+ * fused with each Jcc.
  *
  *   ngrams [--quick] [--only N] [--details N] [--missing]      --only: one n-gram by its number */
 #include "core/debug.h"

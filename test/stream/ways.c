@@ -1,5 +1,5 @@
-/* From gadgets back to instructions: which forms lower to which gadgets, alone, with their flags dead,
- * with another immediate or index, or fused with a Jcc. See ways.h. */
+/* From gadgets back to instructions: which forms lower to which gadgets, alone, with their flags
+ * dead, with another immediate or index, or fused with a Jcc. See ways.h. */
 #include "test/stream/ways.h"
 
 #include <stdlib.h>
@@ -16,7 +16,6 @@ static size_t way_room;
 static uint32_t *heads; /* hash -> way + 1, chained by next */
 static uint32_t *nexts;
 #define HEADS 65536
-
 
 static uint32_t hash(const void *const *gadgets, uint32_t count) {
     uint64_t h = count;
@@ -222,8 +221,7 @@ const struct way *pick_way(const void *const *gadgets, uint32_t count, struct ra
     return n ? found[below(r, n)] : NULL;
 }
 
-void fill_case(struct tcase *test, const struct sequence *s, uint32_t slot,
-                      struct random *r) {
+void fill_case(struct tcase *test, const struct sequence *s, uint32_t slot, struct random *r) {
     test->code_at = CODE_ADDR + CASE_STRIDE * 2 * slot + CODE_LEAD;
     test->code_len = s->len;
     memcpy(test->code, s->bytes, s->len);
@@ -245,4 +243,3 @@ void fill_case(struct tcase *test, const struct sequence *s, uint32_t slot,
     test->eflags = (uint32_t)random64(r) & 0x8d5;
     random_fp(r, &test->fp, below(r, 16) != 0);
 }
-
