@@ -7,4 +7,4 @@ BUILD=${BUILD:-build}
 "$BUILD/test/insn" --oracle "$BUILD/test/oracle" "$@" || status=1
 "$BUILD/test/insn" --vectors test/insn/vectors.bin || status=1
 sed -n '/rows are not compared/,$p' build/gen/cases.txt | sed 's/^/# /'
-exit ${status:-0}
+exit "${status:-0}"

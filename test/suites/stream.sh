@@ -13,4 +13,4 @@ for command in "ngrams" "stream" "stream --count 30000 --checked" "stream --coun
     # shellcheck disable=SC2086
     "$BUILD/test/$program" --oracle "$BUILD/test/oracle" "$@" ${command#"$program"} || status=1
 done
-exit ${status:-0}
+exit "${status:-0}"
