@@ -19,7 +19,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import BUILD, ROOT, TOP, Failure, Result, Skip, Suite, check_equal, command, fiberglass
+from harness import (BUILD, ROOT, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
+                     fiberglass)
 
 HERE = TOP / "test/programs"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/mnt", "TERM": "dumb",
@@ -49,6 +50,7 @@ class Program:
     direct: bool = False
     full: bool = False
     limit: float = 60
+    status: int = 0
     shell: str = "/bin/bash"
 
     def words(self) -> list[str]:
@@ -70,6 +72,8 @@ def read_cases(path: Path) -> list[Program]:
                     setattr(program, key, True)
                 elif key == "limit":
                     program.limit = float(value)
+                elif key == "status":
+                    program.status = int(value)
                 elif key == "shell":
                     program.shell = value
                 else:
@@ -129,21 +133,24 @@ VOLATILE = re.compile(r"(\.db(-\w+)?|\.pyc)$")
 
 def check_program(program: Program) -> None:
     """One case: both runs, then the comparison."""
-    top = BUILD / "test/programs" / program.name
+    top = BUILD / "test/programs" / f"{program.name}-{os.getpid()}"
     # What a user types to see the guest's run alone.
     native_dir, guest_dir = fresh(top / "native"), fresh(top / "guest")
     native = run_native(program.words(), native_dir)
     if native.status and b"unshare:" in native.err:
         raise Skip("the host lets nobody run the root natively: " + native.errors().strip())
+    wanted = shell_status(native.status)
+    check(wanted == program.status, f"the native run ends with {wanted}, not {program.status}: "
+          + native.errors()[-500:])
     guest = run_guest(program.words(), guest_dir)
     try:
-        check_equal("exit status", guest.status, shell_status(native.status))
+        check_equal("exit status", guest.status, wanted)
         check_equal("standard output", guest.text(), native.text())
         check_equal("standard error", PID.sub(r"\1 PID ", guest.errors()),
                     PID.sub(r"\1 PID ", native.errors()))
-        left, wanted = files_of(guest_dir), files_of(native_dir)
-        check_equal("files", sorted(left), sorted(wanted))
-        for name, what in wanted.items():
+        left, made = files_of(guest_dir), files_of(native_dir)
+        check_equal("files", sorted(left), sorted(made))
+        for name, what in made.items():
             if not VOLATILE.search(name):
                 check_equal(f"file {name}", left[name], what)
     except Failure as e:

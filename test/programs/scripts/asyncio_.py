@@ -36,8 +36,8 @@ async def main():
         print("timeout")
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    print(await asyncio.gather(*(talk(*await asyncio.open_connection("127.0.0.1", port))
-                                 for _ in range(5))))
+    pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+    print(await asyncio.gather(*(talk(*pair) for pair in pairs)))
     server.close()
     server = await asyncio.start_unix_server(echo, "sock")
     print(await talk(*await asyncio.open_unix_connection("sock")))

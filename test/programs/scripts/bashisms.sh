@@ -11,7 +11,8 @@ mapfile -t lines < <(seq 5); echo "${lines[*]}"
 f() { local -n ref=$1; ref+=" more"; }; v=some; f v; echo "$v"
 for ((i = 0; i < 3; i++)); do echo -n "$i,"; done; echo
 select_me=$(compgen -b | wc -l); [ "$select_me" -gt 50 ] && echo builtins
-shopt -s extglob nullglob; touch x1.c x2.c y.h; echo !(*.h|*.txt)
+shopt -s extglob nullglob
+touch x1.c x2.c y.h; echo !(*.h|*.txt)
 echo "$(<y.h)"; time_out=$({ TIMEFORMAT=%0R; time sleep 0; } 2>&1); echo "t=$time_out"
 printf '%(%Y-%m-%d)T\n' 86400
 exec {fd}<x1.c; [ "$fd" -ge 10 ] && echo fd
