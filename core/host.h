@@ -12,7 +12,8 @@ void host_init(void);
 void engine_init(void);
 /* The signal that cpu_kick() sends to a cpu's thread; task threads must not block it. */
 int host_kick_signal(void);
-/* Called before the host process ends over a fault of its own; must be async-signal-safe. NULL: nothing. */
+/* Called before the host process ends over a fault of its own; must be async-signal-safe. NULL:
+ * nothing. */
 extern void (*host_fatal_hook)(void);
 /* Make `window` the one that gadgets of this thread reach. */
 void host_use_window(uint64_t window);

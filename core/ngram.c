@@ -18,8 +18,8 @@ struct ngram {
 };
 extern const uint64_t __start_fg_ngrams[] __attribute__((weak));
 extern const uint64_t __stop_fg_ngrams[] __attribute__((weak));
-/* N-grams that end in a conditional branch, and the same for when that branch leads to their own start
- * and they are all of the fiber; ascending. */
+/* N-grams that end in a conditional branch, and the same for when that branch leads to their own
+ * start and they are all of the fiber; ascending. */
 struct loop {
     const void *combined, *self;
 };

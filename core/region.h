@@ -28,13 +28,13 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
                           uint32_t *error);
 
-/* A write to a page with PAGE_CODE was refused by the host: drop its fibers and let writes through; other
- * cpus than `self` (NULL: all) leave what they run. True when the page may be written now (try again), false
- * when the guest may not write it at all. */
+/* A write to a page with PAGE_CODE was refused by the host: drop its fibers and let writes through;
+ * other cpus than `self` (NULL: all) leave what they run. True when the page may be written now
+ * (try again), false when the guest may not write it at all. */
 bool code_written(struct space *space, gaddr_t addr, struct cpu *self);
-/* The mapping of [addr, addr+len) changes: fibers there die, shared regions there are left. code_lock
- * is held, and stays so until the change is done: else another thread that runs there makes fibers of
- * the old bytes in between. True: space_kick() is due when the lock is released. */
+/* The mapping of [addr, addr+len) changes: fibers there die, shared regions there are left.
+ * code_lock is held, and stays so until the change is done: else another thread that runs there
+ * makes fibers of the old bytes in between. True: space_kick() is due when the lock is released. */
 bool code_drop(struct space *space, gaddr_t addr, gaddr_t len);
 /* A private file mapping that may be executed appeared: use or make its region. */
 void code_attach_file(struct space *space, gaddr_t addr, gaddr_t len, off_t offset,

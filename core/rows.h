@@ -87,10 +87,10 @@ enum block_end {
 struct variant {
     const struct step *step;
     uint8_t steps;
-    uint8_t mem; /* enum mem_mode */
-    uint8_t end; /* enum block_end */
-    bool stores; /* may write guest memory (checked code ends its block behind it) */
-    bool writes; /* writes its explicit memory operand: #GP with a CS override */
+    uint8_t mem;           /* enum mem_mode */
+    uint8_t end;           /* enum block_end */
+    bool stores;           /* may write guest memory (checked code ends its block behind it) */
+    bool writes;           /* writes its explicit memory operand: #GP with a CS override */
     uint16_t flags_read;   /* FLAG_* bits; all of them when it may fault: the frame shows them */
     uint16_t flags_killed; /* written, forced or undefined */
     void *const
