@@ -354,7 +354,7 @@ _Noreturn void task_exit(struct task *task, int status) {
     current = NULL;
     task_free(task);
     thread_leaves();
-    pthread_exit(NULL);
+    task_thread_end();
 }
 
 _Noreturn void process_exit_group(struct task *task, int status) {

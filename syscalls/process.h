@@ -117,6 +117,9 @@ void vfork_release(struct task *child);
 void process_first_ended_locked(int status);
 /* Number of tasks that have a host thread, for the end of the run. */
 extern _Atomic int live_tasks;
+/* Unwinds the calling task's host thread to its start and ends it; nothing of the task is used. Not
+ * pthread_exit(): that loads libgcc at its first use, a millisecond of every short run. */
+_Noreturn void task_thread_end(void);
 /* The run loop; never returns (run.c). */
 _Noreturn void task_run(struct task *task);
 /* Gives a process that shares its fs_context one of its own; 0 or -ENOMEM (fork.c). */

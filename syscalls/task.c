@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,7 +287,16 @@ static void task_host_mask(sigset_t *set) {
     sigdelset(set, host_kick_signal());
 }
 
+static __thread jmp_buf thread_end;
+
+_Noreturn void task_thread_end(void) {
+    longjmp(thread_end, 1);
+}
+
 static void *task_thread(void *arg) {
+    if (setjmp(thread_end)) {
+        return NULL;
+    }
     struct task *task = arg;
     current = task;
     task->thread = pthread_self();
