@@ -308,10 +308,17 @@ int space_prepare_write(struct space *space, gaddr_t addr, gaddr_t len) {
     }
     for (gaddr_t at = PAGE_BASE(addr); at < addr + len; at += PAGE_BYTES) {
         uint8_t flags = page_at(space, at);
-        if ((flags & (PAGE_WRITE | PAGE_CODE)) == (PAGE_WRITE | PAGE_CODE)) {
-            code_written(space, at, NULL);
-        } else if (!(flags & PAGE_WRITE)) {
+        if (!(flags & PAGE_WRITE)) {
             break;
+        }
+        /* Where code may be, another thread may be about to make fibers and to protect the page
+         * again before the host writes: from now on code there runs checked. */
+        bool watchable = flags & PAGE_EXEC && !(flags & (PAGE_HOT | PAGE_SHARED));
+        if (watchable) {
+            atomic_fetch_or(&space->page[at >> PAGE_BITS], PAGE_HOT);
+        }
+        if (watchable || flags & PAGE_CODE) {
+            code_written(space, at, NULL);
         }
     }
     return 0;

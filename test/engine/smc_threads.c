@@ -142,6 +142,27 @@ static void protecting(void) {
     printf("protected: %u wrong\n", bad);
 }
 
+/* read(2) into a page in which another thread runs. */
+static void reading(void) {
+    pthread_t thread;
+    int pipes[2];
+    uint32_t bad = 0;
+    uint8_t bytes[8] = {0};
+    if (pipe(pipes))
+        die("pipe");
+    atomic_store(&stop, 0);
+    pthread_create(&thread, NULL, protected_runner, NULL);
+    for (uint32_t i = 0; i < 5000; i++) {
+        if (write(pipes[1], bytes, 8) != 8 || read(pipes[0], page + 3072, 8) != 8)
+            bad++;
+        put_return(page + 3328, i);
+        bad += run(page + 3328) != i;
+    }
+    atomic_store(&stop, 1);
+    pthread_join(thread, NULL);
+    printf("reading: %u wrong\n", bad);
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     page = code_pages(2);
@@ -150,5 +171,6 @@ int main(void) {
     patched_loop();
     neighbours();
     protecting();
+    reading();
     return 0;
 }
