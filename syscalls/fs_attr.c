@@ -38,6 +38,11 @@ static int outside_check(const struct place *place) {
     const struct file *file = place->file;
     mode_t type = place->st.st_mode & S_IFMT;
     bool named = type != S_IFIFO && type != S_IFSOCK;
+    struct stat host;
+    /* An open device of a private root, whatever node named it, is the host's own node. */
+    if (file && fs_private_root && file->host_fd >= 0 && !fstat(file->host_fd, &host) &&
+        (S_ISCHR(host.st_mode) || S_ISBLK(host.st_mode)))
+        return -EPERM;
     return file && !file->mount && file->path && named && fs_private_root ? -EPERM : 0;
 }
 
