@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define FETCH_BYTES 512
+#define FETCH_BYTES 128
 
 /* Bytes of guest code around the place being decoded. */
 struct fetcher {

@@ -25,6 +25,8 @@ static struct chunk *chunk_new(void) {
         munmap(raw, (size_t)(chunk - raw));
     }
     munmap(chunk + CHUNK_BYTES, (size_t)(raw + CHUNK_BYTES - chunk));
+    /* Start-up fills chunk after chunk: one call is cheaper than sixteen page faults. */
+    madvise(chunk, CHUNK_BYTES, MADV_POPULATE_WRITE);
     struct chunk *result = (struct chunk *)chunk;
     result->used = offsetof(struct chunk, first);
     return result;
