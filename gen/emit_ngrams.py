@@ -45,7 +45,7 @@ class PartRenderer(Renderer):
     loops = False  # a taken branch goes to the n-gram's own start
 
     def next_of(self, table: Table, cc: str) -> Callable[[], str]:
-        if self.ending is not None:
+        if self.ending is not None and not table.key.fused:  # nothing goes on behind a branch
             ending = self.ending
             return lambda: ending
         if self.loops and table.key.fused:

@@ -1,0 +1,99 @@
+"""N-grams: exact text of a small profile, its mistakes, and what training chooses."""
+
+from __future__ import annotations
+
+import unittest
+from collections import Counter
+
+from gen.bodies import Templates
+from gen.emit_ngrams import Parts
+from gen.errors import SpecError
+from gen.expand import Expander
+from gen.policy import read_policy
+from gen.reader import read_spec
+from gen.tests.project import POLICY, Project
+from gen.train import Ngram, Trainer, lower, read_fibers, with_prefixes
+
+ADD = """\
+insn ADD                                        # Add
+  01 /r      MR   Ev Gv
+  03 /r      RM   Gv Ev
+  81 /0 iz   MI   Ev Iz
+  flags      OSZAPC = wwwwww
+  does       dst = dst + src
+  body       alu2_nolock
+"""
+FUSED = POLICY + "by_base add32_rm\nfuse add32_ri\n"
+
+
+def instructions(text: str, start: str, end: str) -> list[str]:
+    """Lines between two labels, without the note of where a part begins."""
+    inside = text[text.index(f"\n{start}:\n"):text.index(f"\n{end}:\n")].splitlines()[2:]
+    return [line.strip() for line in inside
+            if line.strip() and not line.startswith("#") and
+            not line.strip().startswith((".pushsection", ".quad", ".popsection"))]
+
+
+class Text(unittest.TestCase):
+    """What emit_ngrams writes."""
+
+    def run_profile(self, profile: str) -> str:
+        """The file of n-grams that begin with add32_rm."""
+        with Project(ADD, policy=FUSED) as project:
+            (project.spec / "default.profile").write_text(profile, encoding="utf-8")
+            project.run()
+            return project.read("gadgets/x86_64/i386/window/ngrams/add32_rm.S")
+
+    def test_parameters_follow_each_other(self) -> None:
+        text = self.run_profile("add32_rm_eax_m_ebx add32_ri_jcc_eax_jz\n")
+        symbol = text.split("\n# ")[1].splitlines()[1].rstrip(":")
+        self.assertEqual(
+            instructions(text, symbol, symbol + "_self"),
+            ["mov 8(%r14), %r9d", "addl %gs:(%r9d,%ebx), %eax", "78:", "addl 16(%r14), %eax",
+             "jz 71f", "mov 32(%r14), %r14", "jmp *(%r14)", "71:", "mov 24(%r14), %r14",
+             "mov CPU_POLL(%r13), %r9", "jmp *(%r14,%r9)"])
+        # As a loop of its own it does not touch the fiber register, but polls.
+        loop = text[text.index(f"{symbol}_self:"):text.index(".section fg_ngrams")]
+        self.assertNotIn("mov 24(%r14), %r14", loop)
+        self.assertIn("mov CPU_POLL(%r13), %r9\n    jmp *(%r14,%r9)", loop)
+        self.assertIn(f".quad {symbol}, 2, gt_add32_rm+24, gt_add32_ri_jcc+32", text)
+
+    def test_one_gadget_is_none(self) -> None:
+        with self.assertRaisesRegex(SpecError, r"default.profile:2: an n-gram has at least two"):
+            self.run_profile("# heaviest first\nadd32_rm_eax_m_ebx\n")
+
+    def test_nothing_behind_a_branch(self) -> None:
+        with self.assertRaisesRegex(SpecError, r"default.profile:1: .*nothing can follow it"):
+            self.run_profile("add32_rm_eax_m_ebx add32_ri_jcc_eax_jz add32_rm_eax_m_ebx\n")
+
+
+class Training(unittest.TestCase):
+    """What train chooses."""
+
+    def test_lower_takes_the_longest(self) -> None:
+        table = with_prefixes([("a", "b"), ("a", "b", "c", "d")])
+        self.assertEqual(lower(("a", "b", "c", "d", "a", "b", "c"), table),
+                         [("a", "b", "c", "d"), ("a", "b"), ("c",)])
+
+    def test_heavy_neighbours_are_joined(self) -> None:
+        with Project(ADD, policy=FUSED) as project:
+            templates = Templates(project.templates, project.root)
+            library = Expander(read_spec(project.spec, project.root), templates,
+                               read_policy(project.spec / "default.policy", project.root),
+                               "i386").run()
+            one, two, branch = ("add32_rm_eax_m_ebx", "add32_rm_ecx_m_ebx",
+                                "add32_ri_jcc_eax_jz")
+            fibers: Counter[Ngram] = Counter({(one, two, branch): 1000, (two, one): 1})
+            chosen = Trainer(fibers, Parts(library, templates), 8).run(8)
+            self.assertEqual(chosen[0], (one, two, branch))
+            self.assertTrue(all(branch not in ngram[:-1] for ngram in chosen))
+
+            path = project.root / "p.profile"
+            path.write_text("30 add32_rm:3 gone:1\n10 add32_rm:3\n", encoding="utf-8")
+            read = read_fibers([path], {"add32_rm": ["", "", "", one]})
+            self.assertEqual(set(read), {(one, ""), (one,)})
+            self.assertAlmostEqual(read[one, ""] / read[(one,)], 3, 5)
+
+
+if __name__ == "__main__":
+    unittest.main()
