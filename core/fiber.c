@@ -2,6 +2,7 @@
 #include "core/fiber.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,23 +14,48 @@ static size_t align(size_t n, size_t to) {
     return (n + to - 1) & ~(to - 1);
 }
 
-/* A chunk aligned to its size: map twice as much and give back what lies around it. */
-static struct chunk *chunk_new(void) {
-    char *raw = mmap(NULL, 2 * CHUNK_BYTES, PROT_READ | PROT_WRITE,
+/* Chunks are cut from slabs that ask for huge pages: start-up writes megabytes of fibers once and
+ * runs all over them. A chunk that is given back is kept for the next region. */
+#define SLAB_BYTES ((size_t)2 << 20)
+
+static pthread_mutex_t slab_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct chunk *spare; /* chunks that were given back */
+static char *slab, *slab_end;
+
+/* A slab aligned to its size: map twice as much and give back what lies around it. */
+static bool slab_new(void) {
+    char *raw = mmap(NULL, 2 * SLAB_BYTES, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED) {
-        return NULL;
+        return false;
     }
-    char *chunk = (char *)align((size_t)raw, CHUNK_BYTES);
-    if (chunk > raw) {
-        munmap(raw, (size_t)(chunk - raw));
+    slab = (char *)align((size_t)raw, SLAB_BYTES);
+    slab_end = slab + SLAB_BYTES;
+    if (slab > raw) {
+        munmap(raw, (size_t)(slab - raw));
     }
-    munmap(chunk + CHUNK_BYTES, (size_t)(raw + CHUNK_BYTES - chunk));
-    /* Start-up fills chunk after chunk: one call is cheaper than sixteen page faults. */
-    madvise(chunk, CHUNK_BYTES, MADV_POPULATE_WRITE);
-    struct chunk *result = (struct chunk *)chunk;
-    result->used = offsetof(struct chunk, first);
-    return result;
+    munmap(slab_end, (size_t)(raw + SLAB_BYTES - slab));
+    madvise(slab, SLAB_BYTES, MADV_HUGEPAGE); /* a host without them: slower, else the same */
+    return true;
+}
+
+static struct chunk *chunk_new(void) {
+    struct chunk *chunk = NULL;
+    pthread_mutex_lock(&slab_lock);
+    if (spare) {
+        chunk = spare;
+        spare = chunk->next;
+    } else if (slab < slab_end || slab_new()) {
+        chunk = (struct chunk *)slab;
+        slab += CHUNK_BYTES;
+    }
+    pthread_mutex_unlock(&slab_lock);
+    if (chunk) {
+        chunk->next = NULL;
+        chunk->live = 0;
+        chunk->used = offsetof(struct chunk, first);
+    }
+    return chunk;
 }
 
 struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits,
@@ -95,9 +121,12 @@ void fiber_free(struct chunk **chunks, struct fiber *fiber) {
 
 void chunks_free(struct chunk **chunks) {
     while (*chunks) {
-        struct chunk *next = (*chunks)->next;
-        munmap(*chunks, CHUNK_BYTES);
-        *chunks = next;
+        struct chunk *chunk = *chunks;
+        *chunks = chunk->next;
+        pthread_mutex_lock(&slab_lock);
+        chunk->next = spare;
+        spare = chunk;
+        pthread_mutex_unlock(&slab_lock);
     }
 }
 
