@@ -59,7 +59,7 @@ def _(t: Terminal) -> None:
 @case("interrupt a program")
 def _(t: Terminal) -> None:
     t.send("sleep 100\n")
-    time.sleep(0.7)
+    time.sleep(1.5)
     start = time.monotonic()
     t.send("\x03")
     t.expect(PROMPT)
@@ -71,11 +71,11 @@ def _(t: Terminal) -> None:
 @case("interrupt a busy loop")
 def _(t: Terminal) -> None:
     t.send("while :; do :; done\n")
-    time.sleep(0.7)
+    time.sleep(1.5)
     t.send("\x03")
     t.expect(PROMPT)
     t.send("python3 -c 'while True: pass'\n")
-    time.sleep(1.5)
+    time.sleep(3)
     t.send("\x03")
     t.expect("KeyboardInterrupt")
     t.expect(PROMPT)
