@@ -80,8 +80,6 @@ struct chunk {
     uint64_t first[] __attribute__((aligned(16)));
 };
 
-struct fiber_space_needed;
-
 /* A fiber with room for the given parts, from `*chunks` (a list; new chunks are put in front). All
  * pointers inside are set, contents are not. NULL: out of memory or too large. */
 struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits,
