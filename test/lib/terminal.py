@@ -98,8 +98,22 @@ class Terminal:
                               f"it shows:\n{self.seen[-1500:].decode('utf-8', 'replace')!r}")
             self.read(min(left, 0.2))
 
-    def settle(self, quiet: float = 0.3) -> None:
-        """Wait until nothing new is shown for a while."""
+    def press(self, text: str, pattern: str) -> None:
+        """Type this, again every second, until the screen's new text matches: for a moment that
+        nothing on the screen announces."""
+        end = time.monotonic() + min(20, remaining())
+        while True:
+            self.send(text)
+            try:
+                self.expect(pattern, 1)
+                return
+            except Failure:
+                if time.monotonic() > end:
+                    raise
+
+    def settle(self, quiet: float = 0.5) -> None:
+        """Wait until nothing new is shown for a while. Readline loses a signal that comes between
+        its prompt and its wait for a key, so a test that sends one waits here first."""
         while self.read(quiet):
             pass
 
