@@ -30,7 +30,8 @@ def bash(rows: int = 24, columns: int = 80) -> Terminal:
 
 def program(then: str) -> str:
     """A line for the shell: a program that shows "ready" once it has the terminal, then does this.
-    A key that comes before would be the shell's, which is what a delay in a test cannot rule out."""
+
+    A key that comes before is the shell's, and no delay in a test can rule that out."""
     return f"sh -c 'echo rea\"\"dy; {then}'\n"
 
 
