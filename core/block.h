@@ -41,6 +41,7 @@ struct lowered {
     gaddr_t pc;
     uint64_t slot[FIBER_MAX_INSNS * 24];
     uint16_t gadget[FIBER_MAX_INSNS * 8]; /* slot of each gadget */
+    uint32_t id[FIBER_MAX_INSNS * 8];     /* its number (rows.h); 0: it is in no n-gram */
     struct mark mark[FIBER_MAX_INSNS];
     struct {
         unsigned slot; /* which slot holds the link */

@@ -10,6 +10,7 @@ struct fg_debug {
     bool dump_blocks;  /* each guest block when it is decoded */
     bool dump_gadgets; /* each gadget of a block, by name */
     bool profile;      /* count runs of fibers, for the training of n-grams */
+    bool plain;        /* no n-grams: profiles and tests want the gadgets that they are made of */
     bool trace;        /* each guest instruction with the registers before it */
     bool stats;        /* counters of the engine and of the kernel layer at the end */
 };

@@ -20,12 +20,13 @@ struct emitter {
     unsigned at;
 };
 
-static void begin(struct emitter *e, const void *gadget) {
+static void begin(struct emitter *e, const void *gadget, uint32_t id) {
     assert(e->low->slots + 12 < ARRAY_LEN(e->low->slot));
     assert(e->low->gadgets < ARRAY_LEN(e->low->gadget));
     e->gadget = &e->low->slot[e->low->slots];
     memset(e->gadget, 0, 12 * sizeof *e->gadget);
     e->gadget[0] = (uint64_t)(uintptr_t)gadget;
+    e->low->id[e->low->gadgets] = id;
     e->at = 8;
 }
 
@@ -149,12 +150,10 @@ static bool has_segment_base(const struct insn *insn) {
     return insn->seg == SEG_FS || insn->seg == SEG_GS;
 }
 
-static void emit_plain(struct lowered *low, const void *gadget, bool with_disp, int64_t disp) {
+static void emit_disp(struct lowered *low, const void *gadget, uint32_t id, int64_t disp) {
     struct emitter e = {.low = low};
-    begin(&e, gadget);
-    if (with_disp) {
-        put32(&e, (uint32_t)disp);
-    }
+    begin(&e, gadget, id);
+    put32(&e, (uint32_t)disp);
     finish(&e);
 }
 
@@ -166,21 +165,24 @@ static void emit_ea(struct lowered *low, const struct insn *insn, enum mem_mode 
         disp += insn->opsize;
     }
     if (insn->addrsize == 2) {
-        emit_plain(low, ea_tables.addr16[insn->base], true, disp);
+        emit_disp(low, ea_tables.addr16[insn->base], 0, disp);
     } else {
         unsigned base = insn->base < 0 ? BASE_NONE : (unsigned)insn->base;
         unsigned index = insn->index < 0 ? 4 : (unsigned)insn->index;
         unsigned scale = insn->index < 0 ? 0 : insn->scale;
-        emit_plain(low, ea_tables.index[(base * 8 + index) * 4 + scale], true, disp);
+        unsigned entry = (base * 8 + index) * 4 + scale;
+        emit_disp(low, ea_tables.index[entry], ea_tables.index_id + entry, disp);
     }
     if (with_segment && has_segment_base(insn)) {
-        emit_plain(low, ea_tables.add_seg[insn->seg], false, 0);
+        struct emitter e = {.low = low};
+        begin(&e, ea_tables.add_seg[insn->seg], 0);
+        finish(&e);
     }
 }
 
 static void emit_plain64(struct lowered *low, const void *gadget, uint64_t param) {
     struct emitter e = {.low = low};
-    begin(&e, gadget);
+    begin(&e, gadget, 0);
     put64(&e, param);
     finish(&e);
 }
@@ -198,7 +200,7 @@ static void start_counting(struct lowered *low) {
 
 static void emit_trap(struct lowered *low, const struct insn *insn, uint32_t vector) {
     struct emitter e = {.low = low};
-    begin(&e, core_gadgets.trap);
+    begin(&e, core_gadgets.trap, 0);
     put32(&e, vector);
     put32(&e, (uint32_t)insn->pc);
     finish(&e);
@@ -237,13 +239,14 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
     }
     for (unsigned i = 0; i < variant->steps; i++) {
         const struct step *step = &variant->step[i];
-        void *const *table = flags_dead && step->table_dead ? step->table_dead : step->table;
-        const void *gadget = table[table_index(low, step, insn, base)];
+        bool dead = flags_dead && step->table_dead;
+        unsigned index = table_index(low, step, insn, base);
+        const void *gadget = (dead ? step->table_dead : step->table)[index];
         if (!gadget) {
             return false;
         }
         struct emitter e = {.low = low};
-        begin(&e, gadget);
+        begin(&e, gadget, (dead ? step->id_dead : step->id) + index);
         put_params(&e, step, insn, base);
         finish(&e);
     }
@@ -272,7 +275,7 @@ static bool emit_fused(struct lowered *low, const struct insn *insn, const struc
         emit_ea(low, insn, variant->mem);
     }
     struct emitter e = {.low = low};
-    begin(&e, gadget);
+    begin(&e, gadget, variant->fuse_id + index);
     put_params(&e, variant->step, insn, base);
     put_link(&e, (gaddr_t)jcc->imm);
     put_link(&e, next_pc(jcc));
@@ -314,7 +317,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     if (block->checked) {
         struct emitter e = {.low = low};
         add_mark(low, block, block->insn);
-        begin(&e, core_gadgets.check);
+        begin(&e, core_gadgets.check, 0);
         put64(&e, (uint64_t)(uintptr_t)helper_check);
         put32(&e, (uint32_t)block->pc);
         finish(&e);
@@ -353,7 +356,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     }
     if (open) {
         struct emitter e = {.low = low};
-        begin(&e, step ? core_gadgets.exit_step : core_gadgets.jump_next);
+        begin(&e, step ? core_gadgets.exit_step : core_gadgets.jump_next, 0);
         if (step) {
             put32(&e, (uint32_t)block->end);
         } else {

@@ -1,132 +1,54 @@
-/* Finding n-grams in lowered blocks. The n-grams stand in a section that their generated files
- * fill; an index by the first two gadgets is made at first use. See ngram.h. */
+/* Finding n-grams in lowered blocks, by the tables that the generator made. See ngram.h. */
 #include "core/ngram.h"
 #include "core/debug.h"
+#include "core/gadget_name.h"
 #include "core/rows.h"
 
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* One n-gram as its file writes it. Parts are named by their table words, for gadgets have no
- * symbols. */
-struct ngram {
-    const void *combined;
-    uint64_t count;
-    void *const *part[];
-};
-extern const uint64_t __start_fg_ngrams[] __attribute__((weak));
-extern const uint64_t __stop_fg_ngrams[] __attribute__((weak));
-/* N-grams that end in a conditional branch, and the same for when that branch leads to their own
- * start and they are all of the fiber; ascending. */
-struct loop {
-    const void *combined, *self;
-};
-extern const struct loop __start_fg_ngram_loops[] __attribute__((weak));
-extern const struct loop __stop_fg_ngram_loops[] __attribute__((weak));
 /* Where parts but the first begin, ascending: gadgets and parts are emitted in the same order. */
 extern const uint64_t __start_fg_parts[] __attribute__((weak));
 extern const uint64_t __stop_fg_parts[] __attribute__((weak));
 
-/* N-grams with the same first two gadgets, the longest first. */
-struct chain {
-    const void *first, *second;
-    struct link {
-        const struct ngram *ngram;
-        struct link *next;
-    } * head;
-};
-static struct chain *table; /* open addressing, a power of two, at most half full */
-static size_t mask;
-/* Which hashes occur at all: most neighbours begin no n-gram, and this fits the first-level cache.
- */
-#define FILTER_BITS 65536
-static uint64_t filter[FILTER_BITS / 64];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static const struct ngram *next_ngram(const struct ngram *ngram) {
-    return (const struct ngram *)&ngram->part[ngram->count];
+/* A record of ngram_lists: its number of gadgets (0: the list ends), its number, the ids of its
+ * gadgets but the first two. */
+static const uint32_t *next_record(const uint32_t *record) {
+    return record + *record;
 }
 
-#define FOR_EACH_NGRAM(n)                                                                          \
-    for (const struct ngram *n = (const struct ngram *)__start_fg_ngrams;                          \
-         n != (const struct ngram *)__stop_fg_ngrams; n = next_ngram(n))
-
-static size_t hash(const void *first, const void *second) {
-    uint64_t a = (uint64_t)(uintptr_t)first, b = (uint64_t)(uintptr_t)second;
-    return (size_t)(((a * 31 + b) * 0x9e3779b97f4a7c15u) >> 32);
-}
-
-static struct chain *find_chain(const void *first, const void *second) {
-    size_t at = hash(first, second) & mask;
-    while (table[at].head && (table[at].first != first || table[at].second != second)) {
-        at = (at + 1) & mask;
+/* The list of n-grams that begin with these two, the longest first; NULL: none. */
+static const uint32_t *find_list(uint32_t first, uint32_t second) {
+    uint32_t hash = ngram_hash(first, second);
+    if (!(ngram_filter[hash % NGRAM_FILTER_BITS / 64] >> hash % 64 & 1)) {
+        return NULL;
     }
-    return &table[at];
-}
-
-static void build(void) {
-    size_t count = 0, room = 2;
-    FOR_EACH_NGRAM(ngram) {
-        count++;
-    }
-    if (count == 0 || fg_debug.profile) {
-        return; /* profiles are of plain gadgets */
-    }
-    while (room < 2 * count) {
-        room *= 2;
-    }
-    struct link *links = calloc(count, sizeof *links);
-    table = calloc(room, sizeof *table);
-    if (!table || !links) {
-        free(links);
-        free(table);
-        table = NULL;
-        return; /* slower, still right */
-    }
-    mask = room - 1;
-    FOR_EACH_NGRAM(ngram) {
-        struct chain *chain = find_chain(*ngram->part[0], *ngram->part[1]);
-        chain->first = *ngram->part[0];
-        chain->second = *ngram->part[1];
-        size_t bit = hash(chain->first, chain->second) % FILTER_BITS;
-        filter[bit / 64] |= (uint64_t)1 << (bit % 64);
-        struct link **at = &chain->head;
-        while (*at && (*at)->ngram->count >= ngram->count) {
-            at = &(*at)->next;
+    for (uint32_t at = hash & ngram_pair_mask; ngram_pairs[at].first;
+         at = (at + 1) & ngram_pair_mask) {
+        if (ngram_pairs[at].first == first && ngram_pairs[at].second == second) {
+            return &ngram_lists[ngram_pairs[at].list];
         }
-        links->ngram = ngram;
-        links->next = *at;
-        *at = links++;
     }
+    return NULL;
 }
 
-static const void *gadget_at(const struct lowered *low, unsigned number) {
-    return (const void *)(uintptr_t)low->slot[low->gadget[number]];
-}
-
-/* The longest n-gram that gadgets `number`, `number` + 1, ... make; NULL: none. */
-static const struct ngram *find(const struct lowered *low, unsigned number) {
+/* The record of the longest n-gram that gadgets `number`, `number` + 1, ... make; NULL: none. */
+static const uint32_t *find(const struct lowered *low, unsigned number) {
     if (number + 1 >= low->gadgets) {
         return NULL;
     }
-    size_t bit = hash(gadget_at(low, number), gadget_at(low, number + 1)) % FILTER_BITS;
-    if (!(filter[bit / 64] >> (bit % 64) & 1)) {
-        return NULL;
-    }
-    const struct chain *chain = find_chain(gadget_at(low, number), gadget_at(low, number + 1));
-    for (const struct link *link = chain->head; link; link = link->next) {
-        const struct ngram *ngram = link->ngram;
-        if (number + ngram->count > low->gadgets) {
+    const uint32_t *id = &low->id[number];
+    const uint32_t *record = find_list(id[0], id[1]);
+    for (; record && *record; record = next_record(record)) {
+        if (number + *record > low->gadgets) {
             continue;
         }
-        unsigned same = 2;
-        while (same < ngram->count && gadget_at(low, number + same) == *ngram->part[same]) {
+        uint32_t same = 2;
+        while (same < *record && id[same] == record[same]) {
             same++;
         }
-        if (same == ngram->count) {
-            return ngram;
+        if (same == *record) {
+            return record;
         }
     }
     return NULL;
@@ -137,37 +59,16 @@ static unsigned slots_of(const struct lowered *low, unsigned number) {
     return end - low->gadget[number];
 }
 
-/* A fiber that is one n-gram and branches to itself: the form that keeps the fiber register. */
-static void use_loop(struct lowered *low) {
-    if (low->exits == 0 || low->exit[0].target != low->pc) {
-        return;
-    }
-    const void *gadget = (const void *)(uintptr_t)low->slot[0];
-    const struct loop *first = __start_fg_ngram_loops, *end = __stop_fg_ngram_loops;
-    while (first < end) {
-        const struct loop *mid = first + (end - first) / 2;
-        if (mid->combined == gadget) {
-            low->slot[0] = (uint64_t)(uintptr_t)mid->self;
-            return;
-        }
-        if ((uintptr_t)mid->combined < (uintptr_t)gadget) {
-            first = mid + 1;
-        } else {
-            end = mid;
-        }
-    }
-}
-
 void ngram_merge(struct lowered *low) {
-    pthread_once(&once, build);
-    if (!table) {
+    if (fg_debug.plain) {
         return;
     }
     /* `out` is where the next slot goes; marks and exits are walked along, both ascending. */
     unsigned out = 0, mark = 0, exit = 0, gadgets = 0;
-    for (unsigned number = 0; number < low->gadgets;) {
-        const struct ngram *ngram = find(low, number);
-        unsigned parts = ngram ? (unsigned)ngram->count : 1, start = out;
+    const struct ngram_code *code = NULL;
+    for (unsigned number = 0; number < low->gadgets; gadgets++) {
+        const uint32_t *record = find(low, number);
+        unsigned parts = record ? *record : 1, start = out;
         for (unsigned part = 0; part < parts; part++, number++) {
             unsigned from = low->gadget[number], count = slots_of(low, number);
             /* A further part has no gadget word of its own. */
@@ -179,34 +80,69 @@ void ngram_merge(struct lowered *low) {
             for (; exit < low->exits && low->exit[exit].slot < from + count; exit++) {
                 low->exit[exit].slot = out + (low->exit[exit].slot - from - skip);
             }
-            memmove(&low->slot[out], &low->slot[from + skip], (count - skip) * sizeof *low->slot);
-            out += count - skip;
+            for (unsigned slot = from + skip; slot < from + count; slot++) {
+                low->slot[out++] = low->slot[slot];
+            }
         }
-        if (ngram) {
-            low->slot[start] = (uint64_t)(uintptr_t)ngram->combined;
+        if (record) {
+            code = &ngram_code[record[1]];
+            low->slot[start] = (uint64_t)(uintptr_t)code->combined;
         }
-        gadgets++;
     }
     low->slots = out;
-    if (gadgets == 1) {
-        use_loop(low);
+    /* A fiber that is one n-gram and branches to itself: the form that keeps the fiber register. */
+    if (gadgets == 1 && code && code->self && low->exit[0].target == low->pc) {
+        low->slot[0] = (uint64_t)(uintptr_t)code->self;
     }
+}
+
+static const void *gadget_of(uint32_t id) {
+    uint32_t first = 1;
+    for (unsigned i = 0; i < gadget_table_count; i++) {
+        if (id - first < gadget_tables[i].count) {
+            return gadget_tables[i].table[id - first];
+        }
+        first += gadget_tables[i].count;
+    }
+    return NULL;
+}
+
+unsigned ngram_parts(uint32_t number, const void **parts, unsigned max) {
+    for (uint32_t pair = 0; pair <= ngram_pair_mask; pair++) {
+        if (!ngram_pairs[pair].first) {
+            continue;
+        }
+        const uint32_t *record = &ngram_lists[ngram_pairs[pair].list];
+        for (; *record; record = next_record(record)) {
+            if (record[1] != number) {
+                continue;
+            }
+            for (unsigned i = 0; i < *record && i < max; i++) {
+                uint32_t id = i == 0   ? ngram_pairs[pair].first
+                              : i == 1 ? ngram_pairs[pair].second
+                                       : record[i];
+                parts[i] = gadget_of(id);
+            }
+            return *record < max ? *record : max;
+        }
+    }
+    return 0;
 }
 
 const char *ngram_name(const void *gadget) {
     static _Thread_local char name[512];
-    for (const struct loop *loop = __start_fg_ngram_loops; loop < __stop_fg_ngram_loops; loop++) {
-        gadget = loop->self == gadget ? loop->combined : gadget;
-    }
-    FOR_EACH_NGRAM(ngram) {
-        if (ngram->combined == gadget) {
-            size_t at = 0;
-            for (uint64_t i = 0; i < ngram->count && at < sizeof name; i++) {
-                at += (size_t)snprintf(name + at, sizeof name - at, "%s%s", i ? " + " : "",
-                                       gadget_name(*ngram->part[i]));
-            }
-            return name;
+    for (uint32_t number = 0; number < ngram_count; number++) {
+        if (ngram_code[number].combined != gadget && ngram_code[number].self != gadget) {
+            continue;
         }
+        const void *part[NGRAM_MAX_PARTS];
+        unsigned parts = ngram_parts(number, part, NGRAM_MAX_PARTS);
+        size_t at = 0;
+        for (unsigned i = 0; i < parts && at < sizeof name; i++) {
+            at += (size_t)snprintf(name + at, sizeof name - at, "%s%s", i ? " + " : "",
+                                   gadget_name(part[i]));
+        }
+        return name;
     }
     return "";
 }

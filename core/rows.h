@@ -63,6 +63,7 @@ struct step {
         *table; /* gadget addresses; NULL entry: not generated (lower.c falls back to #UD) */
     void *const *table_dead; /* the same where no later flag read exists; NULL: no difference */
     helper_fn helper;
+    uint32_t id, id_dead; /* number of the tables' first entry, for n-grams (ngram.h) */
     struct index_spec index[3];
     uint8_t param[5];
     uint8_t size; /* bytes, slot 0 included */
@@ -97,6 +98,7 @@ struct variant {
         *fuse_jcc; /* gadgets of this (single-step) variant fused with a following Jcc: indexed
                       by the step's index, then the condition; parameters: the step's, then
                       P_TARGET, P_FALL (each at its next multiple); NULL: none */
+    uint32_t fuse_id; /* number of that table's first entry */
 };
 
 enum imm_kind {
@@ -177,6 +179,7 @@ struct ea_tables {
     void *const *index;
     void *const *addr16;
     void *const *add_seg;
+    uint32_t index_id; /* number of index's first entry; the others are in no n-gram */
 };
 extern const struct ea_tables ea_tables;
 

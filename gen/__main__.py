@@ -45,7 +45,7 @@ def generate(host: str, out: Path, gadgets: Path, spec_dir: Path, templates_dir:
     maps = opmap.build(library.rows)
     made = emit_gadgets.emit(library, templates, host, gadgets, out, output)
     core = emit_core.emit(templates, host, MODE, gadgets, output)
-    ngrams, _ = emit_ngrams.emit(library, templates, host, MODE, gadgets,
+    ngrams, _ = emit_ngrams.emit(library, templates, host, MODE, gadgets, out,
                                  spec_dir / "default.profile", root, output)
     core += ngrams
     output.remove_stale(gadgets / host / MODE, ".S")

@@ -1,9 +1,10 @@
 """N-grams: gadgets that do what several do in a row, chosen by a recorded profile.
 
 Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files
-without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<table of the first>.S. An n-gram is
-the texts of its parts one behind the other, dispatch between them left out; the parameters of a
-part follow those of the part before (core/ngram.c).
+without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<table of the first>.S and
+<out>/ngrams.c, the tables by which core/ngram.c finds them. An n-gram is the texts of its parts one
+behind the other, dispatch between them left out; the parameters of a part follow those of the part
+before (core/ngram.c).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Callable
 from gen import operands as ops
 from gen.bodies import Templates, tidy
 from gen.emit_core import ea_entries
+from gen.emit_tables import gadget_ids
 from gen.errors import SpecError, Where
 from gen.expand import Library, Table
 from gen.files import Output
@@ -167,11 +169,75 @@ def ngram_text(parts: list[Part], where: Where) -> str:
     return "".join(lines)
 
 
-def emit(library: Library, templates: Templates, host: str, mode: str, directory: Path,
+@dataclass(frozen=True)
+class Ngram:
+    """What core/ngram.c must know of one: the ids of its gadgets, its symbols."""
+
+    ids: tuple[int, ...]
+    symbol: str
+    loop: bool  # there is <symbol>_self, for when its branch leads to its own start
+
+
+FILTER_BITS = 65536  # as core/ngram.h has it
+
+
+def pair_hash(first: int, second: int) -> int:
+    """ngram_hash() of core/ngram.h."""
+    return ((first * 31 + second) * 0x9e3779b97f4a7c15 & 0xffffffffffffffff) >> 32
+
+
+def numbers(values: list[int]) -> str:
+    """Lines of a C array."""
+    return "".join("    " + ", ".join(str(v) for v in values[at:at + 12]) + ",\n"
+                   for at in range(0, len(values), 12))
+
+
+def tables_text(ngrams: list[Ngram]) -> str:
+    """ngrams.c: what core/ngram.h declares."""
+    by_pair: dict[tuple[int, int], list[Ngram]] = {}
+    for ngram in sorted(ngrams, key=lambda n: (n.ids[:2], -len(n.ids), n.ids)):
+        by_pair.setdefault((ngram.ids[0], ngram.ids[1]), []).append(ngram)
+    room = 2
+    while room < 2 * len(by_pair):
+        room *= 2
+    pairs: list[tuple[int, int, int]] = [(0, 0, 0)] * room
+    bits = [0] * (FILTER_BITS // 64)
+    lists: list[int] = []
+    codes: list[str] = []
+    for (first, second), same in by_pair.items():
+        value = pair_hash(first, second)
+        bits[value % FILTER_BITS // 64] |= 1 << value % 64
+        at = value % room
+        while pairs[at][0]:
+            at = (at + 1) % room
+        pairs[at] = (first, second, len(lists))
+        for ngram in same:
+            lists += [len(ngram.ids), len(codes), *ngram.ids[2:]]
+            own = f"{ngram.symbol}_self" if ngram.loop else "0"
+            codes.append(f"    {{{ngram.symbol}, {own}}},\n")
+        lists.append(0)
+    names = [n.symbol + end for n in ngrams for end in (("", "_self") if n.loop else ("",))]
+    return "".join([
+        "/* Made by gen/emit_ngrams.py. Shapes: core/ngram.h. */\n#include \"core/ngram.h\"\n\n",
+        *(f"extern const char {name}[];\n" for name in names),
+        f"\nconst struct ngram_code ngram_code[] = {{\n{''.join(codes) or '    {0},'}}};\n",
+        f"const uint32_t ngram_count = {len(codes)};\n",
+        f"\nconst uint32_t ngram_lists[] = {{\n{numbers(lists or [0])}}};\n",
+        f"\nconst uint32_t ngram_pair_mask = {room - 1};\n",
+        "const struct ngram_pair ngram_pairs[] = {\n",
+        *(f"    {{{one}, {two}, {at}}},\n" for one, two, at in pairs),
+        "};\n\nconst uint64_t ngram_filter[NGRAM_FILTER_BITS / 64] = {\n",
+        *(f"    {word:#x},\n" for word in bits),
+        "};\n"])
+
+
+def emit(library: Library, templates: Templates, host: str, mode: str, directory: Path, out: Path,
          profile: Path, root: Path, output: Output) -> tuple[list[Path], int]:
-    """Write the n-gram files; returns them and the number of n-grams."""
+    """Write the n-gram files and ngrams.c; returns the files and the number of n-grams."""
     base = directory / host / mode / "window" / "ngrams"
     parts = Parts(library, templates)
+    ids = gadget_ids(library)
+    made: list[Ngram] = []
     files: dict[str, list[tuple[Where, list[Part]]]] = {}
     ngrams = read_profile(profile, root)
     stale = 0
@@ -185,27 +251,23 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
     for table, entries in files.items():
         lines = [f"# N-grams that begin with {table}. Made by gen/emit_ngrams.py.\n"
                  '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
-        records: list[str] = []
-        loops: list[str] = []  # n-grams that can be a whole loop, and what runs them then
         for where, found in entries:
             title = " ".join(part.label for part in found)
             symbol = "n_" + hashlib.sha256(title.encode()).hexdigest()[:12]
-            lines.append(f"# {title}\n{symbol}:\n{ngram_text(found, where)}")
+            lines.append(f"# {title}\n    .globl {symbol}\n{symbol}:\n{ngram_text(found, where)}")
             last = parts.tables.get(found[-1].table)
-            if last and last.key.fused:
+            loop = last is not None and last.key.fused
+            if loop:  # it can be all of a loop
                 parts.renderer.loops = True
-                lines.append(f"{symbol}_self:\n{ngram_text(found, where)}")
+                lines.append(f"    .globl {symbol}_self\n{symbol}_self:\n"
+                             f"{ngram_text(found, where)}")
                 parts.renderer.loops = False
-                loops.append(f"    .quad {symbol}, {symbol}_self\n")
-            words = ", ".join(f"gt_{part.table}+{8 * part.entry}" for part in found)
-            records.append(f"    .quad {symbol}, {len(found)}, {words}\n")
-        lines.append('    .section fg_ngrams, "aw", @progbits\n    .balign 8\n' + "".join(records))
-        lines.append('    .section fg_ngram_loops, "aw", @progbits\n    .balign 8\n' +
-                     "".join(loops))
+            made.append(Ngram(tuple(ids[part.table] + part.entry for part in found), symbol, loop))
         lines.append('    .section .note.GNU-stack, "", @progbits\n')
         path = base / f"{table}.S"
         output.write(path, "".join(lines))
         paths.append(path)
+    output.write(out / "ngrams.c", tables_text(made))
     if stale:
         print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
     return paths, len(ngrams) - stale

@@ -64,7 +64,8 @@ def row_flags(row: Row) -> str:
 class Tables:
     """Collects steps and variants, each once."""
 
-    def __init__(self) -> None:
+    def __init__(self, ids: dict[str, int]) -> None:
+        self.ids = ids
         self.steps: dict[tuple[Step, ...], int] = {}
         self.step_lines: list[str] = []
         self.step_count = 0
@@ -80,6 +81,10 @@ class Tables:
         self.externs[table.name] = None
         return f"gt_{table.name}" + (f" + {offset}" if offset else "")
 
+    def id(self, table: Table | None, offset: int = 0) -> int:
+        """Number of a table's entry."""
+        return self.ids[table.name] + offset if table else 0
+
     def step(self, step: Step) -> str:
         """Initialiser of one step."""
         if step.helper:
@@ -88,8 +93,9 @@ class Tables:
         params = ", ".join(PARAM[p] for p in step.params) or "0"
         helper = f"helper_{step.helper}" if step.helper else "0"
         dead = self.ref(step.dead, step.offset)
-        return (f"    {{{self.ref(step.table, step.offset)}, {dead}, {helper}, {{{index}}}, "
-                f"{{{params}}}, {step.slots}}},\n")
+        return (f"    {{{self.ref(step.table, step.offset)}, {dead}, {helper}, "
+                f"{self.id(step.table, step.offset)}, {self.id(step.dead, step.offset)}, "
+                f"{{{index}}}, {{{params}}}, {step.slots}}},\n")
 
     def steps_at(self, steps: tuple[Step, ...]) -> int:
         """Position of a sequence in the array of all steps."""
@@ -112,7 +118,7 @@ class Tables:
                 f"    {{steps + {at}, {len(variant.steps)}, MEM_{variant.mem}, {end}, "
                 f"{'true' if variant.stores else 'false'}, "
                 f"{'true' if variant.writes else 'false'}, {variant.flags_read:#x}, "
-                f"{variant.flags_killed:#x}, {fused}}},\n")
+                f"{variant.flags_killed:#x}, {fused}, {self.id(first.fused, first.offset * 16)}}},\n")
         return self.variants[variant]
 
 
@@ -130,6 +136,17 @@ def row_line(row: Row, variants: dict[tuple[int, bool, str], Variant], tables: T
     cite = row.cite + (" (slow form)" if row.synthetic else "")
     return (f"    {{{c_string(row.mnemonic)}, {c_string(cite)},\n     {{{text}}},\n"
             f"     {row_flags(row)}, {imm_kind(row)}, SEG_DS}},\n")
+
+
+def gadget_ids(library: Library) -> dict[str, int]:
+    """Number of each table's first entry: tables in the order of gadget_tables, from 1 on. Gadgets
+    that are in no n-gram (core, other preludes) have none."""
+    ids: dict[str, int] = {}
+    at = 1
+    for name, count in [(t.name, t.count) for t in library.tables.values()] + [("ea_index", 288)]:
+        ids[name] = at
+        at += count
+    return ids
 
 
 def name_lines(library: Library) -> str:
@@ -159,7 +176,8 @@ def name_lines(library: Library) -> str:
 
 def emit_rows(library: Library, out: Path, output: Output) -> None:
     """rows.c"""
-    tables = Tables()
+    ids = gadget_ids(library)
+    tables = Tables(ids)
     rows = ['    {"(none)", "", {{{0}}}, 0, 0, 0},\n']
     for row, variants in zip(library.rows, library.variants):
         rows.append(row_line(row, variants, tables))
@@ -175,7 +193,8 @@ def emit_rows(library: Library, out: Path, output: Output) -> None:
              f"const uint16_t variant_count = {len(tables.variant_lines)};\n",
              "\nconst struct row rows[] = {\n", *rows, "};\n",
              f"const uint16_t row_count = {len(rows)};\n",
-             "\nconst struct ea_tables ea_tables = {gt_ea_index, gt_ea_addr16, gt_ea_seg};\n"]
+             "\nconst struct ea_tables ea_tables = {gt_ea_index, gt_ea_addr16, gt_ea_seg, "
+             f"{ids['ea_index']}}};\n"]
     # Table words are link-time constants, but C can't use them as such: filled by assembly.
     text += ["\nconst struct gadget_table gadget_tables[] = {\n", name_lines(library), "};\n",
              "const unsigned gadget_table_count = ARRAY_LEN(gadget_tables);\n"]

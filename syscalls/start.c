@@ -231,6 +231,7 @@ int fg_run(const struct fg_options *options) {
         .trace = options->trace,
         .stats = options->stats,
         .profile = options->profile_file != NULL,
+        .plain = options->profile_file != NULL,
     };
     engine_init();
     /* First of all, so that the guest inherits the host's limits as they were. */

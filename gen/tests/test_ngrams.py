@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unittest
 from collections import Counter
 
@@ -31,7 +32,7 @@ def instructions(text: str, start: str, end: str) -> list[str]:
     inside = text[text.index(f"\n{start}:\n"):text.index(f"\n{end}:\n")].splitlines()[2:]
     return [line.strip() for line in inside
             if line.strip() and not line.startswith("#") and
-            not line.strip().startswith((".pushsection", ".quad", ".popsection"))]
+            not line.strip().startswith((".pushsection", ".quad", ".popsection", ".globl"))]
 
 
 class Text(unittest.TestCase):
@@ -42,21 +43,34 @@ class Text(unittest.TestCase):
         with Project(ADD, policy=FUSED) as project:
             (project.spec / "default.profile").write_text(profile, encoding="utf-8")
             project.run()
+            self.tables = project.read("out/ngrams.c")
             return project.read("gadgets/x86_64/i386/window/ngrams/add32_rm.S")
 
     def test_parameters_follow_each_other(self) -> None:
         text = self.run_profile("add32_rm_eax_m_ebx add32_ri_jcc_eax_jz\n")
-        symbol = text.split("\n# ")[1].splitlines()[1].rstrip(":")
+        symbol = text.split("\n# ")[1].splitlines()[2].rstrip(":")
         self.assertEqual(
             instructions(text, symbol, symbol + "_self"),
             ["mov 8(%r14), %r9d", "addl %gs:(%r9d,%ebx), %eax", "78:", "addl 16(%r14), %eax",
              "jz 71f", "mov 32(%r14), %r14", "jmp *(%r14)", "71:", "mov 24(%r14), %r14",
              "mov CPU_POLL(%r13), %r9", "jmp *(%r14,%r9)"])
         # As a loop of its own it does not touch the fiber register, but polls.
-        loop = text[text.index(f"{symbol}_self:"):text.index(".section fg_ngrams")]
+        loop = text[text.index(f"{symbol}_self:"):text.index(".section .note")]
         self.assertNotIn("mov 24(%r14), %r14", loop)
         self.assertIn("mov CPU_POLL(%r13), %r9\n    jmp *(%r14,%r9)", loop)
-        self.assertIn(f".quad {symbol}, 2, gt_add32_rm+24, gt_add32_ri_jcc+32", text)
+        self.assertIn(f"ngram_code[] = {{\n    {{{symbol}, {symbol}_self}},\n}}", self.tables)
+
+    def test_lists_hold_the_longest_first(self) -> None:
+        self.run_profile("add32_rm_eax_m_ebx add32_rm_ecx_m_ebx\n"
+                         "add32_rm_eax_m_ebx add32_rm_ecx_m_ebx add32_ri_jcc_eax_jz\n")
+        lists = self.tables[self.tables.index("ngram_lists[] = {") + 17:]
+        words = [int(word) for word in lists[:lists.index("}")].replace(",", " ").split()]
+        pairs = re.findall(r"^    \{(\d+), (\d+), (\d+)\},$", self.tables, re.M)
+        used = [pair for pair in pairs if pair[0] != "0"]
+        self.assertEqual(len(used), 1)
+        # Three gadgets, number 0, the third's id; two, number 1; the end.
+        self.assertEqual(words[:2] + words[3:], [3, 0, 2, 1, 0])
+        self.assertEqual(used[0][2], "0")
 
     def test_one_gadget_is_none(self) -> None:
         with self.assertRaisesRegex(SpecError, r"default.profile:2: an n-gram has at least two"):

@@ -13,35 +13,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As core/ngram.c finds them in the library. */
+/* One n-gram: the gadgets that it is made of. */
 struct ngram {
-    const void *combined;
-    uint64_t count;
-    void *const *part[];
+    uint32_t count;
+    const void *part[NGRAM_MAX_PARTS];
 };
-extern const uint64_t __start_fg_ngrams[] __attribute__((weak));
-extern const uint64_t __stop_fg_ngrams[] __attribute__((weak));
 
 static const char *program;
 
 static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct random *r) {
     memset(s, 0, sizeof(*s));
-    for (uint64_t at = 0; at < ngram->count;) {
+    for (uint32_t at = 0; at < ngram->count;) {
         const struct way *way = NULL;
         for (uint32_t count = KEY_MAX; count > 0 && !way; count--) {
             const void *gadgets[KEY_MAX] = {0};
             if (at + count > ngram->count)
                 continue;
             for (uint32_t i = 0; i < count; i++)
-                gadgets[i] = *ngram->part[at + i];
+                gadgets[i] = ngram->part[at + i];
             way = pick_way(gadgets, count, r);
         }
         if (!way) {
             unsigned ea = 0;
-            while (ea < 9 * 32 && ea_tables.index[ea] != *ngram->part[at])
+            while (ea < 9 * 32 && ea_tables.index[ea] != ngram->part[at])
                 ea++;
             bool last = at + 1 == ngram->count; /* ends between address and access: any access */
-            const struct form *like = last ? any_indexed : find_indexed(*ngram->part[at + 1]);
+            const struct form *like = last ? any_indexed : find_indexed(ngram->part[at + 1]);
             struct form made;
             if (ea < 9 * 32 && like && s->len < 400 && change_index(&made, like, ea)) {
                 put_form(s, &made, r);
@@ -68,8 +65,8 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
 static bool is_ngram(const struct sequence *s, const struct ngram *ngram, gaddr_t pc) {
     if (!lower_bytes(s->bytes, s->len, pc) || low.gadgets < ngram->count)
         return false;
-    for (uint64_t i = 0; i < ngram->count; i++)
-        if (lowered_gadget((uint32_t)i) != *ngram->part[i])
+    for (uint32_t i = 0; i < ngram->count; i++)
+        if (lowered_gadget(i) != ngram->part[i])
             return false;
     return true;
 }
@@ -158,21 +155,21 @@ static uint32_t run_ngram(struct runner *runner, const struct ngram *ngram, uint
 }
 
 static void run_ngrams(struct runner *runner, const struct options *o) {
-    uint32_t number = 0, made = 0;
+    uint32_t made = 0;
     uint64_t before = differ;
-    for (const uint64_t *at = __start_fg_ngrams; at != __stop_fg_ngrams; number++) {
-        const struct ngram *ngram = (const struct ngram *)at;
-        at += 2 + ngram->count;
+    for (uint32_t number = 0; number < ngram_count; number++) {
+        struct ngram ngram;
         if (o->only != UINT32_MAX && number != o->only)
             continue;
-        bool good = run_ngram(runner, ngram, number, o);
+        ngram.count = ngram_parts(number, ngram.part, NGRAM_MAX_PARTS);
+        bool good = run_ngram(runner, &ngram, number, o);
         made += good;
         if (!good && o->missing)
-            printf("# not made: %s\n", ngram_name(ngram->combined));
+            printf("# not made: %s\n", ngram_name(ngram_code[number].combined));
     }
     flush(runner, o->details);
     printf("%s n-grams\n", differ != before ? "not ok" : "ok");
-    printf("note %u n-grams, %u of them tested in %llu cases, %llu end in a fault\n", number, made,
+    printf("note %u n-grams, %u of them tested in %llu cases, %llu end in a fault\n", ngram_count, made,
            (unsigned long long)cases, (unsigned long long)faults);
 }
 
@@ -284,10 +281,7 @@ int main(int argc, char **argv) {
     }
     fill_memory(runner.batch);
     forms_load(&forms, cases_file);
-    /* This process wants blocks of plain gadgets, as they are before n-grams are looked for. */
-    fg_debug.profile = true;
-    ngram_merge(&low);
-    fg_debug.profile = false;
+    fg_debug.plain = true; /* in this process; the engine under test runs in another */
     index_forms();
     run_ngrams(&runner, &o);
     if (o.only == UINT32_MAX)
