@@ -59,25 +59,27 @@ static bool page_unwatchable(struct space *space, gaddr_t pc) {
  */
 
 static void fill_fiber(struct fiber *fiber, const struct block *block, const struct lowered *low) {
+    uint64_t *slot = fiber_slots(fiber);
     fiber->pc = block->pc;
     fiber->guest_len = (uint32_t)(block->end - block->pc);
     fiber->checked = block->checked;
-    fiber->entry->minus_pc = -(int64_t)block->pc;
-    fiber->entry->poll_stop = core_gadgets.poll_stop;
-    memcpy(fiber->entry->slot, low->slot, low->slots * sizeof *low->slot);
-    memcpy(fiber->mark, low->mark, low->marks * sizeof *low->mark);
+    *entry_of(slot) = (struct entry){-(int64_t)block->pc, core_gadgets.poll_stop};
+    memcpy(slot, low->slot, low->slots * sizeof *low->slot);
+    memcpy(fiber_marks(fiber), low->mark, low->marks * sizeof *low->mark);
     if (block->checked) {
-        memcpy(fiber->bytes, block->bytes, fiber->guest_len);
+        memcpy(fiber_bytes(fiber), block->bytes, fiber->guest_len);
     }
     for (unsigned i = 0; i < low->exits; i++) {
         struct exit *exit = &fiber->exit[i];
-        exit->link_slot = &fiber->entry->slot[low->exit[i].slot];
-        exit->stub->minus_pc = -(int64_t)low->exit[i].target;
-        exit->stub->poll_stop = core_gadgets.poll_stop;
-        exit->stub->slot[STUB_GADGET] = (uint64_t)(uintptr_t)core_gadgets.exit_link;
-        exit->stub->slot[STUB_PC] = low->exit[i].target;
-        exit->stub->slot[STUB_EXIT] = (uint64_t)(uintptr_t)exit;
-        *exit->link_slot = (uint64_t)(uintptr_t)exit->stub->slot;
+        gaddr_t target = low->exit[i].target;
+        *exit = (struct exit){
+            .number = (uint16_t)i,
+            .link_slot = (uint16_t)low->exit[i].slot,
+            .stub = {-(int64_t)target, core_gadgets.poll_stop},
+            .stub_slot = {[STUB_GADGET] = (uint64_t)(uintptr_t)core_gadgets.exit_link,
+                          [STUB_PC] = target},
+        };
+        slot[exit->link_slot] = (uint64_t)(uintptr_t)exit->stub_slot;
     }
 }
 
@@ -127,7 +129,7 @@ static struct fiber *build(struct space *space, struct region *region, gaddr_t p
     }
     /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */
     for (unsigned i = 0; i < fiber->exits; i++) {
-        struct fiber *to = region_lookup(region, (gaddr_t)-fiber->exit[i].stub->minus_pc);
+        struct fiber *to = region_lookup(region, fiber->exit[i].stub_slot[STUB_PC]);
         if (to) {
             exit_link_to(&fiber->exit[i], to);
             STAT(links);
@@ -152,9 +154,22 @@ static struct region *region_at(struct space *space, gaddr_t pc) {
     return NULL;
 }
 
-/* The fiber of `pc`; code_lock is held. */
-static struct fiber *find_or_build(struct space *space, gaddr_t pc, gaddr_t *addr,
-                                   uint32_t *error) {
+/* Link an exit that was taken to its target. A target in another region is never linked: its stub
+ * will look it up. The target's region is locked. */
+static void link_exit(struct exit *exit, struct fiber *to) {
+    const struct fiber *from = exit_fiber(exit);
+    if (from->region != to->region) {
+        __atomic_store_n(&exit->stub_slot[STUB_GADGET],
+                         (uint64_t)(uintptr_t)core_gadgets.exit_lookup, __ATOMIC_RELEASE);
+    } else if (!from->retired && !exit->to) {
+        exit_link_to(exit, to);
+        STAT(links);
+    }
+}
+
+/* The fiber of `pc`, to which `exit` (unless NULL) is linked; code_lock is held. */
+static struct fiber *find_or_build(struct space *space, gaddr_t pc, struct exit *exit,
+                                   gaddr_t *addr, uint32_t *error) {
     struct region *file = region_at(space, pc);
     struct region *order[2] = {file ? file : space->own, file ? space->own : NULL};
     struct fiber *fiber = NULL;
@@ -165,6 +180,9 @@ static struct fiber *find_or_build(struct space *space, gaddr_t pc, gaddr_t *add
         if (!fiber) {
             fiber = build(space, order[i], pc, addr, error);
         }
+        if (fiber && exit) {
+            link_exit(exit, fiber);
+        }
         pthread_mutex_unlock(&order[i]->lock);
     }
     return fiber;
@@ -172,7 +190,7 @@ static struct fiber *find_or_build(struct space *space, gaddr_t pc, gaddr_t *add
 
 static void cache_entry(struct space *space, const struct fiber *fiber) {
     fiber_published();
-    uint64_t word = (uint64_t)(uintptr_t)fiber->entry->slot - (uint64_t)(uintptr_t)host_null_entry;
+    uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - (uint64_t)(uintptr_t)host_null_entry;
     __atomic_store_n(&space->jump_cache[fiber->pc & 0xffff], word, __ATOMIC_RELEASE);
 }
 
@@ -186,12 +204,12 @@ const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
         return slot0;
     }
     pthread_mutex_lock(&space->code_lock);
-    struct fiber *fiber = find_or_build(space, pc, addr, error);
+    struct fiber *fiber = find_or_build(space, pc, NULL, addr, error);
     if (fiber) {
         cache_entry(space, fiber);
     }
     pthread_mutex_unlock(&space->code_lock);
-    return fiber ? fiber->entry->slot : NULL;
+    return fiber ? fiber_slots(fiber) : NULL;
 }
 
 const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error) {
@@ -216,32 +234,21 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
         fputs("fiberglass: out of memory for translated code\n", stderr);
         abort();
     }
-    return fiber->entry->slot;
+    return fiber_slots(fiber);
 }
 
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
                           uint32_t *error) {
     fiber_acquire();
     struct space *space = cpu->space;
-    struct exit *exit = (struct exit *)(uintptr_t)stub[STUB_EXIT];
     *pc = stub[STUB_PC];
     pthread_mutex_lock(&space->code_lock);
-    struct fiber *to = find_or_build(space, *pc, addr, error);
+    struct fiber *to = find_or_build(space, *pc, exit_of_stub(stub), addr, error);
     if (to) {
         cache_entry(space, to);
-        struct region *region = to->region;
-        pthread_mutex_lock(&region->lock);
-        if (exit->from->region != region) {
-            __atomic_store_n(&exit->stub->slot[STUB_GADGET],
-                             (uint64_t)(uintptr_t)core_gadgets.exit_lookup, __ATOMIC_RELEASE);
-        } else if (!exit->from->retired && !to->retired && !exit->to) {
-            exit_link_to(exit, to);
-            STAT(links);
-        }
-        pthread_mutex_unlock(&region->lock);
     }
     pthread_mutex_unlock(&space->code_lock);
-    return to ? to->entry->slot : NULL;
+    return to ? fiber_slots(to) : NULL;
 }
 
 int helper_check(struct cpu *cpu, const uint32_t *params) {
@@ -250,7 +257,7 @@ int helper_check(struct cpu *cpu, const uint32_t *params) {
     struct space *space = cpu->space;
     uint8_t now[sizeof scratch_block.bytes];
     if (host_copy(now, space_ptr(space, fiber->pc), fiber->guest_len) == 0 &&
-        memcmp(now, fiber->bytes, fiber->guest_len) == 0) {
+        memcmp(now, fiber_bytes(fiber), fiber->guest_len) == 0) {
         return 0;
     }
     pthread_mutex_lock(&space->code_lock);

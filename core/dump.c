@@ -16,17 +16,19 @@ static void dump_block(const struct block *block, FILE *out) {
 
 /* Slots by instruction; a gadget is recognised by its name, all other words are parameters. */
 static void dump_slots(const struct fiber *fiber, bool words, FILE *out) {
+    const uint64_t *slot = fiber_slots(fiber);
+    const struct mark *mark = fiber_marks(fiber);
     for (unsigned i = 0; i < fiber->slots; i++) {
-        const char *name = gadget_name((const void *)(uintptr_t)fiber->entry->slot[i]);
+        const char *name = gadget_name((const void *)(uintptr_t)slot[i]);
         for (unsigned m = 0; m < fiber->marks; m++) {
-            if (fiber->mark[m].slot == i) {
-                fprintf(out, "  %08" PRIx64 "\n", fiber->pc + fiber->mark[m].delta);
+            if (mark[m].slot == i) {
+                fprintf(out, "  %08" PRIx64 "\n", fiber->pc + mark[m].delta);
             }
         }
         if (*name) {
             fprintf(out, "    %3u  %s\n", i, name);
         } else if (words) {
-            fprintf(out, "    %3u    %016" PRIx64 "\n", i, fiber->entry->slot[i]);
+            fprintf(out, "    %3u    %016" PRIx64 "\n", i, slot[i]);
         }
     }
 }

@@ -60,13 +60,9 @@ static struct chunk *chunk_new(void) {
 
 struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits,
                           unsigned bytes) {
-    size_t entry_at = align(sizeof(struct fiber), FIBER_ALIGN);
-    size_t stub_at = align(entry_at + sizeof(struct entry) + slots * sizeof(uint64_t), FIBER_ALIGN);
-    size_t stub_bytes = align(sizeof(struct entry) + STUB_SLOTS * sizeof(uint64_t), FIBER_ALIGN);
-    size_t exit_at = stub_at + exits * stub_bytes;
-    size_t mark_at = exit_at + exits * sizeof(struct exit);
-    size_t bytes_at = mark_at + marks * sizeof(struct mark);
-    size_t size = align(bytes_at + bytes, FIBER_ALIGN);
+    size_t size = align(sizeof(struct fiber) + exits * sizeof(struct exit) + sizeof(struct entry) +
+                            slots * sizeof(uint64_t) + marks * sizeof(struct mark) + bytes,
+                        FIBER_ALIGN);
     struct chunk *chunk = *chunks;
 
     if (size > CHUNK_BYTES - offsetof(struct chunk, first)) {
@@ -91,24 +87,15 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
         chunk->next = *chunks;
         *chunks = chunk;
     }
-    char *at = (char *)chunk + chunk->used;
+    struct fiber *fiber = (struct fiber *)((char *)chunk + chunk->used);
     chunk->used += (uint32_t)size;
     chunk->live++;
 
-    struct fiber *fiber = (struct fiber *)at;
     memset(fiber, 0, sizeof *fiber);
     fiber->size = (uint32_t)size;
     fiber->slots = (uint16_t)slots;
     fiber->marks = (uint16_t)marks;
     fiber->exits = (uint8_t)exits;
-    fiber->entry = (struct entry *)(at + entry_at);
-    fiber->exit = (struct exit *)(at + exit_at);
-    fiber->mark = (struct mark *)(at + mark_at);
-    fiber->bytes = bytes ? (uint8_t *)(at + bytes_at) : NULL;
-    for (unsigned i = 0; i < exits; i++) {
-        fiber->exit[i] =
-            (struct exit){.from = fiber, .stub = (struct entry *)(at + stub_at + i * stub_bytes)};
-    }
     return fiber;
 }
 
@@ -165,20 +152,21 @@ struct fiber *fiber_of_slot(const void *slot) {
 
 gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot, unsigned part) {
     for (unsigned i = 0; i < fiber->exits; i++) {
-        if (fiber->exit[i].stub->slot == slot) {
-            return fiber->exit[i].stub->slot[STUB_PC];
+        if (fiber->exit[i].stub_slot == slot) {
+            return fiber->exit[i].stub_slot[STUB_PC];
         }
     }
-    ptrdiff_t index = (const uint64_t *)slot - fiber->entry->slot;
+    const struct mark *mark = fiber_marks(fiber);
+    ptrdiff_t index = (const uint64_t *)slot - fiber_slots(fiber);
     unsigned found = 0;
     while (found + 1 < fiber->marks) {
-        const struct mark *next = &fiber->mark[found + 1];
+        const struct mark *next = &mark[found + 1];
         if (next->slot > index || (next->slot == index && next->part > part)) {
             break;
         }
         found++;
     }
-    return fiber->pc + fiber->mark[found].delta;
+    return fiber->pc + mark[found].delta;
 }
 
 void exit_link_to(struct exit *exit, struct fiber *to) {
@@ -191,7 +179,7 @@ void exit_link_to(struct exit *exit, struct fiber *to) {
     }
     to->incoming = exit;
     fiber_published();
-    __atomic_store_n(exit->link_slot, (uint64_t)(uintptr_t)to->entry->slot, __ATOMIC_RELEASE);
+    __atomic_store_n(exit_link_slot(exit), (uint64_t)(uintptr_t)fiber_slots(to), __ATOMIC_RELEASE);
 }
 
 void exit_unlink(struct exit *exit) {
@@ -203,5 +191,5 @@ void exit_unlink(struct exit *exit) {
         exit->next_in->prev_in = exit->prev_in;
     }
     exit->to = NULL;
-    __atomic_store_n(exit->link_slot, (uint64_t)(uintptr_t)exit->stub->slot, __ATOMIC_RELEASE);
+    __atomic_store_n(exit_link_slot(exit), (uint64_t)(uintptr_t)exit->stub_slot, __ATOMIC_RELEASE);
 }

@@ -13,34 +13,40 @@ struct region;
 struct space;
 struct cpu;
 
-/* What a link slot, a jump-cache entry and the dispatch of a back edge point at: the first slot. In
- * front of it stand minus the guest pc (compared by indirect branches) and the poll_stop gadget. */
+/* What a link slot, a jump-cache entry and the dispatch of a back edge point at is a slot 0; in front
+ * of it stand minus the guest pc (compared by indirect branches) and the poll_stop gadget. */
 struct entry {
     int64_t minus_pc;
     void *poll_stop;
-    uint64_t slot[];
 };
 static inline struct entry *entry_of(const uint64_t *slot0) {
-    return (struct entry *)((char *)slot0 - offsetof(struct entry, slot));
+    return (struct entry *)(uintptr_t)slot0 - 1;
 }
 static inline gaddr_t entry_pc(const uint64_t *slot0, enum guest_mode mode) {
     uint64_t pc = (uint64_t)-entry_of(slot0)->minus_pc;
     return mode == GUEST_I386 ? (uint32_t)pc : pc;
 }
 
-/* The exit stub behind a link slot: an entry whose slots are: gadget (exit_link, or exit_lookup
- * once the target is known to lie in another region), target pc (the gadget's P_PC), struct exit.
- */
-enum { STUB_GADGET, STUB_PC, STUB_EXIT, STUB_SLOTS };
+/* A direct branch out of a fiber, and the stub that its link slot leads to until it is linked. The
+ * stub's slots: gadget (exit_link, or exit_lookup once the target is known to lie in another
+ * region), target pc (the gadget's P_PC). */
+enum { STUB_GADGET, STUB_PC, STUB_SLOTS };
 
 struct exit {
-    struct fiber *from;
     struct fiber *to;     /* NULL: unlinked */
     struct exit *next_in; /* list to->incoming */
     struct exit **prev_in;
-    uint64_t *link_slot; /* in from's slots */
-    struct entry *stub;
+    uint16_t number;    /* in the fiber's exit[] */
+    uint16_t link_slot; /* which of the fiber's slots */
+    struct entry stub;
+    uint64_t stub_slot[STUB_SLOTS];
 };
+_Static_assert(offsetof(struct exit, stub_slot) ==
+                   offsetof(struct exit, stub) + sizeof(struct entry),
+               "a stub looks like a fiber's entry");
+static inline struct exit *exit_of_stub(const uint64_t *slot0) {
+    return (struct exit *)((uintptr_t)slot0 - offsetof(struct exit, stub_slot));
+}
 
 /* Slot index -> guest pc, one per guest instruction, ascending. */
 struct mark {
@@ -52,23 +58,46 @@ struct mark {
 #define FIBER_MAX_INSNS 64
 #define FIBER_MAX_EXITS 2
 
+/* In memory one behind the other: this, exits, entry, slots, marks, guest bytes. A start of python3
+ * makes 34,000 of them and is bound by memory, so nothing that can be computed is stored. */
 struct fiber {
     uint32_t size; /* bytes of the whole, a multiple of 16; next fiber of the chunk follows */
     uint16_t slots, marks;
     uint32_t guest_len; /* bytes of guest code */
     uint8_t exits;
-    bool retired, checked;
+    bool retired;
+    bool checked; /* has a copy of its guest bytes */
     gaddr_t pc;
     struct region *region;
-    struct fiber *jetsam_next;
-    struct fiber *page_next[2]; /* lists of the first and the last page it touches */
-    struct exit *incoming;      /* exits of other fibers (or its own) linked to it */
-    uint64_t retire_epoch;
-    struct exit *exit; /* [exits] */
-    struct mark *mark; /* [marks] */
-    uint8_t *bytes;    /* checked code: copy of the guest bytes, else NULL */
-    struct entry *entry;
+    union {
+        struct {
+            struct exit *incoming;      /* exits of other fibers (or its own) linked to it */
+            struct fiber *page_next[2]; /* own region: lists of the first and last page it touches */
+        };
+        struct { /* retired */
+            struct fiber *jetsam_next;
+            uint64_t retire_epoch;
+        };
+    };
+    struct exit exit[]; /* [exits] */
 };
+
+static inline uint64_t *fiber_slots(const struct fiber *fiber) {
+    return (uint64_t *)((uintptr_t)&fiber->exit[fiber->exits] + sizeof(struct entry));
+}
+static inline struct mark *fiber_marks(const struct fiber *fiber) {
+    return (struct mark *)(fiber_slots(fiber) + fiber->slots);
+}
+/* Copy of the guest bytes, of checked code. */
+static inline uint8_t *fiber_bytes(const struct fiber *fiber) {
+    return (uint8_t *)(fiber_marks(fiber) + fiber->marks);
+}
+static inline struct fiber *exit_fiber(const struct exit *exit) {
+    return (struct fiber *)((uintptr_t)(exit - exit->number) - offsetof(struct fiber, exit));
+}
+static inline uint64_t *exit_link_slot(const struct exit *exit) {
+    return fiber_slots(exit_fiber(exit)) + exit->link_slot;
+}
 
 /* Memory of fibers: 64 KiB chunks, aligned to their size, so that a slot address leads to its
  * chunk. */
@@ -80,8 +109,9 @@ struct chunk {
     uint64_t first[] __attribute__((aligned(16)));
 };
 
-/* A fiber with room for the given parts, from `*chunks` (a list; new chunks are put in front). All
- * pointers inside are set, contents are not. NULL: out of memory or too large. */
+/* A fiber with room for the given parts, from `*chunks` (a list; new chunks are put in front). The
+ * counts are set, all else of the header is 0, the rest is not set. NULL: out of memory or too
+ * large. */
 struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits,
                           unsigned bytes);
 /* Give one back; its chunk's memory is reused once all fibers of the chunk were given back. */

@@ -167,7 +167,7 @@ void region_retire(struct space *space, struct region *region, struct fiber *fib
         exit_unlink(&fiber->exit[i]);
     }
     uint64_t *cached = &space->jump_cache[fiber->pc & 0xffff];
-    uint64_t word = (uint64_t)(uintptr_t)fiber->entry->slot - (uint64_t)(uintptr_t)host_null_entry;
+    uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - (uint64_t)(uintptr_t)host_null_entry;
     if (__atomic_load_n(cached, __ATOMIC_RELAXED) == word) {
         __atomic_store_n(cached, 0, __ATOMIC_RELAXED);
     }
