@@ -22,8 +22,8 @@ endif
 GEN_SRC   := $(wildcard gen/*.py gen/spec/*.x86 gen/spec/*.policy templates/$(HOST)/*) syscalls/table
 CORE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c)) $(wildcard syscalls/*.c)
 CORE_S    := $(wildcard core/*.S)
-GEN_C     := rows opmap ngrams cpuid syscall_table
-LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) $(GEN_C:%=$(BUILD)/obj/gen/%.o)
+GEN_OBJS  := rows opmap ngrams cpuid syscall_table
+LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) $(GEN_OBJS:%=$(BUILD)/obj/gen/%.o)
 
 .PHONY: all gadgets fuzz soak clean distclean help
 all: $(BUILD)/fiberglass
@@ -41,7 +41,7 @@ build/gen/stamp: $(GEN_SRC)
 	@mkdir -p build/gen
 	$(PYTHON) -m gen --host $(HOST) --out build/gen --gadgets gadgets
 	@touch $@
-build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/ngrams.c build/gen/cpuid.c build/gen/syscall_table.c: build/gen/stamp ;
+build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/ngrams.S build/gen/cpuid.c build/gen/syscall_table.c: build/gen/stamp ;
 
 # The list of gadget files; make reads itself again when the generator changed it. Not for goals that
 # start with `make setup`: the generator's Python may not be there yet, and they build by a make of their own.
@@ -69,6 +69,9 @@ gadgets: build/gen/stamp
 $(BUILD)/obj/gen/%.o: build/gen/%.c
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/gen/%.o: build/gen/%.S
+	@mkdir -p $(dir $@)
+	@$(AS) -o $@ $<
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -11,14 +11,13 @@
 extern const uint64_t __start_fg_parts[] __attribute__((weak));
 extern const uint64_t __stop_fg_parts[] __attribute__((weak));
 
-/* A record of ngram_lists: its number of gadgets (0: the list ends), its number, the ids of its
- * gadgets but the first two. */
-static const uint32_t *next_record(const uint32_t *record) {
-    return record + *record;
+static const struct ngram *next_ngram(const struct ngram *ngram) {
+    size_t bytes = offsetof(struct ngram, id) + ngram->count * sizeof *ngram->id;
+    return (const struct ngram *)((const char *)ngram + (bytes + 7) / 8 * 8);
 }
 
-/* The list of n-grams that begin with these two, the longest first; NULL: none. */
-static const uint32_t *find_list(uint32_t first, uint32_t second) {
+/* The list of n-grams that begin with these two; NULL: none. */
+static const struct ngram *find_list(uint32_t first, uint32_t second) {
     uint32_t hash = ngram_hash(first, second);
     if (!(ngram_filter[hash % NGRAM_FILTER_BITS / 64] >> hash % 64 & 1)) {
         return NULL;
@@ -26,29 +25,29 @@ static const uint32_t *find_list(uint32_t first, uint32_t second) {
     for (uint32_t at = hash & ngram_pair_mask; ngram_pairs[at].first;
          at = (at + 1) & ngram_pair_mask) {
         if (ngram_pairs[at].first == first && ngram_pairs[at].second == second) {
-            return &ngram_lists[ngram_pairs[at].list];
+            return (const struct ngram *)&ngram_lists[ngram_pairs[at].list];
         }
     }
     return NULL;
 }
 
-/* The record of the longest n-gram that gadgets `number`, `number` + 1, ... make; NULL: none. */
-static const uint32_t *find(const struct lowered *low, unsigned number) {
+/* The longest n-gram that gadgets `number`, `number` + 1, ... make; NULL: none. */
+static const struct ngram *find(const struct lowered *low, unsigned number) {
     if (number + 1 >= low->gadgets) {
         return NULL;
     }
     const uint32_t *id = &low->id[number];
-    const uint32_t *record = find_list(id[0], id[1]);
-    for (; record && *record; record = next_record(record)) {
-        if (number + *record > low->gadgets) {
+    const struct ngram *ngram = find_list(id[0], id[1]);
+    for (; ngram && ngram->combined; ngram = next_ngram(ngram)) {
+        if (number + ngram->count > low->gadgets) {
             continue;
         }
         uint32_t same = 2;
-        while (same < *record && id[same] == record[same]) {
+        while (same < ngram->count && id[same] == ngram->id[same]) {
             same++;
         }
-        if (same == *record) {
-            return record;
+        if (same == ngram->count) {
+            return ngram;
         }
     }
     return NULL;
@@ -65,10 +64,10 @@ void ngram_merge(struct lowered *low) {
     }
     /* `out` is where the next slot goes; marks and exits are walked along, both ascending. */
     unsigned out = 0, mark = 0, exit = 0, gadgets = 0;
-    const struct ngram_code *code = NULL;
+    const struct ngram *ngram = NULL;
     for (unsigned number = 0; number < low->gadgets; gadgets++) {
-        const uint32_t *record = find(low, number);
-        unsigned parts = record ? *record : 1, start = out;
+        ngram = find(low, number);
+        unsigned parts = ngram ? ngram->count : 1, start = out;
         for (unsigned part = 0; part < parts; part++, number++) {
             unsigned from = low->gadget[number], count = slots_of(low, number);
             /* A further part has no gadget word of its own. */
@@ -84,19 +83,18 @@ void ngram_merge(struct lowered *low) {
                 low->slot[out++] = low->slot[slot];
             }
         }
-        if (record) {
-            code = &ngram_code[record[1]];
-            low->slot[start] = (uint64_t)(uintptr_t)code->combined;
+        if (ngram) {
+            low->slot[start] = (uint64_t)(uintptr_t)ngram->combined;
         }
     }
     low->slots = out;
     /* A fiber that is one n-gram and branches to itself: the form that keeps the fiber register. */
-    if (gadgets == 1 && code && code->self && low->exit[0].target == low->pc) {
-        low->slot[0] = (uint64_t)(uintptr_t)code->self;
+    if (gadgets == 1 && ngram && ngram->self && low->exit[0].target == low->pc) {
+        low->slot[0] = (uint64_t)(uintptr_t)ngram->self;
     }
 }
 
-static const void *gadget_of(uint32_t id) {
+const void *ngram_gadget(uint32_t id) {
     uint32_t first = 1;
     for (unsigned i = 0; i < gadget_table_count; i++) {
         if (id - first < gadget_tables[i].count) {
@@ -107,40 +105,28 @@ static const void *gadget_of(uint32_t id) {
     return NULL;
 }
 
-unsigned ngram_parts(uint32_t number, const void **parts, unsigned max) {
-    for (uint32_t pair = 0; pair <= ngram_pair_mask; pair++) {
-        if (!ngram_pairs[pair].first) {
-            continue;
-        }
-        const uint32_t *record = &ngram_lists[ngram_pairs[pair].list];
-        for (; *record; record = next_record(record)) {
-            if (record[1] != number) {
-                continue;
-            }
-            for (unsigned i = 0; i < *record && i < max; i++) {
-                uint32_t id = i == 0   ? ngram_pairs[pair].first
-                              : i == 1 ? ngram_pairs[pair].second
-                                       : record[i];
-                parts[i] = gadget_of(id);
-            }
-            return *record < max ? *record : max;
+const struct ngram *ngram_get(uint32_t number) {
+    const struct ngram *ngram = (const struct ngram *)ngram_lists;
+    while (number--) {
+        ngram = next_ngram(ngram);
+        if (!ngram->combined) { /* the end of a list */
+            ngram = (const struct ngram *)((const uint64_t *)ngram + 1);
         }
     }
-    return 0;
+    return ngram;
 }
 
 const char *ngram_name(const void *gadget) {
     static _Thread_local char name[512];
     for (uint32_t number = 0; number < ngram_count; number++) {
-        if (ngram_code[number].combined != gadget && ngram_code[number].self != gadget) {
+        const struct ngram *ngram = ngram_get(number);
+        if (ngram->combined != gadget && ngram->self != gadget) {
             continue;
         }
-        const void *part[NGRAM_MAX_PARTS];
-        unsigned parts = ngram_parts(number, part, NGRAM_MAX_PARTS);
         size_t at = 0;
-        for (unsigned i = 0; i < parts && at < sizeof name; i++) {
+        for (uint32_t i = 0; i < ngram->count && at < sizeof name; i++) {
             at += (size_t)snprintf(name + at, sizeof name - at, "%s%s", i ? " + " : "",
-                                   gadget_name(part[i]));
+                                   gadget_name(ngram_gadget(ngram->id[i])));
         }
         return name;
     }

@@ -5,24 +5,25 @@
 
 #include "core/block.h"
 
-/* The generated tables (build/gen/ngrams.c). A gadget has a number, its id: that of its table plus
+/* The generated tables (build/gen/ngrams.S). A gadget has a number, its id: that of its table plus
  * its entry (rows.h). N-grams are found by the ids of their first two gadgets: open addressing,
  * first 0: free; in front of it a filter that fits the first-level cache, for most neighbours begin
- * no n-gram. `list` is where the n-grams with these two begin in ngram_lists, the longest first: the
- * number of gadgets (0: end of the list), the index in ngram_code, the ids from the third on. */
+ * no n-gram. `list` is where the n-grams with these two begin in ngram_lists. */
 struct ngram_pair {
     uint32_t first, second, list;
 };
-struct ngram_code {
+/* The longest come first; behind the last of a list stands a NULL. */
+struct ngram {
     const void *combined;
     const void *self; /* for a fiber that is this n-gram alone and branches to itself; or NULL */
+    uint32_t count;
+    uint32_t id[];
 };
 #define NGRAM_FILTER_BITS 65536
 extern const uint64_t ngram_filter[NGRAM_FILTER_BITS / 64];
 extern const uint32_t ngram_pair_mask;
 extern const struct ngram_pair ngram_pairs[];
-extern const uint32_t ngram_lists[];
-extern const struct ngram_code ngram_code[];
+extern const uint64_t ngram_lists[];
 extern const uint32_t ngram_count;
 
 static inline uint32_t ngram_hash(uint32_t first, uint32_t second) {
@@ -33,9 +34,10 @@ static inline uint32_t ngram_hash(uint32_t first, uint32_t second) {
  * an n-gram are those of its parts in a row; marks and exits are kept in step. Thread-safe. */
 void ngram_merge(struct lowered *low);
 
-/* The gadgets of an n-gram, at most `max`; returns how many. Slow: for dumps and tests. */
-#define NGRAM_MAX_PARTS 64
-unsigned ngram_parts(uint32_t number, const void **parts, unsigned max);
+/* N-gram `number`, 0 .. ngram_count - 1. Slow: for dumps and tests. */
+const struct ngram *ngram_get(uint32_t number);
+/* The gadget of an id. Slow too. */
+const void *ngram_gadget(uint32_t id);
 
 /* Its name, for dumps: those of its parts in a row. "" when it is none. */
 const char *ngram_name(const void *gadget);

@@ -2,7 +2,7 @@
 
 Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files
 without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<table of the first>.S and
-<out>/ngrams.c, the tables by which core/ngram.c finds them. An n-gram is the texts of its parts one
+<out>/ngrams.S, the tables by which core/ngram.c finds them. An n-gram is the texts of its parts one
 behind the other, dispatch between them left out; the parameters of a part follow those of the part
 before (core/ngram.c).
 """
@@ -186,14 +186,8 @@ def pair_hash(first: int, second: int) -> int:
     return ((first * 31 + second) * 0x9e3779b97f4a7c15 & 0xffffffffffffffff) >> 32
 
 
-def numbers(values: list[int]) -> str:
-    """Lines of a C array."""
-    return "".join("    " + ", ".join(str(v) for v in values[at:at + 12]) + ",\n"
-                   for at in range(0, len(values), 12))
-
-
 def tables_text(ngrams: list[Ngram]) -> str:
-    """ngrams.c: what core/ngram.h declares."""
+    """ngrams.S: what core/ngram.h declares. Assembly, for in C an array has items of one size."""
     by_pair: dict[tuple[int, int], list[Ngram]] = {}
     for ngram in sorted(ngrams, key=lambda n: (n.ids[:2], -len(n.ids), n.ids)):
         by_pair.setdefault((ngram.ids[0], ngram.ids[1]), []).append(ngram)
@@ -202,38 +196,40 @@ def tables_text(ngrams: list[Ngram]) -> str:
         room *= 2
     pairs: list[tuple[int, int, int]] = [(0, 0, 0)] * room
     bits = [0] * (FILTER_BITS // 64)
-    lists: list[int] = []
-    codes: list[str] = []
+    lists: list[str] = []
+    word = 0
     for (first, second), same in by_pair.items():
         value = pair_hash(first, second)
         bits[value % FILTER_BITS // 64] |= 1 << value % 64
         at = value % room
         while pairs[at][0]:
             at = (at + 1) % room
-        pairs[at] = (first, second, len(lists))
+        pairs[at] = (first, second, word)
         for ngram in same:
-            lists += [len(ngram.ids), len(codes), *ngram.ids[2:]]
             own = f"{ngram.symbol}_self" if ngram.loop else "0"
-            codes.append(f"    {{{ngram.symbol}, {own}}},\n")
-        lists.append(0)
-    names = [n.symbol + end for n in ngrams for end in (("", "_self") if n.loop else ("",))]
+            ids = ", ".join(str(number) for number in ngram.ids)
+            lists.append(f"    .quad {ngram.symbol}, {own}\n    .long {len(ngram.ids)}, {ids}\n"
+                         "    .balign 8\n")
+            word += 2 + (len(ngram.ids) + 2) // 2
+        lists.append("    .quad 0\n")
+        word += 1
     return "".join([
-        "/* Made by gen/emit_ngrams.py. Shapes: core/ngram.h. */\n#include \"core/ngram.h\"\n\n",
-        *(f"extern const char {name}[];\n" for name in names),
-        f"\nconst struct ngram_code ngram_code[] = {{\n{''.join(codes) or '    {0},'}}};\n",
-        f"const uint32_t ngram_count = {len(codes)};\n",
-        f"\nconst uint32_t ngram_lists[] = {{\n{numbers(lists or [0])}}};\n",
-        f"\nconst uint32_t ngram_pair_mask = {room - 1};\n",
-        "const struct ngram_pair ngram_pairs[] = {\n",
-        *(f"    {{{one}, {two}, {at}}},\n" for one, two, at in pairs),
-        "};\n\nconst uint64_t ngram_filter[NGRAM_FILTER_BITS / 64] = {\n",
-        *(f"    {word:#x},\n" for word in bits),
-        "};\n"])
+        "# Made by gen/emit_ngrams.py. Shapes: core/ngram.h.\n"
+        '    .section .data.rel.ro, "aw", @progbits\n    .balign 64\n'
+        "    .globl ngram_lists\nngram_lists:\n", *lists,
+        '    .section .rodata, "a", @progbits\n    .balign 64\n'
+        "    .globl ngram_pairs\nngram_pairs:\n",
+        *(f"    .long {one}, {two}, {at}\n" for one, two, at in pairs),
+        "    .balign 64\n    .globl ngram_filter\nngram_filter:\n",
+        *(f"    .quad {bit:#x}\n" for bit in bits),
+        f"    .globl ngram_pair_mask\nngram_pair_mask:\n    .long {room - 1}\n"
+        f"    .globl ngram_count\nngram_count:\n    .long {len(ngrams)}\n"
+        '    .section .note.GNU-stack, "", @progbits\n'])
 
 
 def emit(library: Library, templates: Templates, host: str, mode: str, directory: Path, out: Path,
          profile: Path, root: Path, output: Output) -> tuple[list[Path], int]:
-    """Write the n-gram files and ngrams.c; returns the files and the number of n-grams."""
+    """Write the n-gram files and ngrams.S; returns the files and the number of n-grams."""
     base = directory / host / mode / "window" / "ngrams"
     parts = Parts(library, templates)
     ids = gadget_ids(library)
@@ -267,7 +263,7 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
         path = base / f"{table}.S"
         output.write(path, "".join(lines))
         paths.append(path)
-    output.write(out / "ngrams.c", tables_text(made))
+    output.write(out / "ngrams.S", tables_text(made))
     if stale:
         print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
     return paths, len(ngrams) - stale

@@ -43,7 +43,7 @@ class Text(unittest.TestCase):
         with Project(ADD, policy=FUSED) as project:
             (project.spec / "default.profile").write_text(profile, encoding="utf-8")
             project.run()
-            self.tables = project.read("out/ngrams.c")
+            self.tables = project.read("out/ngrams.S")
             return project.read("gadgets/x86_64/i386/window/ngrams/add32_rm.S")
 
     def test_parameters_follow_each_other(self) -> None:
@@ -58,19 +58,18 @@ class Text(unittest.TestCase):
         loop = text[text.index(f"{symbol}_self:"):text.index(".section .note")]
         self.assertNotIn("mov 24(%r14), %r14", loop)
         self.assertIn("mov CPU_POLL(%r13), %r9\n    jmp *(%r14,%r9)", loop)
-        self.assertIn(f"ngram_code[] = {{\n    {{{symbol}, {symbol}_self}},\n}}", self.tables)
+        self.assertIn(f"ngram_lists:\n    .quad {symbol}, {symbol}_self\n    .long 2, ", self.tables)
 
     def test_lists_hold_the_longest_first(self) -> None:
         self.run_profile("add32_rm_eax_m_ebx add32_rm_ecx_m_ebx\n"
                          "add32_rm_eax_m_ebx add32_rm_ecx_m_ebx add32_ri_jcc_eax_jz\n")
-        lists = self.tables[self.tables.index("ngram_lists[] = {") + 17:]
-        words = [int(word) for word in lists[:lists.index("}")].replace(",", " ").split()]
-        pairs = re.findall(r"^    \{(\d+), (\d+), (\d+)\},$", self.tables, re.M)
-        used = [pair for pair in pairs if pair[0] != "0"]
-        self.assertEqual(len(used), 1)
-        # Three gadgets, number 0, the third's id; two, number 1; the end.
-        self.assertEqual(words[:2] + words[3:], [3, 0, 2, 1, 0])
-        self.assertEqual(used[0][2], "0")
+        lists = self.tables[self.tables.index("ngram_lists:"):self.tables.index("ngram_pairs:")]
+        counts = re.findall(r"^    \.long (\d+), (\d+), (\d+)", lists, re.M)
+        self.assertEqual([count for count, *_ in counts], ["3", "2"])
+        self.assertEqual(counts[0][1:], counts[1][1:])
+        pairs = re.findall(r"^    \.long (\d+), (\d+), (\d+)$", self.tables, re.M)
+        self.assertEqual([pair for pair in pairs if pair[0] != "0"][1:],
+                         [(*counts[0][1:], "0")])
 
     def test_one_gadget_is_none(self) -> None:
         with self.assertRaisesRegex(SpecError, r"default.profile:2: an n-gram has at least two"):

@@ -13,12 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One n-gram: the gadgets that it is made of. */
-struct ngram {
-    uint32_t count;
-    const void *part[NGRAM_MAX_PARTS];
-};
-
 static const char *program;
 
 static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct random *r) {
@@ -30,15 +24,15 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
             if (at + count > ngram->count)
                 continue;
             for (uint32_t i = 0; i < count; i++)
-                gadgets[i] = ngram->part[at + i];
+                gadgets[i] = ngram_gadget(ngram->id[at + i]);
             way = pick_way(gadgets, count, r);
         }
         if (!way) {
             unsigned ea = 0;
-            while (ea < 9 * 32 && ea_tables.index[ea] != ngram->part[at])
+            while (ea < 9 * 32 && ea_tables.index[ea] != ngram_gadget(ngram->id[at]))
                 ea++;
             bool last = at + 1 == ngram->count; /* ends between address and access: any access */
-            const struct form *like = last ? any_indexed : find_indexed(ngram->part[at + 1]);
+            const struct form *like = last ? any_indexed : find_indexed(ngram_gadget(ngram->id[at + 1]));
             struct form made;
             if (ea < 9 * 32 && like && s->len < 400 && change_index(&made, like, ea)) {
                 put_form(s, &made, r);
@@ -66,7 +60,7 @@ static bool is_ngram(const struct sequence *s, const struct ngram *ngram, gaddr_
     if (!lower_bytes(s->bytes, s->len, pc) || low.gadgets < ngram->count)
         return false;
     for (uint32_t i = 0; i < ngram->count; i++)
-        if (lowered_gadget(i) != ngram->part[i])
+        if (lowered_gadget(i) != ngram_gadget(ngram->id[i]))
             return false;
     return true;
 }
@@ -158,14 +152,13 @@ static void run_ngrams(struct runner *runner, const struct options *o) {
     uint32_t made = 0;
     uint64_t before = differ;
     for (uint32_t number = 0; number < ngram_count; number++) {
-        struct ngram ngram;
+        const struct ngram *ngram = ngram_get(number);
         if (o->only != UINT32_MAX && number != o->only)
             continue;
-        ngram.count = ngram_parts(number, ngram.part, NGRAM_MAX_PARTS);
-        bool good = run_ngram(runner, &ngram, number, o);
+        bool good = run_ngram(runner, ngram, number, o);
         made += good;
         if (!good && o->missing)
-            printf("# not made: %s\n", ngram_name(ngram_code[number].combined));
+            printf("# not made: %s\n", ngram_name(ngram->combined));
     }
     flush(runner, o->details);
     printf("%s n-grams\n", differ != before ? "not ok" : "ok");
