@@ -100,20 +100,21 @@ static int pts_lookup(const struct synth_ref *dir, const char *name, struct synt
     return pts_stat(out->number, &st);
 }
 
-static int pts_list_nodes(const struct synth_ref *dir, int64_t from,
-                          int (*emit)(void *arg, const char *name, const struct synth_ref *child),
+static int pts_list_nodes(const struct synth_ref *dir, int64_t from, synth_list_emit emit,
                           void *arg) {
     int *index = malloc(PTS_MAX * sizeof *index);
     if (!index)
         return -ENOMEM;
     int count = pts_list(index, PTS_MAX), stop = 0;
-    for (int64_t i = from; i < count && !stop; i++) {
+    for (int i = 0; i < count && !stop; i++) {
+        if (index[i] < from)
+            continue;
         char name[16];
         struct synth_ref child = *dir;
         child.entry = &pts_node;
         child.number = index[i];
         snprintf(name, sizeof name, "%d", index[i]);
-        stop = emit(arg, name, &child);
+        stop = emit(arg, name, &child, index[i]);
     }
     free(index);
     return 0;

@@ -33,6 +33,7 @@ static void inherit_host(struct process *process) {
             process->limits[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
         }
     }
+    process->nice = getpriority(PRIO_PROCESS, 0);
     for (int signo = 1; signo < 32; signo++) {
         struct sigaction action;
         if (sigaction(signo, NULL, &action) == 0 && !(action.sa_flags & SA_SIGINFO) &&

@@ -209,16 +209,16 @@ static uint8_t type_of(mode_t mode) {
     return (uint8_t)((mode & S_IFMT) >> 12);
 }
 
-static int list_one(void *arg, const char *name, const struct synth_ref *child) {
+static int list_one(void *arg, const char *name, const struct synth_ref *child, int64_t key) {
     struct list_state *state = arg;
-    int stop = state->emit(state->arg, name, ino_of(child), type_of(child->entry->mode),
-                           state->file->position + 1);
+    int64_t next = state->base + key + 1;
+    int stop = state->emit(state->arg, name, ino_of(child), type_of(child->entry->mode), next);
     if (!stop)
-        state->file->position++;
+        state->file->position = next;
     return stop;
 }
 
-/* Positions: 0 ".", 1 "..", then the static children, then the dynamic ones by ordinal. */
+/* Positions: 0 ".", 1 "..", then the static children, then the dynamic ones by their keys. */
 static int dir_getdents_synth(struct file *file, struct task *task, synth_emit emit, void *arg) {
     struct synth_file *data = file->data;
     const struct synth_entry *dir = data->ref.entry;
@@ -234,8 +234,8 @@ static int dir_getdents_synth(struct file *file, struct task *task, synth_emit e
             child.entry = &dir->children[file->position - 2];
             name = child.entry->name;
         }
-        struct list_state state = {file, emit, arg, fixed};
-        if (list_one(&state, name, &child))
+        struct list_state state = {file, emit, arg, 0};
+        if (list_one(&state, name, &child, file->position))
             goto out;
     }
     if (dir->list) {

@@ -6,6 +6,7 @@
 #include "syscalls/file.h"
 #include "syscalls/process.h"
 #include "syscalls/signal.h"
+#include "syscalls/vfs_synthetic.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,6 +137,21 @@ long sys_pidfd_open(struct task *task, int32_t pid, uint32_t flags) {
     return file ? fd_install(task, file, true, 0) : error;
 }
 
+/* The process that a descriptor names: a pidfd, or an opened /proc/PID. *process is NULL when it has
+ * ended. False: neither. process_lock is held. */
+static bool named_process(struct file *file, struct process **process) {
+    const struct synth_ref *ref = synth_of_file(file);
+    if (pidfd_is(file)) {
+        *process = pidfd_process_locked(file);
+        return true;
+    }
+    if (ref && ref->entry == &proc_pid_root) {
+        *process = process_find(ref->pid);
+        return true;
+    }
+    return false;
+}
+
 /* pidfd_send_signal(2) */
 long sys_pidfd_send_signal(struct task *task, int32_t fd, int32_t signo, gaddr_t info,
                            uint32_t flags) {
@@ -156,20 +172,20 @@ long sys_pidfd_send_signal(struct task *task, int32_t fd, int32_t signo, gaddr_t
     if (!file) {
         return -EBADF;
     }
-    long error = -EBADF;
-    if (pidfd_is(file)) {
-        pthread_mutex_lock(&process_lock);
-        struct process *process = pidfd_process_locked(file);
-        if (!process) {
-            error = -ESRCH;
-        } else if (!process_may_signal(task, process, signo) ||
-                   (info && send.code >= 0 && process != task->process)) {
-            error = -EPERM;
-        } else {
-            error = signo && !process->zombie ? signal_send_process_locked(process, &send) : 0;
-        }
-        pthread_mutex_unlock(&process_lock);
+    long error = 0;
+    struct process *process;
+    pthread_mutex_lock(&process_lock);
+    if (!named_process(file, &process)) {
+        error = -EBADF;
+    } else if (!process) {
+        error = -ESRCH;
+    } else if (!process_may_signal(task, process, signo) ||
+               (info && send.code >= 0 && process != task->process)) {
+        error = -EPERM;
+    } else if (signo && !process->zombie) {
+        error = signal_send_process_locked(process, &send);
     }
+    pthread_mutex_unlock(&process_lock);
     file_unref(file);
     return error;
 }

@@ -11,9 +11,7 @@ extern const struct synth_entry proc_sys_children[], proc_net_children[], proc_f
     proc_fdinfo_dir;
 
 int proc_lookup_pid(const struct synth_ref *dir, const char *name, struct synth_ref *out);
-int proc_list_pids(const struct synth_ref *dir, int64_t from,
-                   int (*emit)(void *arg, const char *name, const struct synth_ref *child),
-                   void *arg);
+int proc_list_pids(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg);
 /* Guest tasks alive, and the highest process number given out so far that is alive. */
 void proc_counts(int *tasks, int *last);
 

@@ -200,9 +200,7 @@ static int root_text(const struct synth_ref *ref, struct strbuf *out) {
     }
 
 static int task_lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out);
-static int task_list(const struct synth_ref *dir, int64_t from,
-                     int (*emit)(void *arg, const char *name, const struct synth_ref *child),
-                     void *arg);
+static int task_list(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg);
 
 static int fd_lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out) {
     static const struct synth_entry *const dirs[] = {&proc_fd_dir, &proc_fdinfo_dir};
@@ -214,16 +212,14 @@ static int fd_lookup(const struct synth_ref *dir, const char *name, struct synth
     return -ENOENT;
 }
 
-static int fd_list(const struct synth_ref *dir, int64_t from,
-                   int (*emit)(void *arg, const char *name, const struct synth_ref *child),
-                   void *arg) {
+static int fd_list(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg) {
     struct synth_ref child = *dir;
     child.entry = &proc_fd_dir;
-    if (from < 1 && emit(arg, "fd", &child))
+    if (from < 1 && emit(arg, "fd", &child, 0))
         return 0;
     child.entry = &proc_fdinfo_dir;
     if (from < 2)
-        emit(arg, "fdinfo", &child);
+        emit(arg, "fdinfo", &child, 1);
     return 0;
 }
 
@@ -263,20 +259,19 @@ static int task_lookup(const struct synth_ref *dir, const char *name, struct syn
     return there ? 0 : -ENOENT;
 }
 
-/* Sorted numbers of what is there at one moment; listing goes on by count, as Linux's does by
- * number, so that a name may be missed when others end meanwhile. */
+/* Of the sorted numbers of what is there at this moment, those from `from` on. */
 static int emit_numbers(int32_t *number, int count, const struct synth_ref *dir, bool tasks,
-                        int64_t from,
-                        int (*emit)(void *arg, const char *name, const struct synth_ref *child),
-                        void *arg) {
+                        int64_t from, synth_list_emit emit, void *arg) {
     int stop = 0;
-    for (int64_t i = from; i < count && !stop; i++) {
+    for (int i = 0; i < count && !stop; i++) {
+        if (number[i] < from)
+            continue;
         struct synth_ref child = *dir;
         char name[16];
         *(tasks ? &child.tid : &child.pid) = number[i];
         child.entry = tasks ? &proc_task_root : &proc_pid_root;
         snprintf(name, sizeof name, "%d", number[i]);
-        stop = emit(arg, name, &child);
+        stop = emit(arg, name, &child, number[i]);
     }
     free(number);
     return 0;
@@ -286,9 +281,7 @@ static int compare(const void *a, const void *b) {
     return *(const int32_t *)a - *(const int32_t *)b;
 }
 
-static int task_list(const struct synth_ref *dir, int64_t from,
-                     int (*emit)(void *arg, const char *name, const struct synth_ref *child),
-                     void *arg) {
+static int task_list(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg) {
     int count = 0;
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(dir);
@@ -328,9 +321,7 @@ int proc_lookup_pid(const struct synth_ref *dir, const char *name, struct synth_
     return error;
 }
 
-int proc_list_pids(const struct synth_ref *dir, int64_t from,
-                   int (*emit)(void *arg, const char *name, const struct synth_ref *child),
-                   void *arg) {
+int proc_list_pids(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg) {
     int room = 0, count = 0;
     pthread_mutex_lock(&process_lock);
     for (struct process *at = process_list; at; at = at->next)

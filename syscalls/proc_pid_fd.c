@@ -79,30 +79,28 @@ static int lookup(const struct synth_ref *dir, const char *name, struct synth_re
     return 0;
 }
 
-static int list(const struct synth_ref *dir, int64_t from,
-                int (*emit)(void *arg, const char *name, const struct synth_ref *child),
-                void *arg) {
+static int list(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg) {
     struct fd_table *fds = proc_allowed(dir) ? proc_fds(dir) : NULL;
     if (!fds)
         return proc_allowed(dir) ? -ENOENT : -EACCES;
     pthread_mutex_lock(&fds->lock);
     int count = 0;
     int *number = malloc((size_t)fds->size * sizeof *number);
-    for (int i = 0; number && i < fds->size; i++)
+    for (int64_t i = from; number && i < fds->size; i++)
         if (fds->slot[i].file)
-            number[count++] = i;
+            number[count++] = (int)i;
     pthread_mutex_unlock(&fds->lock);
     fd_table_unref(fds);
     if (!number)
         return -ENOMEM;
     int stop = 0;
-    for (int64_t i = from; i < count && !stop; i++) {
+    for (int i = 0; i < count && !stop; i++) {
         struct synth_ref child = *dir;
         char name[16];
         child.number = number[i];
         child.entry = dir->entry == &proc_fd_dir ? &fd_link : &fd_info;
         snprintf(name, sizeof name, "%d", number[i]);
-        stop = emit(arg, name, &child);
+        stop = emit(arg, name, &child, number[i]);
     }
     free(number);
     return 0;

@@ -1,8 +1,8 @@
 /* Scheduling: priorities, policies, affinity (sched(7), getpriority(2), ioprio_set(2)).
  *
  * Guest threads are ordinary host threads. Affinity is real: it is asked and set on the host
- * thread. Nice values and the policies that an ordinary user may have are remembered, not passed
- * on: the guest gets back what it set. */
+ * thread. Nice values are set there too, as far as the host allows, and remembered: the guest gets
+ * back what it set. The policies that an ordinary user may have are all the same. */
 #include "gen/syscall_protos.h"
 #include "syscalls/process.h"
 
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,6 +39,12 @@ static int set_nice(struct task *task, struct process *process, int nice) {
         }
     }
     process->nice = nice;
+    for (const struct task *at = process->tasks; at; at = at->next) {
+        int32_t host_tid = __atomic_load_n(&at->host_tid, __ATOMIC_ACQUIRE);
+        if (host_tid) {
+            setpriority(PRIO_PROCESS, (id_t)host_tid, nice); /* as far as the host lets us */
+        }
+    }
     return 0;
 }
 
@@ -97,16 +104,23 @@ long sys_nice(struct task *task, int32_t increment) {
 
 /* --- policies -------------------------------------------------------------------------- */
 
-/* A thread by number, 0 being the caller; its process in *process. 0 or -ESRCH, -EINVAL. */
+/* The process of a thread's number, 0 being the caller's; also of a zombie and of pid 1, which have
+ * no thread. process_lock is held. */
+static struct process *process_of(const struct task *task, int32_t tid) {
+    const struct task *other = tid ? task_find(tid) : task;
+    return other ? other->process : process_find(tid);
+}
+
+/* Is there such a thread, and may the caller change it? 0 or -ESRCH, -EINVAL. */
 static int find(struct task *task, int32_t tid, bool *mine) {
     if (tid < 0) {
         return -EINVAL;
     }
     pthread_mutex_lock(&process_lock);
-    struct task *other = tid ? task_find(tid) : task;
-    *mine = other && may_change(task, other->process);
+    const struct process *process = process_of(task, tid);
+    *mine = process && may_change(task, process);
     pthread_mutex_unlock(&process_lock);
-    return other ? 0 : -ESRCH;
+    return process ? 0 : -ESRCH;
 }
 
 /* Policies without real time are all the same here; real-time ones need a right that guests
@@ -226,8 +240,8 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
         return -EPERM;
     }
     pthread_mutex_lock(&process_lock);
-    struct task *other = tid ? task_find(tid) : task;
-    error = other ? set_nice(task, other->process, attr.nice) : -ESRCH;
+    struct process *process = process_of(task, tid);
+    error = process ? set_nice(task, process, attr.nice) : -ESRCH;
     pthread_mutex_unlock(&process_lock);
     return error == -EACCES ? -EPERM : error;
 }
@@ -240,10 +254,10 @@ long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t si
         return -EINVAL;
     }
     pthread_mutex_lock(&process_lock);
-    struct task *other = tid ? task_find(tid) : task;
-    attr.nice = other ? other->process->nice : 0;
+    const struct process *process = process_of(task, tid);
+    attr.nice = process ? process->nice : 0;
     pthread_mutex_unlock(&process_lock);
-    return other ? guest_write(task->cpu->space, addr, &attr, sizeof attr) : -ESRCH;
+    return process ? guest_write(task->cpu->space, addr, &attr, sizeof attr) : -ESRCH;
 }
 
 /* --- affinity -------------------------------------------------------------------------- */

@@ -22,6 +22,9 @@ void strbuf_add(struct strbuf *buf, const void *data, size_t len);
 void strbuf_printf(struct strbuf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What list() below calls for a child. */
+typedef int (*synth_list_emit)(void *arg, const char *name, const struct synth_ref *child,
+                               int64_t key);
 typedef int (*synth_emit)(void *arg, const char *name, uint64_t ino, uint8_t type,
                           int64_t next_offset);
 
@@ -39,10 +42,10 @@ struct synth_entry {
     /* Static children, ended by a NULL name; then the dynamic ones. */
     const struct synth_entry *children;
     int (*lookup)(const struct synth_ref *dir, const char *name, struct synth_ref *out);
-    /* Names of the dynamic children from the `from`-th on (0 based): emits until it returns
-     * nonzero. */
-    int (*list)(const struct synth_ref *dir, int64_t from,
-                int (*emit)(void *arg, const char *name, const struct synth_ref *child), void *arg);
+    /* The dynamic children whose key is `from` or more, by ascending keys, until emit returns
+     * nonzero. A key stays with its child (a descriptor, a pid), so that a listing in several calls
+     * misses nothing when others come or go meanwhile. */
+    int (*list)(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg);
     /* Corrects what stat shows (owner, times, device number). */
     int (*stat)(const struct synth_ref *ref, struct stat *st);
     dev_t rdev;

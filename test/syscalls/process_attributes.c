@@ -94,6 +94,7 @@ static void scheduling(void) {
     show("min rr", sched_get_priority_min(SCHED_RR));
     show("max unknown", sched_get_priority_max(77));
     show("nobody", sched_getscheduler(999999));
+    show("pid 1", sched_getscheduler(1));
     cpu_set_t set;
     printf("affinity %d\n", sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0);
     cpu_set_t one;

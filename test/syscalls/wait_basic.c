@@ -219,6 +219,15 @@ static void pidfd(void) {
     close(fd);
     sent = syscall(434, 999999, 0);
     printf("none: %ld %s\n", sent, strerror(errno));
+    char name[32];
+    snprintf(name, sizeof name, "/proc/%d", getpid());
+    fd = open(name, O_RDONLY | O_DIRECTORY);
+    printf("send to /proc/PID %ld\n", syscall(424, fd, SIGCONT, NULL, 0));
+    close(fd);
+    fd = open("/", O_RDONLY | O_DIRECTORY);
+    sent = syscall(424, fd, SIGCONT, NULL, 0);
+    printf("send to / %ld %s\n", sent, strerror(errno));
+    close(fd);
 }
 
 int main(void) {
