@@ -36,7 +36,7 @@ enum {
     OPT_PEERPIDFD = 77,
 };
 #define OPTION_MOST      65536 /* bytes of a value that pass */
-#define IP_TABLES_FIRST  64    /* SOL_IP and SOL_IPV6: netfilter's tables, full of addresses */
+#define IP_TABLES_FIRST  64    /* SOL_IP: netfilter's tables of i386 layout, full of addresses */
 #define IP_ORIGINAL_DST  80
 #define TCP_RECEIVE_ZERO 35 /* TCP_ZEROCOPY_RECEIVE */
 
@@ -123,8 +123,11 @@ static bool is_refused(int level, int option) {
     if (level == SOL_SOCKET)
         return option == OPT_ATTACH_BPF || option == OPT_ATTACH_REUSEPORT_EBPF ||
                option == OPT_PASSPIDFD || option == OPT_PEERPIDFD;
-    if (level == SOL_IP || level == SOL_IPV6)
+    if (level == SOL_IP)
         return option >= IP_TABLES_FIRST && option != IP_ORIGINAL_DST;
+    /* For SOL_IPV6 they stand between true options, such as IPV6_RECVTCLASS, 66. */
+    if (level == SOL_IPV6)
+        return option == 64 || option == 65 || option == 68 || option == 69 || option > 80;
     return level == SOL_TCP && option == TCP_RECEIVE_ZERO;
 }
 

@@ -122,6 +122,8 @@ static void udp(void) {
     int one = 1;
     SHOW(setsockopt(s, SOL_SOCKET, SO_TIMESTAMP, &one, sizeof(one)));
     SHOW(setsockopt(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)));
+    SHOW(setsockopt(s, IPPROTO_IPV6, IPV6_RECVTCLASS, &one, sizeof(one)));
+    SHOW(setsockopt(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &one, sizeof(one)));
     sendto(c, "second", 6, 0, (struct sockaddr *)&a, sizeof(a));
     len = sizeof(from);
     SHOW(recvfrom(s, text, sizeof(text), 0, (struct sockaddr *)&from, &len));
