@@ -18,6 +18,7 @@ static int finish_self(struct walk *walk, int dots, struct place *place) {
         return error;
     place->mount = walk->mount;
     place->dots = (uint8_t)dots;
+    place->name[0] = 0; /* of a symlink that led here */
     place->exists = true;
     strcpy(place->path, walk->len ? walk->cur : "/");
     if (walk->mount->dir < 0) {

@@ -33,5 +33,11 @@ int main(void) {
     SHOW(chroot("../inside"));
     show_text("/proc/self/exe");
     SHOW(openat(dir, "../outside", O_RDONLY));
+    symlink("/", "/to_root");
+    symlink("/sub/..", "/to_root2");
+    SHOW(chroot("/to_root"));
+    show_text("/inside");
+    SHOW(chroot("/to_root2"));
+    show_text("/inside");
     return 0;
 }

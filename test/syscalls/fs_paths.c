@@ -72,6 +72,17 @@ int main(void) {
     SHOW_OPEN(open("c40", O_RDONLY));
     SHOW_OPEN(open("c41", O_RDONLY));
 
+    /* a link whose target ends in dots: the directory itself, not the link */
+    symlink("..", "d/sub/up");
+    SHOW(chdir("here"));
+    SHOW(mkdir("made", 0755));
+    SHOW(chdir("d/sub/up"));
+    SHOW(mkdir("made", 0755));
+    SHOW(rmdir("../here/d/made"));
+    SHOW(chdir("../made"));
+    SHOW(chdir(".."));
+    SHOW(mkdir("d/sub/up/", 0755));
+
     int dir = SHOW_FD(open("d", O_RDONLY | O_DIRECTORY));
     int path = SHOW_FD(open("to_d", O_PATH));
     int file = SHOW_FD(open("d/file", O_RDONLY));
