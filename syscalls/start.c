@@ -31,13 +31,33 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/* Names come from files and command lines: a control character in one is shown as an escape, so
+ * that
+ * "/bin/sh\r" tells what is wrong with a script, and none reaches the terminal. */
+static void print_visibly(const char *text) {
+    static const char control[] = "\t\n\r\033", letter[] = "tnre";
+    for (const char *at = text; *at; at++) {
+        const char *known = strchr(control, *at);
+        if (known)
+            fprintf(stderr, "\\%c", letter[known - control]);
+        else if ((unsigned char)*at < ' ' || *at == 127)
+            fprintf(stderr, "\\x%02x", (unsigned)*at);
+        else
+            fputc(*at, stderr);
+    }
+}
+
 __attribute__((format(printf, 2, 3))) static int error(int status, const char *format, ...) {
     char text[PATH_MAX + 512];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof(text), format, list);
     va_end(list);
-    fprintf(stderr, "fiberglass: %s\n", text);
+    flockfile(stderr);
+    fputs("fiberglass: ", stderr);
+    print_visibly(text);
+    fputc('\n', stderr);
+    funlockfile(stderr);
     return status;
 }
 

@@ -208,6 +208,10 @@ def _() -> None:
     done = fiberglass("-r", root, "/two", "c")
     check_equal("nested", re.findall("^arg (.*)$", done.text(), re.M), ["opt", "/one", "/two", "c"])
     expect_error(fiberglass("-r", root, "/lost"), 127, "lost|nosuch")
+    (root / "dos").write_text("#!/bin/say\r\n")
+    (root / "dos").chmod(0o755)
+    expect_error(fiberglass("-r", root, "/dos"), 127, r"/bin/say\\r'")
+    expect_error(fiberglass("-r", root, "/a\nb\x1b[1m"), 127, r"/a\\nb\\e\[1m'")
     for name in ("empty", "plain", "long", "self"):
         done = fiberglass("-r", root, "/" + name)
         check(done.status in (126, 127), f"{name}: status {done.status}")
