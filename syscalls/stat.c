@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -51,8 +52,13 @@ int fs_fstat(struct task *task, int fd, struct stat *st) {
 #define DEVPTS_MAGIC 0x1cd1
 
 static int mount_statfs(const struct mount *mount, int fd, struct statfs *fs) {
-    if (fd >= 0)
-        return fstatfs(fd, fs) ? -errno : 0;
+    if (fd >= 0) {
+        if (fstatfs(fd, fs))
+            return -errno;
+        if (mount && mount->read_only)
+            fs->f_flags |= ST_RDONLY;
+        return 0;
+    }
     memset(fs, 0, sizeof *fs);
     fs->f_type = !strcmp(mount->type, "proc")     ? PROC_MAGIC
                  : !strcmp(mount->type, "sysfs")  ? SYSFS_MAGIC

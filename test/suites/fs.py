@@ -182,6 +182,9 @@ def _() -> None:
     check_equal("read-only by descriptor",
                 run("exec 5< /mnt/out/file; echo x >> /proc/self/fd/5 || echo refused", ":ro"),
                 "refused\n")
+    check_equal("read-only told", run("python3 -c 'import os; "
+                                      "print([os.statvfs(d).f_flag & os.ST_RDONLY for d in "
+                                      "[\"/mnt/out\", \"/mnt/other\"]])'", ":ro"), "[1, 0]\n")
     check_equal("link across", run("ln /mnt/out/file /mnt/other/hard || echo refused", ""),
                 "refused\n")
     check_equal("move across", run("mv /mnt/out/new /mnt/other/new; cat /mnt/other/new", ""),
