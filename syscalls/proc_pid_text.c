@@ -256,7 +256,8 @@ int proc_limits_text(const struct synth_ref *ref, struct strbuf *out) {
             snprintf(soft, sizeof soft, "%llu", (unsigned long long)limit->rlim_cur);
         if (limit->rlim_max != RLIM_INFINITY)
             snprintf(hard, sizeof hard, "%llu", (unsigned long long)limit->rlim_max);
-        strbuf_printf(out, "%-25s %-20s %-20s %-10s\n", rows[i].name, soft, hard, rows[i].unit);
+        strbuf_printf(out, "%-25s %-20s %-20s ", rows[i].name, soft, hard);
+        strbuf_printf(out, *rows[i].unit ? "%-10s\n" : "%s\n", rows[i].unit);
     }
     return 0;
 }

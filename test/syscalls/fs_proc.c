@@ -129,6 +129,9 @@ int main(int argc, char **argv) {
     printf("%d open behind it\n", left);
     close(fds);
 
+    /* units of limits, and none */
+    printf("%s", strstr(slurp("/proc/self/limits"), "Max nice priority"));
+
     /* memory through /proc/self/mem */
     static char word[] = "memory";
     int mem = open("/proc/self/mem", O_RDWR);
