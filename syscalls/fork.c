@@ -329,6 +329,9 @@ static long clone_task(struct task *task, const struct clone_request *request) {
             task_unblock(child->process->exec_waiter);
         }
         pthread_mutex_unlock(&process_lock);
+        if (child->process != task->process) {
+            process_run_exit_hooks(child->process); /* the fork hooks were run */
+        }
         undo(task, child);
         return error;
     }

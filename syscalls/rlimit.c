@@ -1,9 +1,11 @@
 /* Resource limits: getrlimit(2), setrlimit(2), prlimit(2), in the forms of all their system calls.
  *
  * Limits are the process's own; those that make sense here are looked at by the calls they limit
- * (RLIMIT_NOFILE, NPROC, SIGPENDING, STACK, FSIZE...). Nothing is set on the host. */
+ * (RLIMIT_NOFILE, NPROC, SIGPENDING, STACK, FSIZE...), CPU by a timer. Nothing is set on the host.
+ */
 #include "gen/syscall_protos.h"
 #include "syscalls/process.h"
+#include "syscalls/time.h"
 
 #include <errno.h>
 
@@ -28,6 +30,9 @@ static long exchange(struct task *task, struct process *process, uint32_t resour
             return -EPERM;
         }
         *limit = *set;
+        if (resource == RLIMIT_CPU) {
+            timer_limit_changed_locked(process);
+        }
     }
     return 0;
 }

@@ -11,6 +11,9 @@ bool clock_is_cpu(int32_t clock);
 /* Time of a CPU clock; 0 or -EINVAL (no such process or task). Takes process_lock. */
 int cpu_clock_ns(struct task *task, int32_t clock, uint64_t *ns);
 
+/* Starts to watch over the process's RLIMIT_CPU, or stops to; process_lock held (timer.c). */
+void timer_limit_changed_locked(struct process *process);
+
 /* Registers the timers' process hooks (timer.c). */
 void timer_init(void);
 

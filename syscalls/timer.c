@@ -1,4 +1,5 @@
-/* Timers that send signals: alarm(2), setitimer(2), timer_create(2).
+/* Timers that send signals: alarm(2), setitimer(2), timer_create(2), and RLIMIT_CPU of
+ * setrlimit(2).
  *
  * Every armed timer is a host timerfd in one host epoll, on which a helper thread waits. CPU-time
  * timers look at the clock when the time has passed that the process needs at least to use it up.
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -22,8 +24,8 @@
 #define NSEC                    1000000000ull
 #define RLIMIT_SIGPENDING_GUEST 11
 enum { NOTIFY_SIGNAL = 0, NOTIFY_NONE = 1, NOTIFY_THREAD = 2, NOTIFY_THREAD_ID = 4 };
-/* Ids of the interval timers, beside the guest's timer numbers from 0. */
-enum { ID_REAL = -1, ID_VIRTUAL = -2, ID_PROF = -3 };
+/* Ids of the interval timers and of the CPU limit, beside the guest's timer numbers from 0. */
+enum { ID_REAL = -1, ID_VIRTUAL = -2, ID_PROF = -3, ID_LIMIT = -4 };
 
 struct guest_timer {
     struct process *process;
@@ -41,7 +43,8 @@ static uint64_t last_serial;
 static int timer_epoll = -1;
 
 static bool on_cpu(const struct guest_timer *timer) {
-    return timer->id == ID_VIRTUAL || timer->id == ID_PROF || clock_is_cpu(timer->clock);
+    return timer->id == ID_VIRTUAL || timer->id == ID_PROF || timer->id == ID_LIMIT ||
+           clock_is_cpu(timer->clock);
 }
 
 /* What a CPU timer has counted so far; process_lock held. */
@@ -51,7 +54,7 @@ static uint64_t cpu_now(const struct guest_timer *timer) {
         process_times_locked(timer->process, &user, &system);
         return user;
     }
-    if (timer->id != ID_PROF && (timer->clock == CLOCK_THREAD_CPUTIME_ID || timer->tid)) {
+    if (timer->id >= 0 && (timer->clock == CLOCK_THREAD_CPUTIME_ID || timer->tid)) {
         struct task *task = task_find(timer->tid);
         clockid_t clock;
         struct timespec ts;
@@ -71,6 +74,19 @@ static struct sigqueue *queued_entry(struct sigpending *pending, const struct gu
         if (q->info.signo == timer->signo && q->info.code == SI_TIMER && q->info.pid == timer->id)
             return q;
     return NULL;
+}
+
+/* RLIMIT_CPU: SIGXCPU at the soft limit and, as on Linux, every second from there on, which moves
+ * the soft limit along; SIGKILL at the hard one. */
+static void limit_expire_locked(struct guest_timer *timer) {
+    struct rlimit *limit = &timer->process->limits[RLIMIT_CPU];
+    bool hard = timer->cpu_end / NSEC >= limit->rlim_max;
+    struct sigqueue_info info = {.signo = hard ? SIGKILL : SIGXCPU, .code = SI_KERNEL};
+    signal_send_process_locked(timer->process, &info);
+    if (hard)
+        return;
+    limit->rlim_cur = timer->cpu_end / NSEC + 1;
+    timer->cpu_end = limit->rlim_cur * NSEC;
 }
 
 static void expire_locked(struct guest_timer *timer, uint64_t times) {
@@ -121,7 +137,10 @@ static void cpu_arm(struct guest_timer *timer) {
 
 static void cpu_expire_locked(struct guest_timer *timer) {
     uint64_t now = cpu_now(timer);
-    if (timer->cpu_end && now >= timer->cpu_end) {
+    if (timer->id == ID_LIMIT) {
+        if (now >= timer->cpu_end && !timer->process->zombie)
+            limit_expire_locked(timer);
+    } else if (timer->cpu_end && now >= timer->cpu_end) {
         uint64_t times = 1;
         if (timer->cpu_interval) {
             times += (now - timer->cpu_end) / timer->cpu_interval;
@@ -281,6 +300,27 @@ static int timer_set(struct guest_timer *timer, int flags, const struct itimersp
     return 0;
 }
 
+/* --- CPU limit
+ * ------------------------------------------------------------------------------------ */
+
+void timer_limit_changed_locked(struct process *process) {
+    const struct rlimit *limit = &process->limits[RLIMIT_CPU];
+    struct guest_timer *timer = timer_find(process, ID_LIMIT);
+    if (limit->rlim_cur > INT64_MAX / NSEC) { /* none, or none that can be reached */
+        if (timer)
+            timer_remove(timer);
+        return;
+    }
+    if (!timer)
+        timer = timer_add(process, ID_LIMIT, CLOCK_PROCESS_CPUTIME_ID);
+    if (!timer)
+        return; /* out of memory: the process goes on without the limit */
+    /* Linux takes 0 as 1 second. */
+    uint64_t seconds = limit->rlim_cur ? limit->rlim_cur : 1;
+    struct itimerspec its = {.it_value.tv_sec = (time_t)seconds};
+    timer_set(timer, TIMER_ABSTIME, &its);
+}
+
 /* --- process hooks
  * -------------------------------------------------------------------------------- */
 
@@ -303,8 +343,16 @@ static void hook_exit(struct process *process) {
     drop_timers(process, true);
 }
 
+/* Limits are inherited, the time used is not. */
+static void hook_fork(struct process *parent, struct process *child) {
+    (void)parent;
+    if (child->limits[RLIMIT_CPU].rlim_cur != RLIM_INFINITY)
+        timer_limit_changed_locked(child);
+}
+
 void timer_init(void) {
-    static struct process_hooks hooks = {.exec = hook_exec, .exit = hook_exit};
+    static struct process_hooks hooks = {
+        .fork_locked = hook_fork, .exec = hook_exec, .exit = hook_exit};
     process_hooks_add(&hooks);
 }
 

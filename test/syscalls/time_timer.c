@@ -1,5 +1,6 @@
 /* Timers that send signals: alarm, setitimer, timer_create. */
 #include "io_test.h"
+#include <sys/resource.h>
 
 static volatile sig_atomic_t last_code, last_value, last_overrun;
 
@@ -63,6 +64,44 @@ static void interval(void) {
     wait(&status);
     printf("child's alarm %d\n", WEXITSTATUS(status));
     alarm(0);
+}
+
+/* Burns CPU time until `count` signals came, or for two seconds. */
+static void burn(int count) {
+    long start = now_ms();
+    while (signals_seen < count && now_ms() - start < 2000) {
+        for (volatile int i = 0; i < 1000000; i++) {
+        }
+    }
+}
+
+/* RLIMIT_CPU of a child: its time starts at 0, though the parent's is over. */
+static void cpu_limit(void) {
+    struct rlimit limit = {1, 2}, now;
+    int status;
+    signals_seen = 0;
+    fflush(stdout);
+    if (fork() == 0) {
+        catch (SIGXCPU, 0);
+        SHOW(setrlimit(RLIMIT_CPU, &limit));
+        sleep_ms(1100);
+        printf("asleep: %d\n", (int)signals_seen);
+        burn(1);
+        getrlimit(RLIMIT_CPU, &now);
+        printf("soft limit: %d signals, now %ld\n", (int)signals_seen, (long)now.rlim_cur);
+        fflush(stdout);
+        if (fork() == 0) {
+            setrlimit(RLIMIT_CPU, &limit);
+            burn(2);
+            _exit(signals_seen);
+        }
+        wait(&status);
+        printf("child: %d %d\n", WIFSIGNALED(status), WEXITSTATUS(status));
+        fflush(stdout);
+        execl("/proc/self/exe", "time_timer", "burn", NULL);
+    }
+    wait(&status);
+    printf("hard limit: signal %d\n", WTERMSIG(status));
 }
 
 static void posix(void) {
@@ -141,9 +180,15 @@ static void *to_thread(void *arg) {
     return arg;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    (void)argv;
+    if (argc > 1) { /* cpu_limit's child after its exec */
+        burn(1);
+        return 0;
+    }
     interval();
     posix();
+    cpu_limit();
     sigset_t mask;
     sigemptyset(&mask);
     sigaddset(&mask, SIGRTMIN + 1);
