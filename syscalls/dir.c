@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,7 +31,9 @@ struct host_dirent {
 struct dir_positions {
     int64_t *host; /* host[n]: where the host continues for guest position n; host[0] = 0 */
     size_t known, room;
-    size_t at; /* guest position */
+    size_t at;  /* guest position */
+    bool ended; /* the host has no more; what follows from position `end` on are mount points */
+    size_t end;
 };
 
 static struct dir_positions *positions_of(struct file *file) {
@@ -89,6 +92,7 @@ int64_t dir_seek(struct file *file, int64_t offset, int whence) {
         } else {
             dir->at = (size_t)offset < dir->known ? (size_t)offset : dir->known - 1;
         }
+        dir->ended = dir->ended && dir->at >= dir->end;
         if (lseek(file->host_fd, dir->host[dir->at], SEEK_SET) < 0)
             result = -errno;
         else
@@ -96,6 +100,45 @@ int64_t dir_seek(struct file *file, int64_t offset, int whence) {
     }
     pthread_mutex_unlock(&file->lock);
     return result;
+}
+
+/* The name of a mount point that lies in this directory and that the host does not list, or NULL.
+ */
+static const char *unlisted(const struct file *file, const struct mount *mount) {
+    const char *path = file->path && strcmp(file->path, "/") ? file->path : "";
+    size_t len = strlen(path);
+    if (!file->path || mount->node || mount->guest_len <= len + 1 || mount->guest[len] != '/' ||
+        memcmp(mount->guest, path, len))
+        return NULL;
+    const char *name = mount->guest + len + 1;
+    struct stat st;
+    return strchr(name, '/') || !fstatat(file->host_fd, name, &st, AT_SYMLINK_NOFOLLOW) ? NULL
+                                                                                        : name;
+}
+
+/* At the end of the host's list. 0 or -errno. */
+static int list_mount_points(struct file *file, struct dir_positions *dir,
+                             int (*emit)(void *arg, const char *name, uint64_t ino, uint8_t type,
+                                         int64_t next_offset),
+                             void *arg) {
+    if (!dir->ended)
+        dir->end = dir->at;
+    dir->ended = true;
+    size_t passed = dir->at - dir->end;
+    for (int i = 1; i < fs_mount_count; i++) {
+        const char *name = unlisted(file, &fs_mounts[i]);
+        if (!name || (passed && passed--))
+            continue;
+        struct stat st = {.st_ino = 1};
+        if (fs_mounts[i].dir >= 0)
+            fstat(fs_mounts[i].dir, &st);
+        if (!positions_add(dir, dir->at + 1, dir->host[dir->at]))
+            return -ENOMEM;
+        if (emit(arg, name, st.st_ino, DT_DIR, (int64_t)dir->at + 1))
+            break;
+        dir->at++;
+    }
+    return 0;
 }
 
 int dir_getdents(struct file *file, struct task *task,
@@ -114,7 +157,7 @@ int dir_getdents(struct file *file, struct task *task,
     while (!result && !full) {
         long got = syscall(SYS_getdents64, file->host_fd, buffer, HOST_BUFFER);
         if (got <= 0) {
-            result = got < 0 ? -errno : 0;
+            result = got < 0 ? -errno : list_mount_points(file, dir, emit, arg);
             break;
         }
         for (long at = 0; at < got && !full;) {

@@ -23,10 +23,12 @@ struct fs_context *fs_context_create(void);
 struct fs_context *fs_context_fork(struct fs_context *fs);
 void fs_context_unref(struct fs_context *fs);
 
-/* Set-up, before the first task runs. `host_root` is the host directory of "/". Return 0 or -errno.
+/* Set-up, before the first task runs. `host_root` is the host directory of "/". Return 0 or -errno;
+ * fs_mount_host also FS_NO_MOUNT_POINT, when the guest has no directory that guest_path could be in.
  */
+#define FS_NO_MOUNT_POINT 1
 int fs_init(const char *host_root, bool metadata);
-int fs_mount_host(const char *host_dir, const char *guest_path, bool read_only);
+int fs_mount_host(struct task *task, const char *host_dir, const char *guest_path, bool read_only);
 
 /* Open a guest path as open(2) does; a new referenced file in *out. dirfd: guest descriptor or
  * AT_FDCWD. Used by the open family, execve and the ELF loader. 0 or -errno. */

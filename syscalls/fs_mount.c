@@ -87,7 +87,7 @@ static int mount_open(struct mount *mount, const char *host_dir) {
 static int mount_host(const char *host_dir, const char *guest, bool read_only, bool metadata) {
     struct mount *mount = mount_add(guest);
     if (!mount)
-        return -ENOMEM;
+        return fs_mount_count == MOUNTS_MAX ? -ENOSPC : -ENOMEM;
     mount->read_only = read_only;
     mount->metadata = metadata;
     mount->type = "ext4";
@@ -189,22 +189,17 @@ int fs_init(const char *host_root, bool metadata) {
     return 0;
 }
 
-int fs_mount_host(const char *host_dir, const char *guest_path, bool read_only) {
-    if (guest_path[0] != '/' || strlen(guest_path) >= PATH_MAX)
+int fs_mount_host(struct task *task, const char *host_dir, const char *guest_path, bool read_only) {
+    if (guest_path[0] != '/')
         return -EINVAL;
-    /* normalised lexically: the guest's tree is not consulted */
-    char path[PATH_MAX] = "", copy[PATH_MAX], *save = NULL;
-    strcpy(copy, guest_path);
-    for (char *part = strtok_r(copy, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
-        if (!strcmp(part, "."))
-            continue;
-        if (!strcmp(part, ".."))
-            return -EINVAL;
-        strcat(strcat(path, "/"), part);
-    }
-    if (!path[0])
-        return -EBUSY;
-    int error = mount_host(host_dir, path, read_only, false);
+    /* Walks come by canonical paths alone: links on the way are followed now. What the last
+     * component is, or whether it is there, does not matter: the mount hides it. */
+    struct place place;
+    int error = place_find(task, AT_FDCWD, guest_path, PLACE_PARENT, &place);
+    if (error)
+        return error == -ENOENT || error == -ENOTDIR ? FS_NO_MOUNT_POINT : error;
+    error = strcmp(place.path, "/") ? mount_host(host_dir, place.path, read_only, false) : -EBUSY;
+    place_put(&place);
     if (!error)
         fs_mounts[fs_mount_count - 1].source = fs_mounts[fs_mount_count - 1].host;
     return error;

@@ -72,9 +72,21 @@ static int set_up_files(const struct fg_options *options, bool own_root) {
     int err = fs_init(root, own_root);
     if (err)
         return error(FG_STATUS_ERROR, "cannot use the root '%s': %s", root, strerror(-err));
+    return 0;
+}
+
+static int mount_directories(struct task *task, const struct fg_options *options) {
     for (size_t i = 0; i < options->mount_count; i++) {
         const struct fg_mount *mount = &options->mounts[i];
-        err = fs_mount_host(mount->host, mount->guest, mount->read_only);
+        int err = fs_mount_host(task, mount->host, mount->guest, mount->read_only);
+        if (err == FS_NO_MOUNT_POINT)
+            return error(FG_STATUS_ERROR,
+                         "cannot mount '%s' at '%s': the guest has no directory to hold that; make "
+                         "it in the root first",
+                         mount->host, mount->guest);
+        if (err == -ENOSPC)
+            return error(FG_STATUS_ERROR, "cannot mount '%s' at '%s': too many mounts", mount->host,
+                         mount->guest);
         if (err)
             return error(FG_STATUS_ERROR,
                          "cannot mount '%s' at '%s': %s; both have to be directories, "
@@ -221,14 +233,16 @@ static int execute(struct task *task, const struct fg_options *options) {
 static int prepare(struct task *task, const struct fg_options *options, bool own_root,
                    mode_t mask) {
     struct process *process = task->process;
-    set_user(process, options, own_root);
     process->fds = fd_table_create();
     process->fs = fs_context_create();
     if (!process->fds || !process->fs)
         return error(FG_STATUS_ERROR, "out of memory");
     process->fs->umask = mask;
     task->abi = &abi_i386;
-    int status = adopt_descriptors(task);
+    int status = mount_directories(task, options); /* as root, whoever the guest is to be */
+    set_user(process, options, own_root);
+    if (!status)
+        status = adopt_descriptors(task);
     if (!status)
         status = enter_directory(task, options, own_root);
     return status ? status : execute(task, options);

@@ -195,6 +195,23 @@ def _() -> None:
                     "cat /sbin/../sbin/file; "
                     "cat /bin/../sbin/file || echo usr"])  # /bin is usr/bin
     check_equal("mount over a link", over.text(), "mounted\nmounted\nusr\n")
+    # a path that leads through a link, and a mount point that is not there: both show
+    through = command([*FG, "-r", str(root), "-m", f"{outside}:/lib/x", "-m", f"{other}:/absent",
+                       "/bin/bash", "-c", "cat /lib/x/file /usr/lib/x/file; echo /abs*; "
+                       "find / /usr/lib -maxdepth 1 -name absent -o -name x; cd /absent; pwd -P; "
+                       "ls -f / | tail -n 3 >/dev/null; rmdir /absent || echo refused"])
+    check_equal("mount behind a link", through.text(),
+                "mounted\nmounted\n/absent\n/absent\n/usr/lib/x\n/absent\nrefused\n")
+    rewound = command([*FG, "-r", str(root), "-m", f"{other}:/absent", "-m", f"{other}:/absent2",
+                       "/usr/bin/perl", "-e",
+                       "opendir(D, '/'); @a = readdir D; rewinddir D; while ($_ = readdir D) "
+                       "{ $p{$_} = $before; $before = telldir D } "
+                       "seekdir D, $p{absent2}; print scalar(readdir D), ' ', "
+                       "scalar(grep(/absent/, @a)), ' ', defined(readdir D) ? 1 : 0, \"\\n\""])
+    check_equal("positions behind the host's list", rewound.text(), "absent2 2 0\n")
+    lost = command([*FG, "-r", str(root), "-m", f"{outside}:/absent/x", "/bin/true"])
+    check_equal("no directory for the mount point", (lost.status, "'/absent/x'" in lost.errors()),
+                (125, True))
     check_equal("mount point", run("rmdir /mnt/out || mv /mnt/out /x || echo refused", ""),
                 "refused\n")
     if sorted(p.name for p in outside.iterdir()) != ["file", "link", "sub"]:
