@@ -47,6 +47,14 @@ KINDS: dict[str, Kind] = {
     "str": Kind("s", "gaddr_t", "(uint32_t)args[{0}]"),
     "size": Kind("z", "uint64_t", "(uint32_t)args[{0}]"),
     "off64": Kind("o", "int64_t", "(int64_t)((uint32_t)args[{0}] | args[{1}] << 32)", 2),
+    "oflags": Kind("O", "uint32_t", "(uint32_t)args[{0}]"),
+    "prot": Kind("R", "uint32_t", "(uint32_t)args[{0}]"),
+    "mapflags": Kind("M", "uint32_t", "(uint32_t)args[{0}]"),
+    "atflags": Kind("A", "uint32_t", "(uint32_t)args[{0}]"),
+    "cloneflags": Kind("C", "uint32_t", "(uint32_t)args[{0}]"),
+    "futexop": Kind("U", "int32_t", "(int32_t)args[{0}]"),
+    "argv": Kind("v", "gaddr_t", "(uint32_t)args[{0}]"),
+    "addr": Kind("a", "gaddr_t", "(uint32_t)args[{0}]"),
     "time": Kind("t", "int64_t", "(int32_t)args[{0}]"),
 }
 

@@ -24,7 +24,8 @@ struct fs_context *fs_context_fork(struct fs_context *fs);
 void fs_context_unref(struct fs_context *fs);
 
 /* Set-up, before the first task runs. `host_root` is the host directory of "/". Return 0 or -errno;
- * fs_mount_host also FS_NO_MOUNT_POINT, when the guest has no directory that guest_path could be in.
+ * fs_mount_host also FS_NO_MOUNT_POINT, when the guest has no directory that guest_path could be
+ * in.
  */
 #define FS_NO_MOUNT_POINT 1
 int fs_init(const char *host_root, bool metadata);

@@ -45,7 +45,7 @@ static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
         report_missing(abi, number, row);
     }
     if (strace_on) {
-        strace_leave(task, row, args, result, &line);
+        strace_leave(task, result, &line);
     }
     return result;
 }

@@ -11,10 +11,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define SHOWN_BYTES   48  /* of a buffer */
 #define SHOWN_STRING  160 /* of a path or name */
+#define SHOWN_WORDS   16  /* of an argument vector */
+#define SHOWN_RESULT  120 /* room kept for it */
 #define RESULT_COLUMN 40
 
 bool strace_on;
@@ -119,6 +124,76 @@ static void add_buffer(struct task *task, struct strace_line *line, gaddr_t addr
     add_quoted(line, text, shown, len > shown);
 }
 
+/* argv: strings up to a NULL. */
+static void add_vector(struct task *task, struct strace_line *line, gaddr_t addr) {
+    unsigned word = task->abi->pointer_bytes;
+    if (!addr) {
+        add(line, "NULL");
+        return;
+    }
+    add(line, "[");
+    for (unsigned i = 0;; i++) {
+        uint64_t at = 0;
+        if (guest_read(task->cpu->space, &at, addr + (gaddr_t)i * word, word)) {
+            add(line, i ? ", ???" : "???");
+            break;
+        }
+        if (!at) {
+            break;
+        }
+        if (i == SHOWN_WORDS) {
+            add(line, ", ...");
+            break;
+        }
+        add(line, i ? ", " : "");
+        add_string(task, line, at);
+    }
+    add(line, "]");
+}
+
+static void add_address(struct task *task, struct strace_line *line, gaddr_t addr, uint32_t len) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_un un;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } at = {0};
+    char text[INET6_ADDRSTRLEN];
+    if (!addr) {
+        add(line, "NULL");
+        return;
+    }
+    if (len > sizeof at) {
+        len = sizeof at;
+    }
+    if (len < sizeof at.any.sa_family || guest_read(task->cpu->space, &at, addr, len)) {
+        add(line, "%#llx", (unsigned long long)addr);
+        return;
+    }
+    switch (at.any.sa_family) {
+    case AF_UNIX:
+        len -= (uint32_t)offsetof(struct sockaddr_un, sun_path);
+        if (at.un.sun_path[0]) {
+            len = (uint32_t)strnlen(at.un.sun_path, len);
+        }
+        add(line, "{AF_UNIX, ");
+        add_quoted(line, (const uint8_t *)at.un.sun_path, len, false);
+        add(line, "}");
+        break;
+    case AF_INET:
+        add(line, "{AF_INET, %s, %u}", inet_ntop(AF_INET, &at.in.sin_addr, text, sizeof text),
+            ntohs(at.in.sin_port));
+        break;
+    case AF_INET6:
+        add(line, "{AF_INET6, %s, %u}", inet_ntop(AF_INET6, &at.in6.sin6_addr, text, sizeof text),
+            ntohs(at.in6.sin6_port));
+        break;
+    default:
+        add(line, "{family %u}", at.any.sa_family);
+        break;
+    }
+}
+
 /* Calls whose second argument is a buffer of bytes, filled before (out) or by the call. */
 static bool has_buffer(const struct syscall_row *row, bool before) {
     static const char *const out[] = {"write", "pwrite64", "send", "sendto"};
@@ -150,8 +225,12 @@ static const char *signal_name(int signo, char text[16]) {
 
 static void add_argument(struct task *task, struct strace_line *line, char kind,
                          const uint64_t *arg) {
-    char name[16];
+    char name[16], flags[200];
     int32_t word = (int32_t)arg[0];
+    if (strace_flags(kind, (uint32_t)word, flags, sizeof flags)) {
+        add(line, "%s", flags);
+        return;
+    }
     switch (kind) {
     case 'd':
         if (word == AT_FDCWD) {
@@ -178,6 +257,12 @@ static void add_argument(struct task *task, struct strace_line *line, char kind,
     case 's':
         add_string(task, line, arg[0]);
         break;
+    case 'v':
+        add_vector(task, line, arg[0]);
+        break;
+    case 'a':
+        add_address(task, line, arg[0], (uint32_t)arg[1]);
+        break;
     case 'o':
         add(line, "%lld", (long long)((uint32_t)arg[0] | arg[1] << 32));
         break;
@@ -193,25 +278,24 @@ static void add_argument(struct task *task, struct strace_line *line, char kind,
     }
 }
 
-/* Arguments from the letter at `from` on; a buffer that the call fills waits until it has. */
-static void add_arguments(struct task *task, struct strace_line *line,
-                          const struct syscall_row *row, const uint64_t *args, bool after,
-                          long result) {
+/* All arguments, in two parts where the call fills a buffer: that waits until it has. */
+static void add_arguments(struct task *task, struct strace_line *line, bool after, long result) {
     unsigned at = 0;
-    bool wait = has_buffer(row, false);
-    for (const char *kind = row->args; *kind; kind++) {
+    const char *kinds = line->row->args;
+    bool wait = has_buffer(line->row, false);
+    for (const char *kind = kinds; *kind; kind++) {
         bool is_buffer = *kind == 'p' && at == 1;
         bool show = !wait || (after ? at >= 1 : at < 1);
         if (show) {
-            if (kind != row->args) {
+            if (kind != kinds) {
                 add(line, ", ");
             }
             if (is_buffer && wait && result > 0) {
-                add_buffer(task, line, args[at], (uint64_t)result);
-            } else if (is_buffer && has_buffer(row, true)) {
-                add_buffer(task, line, args[at], (uint32_t)args[at + 1]);
+                add_buffer(task, line, line->args[at], (uint64_t)result);
+            } else if (is_buffer && has_buffer(line->row, true)) {
+                add_buffer(task, line, line->args[at], (uint32_t)line->args[at + 1]);
             } else {
-                add_argument(task, line, *kind, &args[at]);
+                add_argument(task, line, *kind, &line->args[at]);
             }
         }
         at += *kind == 'o' ? 2 : 1;
@@ -235,17 +319,49 @@ static const char *restart_name(long result) {
     }
 }
 
+/* The socket call behind socketcall(2), with its own arguments. */
+static void unfold_socketcall(struct task *task, struct strace_line *line) {
+    static const struct syscall_row calls[] = {
+        [1] = {"socket", "iii"},        [2] = {"bind", "dau"},
+        [3] = {"connect", "dau"},       [4] = {"listen", "di"},
+        [5] = {"accept", "dpp"},        [6] = {"getsockname", "dpp"},
+        [7] = {"getpeername", "dpp"},   [8] = {"socketpair", "iiip"},
+        [9] = {"send", "dpzf"},         [10] = {"recv", "dpzf"},
+        [11] = {"sendto", "dpzfau"},    [12] = {"recvfrom", "dpzfpp"},
+        [13] = {"shutdown", "di"},      [14] = {"setsockopt", "diipu"},
+        [15] = {"getsockopt", "diipp"}, [16] = {"sendmsg", "dpf"},
+        [17] = {"recvmsg", "dpf"},      [18] = {"accept4", "dppf"},
+        [19] = {"recvmmsg", "dpufp"},   [20] = {"sendmmsg", "dpuf"},
+    };
+    uint64_t call = line->args[0];
+    uint32_t word[6];
+    if (call >= ARRAY_LEN(calls) || !calls[call].name ||
+        guest_read(task->cpu->space, word, line->args[1],
+                   strlen(calls[call].args) * sizeof word[0])) {
+        return;
+    }
+    line->row = &calls[call];
+    for (unsigned i = 0; calls[call].args[i]; i++) {
+        line->args[i] = word[i];
+    }
+}
+
 void strace_enter(struct task *task, const struct syscall_row *row, unsigned number,
                   const uint64_t *args, struct strace_line *line) {
     start(task, line);
+    line->row = row;
+    memcpy(line->args, args, sizeof line->args);
     if (!row) {
         add(line, "syscall_%#x(%#x, %#x, %#x, %#x, %#x, %#x", number, (uint32_t)args[0],
             (uint32_t)args[1], (uint32_t)args[2], (uint32_t)args[3], (uint32_t)args[4],
             (uint32_t)args[5]);
         return;
     }
-    add(line, "%s(", row->name);
-    add_arguments(task, line, row, args, false, 0);
+    if (strcmp(row->name, "socketcall") == 0) {
+        unfold_socketcall(task, line);
+    }
+    add(line, "%s(", line->row->name);
+    add_arguments(task, line, false, 0);
     /* These do not come back here. */
     if (strcmp(row->name, "exit") == 0 || strcmp(row->name, "exit_group") == 0) {
         struct strace_line whole = *line;
@@ -254,10 +370,13 @@ void strace_enter(struct task *task, const struct syscall_row *row, unsigned num
     }
 }
 
-void strace_leave(struct task *task, const struct syscall_row *row, const uint64_t *args,
-                  long result, struct strace_line *line) {
-    if (row && has_buffer(row, false)) {
-        add_arguments(task, line, row, args, true, result);
+void strace_leave(struct task *task, long result, struct strace_line *line) {
+    if (line->row && has_buffer(line->row, false)) {
+        add_arguments(task, line, true, result);
+    }
+    if (line->length > sizeof line->text - SHOWN_RESULT) { /* long arguments: the result shows */
+        line->length = sizeof line->text - SHOWN_RESULT;
+        add(line, "...");
     }
     add(line, ")");
     while (line->length < RESULT_COLUMN + 12) {
@@ -281,9 +400,9 @@ void strace_signal(struct task *task, const struct sigqueue_info *info) {
     struct strace_line line;
     char name[16];
     start(task, &line);
-    add(&line, "--- %s {si_signo=%d, si_code=%d, si_pid=%d, si_addr=%#llx} ---",
-        signal_name(info->signo, name), info->signo, info->code, info->pid,
-        (unsigned long long)info->addr);
+    signal_name(info->signo, name);
+    add(&line, "--- %s {si_signo=%s, si_code=%d, si_pid=%d, si_addr=%#llx} ---", name, name,
+        info->code, info->pid, (unsigned long long)info->addr);
     emit(&line);
 }
 

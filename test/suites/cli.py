@@ -385,6 +385,54 @@ def _() -> None:
     check(re.search(r"getcwd\(.*\) += \d+", text), f"no getcwd line in {text[-500:]!r}")
 
 
+CALLS = r"""
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+int main(void) {
+    struct sockaddr_in in = {AF_INET, htons(9), {htonl(0x7f000001)}};
+    struct sockaddr_un un = {AF_UNIX, "/no/such"};
+    char *argv[20] = {"one", "two\n"}, *longs[20] = {0};
+    int fd = open("/none", O_WRONLY | O_CREAT | O_EXCL | O_DIRECTORY, 0640);
+    mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | 0x8000000, fd, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    connect(fd, (void *)&un, sizeof un);
+    connect(fd, (void *)&in, sizeof in);
+    send(fd, "text", 4, MSG_NOSIGNAL);
+    execve("/none", argv, NULL);
+    for (int i = 0; i < 19; i++) memset(longs[i] = calloc(1, 300), 'x', 299);
+    execve("/none", longs, NULL);
+    signal(SIGUSR1, SIG_IGN);
+    raise(SIGUSR1);
+    unlinkat(-1, "gone", AT_REMOVEDIR);
+    return 0;
+}
+"""
+
+
+@suite.case("strace shows arguments by name")
+def _() -> None:
+    done = fiberglass("--strace", small_c("calls", CALLS))
+    for line in (r'open(at\(AT_FDCWD, |\()"/none", O_WRONLY\|O_CREAT\|O_EXCL.*\|O_DIRECTORY, 0640',
+                 r"PROT_READ\|PROT_EXEC, MAP_SHARED\|MAP_ANONYMOUS\|MAP_NORESERVE, -1, 0\)",
+                 r"PROT_NONE, MAP_PRIVATE\|0x8000000, -1, 0\)", r"socket\(1, 1, 0\) += 3",
+                 r'connect\(3, {AF_UNIX, "/no/such"}, 110\) += -1 ENOENT',
+                 r"connect\(3, {AF_INET, 127.0.0.1, 9}, 16\) += -1 E",
+                 r'send(to)?\(3, "text", 4, 0x4000(, NULL, 0)?\) += -1 E',
+                 r'execve\("/none", \["one", "two\\n"\], NULL\) += -1 ENOENT',
+                 r'execve\("/none", \["x.*\.\.\.\) += -1 ENOENT',
+                 r'unlinkat\(-1, "gone", AT_REMOVEDIR\) += -1 EBADF'):
+        check(re.search(line, done.errors()), f"no line like {line} in {done.errors()[:3000]}")
+
+
 @suite.case("stats")
 def _() -> None:
     done = fiberglass("--stats", say())
