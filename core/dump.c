@@ -3,14 +3,31 @@
 #include "core/debug.h"
 #include "core/stats.h"
 
+#include "core/space.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+/* "ADD"; of a row that serves all conditions, such as JCC, the one meant: "JNE". */
+static const char *mnemonic(const struct insn *insn, char text[24]) {
+    static const char *const conditions[] = {"O", "NO", "B", "AE", "E", "NE", "BE", "A",
+                                             "S", "NS", "P", "NP", "L", "GE", "LE", "G"};
+    const char *name = insn->variant ? rows[insn->row].mnemonic : "(bad)";
+    size_t len = strlen(name);
+    if (len < 3 || strcmp(name + len - 2, "CC") != 0) {
+        return name;
+    }
+    snprintf(text, 24, "%.*s%s", (int)(len - 2), name, conditions[insn->opcode & 15]);
+    return text;
+}
 
 static void dump_block(const struct block *block, FILE *out) {
     for (unsigned i = 0; i < block->count; i++) {
         const struct insn *insn = &block->insn[i];
-        fprintf(out, "  %08" PRIx64 "  %2u bytes  %s\n", insn->pc, insn->len,
-                insn->variant ? rows[insn->row].cite : "(undecodable)");
+        char text[24];
+        fprintf(out, "  %08" PRIx64 "  %2u bytes  %-10s %s\n", insn->pc, insn->len,
+                mnemonic(insn, text), insn->variant ? rows[insn->row].cite : "");
     }
 }
 
@@ -47,14 +64,37 @@ void dump_fiber(const struct fiber *fiber, const struct block *block) {
     funlockfile(stderr);
 }
 
+/* The instruction at pc: its bytes and mnemonic, "??" where they cannot be had. */
+static void dump_insn(const struct cpu *cpu, FILE *out) {
+    uint8_t bytes[INSN_MAX_BYTES];
+    size_t got = 0;
+    struct insn insn;
+    char text[24];
+    while (got < sizeof bytes && guest_read(cpu->space, bytes + got, cpu->pc + got, 1) == 0) {
+        got++;
+    }
+    enum decode_status status = decode(&insn, cpu->space->mode, cpu->pc, bytes, got);
+    if (status != DECODE_OK && status != DECODE_UD) {
+        fprintf(out, "??\n");
+        return;
+    }
+    for (unsigned i = 0; i < insn.len; i++) {
+        fprintf(out, "%02x", bytes[i]);
+    }
+    fprintf(out, " %s\n", mnemonic(&insn, text));
+}
+
 void dump_registers(const struct cpu *cpu) {
     const uint64_t *r = cpu->regs;
+    flockfile(stderr);
     fprintf(stderr,
             "%08" PRIx64 " eax=%08" PRIx64 " ebx=%08" PRIx64 " ecx=%08" PRIx64 " edx=%08" PRIx64
             " esi=%08" PRIx64 " edi=%08" PRIx64 " ebp=%08" PRIx64 " esp=%08" PRIx64
-            " eflags=%06x\n",
+            " eflags=%06x  ",
             cpu->pc, r[REG_AX], r[REG_BX], r[REG_CX], r[REG_DX], r[REG_SI], r[REG_DI], r[REG_BP],
             r[REG_SP], cpu_eflags(cpu));
+    dump_insn(cpu, stderr);
+    funlockfile(stderr);
 }
 
 void engine_stats_print(void) {

@@ -8,7 +8,7 @@
 /* A fiber just made, as fg_debug asks: its guest bytes, its gadgets by name, its slots. To stderr.
  */
 void dump_fiber(const struct fiber *fiber, const struct block *block);
-/* One line: pc and registers of a stopped cpu. */
+/* One line: pc and registers of a stopped cpu, bytes and mnemonic of the instruction there. */
 void dump_registers(const struct cpu *cpu);
 
 #endif

@@ -446,6 +446,11 @@ def _() -> None:
     done = fiberglass("--trace", make_exit(), limit=20)
     check_equal("status", done.status, 42)
     check("08048200" in done.errors() and "eax" in done.errors().lower(), done.errors()[:500])
+    check(re.search(r"cd80 INT$", done.errors(), re.M), done.errors()[:500])
+    done = fiberglass("--trace", "--dump=blocks", say(), "status", "3")
+    check_equal("status of the larger one", done.status, 3)
+    for wanted in (r"eflags=.*  75[0-9a-f]{2} JNE$", r"bytes  JNE +branch.x86"):
+        check(re.search(wanted, done.errors(), re.M), f"no line like {wanted}")
     for what in ("fibers", "blocks", "gadgets"):
         done = fiberglass(f"--dump={what}", make_exit(), limit=20)
         check_equal(what, done.status, 42)
