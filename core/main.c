@@ -72,6 +72,15 @@ _Noreturn static void refuse(const char *what, const char *value, const char *ad
     exit(FG_STATUS_ERROR);
 }
 
+/* Ends with what was asked for instead of a run. */
+_Noreturn static void say(const char *text) {
+    if (fputs(text, stdout) < 0 || fflush(stdout)) {
+        fprintf(stderr, "fiberglass: cannot write to standard output: %s\n", strerror(errno));
+        exit(FG_STATUS_ERROR);
+    }
+    exit(0);
+}
+
 static void *grown(void *array, size_t bytes) {
     array = realloc(array, bytes);
     if (!array) {
@@ -176,11 +185,9 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case OPT_HELP:
         case 'h':
-            fputs(usage, stdout);
-            exit(0);
+            say(usage);
         case OPT_VERSION:
-            puts("fiberglass " FG_VERSION);
-            exit(0);
+            say("fiberglass " FG_VERSION "\n");
         default:
             refuse(c == ':' ? "a value is missing behind" : "bad option", argv[optind - 1],
                    "see fiberglass --help");

@@ -77,6 +77,12 @@ def _() -> None:
     check(re.match(r"fiberglass \S+", done.text(), re.I), f"odd version text {done.text()!r}")
 
 
+@suite.case("help and version on a full device")
+def _() -> None:
+    for option in ("--help", "--version"):
+        expect_error(command(["sh", "-c", '"$@" >/dev/full', "sh", *FG, option]), 125, "write")
+
+
 USAGE: list[list[str | Path]] = [
     ["--nosuch"], ["-r"], ["--user", "x:y:z", "/bin/true"], ["-e", "=", "/bin/true"],
     ["--mount", "nowhere", "/bin/true"], ["--dump=nosuch", "/bin/true"], []]
