@@ -76,8 +76,8 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
             .number = (uint16_t)i,
             .link_slot = (uint16_t)low->exit[i].slot,
             .stub = {-(int64_t)target, core_gadgets.poll_stop},
-            .stub_slot = {[STUB_GADGET] = (uint64_t)(uintptr_t)core_gadgets.exit_link,
-                          [STUB_PC] = target},
+            .stub_slot =
+                {[STUB_GADGET] = (uint64_t)(uintptr_t)core_gadgets.exit_link, [STUB_PC] = target},
         };
         slot[exit->link_slot] = (uint64_t)(uintptr_t)exit->stub_slot;
     }

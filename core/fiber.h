@@ -13,8 +13,8 @@ struct region;
 struct space;
 struct cpu;
 
-/* What a link slot, a jump-cache entry and the dispatch of a back edge point at is a slot 0; in front
- * of it stand minus the guest pc (compared by indirect branches) and the poll_stop gadget. */
+/* What a link slot, a jump-cache entry and the dispatch of a back edge point at is a slot 0; in
+ * front of it stand minus the guest pc (compared by indirect branches) and the poll_stop gadget. */
 struct entry {
     int64_t minus_pc;
     void *poll_stop;
@@ -71,8 +71,8 @@ struct fiber {
     struct region *region;
     union {
         struct {
-            struct exit *incoming;      /* exits of other fibers (or its own) linked to it */
-            struct fiber *page_next[2]; /* own region: lists of the first and last page it touches */
+            struct exit *incoming; /* exits of other fibers (or its own) linked to it */
+            struct fiber *page_next[2]; /* own region: lists of its first and its last page */
         };
         struct { /* retired */
             struct fiber *jetsam_next;

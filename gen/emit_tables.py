@@ -118,7 +118,8 @@ class Tables:
                 f"    {{steps + {at}, {len(variant.steps)}, MEM_{variant.mem}, {end}, "
                 f"{'true' if variant.stores else 'false'}, "
                 f"{'true' if variant.writes else 'false'}, {variant.flags_read:#x}, "
-                f"{variant.flags_killed:#x}, {fused}, {self.id(first.fused, first.offset * 16)}}},\n")
+                f"{variant.flags_killed:#x}, {fused}, "
+                f"{self.id(first.fused, first.offset * 16)}}},\n")
         return self.variants[variant]
 
 

@@ -137,8 +137,8 @@ long sys_pidfd_open(struct task *task, int32_t pid, uint32_t flags) {
     return file ? fd_install(task, file, true, 0) : error;
 }
 
-/* The process that a descriptor names: a pidfd, or an opened /proc/PID. *process is NULL when it has
- * ended. False: neither. process_lock is held. */
+/* The process that a descriptor names: a pidfd, or an opened /proc/PID. *process is NULL when it
+ * has ended. False: neither. process_lock is held. */
 static bool named_process(struct file *file, struct process **process) {
     const struct synth_ref *ref = synth_of_file(file);
     if (pidfd_is(file)) {

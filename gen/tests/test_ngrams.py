@@ -58,7 +58,8 @@ class Text(unittest.TestCase):
         loop = text[text.index(f"{symbol}_self:"):text.index(".section .note")]
         self.assertNotIn("mov 24(%r14), %r14", loop)
         self.assertIn("mov CPU_POLL(%r13), %r9\n    jmp *(%r14,%r9)", loop)
-        self.assertIn(f"ngram_lists:\n    .quad {symbol}, {symbol}_self\n    .long 2, ", self.tables)
+        self.assertIn(f"ngram_lists:\n    .quad {symbol}, {symbol}_self\n    .long 2, ",
+                      self.tables)
 
     def test_lists_hold_the_longest_first(self) -> None:
         self.run_profile("add32_rm_eax_m_ebx add32_rm_ecx_m_ebx\n"

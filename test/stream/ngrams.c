@@ -32,7 +32,8 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
             while (ea < 9 * 32 && ea_tables.index[ea] != ngram_gadget(ngram->id[at]))
                 ea++;
             bool last = at + 1 == ngram->count; /* ends between address and access: any access */
-            const struct form *like = last ? any_indexed : find_indexed(ngram_gadget(ngram->id[at + 1]));
+            const struct form *like =
+                last ? any_indexed : find_indexed(ngram_gadget(ngram->id[at + 1]));
             struct form made;
             if (ea < 9 * 32 && like && s->len < 400 && change_index(&made, like, ea)) {
                 put_form(s, &made, r);
@@ -162,8 +163,8 @@ static void run_ngrams(struct runner *runner, const struct options *o) {
     }
     flush(runner, o->details);
     printf("%s n-grams\n", differ != before ? "not ok" : "ok");
-    printf("note %u n-grams, %u of them tested in %llu cases, %llu end in a fault\n", ngram_count, made,
-           (unsigned long long)cases, (unsigned long long)faults);
+    printf("note %u n-grams, %u of them tested in %llu cases, %llu end in a fault\n", ngram_count,
+           made, (unsigned long long)cases, (unsigned long long)faults);
 }
 
 /* Which gadgets ran, by the number of their table's first and their entry. */
