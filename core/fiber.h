@@ -71,7 +71,7 @@ struct fiber {
     struct region *region;
     union {
         struct {
-            struct exit *incoming; /* exits of other fibers (or its own) linked to it */
+            struct exit *incoming;      /* exits of other fibers (or its own) linked to it */
             struct fiber *page_next[2]; /* own region: lists of its first and its last page */
         };
         struct { /* retired */

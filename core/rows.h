@@ -94,9 +94,9 @@ struct variant {
     bool writes;           /* writes its explicit memory operand: #GP with a CS override */
     uint16_t flags_read;   /* FLAG_* bits; all of them when it may fault: the frame shows them */
     uint16_t flags_killed; /* written, forced or undefined */
-    /* Gadgets of this (single-step) variant fused with a following Jcc: indexed by the step's index,
-     * then the condition; parameters: the step's, then P_TARGET, P_FALL (each at its next multiple);
-     * NULL: none. */
+    /* Gadgets of this (single-step) variant fused with a following Jcc: indexed by the step's
+     * index, then the condition; parameters: the step's, then P_TARGET, P_FALL (each at its next
+     * multiple); NULL: none. */
     void *const *fuse_jcc;
     uint32_t fuse_id; /* number of that table's first entry */
 };
