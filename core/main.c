@@ -220,7 +220,7 @@ static char **make_env(const struct command_line *line) {
 }
 
 int main(int argc, char **argv) {
-    struct command_line line = {0};
+    static struct command_line line; /* what it points at lives as long as the process */
     parse(&line, argc, argv);
     if (optind == argc) {
         fputs(
