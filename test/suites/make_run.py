@@ -122,6 +122,7 @@ def _() -> None:
     for _ in range(2):
         done = command([MKROOT, "--profile", "small", "--configure", FG[0], roots[0]])
         check_equal("status (" + done.errors() + ")", done.status, 0)
+        check("did not all run" not in done.text(), done.text())
         inodes.append((roots[0] / "etc/fiberglass-root.json").stat().st_ino)
     check(inodes[0] != (roots[1] / "etc/fiberglass-root.json").stat().st_ino, "not made anew")
     check_equal("left alone the second time", inodes[1], inodes[0])
