@@ -1,7 +1,7 @@
 """N-grams: gadgets that do what several do in a row, chosen by a recorded profile.
 
 Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files
-without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<table of the first>.S and
+without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<first table>/<second table>.S and
 <out>/ngrams.S, the tables by which core/ngram.c finds them. An n-gram is the texts of its parts one
 behind the other, dispatch between them left out; the parameters of a part follow those of the part
 before (core/ngram.c).
@@ -10,6 +10,7 @@ before (core/ngram.c).
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -227,6 +228,16 @@ def tables_text(ngrams: list[Ngram]) -> str:
         '    .section .note.GNU-stack, "", @progbits\n'])
 
 
+def header(first: str, second: str, tables: list[Table]) -> str:
+    """Comment on top of a file. It cites rows without their line numbers: an edit of the spec shall
+    not rewrite every n-gram behind it."""
+    cites = "".join(f"#   {table.name}: {re.sub(r':[0-9]+:', '', cite, count=1)}\n"
+                    for table in tables for cite in table.cites)
+    return (f"# N-grams that begin with {first} and {second}. Made by gen/emit_ngrams.py from\n"
+            f"# gen/spec/default.profile, of gadgets for\n{cites}"
+            '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n')
+
+
 def emit(library: Library, templates: Templates, host: str, mode: str, directory: Path, out: Path,
          profile: Path, root: Path, output: Output) -> tuple[list[Path], int]:
     """Write the n-gram files and ngrams.S; returns the files and the number of n-grams."""
@@ -234,7 +245,7 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
     parts = Parts(library, templates)
     ids = gadget_ids(library)
     made: list[Ngram] = []
-    files: dict[str, list[tuple[Where, list[Part]]]] = {}
+    files: dict[tuple[str, str], list[tuple[Where, list[Part]]]] = {}
     ngrams = read_profile(profile, root)
     stale = 0
     for where, labels in ngrams:
@@ -242,11 +253,11 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
             stale += 1  # an edit of spec or policy must not wait for the next training
             continue
         found = [parts.part(label, where) for label in labels]
-        files.setdefault(found[0].table, []).append((where, found))
+        files.setdefault((found[0].table, found[1].table), []).append((where, found))
     paths: list[Path] = []
-    for table, entries in files.items():
-        lines = [f"# N-grams that begin with {table}. Made by gen/emit_ngrams.py.\n"
-                 '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
+    for (first, second), entries in files.items():
+        used = sorted({part.table for _, found in entries for part in found} & set(parts.tables))
+        lines = [header(first, second, [parts.tables[name] for name in used])]
         for where, found in entries:
             title = " ".join(part.label for part in found)
             symbol = "n_" + hashlib.sha256(title.encode()).hexdigest()[:12]
@@ -260,7 +271,7 @@ def emit(library: Library, templates: Templates, host: str, mode: str, directory
                 parts.renderer.loops = False
             made.append(Ngram(tuple(ids[part.table] + part.entry for part in found), symbol, loop))
         lines.append('    .section .note.GNU-stack, "", @progbits\n')
-        path = base / f"{table}.S"
+        path = base / first / f"{second}.S"
         output.write(path, "".join(lines))
         paths.append(path)
     output.write(out / "ngrams.S", tables_text(made))

@@ -30,17 +30,19 @@ def emit(paths: list[Path], host: str, mode: str, directory: Path, output: Outpu
     families: dict[str, Family] = {}
     biggest: list[tuple[int, str]] = []
     total = Family()
+    base = directory / host / mode / "window"
     for path in paths:
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()
         gadgets = sum(1 for line in lines if line[-1:] == ":" and line[0].isalpha()
                       and not line.startswith("gt_"))
         insns = sum(1 for line in lines if line.startswith("    ") and line[4].isalpha())
-        for sums in (families.setdefault(path.parent.name, Family()), total):
+        family, _, name = str(path.relative_to(base).with_suffix("")).partition("/")
+        for sums in (families.setdefault(family, Family()), total):
             sums.files += 1
             sums.gadgets += gadgets
             sums.size += insns * BYTES_PER_INSN
-        biggest.append((gadgets, path.stem))
+        biggest.append((gadgets, name))
     page = [f"Gadget library: host {host}, guest {mode}, memory window. Made by "
             "gen/emit_report.py.\nKiB are estimated from the number of instructions.\n\n",
             f"{'family':<12}{'files':>8}{'gadgets':>9}{'KiB':>8}\n"]

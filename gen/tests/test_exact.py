@@ -100,7 +100,7 @@ class Gadgets(unittest.TestCase):
                 "add32_rr_eax_ecx add32_rr_edx_eax\nadd32_rr_eax_ecx sub32_rr_eax_eax\n",
                 encoding="utf-8")
             project.run()  # the second line names a gadget that is not there: it is left out
-            text = project.read("gadgets/x86_64/i386/window/ngrams/add32_rr.S")
+            text = project.read("gadgets/x86_64/i386/window/ngrams/add32_rr/add32_rr.S")
             self.assertIn("# add32_rr_eax_ecx add32_rr_edx_eax", text)
             self.assertNotIn("sub32", text)
             self.assertIn("addl %ecx, %eax", text)

@@ -38,17 +38,19 @@ def instructions(text: str, start: str, end: str) -> list[str]:
 class Text(unittest.TestCase):
     """What emit_ngrams writes."""
 
-    def run_profile(self, profile: str) -> str:
-        """The file of n-grams that begin with add32_rm."""
+    def run_profile(self, profile: str, second: str = "add32_rm") -> str:
+        """The file of n-grams that begin with add32_rm and the given table."""
         with Project(ADD, policy=FUSED) as project:
             (project.spec / "default.profile").write_text(profile, encoding="utf-8")
             project.run()
             self.tables = project.read("out/ngrams.S")
-            return project.read("gadgets/x86_64/i386/window/ngrams/add32_rm.S")
+            return project.read("gadgets/x86_64/i386/window/ngrams/add32_rm/"
+                                f"{second}.S")
 
     def test_parameters_follow_each_other(self) -> None:
-        text = self.run_profile("add32_rm_eax_m_ebx add32_ri_jcc_eax_jz\n")
-        symbol = text.split("\n# ")[1].splitlines()[2].rstrip(":")
+        text = self.run_profile("add32_rm_eax_m_ebx add32_ri_jcc_eax_jz\n", "add32_ri_jcc")
+        self.assertIn("\n#   add32_rm: mini.x86 03 /r RM Gv Ev\n", text)
+        symbol = re.findall(r"^(n_\w+):", text, re.M)[0]
         self.assertEqual(
             instructions(text, symbol, symbol + "_self"),
             ["mov 8(%r14), %r9d", "addl %gs:(%r9d,%ebx), %eax", "78:", "addl 16(%r14), %eax",

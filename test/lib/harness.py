@@ -199,6 +199,10 @@ class Suite:
         if args.list:
             print("\n".join(c.name for c in chosen))
             return
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            # Ignored by who started the tests in the background, they would be for each guest too.
+            if signal.getsignal(number) == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         with ThreadPoolExecutor(max(1, args.jobs)) as pool:
             list(pool.map(self.run_one, chosen))
         sys.exit(1 if self.failed else 0)
