@@ -141,6 +141,17 @@ static int list_mount_points(struct file *file, struct dir_positions *dir,
     return 0;
 }
 
+/* The type to show of an entry: a device stands on the host as an empty regular file. Only those
+ * are looked up, since reading the attribute costs more than the listing. */
+static uint8_t shown_type(const struct file *file, const struct host_dirent *entry) {
+    struct stat st;
+    if (entry->type != DT_REG || !file->mount || !file->mount->metadata ||
+        fstatat(file->host_fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) || st.st_size)
+        return entry->type;
+    metadata_apply_at(file->host_fd, entry->name, &st);
+    return IFTODT(st.st_mode);
+}
+
 int dir_getdents(struct file *file, struct task *task,
                  int (*emit)(void *arg, const char *name, uint64_t ino, uint8_t type,
                              int64_t next_offset),
@@ -166,7 +177,8 @@ int dir_getdents(struct file *file, struct task *task,
                 result = -ENOMEM;
                 break;
             }
-            if (emit(arg, entry->name, entry->ino, entry->type, (int64_t)dir->at + 1))
+            uint8_t type = shown_type(file, entry);
+            if (emit(arg, entry->name, entry->ino, type, (int64_t)dir->at + 1))
                 full = true;
             else
                 dir->at++;

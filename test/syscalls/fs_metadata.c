@@ -13,11 +13,28 @@ static void owner(const char *name) {
     fflush(stdout);
 }
 
+/* Does the listing say what lstat says? */
+static void types(void) {
+    struct dirent *entry;
+    struct stat st;
+    int entries = 0;
+    DIR *dir = opendir(".");
+    while (dir && (entry = readdir(dir))) {
+        if (lstat(entry->d_name, &st) || entry->d_type != IFTODT(st.st_mode))
+            printf("%s: type %d, mode %06o\n", entry->d_name, entry->d_type, st.st_mode);
+        entries++;
+    }
+    printf("listing of %s entries\n", entries > 10 ? "all" : "too few");
+    if (dir)
+        closedir(dir);
+}
+
 static void all(void) {
     static const char *const names[] = {"plain", "suid",  "dir",  "sgid",  "sgid/in", "sgid/sub",
                                         "null",  "block", "none", "nodir", "fifo"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         owner(names[i]);
+    types();
 }
 
 /* What user 1000 may do. */
