@@ -121,6 +121,8 @@ int file_stat(struct file *file, struct stat *st) {
             metadata_apply_at(file->host_fd, "", st);
         else
             metadata_apply_at(file->host_fd, NULL, st);
+    } else {
+        fs_owner_shown(st);
     }
     return 0;
 }

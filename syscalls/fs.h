@@ -31,6 +31,9 @@ void fs_context_unref(struct fs_context *fs);
 int fs_init(const char *host_root, bool metadata);
 int fs_mount_host(struct task *task, const char *host_dir, const char *guest_path, bool read_only);
 
+/* Tells, once fs_init is through, which user the first task runs as: see fs_owner.c. */
+void fs_owner_init(uint32_t uid, uint32_t gid);
+
 /* Open a guest path as open(2) does; a new referenced file in *out. dirfd: guest descriptor or
  * AT_FDCWD. Used by the open family, execve and the ELF loader. 0 or -errno. */
 int fs_open(struct task *task, int dirfd, const char *path, int flags, uint32_t mode,

@@ -33,6 +33,11 @@ static int directory_permission(struct task *task, struct place *place, bool vic
     return error ? error : st.st_uid == task->process->fsuid ? 0 : -EPERM;
 }
 
+/* Names of /proc, /sys and /dev are nobody's to change: their directories are root's. */
+static int synthetic_refusal(const struct task *task) {
+    return task_is_root(task) ? -EPERM : -EACCES;
+}
+
 /* A place where a new name can be made. 0 or -errno (with nothing to put). */
 static int find_new(struct task *task, int dirfd, gaddr_t path, bool may_slash,
                     struct place *place) {
@@ -44,7 +49,7 @@ static int find_new(struct task *task, int dirfd, gaddr_t path, bool may_slash,
     else if (place->slash && !may_slash)
         error = -ENOENT;
     else if (place->is_synth)
-        error = !strcmp(place->mount->type, "proc") ? -ENOENT : -EPERM;
+        error = !strcmp(place->mount->type, "proc") ? -ENOENT : synthetic_refusal(task);
     else
         error = place_writable(place);
     if (!error)
@@ -259,7 +264,7 @@ static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
     } else if (dir && !S_ISDIR(place.st.st_mode)) {
         error = -ENOTDIR;
     } else if (place.is_synth) {
-        error = -EPERM;
+        error = synthetic_refusal(task);
     } else {
         error = place_writable(&place);
     }
@@ -297,7 +302,7 @@ static int rename_check(struct task *task, struct place *from, struct place *to,
     if (!from->exists)
         return -ENOENT;
     if (from->is_synth)
-        return -EPERM;
+        return synthetic_refusal(task);
     if (to->exists && (flags & RENAME_NOREPLACE))
         return -EEXIST;
     if (!to->exists && (flags & RENAME_EXCHANGE))

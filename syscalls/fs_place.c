@@ -22,9 +22,12 @@ int place_stat(const struct place *place, struct stat *st) {
     *st = place->st;
     if (!place->exists)
         return -ENOENT;
-    if (place->is_synth || place->file || !place->mount->metadata)
+    if (place->is_synth || place->file)
         return 0;
-    metadata_apply_at(place->dir, place->name, st);
+    if (place->mount->metadata)
+        metadata_apply_at(place->dir, place->name, st);
+    else
+        fs_owner_shown(st);
     return 0;
 }
 

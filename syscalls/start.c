@@ -113,6 +113,7 @@ static void set_user(struct process *process, const struct fg_options *options, 
     }
     process->uid = process->euid = process->suid = process->fsuid = uid;
     process->gid = process->egid = process->sgid = process->fsgid = gid;
+    fs_owner_init(uid, gid);
 }
 
 /* Descriptors 0 to 2, as far as they are open. No others: they might lead out of the root. */

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c
@@ -44,16 +45,21 @@ def make_root(name: str, *programs: str) -> Path:
     return root
 
 
-def guest(root: Path, *words: str, user: int | None = None) -> Result:
-    """A run in the root, in /w; `user`: as that host user."""
-    line = [*FG, "-r", str(root), "-C", "/w", *words]
+def run_as(user: int | None, tree: Path, line: Sequence[str]) -> Result:
+    """A run as that host user, where root can choose one; the tree is given to them."""
     if user is None or os.geteuid() != 0:
         return command(line)
-    for path in (root, *root.rglob("*")):
+    for path in (tree, *tree.rglob("*")):
         os.lchown(path, user, user)
     done = subprocess.run(line, user=user, group=user, extra_groups=[], capture_output=True,
                           timeout=60, stdin=subprocess.DEVNULL, check=False)
     return Result(done.returncode, done.stdout, done.stderr, 0)
+
+
+def guest(root: Path, *words: str, user: int | None = None,
+          options: Sequence[str] = ()) -> Result:
+    """A run in the root, in /w; `user`: as that host user."""
+    return run_as(user, root, [*FG, "-r", str(root), "-C", "/w", *options, *words])
 
 
 def in_root(name: str) -> None:
@@ -62,7 +68,8 @@ def in_root(name: str) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     native = command([program(name).absolute()], cwd=directory)
-    result = guest(make_root(name, name), f"/fs_{name}")
+    same = ["--user", f"{os.geteuid()}:{os.getegid()}"]
+    result = guest(make_root(name, name), f"/fs_{name}", options=same)
     check_equal("standard output", result.text(), native.text())
     check_equal("status", result.status, native.status)
 
@@ -216,6 +223,28 @@ def _() -> None:
                 "refused\n")
     if sorted(p.name for p in outside.iterdir()) != ["file", "link", "sub"]:
         raise Failure("a read-only mount was written to")
+
+
+@suite.case("mounts-unprivileged")
+def _() -> None:
+    """An ordinary user's files are those of the guest's own user, in both directions."""
+    if os.geteuid() == 0:
+        may_run_as_nobody()
+    root = BUILD / "root"
+    place = WORK / "mounts-unprivileged"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    (place / "mine").write_text("mine\n")
+    script = ("cd /mnt; stat -c '%u:%g' . mine; echo > new; chown $(id -u):$(id -g) new && "
+              "stat -c %u:%g new; chown 1 new || echo refused; "
+              "stat -Lc %u:%g /proc/self/fd/5 5< mine; git init -q r && git -C r status --short && "
+              "echo git; rm -rf r new")
+    for ids, options in (("0:0", ()), ("77:78", ("--user", "77:78"))):
+        line = [*FG, "-r", str(root), *options, "-m", f"{place}:/mnt", "-e", "HOME=/mnt",
+                "/bin/bash", "-c", script]
+        done = run_as(NOBODY, place, line)
+        check_equal(f"as user {ids} (" + done.errors() + ")", done.text(),
+                    f"{ids}\n{ids}\n{ids}\nrefused\n{ids}\ngit\n")
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ int main(int argc, char **argv) {
     SHOW_OPEN(open("/proc/new", O_WRONLY | O_CREAT, 0644));
     SHOW(mkdir("/proc/new", 0755));
     SHOW(unlink("/proc/version"));
-    SHOW(rmdir("/proc"));
+    /* EACCES where the directory above may not be changed either */
+    SHOW(rmdir("/proc") && (errno == EBUSY || (errno == EACCES && geteuid())));
     SHOW(rename("/proc/version", "x"));
     SHOW(link("/proc/version", "x"));
 
