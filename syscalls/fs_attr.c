@@ -206,8 +206,9 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     int fd = place_pin(place, &own);
     if (fd < 0)
         return fd;
-    fs_owner_on_host(&uid, &gid);
-    if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
+    if (!fs_owner_on_host(&uid, &gid) && task_is_root(task))
+        error = -EINVAL; /* as user_namespaces(7) has it */
+    else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
         error = -errno;
     if (own)
         close(fd);

@@ -91,13 +91,14 @@ int guest_path(struct task *task, gaddr_t from, char *buf);
 /* Another file description of an open file (open of /proc/self/fd/N). */
 int file_reopen(struct task *task, struct file *file, int flags, struct file **out);
 
-/* --- fs_owner.c: owners of files outside the root ------------------------------------------------
+/* --- fs_owner.c: owners of files without metadata ------------------------------------------------
  */
 
 /* The owner that the guest sees of a file that has no metadata. */
 void fs_owner_shown(struct stat *st);
-/* The host's ids for those that a guest gives such a file (-1, keep, stays). */
-void fs_owner_on_host(uint32_t *uid, uint32_t *gid);
+/* Makes ids that a guest gives such a file the host's (-1, keep, stays); false when the host has
+ * none for them. */
+bool fs_owner_on_host(uint32_t *uid, uint32_t *gid);
 
 /* --- metadata.c: the user.containers.override_stat attribute -------------------------------------
  */

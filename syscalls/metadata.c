@@ -3,8 +3,8 @@
  * an unprivileged host user can hold a whole distribution. Used on mounts with `metadata` (--root).
  *
  * The attribute is written when the host's own data do not say the same. Only regular files and
- * directories can carry user attributes: symlinks, fifos and sockets show the host's owner, or root
- * when that is the unprivileged user that we run as. Device nodes are empty regular files whose
+ * directories can carry user attributes: symlinks, fifos and sockets show the host's owner, as
+ * fs_owner.c maps it. Device nodes are empty regular files whose
  * attribute says char-M-m or block-M-m. Host files stay readable and writable for the host user;
  * the guest's mode is in the attribute. */
 #include "syscalls/fs_place.h"
@@ -142,16 +142,6 @@ static void cache_put(const struct stat *st, bool has, const struct metadata *me
     pthread_mutex_unlock(&cache_lock);
 }
 
-/* Symlinks, fifos and sockets: an unprivileged host user's are shown as root's, who made them. */
-static bool apply_default(struct stat *st) {
-    uid_t user = geteuid();
-    if (user && st->st_uid == user) {
-        st->st_uid = 0;
-        st->st_gid = 0;
-    }
-    return false;
-}
-
 #ifndef SYS_getxattrat
 #define SYS_getxattrat 464 /* Linux 6.13; the number is the same on all hosts */
 #endif
@@ -184,8 +174,10 @@ bool metadata_apply_at(int dirfd, const char *name, struct stat *st) {
     char text[128];
     struct metadata meta = {0};
     bool has;
-    if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-        return apply_default(st);
+    if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode)) {
+        fs_owner_shown(st);
+        return false;
+    }
     if (!cache_get(st, &has, &meta)) {
         ssize_t len = name ? read_at(dirfd, name, text, sizeof text)
                            : fgetxattr(dirfd, METADATA_NAME, text, sizeof text);
