@@ -28,8 +28,8 @@ void fs_owner_shown(struct stat *st) {
 bool fs_owner_on_host(uint32_t *uid, uint32_t *gid) {
     if (!mapped)
         return true;
-    bool known = (*uid == guest_uid || *uid == UINT32_MAX) &&
-                 (*gid == guest_gid || *gid == UINT32_MAX);
+    bool known =
+        (*uid == guest_uid || *uid == UINT32_MAX) && (*gid == guest_gid || *gid == UINT32_MAX);
     if (*uid == guest_uid)
         *uid = geteuid();
     if (*gid == guest_gid)
