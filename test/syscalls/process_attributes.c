@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/times.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* `result` was evaluated just before, so errno is its own. */
