@@ -187,7 +187,7 @@ static void accounts(void) {
     wait(&status);
     getrusage(RUSAGE_CHILDREN, &usage);
     long used = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec; /* by ticks: either may have all */
-    printf("child used time %d\n", usage.ru_utime.tv_sec + usage.ru_stime.tv_sec || used >= 50000);
+    printf("child used time %d\n", usage.ru_utime.tv_sec + usage.ru_stime.tv_sec || used >= 40000);
     printf("times ok %d\n", times(&tms) != (clock_t)-1 && tms.tms_cutime >= 0);
     show("rusage kind", getrusage(77, &usage));
     show("unshare nothing", unshare(0));
