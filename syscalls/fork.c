@@ -123,6 +123,7 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     child->keepcaps = from->keepcaps;
     child->personality = from->personality;
     child->nice = from->nice;
+    child->ioprio = from->ioprio;
     child->exe_file = from->exe_file ? file_ref(from->exe_file) : NULL;
     return child;
 }

@@ -321,18 +321,76 @@ long sys_sched_getaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_
     return guest_write(task->cpu->space, mask, set, bytes) ? -EFAULT : (long)bytes;
 }
 
-/* ioprio_get(2), ioprio_set(2): best effort, level 4, is everybody's; others are taken without
- * effect */
-#define IOPRIO_DEFAULT (2 << 13 | 4)
+/* --- priorities of input and output ---------------------------------------------------- */
 
-long sys_ioprio_get(struct task *task, int32_t which, int32_t who) {
-    return which < 1 || which > 3 ? -EINVAL : IOPRIO_DEFAULT;
+enum { IO_NONE, IO_REAL_TIME, IO_BEST_EFFORT, IO_IDLE };
+#define IO_CLASS(value) ((value) >> 13)
+#define IO_LEVELS       8
+#define IO_NORM         4
+
+/* What `which` of ioprio_set(2) is to getpriority(2). -1: nothing. */
+static int io_selection(int32_t which) {
+    static const int kinds[] = {-1, PRIO_PROCESS, PRIO_PGRP, PRIO_USER};
+    return which < 1 || which > 3 ? -1 : kinds[which];
 }
 
-long sys_ioprio_set(struct task *task, int32_t which, int32_t who, int32_t value) {
-    int class = value >> 13;
-    if (which < 1 || which > 3 || class < 0 || class > 3) {
+/* Of several the best is told; "none" then counts as the middle of best effort. */
+static int better_io(int a, int b) {
+    const int normal = IO_BEST_EFFORT << 13 | IO_NORM;
+    a = IO_CLASS(a) == IO_NONE ? normal : a;
+    b = IO_CLASS(b) == IO_NONE ? normal : b;
+    return a < b ? a : b;
+}
+
+static bool io_selected(const struct task *task, const struct process *process, int kind,
+                        int32_t who) {
+    if (kind == PRIO_PROCESS) {
+        return process == process_of(task, who);
+    }
+    return selected(task, process, kind, who);
+}
+
+/* ioprio_get(2) */
+long sys_ioprio_get(struct task *task, int32_t which, int32_t who) {
+    int kind = io_selection(which);
+    if (kind < 0) {
         return -EINVAL;
     }
-    return class == 1 && task->process->euid != 0 ? -EPERM : 0;
+    long best = -ESRCH;
+    pthread_mutex_lock(&process_lock);
+    for (struct process *process = process_list; process; process = process->next) {
+        if (io_selected(task, process, kind, who)) {
+            best = best < 0 ? process->ioprio : better_io((int)best, process->ioprio);
+        }
+    }
+    pthread_mutex_unlock(&process_lock);
+    return best;
+}
+
+static int check_io(const struct task *task, int32_t value) {
+    int class = IO_CLASS(value), level = value & (IO_LEVELS - 1);
+    if (class < IO_NONE || class > IO_IDLE || (class == IO_NONE && level)) {
+        return -EINVAL;
+    }
+    return class == IO_REAL_TIME && task->process->euid != 0 ? -EPERM : 0;
+}
+
+/* ioprio_set(2): remembered for each process, the host's scheduler does not hear of it */
+long sys_ioprio_set(struct task *task, int32_t which, int32_t who, int32_t value) {
+    int kind = io_selection(which);
+    long error = kind < 0 ? -EINVAL : check_io(task, value);
+    if (error) {
+        return error;
+    }
+    error = -ESRCH;
+    pthread_mutex_lock(&process_lock);
+    for (struct process *process = process_list; process; process = process->next) {
+        if (io_selected(task, process, kind, who)) {
+            bool may = may_change(task, process);
+            process->ioprio = may ? value : process->ioprio;
+            error = may && error != -EPERM ? 0 : -EPERM;
+        }
+    }
+    pthread_mutex_unlock(&process_lock);
+    return error;
 }

@@ -95,7 +95,7 @@ struct process {
     struct file *exe_file;
     struct process *next;      /* list of all processes, zombies included */
     struct pid_handle *handle; /* what pidfds refer to; NULL until the first one */
-    int nice;
+    int nice, ioprio;
     bool signal_exempt;       /* pid 1: nothing may be sent to it */
     struct task *exec_waiter; /* sleeps in execve until the other tasks are gone */
 };

@@ -120,6 +120,34 @@ static void scheduling(void) {
     show("yield", sched_yield());
 }
 
+/* Real time asks for a right; the rest belongs to everybody. A child inherits it. */
+static void io_priorities(void) {
+    enum { PROCESS = 1, GROUP, USER };
+    show("ioprio at first", syscall(SYS_ioprio_get, PROCESS, 0));
+    show("ioprio set best effort 6", syscall(SYS_ioprio_set, PROCESS, 0, 2 << 13 | 6));
+    show("ioprio get", syscall(SYS_ioprio_get, PROCESS, getpid()));
+    if (fork() == 0) {
+        show("ioprio of a child", syscall(SYS_ioprio_get, PROCESS, 0));
+        show("ioprio set idle", syscall(SYS_ioprio_set, PROCESS, 0, 3 << 13));
+        show("ioprio idle", syscall(SYS_ioprio_get, PROCESS, 0));
+        setpgid(0, 0);
+        show("ioprio of a group", syscall(SYS_ioprio_get, GROUP, 0));
+        show("ioprio set a group", syscall(SYS_ioprio_set, GROUP, 0, 2 << 13 | 1));
+        show("ioprio of the member", syscall(SYS_ioprio_get, PROCESS, 0));
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
+    show("ioprio untouched", syscall(SYS_ioprio_get, PROCESS, 0));
+    show("ioprio set none", syscall(SYS_ioprio_set, PROCESS, 0, 0));
+    show("ioprio none with a level", syscall(SYS_ioprio_set, PROCESS, 0, 3));
+    show("ioprio class 5", syscall(SYS_ioprio_set, PROCESS, 0, 5 << 13));
+    show("ioprio of a kind", syscall(SYS_ioprio_get, 4, 0));
+    show("ioprio set a kind", syscall(SYS_ioprio_set, 0, 0, 0));
+    show("ioprio of nobody", syscall(SYS_ioprio_get, PROCESS, 999999));
+    show("ioprio set nobody", syscall(SYS_ioprio_set, PROCESS, 999999, 0));
+}
+
 static void attributes(void) {
     char name[16] = "";
     show("set name", prctl(PR_SET_NAME, "a name that is too long"));
@@ -202,6 +230,8 @@ int main(void) {
     ids();
     limits();
     scheduling();
+    fflush(stdout);
+    io_priorities();
     attributes();
     segments();
     accounts();
