@@ -39,7 +39,11 @@ static int link_stat(const struct synth_ref *ref, struct stat *st) {
     if (!file)
         return -ENOENT;
     int mode = file->flags & O_ACCMODE;
-    st->st_mode = S_IFLNK | (mode == O_RDONLY ? 0500 : mode == O_WRONLY ? 0300 : 0700);
+    st->st_mode = S_IFLNK;
+    if (!(file->flags & O_PATH)) { /* which can be neither read nor written, as access mode 3 */
+        st->st_mode |= mode == O_RDONLY || mode == O_RDWR ? 0500 : 0;
+        st->st_mode |= mode == O_WRONLY || mode == O_RDWR ? 0300 : 0;
+    }
     st->st_size = 64;
     file_unref(file);
     return proc_stat_owner(ref, st);

@@ -113,6 +113,16 @@ int main(int argc, char **argv) {
     SHOW(rename("/proc/version", "x"));
     SHOW(link("/proc/version", "x"));
 
+    /* The link of a descriptor shows what it was opened for. */
+    static const int modes[] = {O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE, O_PATH};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        int opened = open("d/in", modes[i]);
+        snprintf(buf, sizeof buf, "/proc/self/fd/%d", opened);
+        lstat(buf, &st);
+        printf("opened with %#o: %#o\n", modes[i], st.st_mode);
+        close(opened);
+    }
+
     /* A listing in several calls misses nothing that is still there when it gets to it. */
     for (int i = 0; i < 40; i++)
         dup(0);
