@@ -2,6 +2,7 @@
  * attribute is hidden from the guest. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs_place.h"
+#include "syscalls/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,9 @@ static int target_of_place(struct target *target) {
     if (place->is_synth)
         return -EOPNOTSUPP;
     if (place->file) {
-        if (place->file->host_fd < 0 || (!place->file->mount && fs_private_root))
+        /* Sockets tell their protocol's name (system.sockprotoname). */
+        bool has_some = place->file->mount || !fs_private_root || place->file->ops == &socket_ops;
+        if (place->file->host_fd < 0 || !has_some)
             return -EOPNOTSUPP;
         snprintf(target->host, sizeof target->host, "/proc/self/fd/%d", place->file->host_fd);
         return 0;

@@ -33,6 +33,17 @@ int main(void) {
     SHOW(flistxattr(fd, buf, sizeof buf));
     SHOW(fgetxattr(99, "user.two", buf, sizeof buf));
 
+    /* A socket's protocol is an attribute of it. */
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+    SHOW(fgetxattr(sock, "system.sockprotoname", NULL, 0) > 4);
+    SHOW(fgetxattr(sock, "system.sockprotoname", buf, sizeof buf) > 4 && !memcmp(buf, "UNIX", 4));
+    snprintf(buf, sizeof buf, "/proc/self/fd/%d", sock);
+    SHOW(getxattr(buf, "system.sockprotoname", buf, sizeof buf) > 4);
+    SHOW(fgetxattr(sock, "user.one", buf, sizeof buf));
+    SHOW(fsetxattr(sock, "user.one", "x", 1, 0));
+    SHOW(flistxattr(sock, buf, sizeof buf) > 0);
+    SHOW(close(sock));
+
     /* sendfile, copy_file_range, splice, tee */
     int out = open("copy", O_RDWR | O_CREAT, 0644);
     off_t at = 2;
