@@ -260,6 +260,7 @@ static struct task *make_child(struct task *task, const struct clone_request *re
     struct task *child = cpu ? task_create(process, cpu) : NULL;
     if (child) {
         __atomic_store_n(&child->cpu->space, process->mm->space, __ATOMIC_RELAXED);
+        child->policy = task->policy & ~SCHED_RESET_ON_FORK; /* which resets only real time */
         *error = set_up_child(task, child, request);
         if (*error == 0) {
             return child;

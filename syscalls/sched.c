@@ -2,7 +2,7 @@
  *
  * Guest threads are ordinary host threads. Affinity is real: it is asked and set on the host
  * thread. Nice values are set there too, as far as the host allows, and remembered: the guest gets
- * back what it set. The policies that an ordinary user may have are all the same. */
+ * back what it set. The policies that an ordinary user may have are remembered and all the same. */
 #include "gen/syscall_protos.h"
 #include "syscalls/process.h"
 
@@ -19,6 +19,8 @@
 #define MAX_CPU_BYTES 128 /* 1024 CPUs */
 #define NICE_MIN      (-20)
 #define NICE_MAX      19
+
+#define SCHED_FLAG_RESET_ON_FORK 1 /* of sched_setattr(2) */
 
 /* --- nice values ----------------------------------------------------------------------- */
 
@@ -123,6 +125,28 @@ static int find(struct task *task, int32_t tid, bool *mine) {
     return process ? 0 : -ESRCH;
 }
 
+/* Remembers the policy. Only the superuser takes SCHED_RESET_ON_FORK back. 0 or -errno. */
+static int set_policy(struct task *task, int32_t tid, int policy) {
+    pthread_mutex_lock(&process_lock);
+    struct task *other = tid ? task_find(tid) : task;
+    int error = 0;
+    if (other) { /* a zombie has no thread to have it */
+        bool takes_back = other->policy & ~policy & SCHED_RESET_ON_FORK;
+        error = takes_back && task->process->euid != 0 ? -EPERM : 0;
+        other->policy = error ? other->policy : policy;
+    }
+    pthread_mutex_unlock(&process_lock);
+    return error;
+}
+
+static int get_policy(struct task *task, int32_t tid) {
+    pthread_mutex_lock(&process_lock);
+    const struct task *other = tid ? task_find(tid) : task;
+    int policy = other ? other->policy : SCHED_OTHER;
+    pthread_mutex_unlock(&process_lock);
+    return policy;
+}
+
 /* Policies without real time are all the same here; real-time ones need a right that guests
  * lack. */
 static int check_policy(int policy, int priority) {
@@ -150,17 +174,18 @@ long sys_sched_setscheduler(struct task *task, int32_t tid, int32_t policy, gadd
     }
     int error = find(task, tid, &mine);
     error = error ? error : check_policy(policy, priority);
-    return error ? error : mine ? 0 : -EPERM;
+    error = error ? error : mine ? 0 : -EPERM;
+    return error ? error : set_policy(task, tid, policy);
 }
 
 long sys_sched_getscheduler(struct task *task, int32_t tid) {
     bool mine;
     int error = find(task, tid, &mine);
-    return error ? error : SCHED_OTHER;
+    return error ? error : get_policy(task, tid);
 }
 
 long sys_sched_setparam(struct task *task, int32_t tid, gaddr_t param) {
-    return sys_sched_setscheduler(task, tid, SCHED_OTHER, param);
+    return sys_sched_setscheduler(task, tid, tid < 0 ? SCHED_OTHER : get_policy(task, tid), param);
 }
 
 long sys_sched_getparam(struct task *task, int32_t tid, gaddr_t param) {
@@ -239,6 +264,11 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
     if (!mine) {
         return -EPERM;
     }
+    bool reset = attr.flags & SCHED_FLAG_RESET_ON_FORK;
+    error = set_policy(task, tid, (int)attr.policy | (reset ? SCHED_RESET_ON_FORK : 0));
+    if (error) {
+        return error;
+    }
     pthread_mutex_lock(&process_lock);
     struct process *process = process_of(task, tid);
     error = process ? set_nice(task, process, attr.nice) : -ESRCH;
@@ -249,7 +279,7 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
 /* sched_getattr(2) */
 long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t size,
                        uint32_t flags) {
-    struct sched_attr48 attr = {.size = sizeof attr, .policy = SCHED_OTHER};
+    struct sched_attr48 attr = {.size = sizeof attr};
     if (!addr || flags || tid < 0 || size < sizeof attr || size > PAGE_BYTES) {
         return -EINVAL;
     }
@@ -257,6 +287,9 @@ long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t si
     const struct process *process = process_of(task, tid);
     attr.nice = process ? process->nice : 0;
     pthread_mutex_unlock(&process_lock);
+    int policy = get_policy(task, tid);
+    attr.policy = (uint32_t)(policy & ~SCHED_RESET_ON_FORK);
+    attr.flags = policy & SCHED_RESET_ON_FORK ? SCHED_FLAG_RESET_ON_FORK : 0;
     return process ? guest_write(task->cpu->space, addr, &attr, sizeof attr) : -ESRCH;
 }
 

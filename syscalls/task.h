@@ -51,6 +51,7 @@ struct task {
 
     int64_t
         syscall_number; /* of the call being made (orig_eax), -1 outside; for restarts and /proc */
+    int policy;         /* of scheduling, perhaps with SCHED_RESET_ON_FORK */
     bool no_restart;    /* the call loaded a whole register set: leave the result register alone */
     int32_t host_tid;   /* of the host thread, 0 before it runs; for CPU times */
     int exit_status;

@@ -120,6 +120,35 @@ static void scheduling(void) {
     show("yield", sched_yield());
 }
 
+/* Policies without real time: set, asked, inherited, by process and by structure. */
+static void policies(void) {
+    struct sched_param param = {0};
+    show("batch", sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &param));
+    show("is batch", sched_getscheduler(getpid()));
+    show("setparam", sched_setparam(0, &param));
+    show("still batch", sched_getscheduler(0));
+    if (fork() == 0) {
+        show("batch in a child", sched_getscheduler(0));
+        uint32_t attr[12] = {sizeof attr, SCHED_IDLE};
+        show("setattr", syscall(SYS_sched_setattr, 0, attr, 0));
+        show("is idle", sched_getscheduler(0));
+        memset(attr, 0, sizeof attr);
+        show("getattr", syscall(SYS_sched_getattr, 0, attr, sizeof attr, 0));
+        printf("policy %u, flags %u\n", attr[1], attr[2]);
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
+    fflush(stdout);
+    if (fork() == 0) {
+        show("an ordinary user", getuid() ? 0 : setuid(1000));
+        show("keeps the reset", sched_setscheduler(0, SCHED_OTHER, &param));
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
+}
+
 /* Real time asks for a right; the rest belongs to everybody. A child inherits it. */
 static void io_priorities(void) {
     enum { PROCESS = 1, GROUP, USER };
@@ -231,6 +260,11 @@ int main(void) {
     limits();
     scheduling();
     fflush(stdout);
+    if (fork() == 0) {
+        policies();
+        _exit(0);
+    }
+    wait(NULL);
     io_priorities();
     attributes();
     segments();
