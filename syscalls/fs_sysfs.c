@@ -58,10 +58,10 @@ static const struct synth_entry mm_dirs[] = {
     DIR_("transparent_hugepage", thp_files), DIR_("hugepages", nothing), {0}};
 static const struct synth_entry kernel_dirs[] = {DIR_("mm", mm_dirs), {0}};
 static const struct synth_entry fs_dirs[] = {DIR_("cgroup", nothing), {0}};
+static const struct synth_entry dev_dirs[] = {DIR_("block", nothing), DIR_("char", nothing), {0}};
 static const struct synth_entry root_dirs[] = {
-    DIR_("block", nothing),  DIR_("bus", nothing),
-    DIR_("class", nothing),  DIR_("devices", devices_dirs),
-    DIR_("fs", fs_dirs),     DIR_("kernel", kernel_dirs),
-    DIR_("module", nothing), {0}};
+    DIR_("block", nothing),      DIR_("bus", nothing),          DIR_("class", nothing),
+    DIR_("dev", dev_dirs),       DIR_("devices", devices_dirs), DIR_("fs", fs_dirs),
+    DIR_("kernel", kernel_dirs), DIR_("module", nothing),       {0}};
 
 const struct synth_entry sys_root = DIR_("sys", root_dirs);

@@ -97,6 +97,8 @@ int main(int argc, char **argv) {
     SHOW(strlen(slurp("/proc/sys/kernel/random/uuid")));
     SHOW(field("/proc/stat", "btime ") > 1000000000);
     SHOW(strtod(slurp("/proc/uptime"), NULL) > 1);
+    SHOW(access("/sys/dev/block", R_OK | X_OK));
+    SHOW(access("/sys/dev/char", R_OK | X_OK));
     show_text("/proc/self/nothing");
     show_text("/proc/999999999/stat");
     show_text("/proc/0/stat");
