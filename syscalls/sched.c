@@ -297,14 +297,20 @@ long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t si
 
 /* The host's number of a guest thread. 0 or -ESRCH. */
 static int host_thread(struct task *task, int32_t tid, int32_t *host_tid, bool *mine) {
-    pthread_mutex_lock(&process_lock);
-    struct task *other = tid ? task_find(tid) : task;
-    if (other) {
-        *host_tid = other->host_tid;
-        *mine = may_change(task, other->process);
+    *host_tid = 0;
+    for (;;) {
+        pthread_mutex_lock(&process_lock);
+        struct task *other = tid ? task_find(tid) : task;
+        if (other) {
+            *host_tid = __atomic_load_n(&other->host_tid, __ATOMIC_ACQUIRE);
+            *mine = may_change(task, other->process);
+        }
+        pthread_mutex_unlock(&process_lock);
+        if (!other || *host_tid) {
+            return other ? 0 : -ESRCH;
+        }
+        sched_yield(); /* its host thread is just starting */
     }
-    pthread_mutex_unlock(&process_lock);
-    return other ? 0 : -ESRCH;
 }
 
 /* sched_setaffinity(2) */

@@ -4,6 +4,7 @@
 #include <asm/ldt.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -232,6 +233,34 @@ static void segments(void) {
            desc.useable);
 }
 
+static void *nothing(void *arg) {
+    return arg;
+}
+
+/* A thread that may just have been made is the one whose mask changes, never the caller. */
+static void affinity_of_new(void) {
+    cpu_set_t before, after, one;
+    pthread_attr_t attr;
+    pthread_t thread;
+    int same = 1, made = 1;
+    sched_getaffinity(0, sizeof before, &before);
+    CPU_ZERO(&one);
+    for (int i = CPU_SETSIZE - 1; i >= 0 && !CPU_COUNT(&one); i--) {
+        if (CPU_ISSET(i, &before)) {
+            CPU_SET(i, &one);
+        }
+    }
+    pthread_attr_init(&attr);
+    pthread_attr_setaffinity_np(&attr, sizeof one, &one);
+    for (int i = 0; i < 50; i++) {
+        made &= pthread_create(&thread, &attr, nothing, NULL) == 0;
+        pthread_join(thread, NULL);
+        sched_getaffinity(0, sizeof after, &after);
+        same &= CPU_EQUAL(&before, &after);
+    }
+    printf("threads with a mask %d, own mask kept %d\n", made, same);
+}
+
 static void accounts(void) {
     struct rusage usage;
     struct tms tms;
@@ -258,6 +287,7 @@ int main(void) {
     setvbuf(stdout, NULL, _IONBF, 0);
     ids();
     limits();
+    affinity_of_new();
     scheduling();
     fflush(stdout);
     if (fork() == 0) {
