@@ -106,11 +106,9 @@ long sys_nice(struct task *task, int32_t increment) {
 
 /* --- policies -------------------------------------------------------------------------- */
 
-/* The process of a thread's number, 0 being the caller's; also of a zombie and of pid 1, which have
- * no thread. process_lock is held. */
+/* The process of a thread's number, 0 being the caller's. process_lock is held. */
 static struct process *process_of(const struct task *task, int32_t tid) {
-    const struct task *other = tid ? task_find(tid) : task;
-    return other ? other->process : process_find(tid);
+    return tid ? process_find_thread(tid) : task->process;
 }
 
 /* Is there such a thread, and may the caller change it? 0 or -ESRCH, -EINVAL. */
@@ -295,19 +293,19 @@ long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t si
 
 /* --- affinity -------------------------------------------------------------------------- */
 
-/* The host's number of a guest thread. 0 or -ESRCH. */
+/* The host's number of a guest thread, 0 where that has ended and only its number is left. 0 or
+ * -ESRCH. */
 static int host_thread(struct task *task, int32_t tid, int32_t *host_tid, bool *mine) {
-    *host_tid = 0;
+    struct process *process;
     for (;;) {
         pthread_mutex_lock(&process_lock);
         struct task *other = tid ? task_find(tid) : task;
-        if (other) {
-            *host_tid = __atomic_load_n(&other->host_tid, __ATOMIC_ACQUIRE);
-            *mine = may_change(task, other->process);
-        }
+        process = process_of(task, tid);
+        *host_tid = other ? __atomic_load_n(&other->host_tid, __ATOMIC_ACQUIRE) : 0;
+        *mine = process && may_change(task, process);
         pthread_mutex_unlock(&process_lock);
         if (!other || *host_tid) {
-            return other ? 0 : -ESRCH;
+            return process ? 0 : -ESRCH;
         }
         sched_yield(); /* its host thread is just starting */
     }
@@ -328,10 +326,13 @@ long sys_sched_setaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_
     if (error || !mine) {
         return error ? error : -EPERM;
     }
+    if (!host_tid) {
+        return 0; /* what has ended runs nowhere */
+    }
     return syscall(SYS_sched_setaffinity, host_tid, sizeof set, set) < 0 ? -errno : 0;
 }
 
-/* sched_getaffinity(2): bytes of the mask */
+/* sched_getaffinity(2): bytes of the mask; of what has ended, the caller's */
 long sys_sched_getaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_t mask) {
     uint64_t set[MAX_CPU_BYTES / 8] = {0};
     int32_t host_tid = 0;

@@ -50,6 +50,11 @@ struct task *task_find(int32_t tid) {
     return NULL;
 }
 
+struct process *process_find_thread(int32_t tid) {
+    const struct task *task = task_find(tid);
+    return task ? task->process : process_find(tid);
+}
+
 /* A number is taken while a process, task, group or session bears it. */
 static bool pid_taken(int32_t pid) {
     for (struct process *process = process_list; process; process = process->next) {

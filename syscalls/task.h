@@ -110,6 +110,9 @@ extern __thread struct task *current;
 /* Lookups; caller holds process_lock. NULL when there is none. */
 struct process *process_find(int32_t pid);
 struct task *task_find(int32_t tid);
+/* The process that has or had this thread; of a zombie, of pid 1 and of a process that outlives its
+ * first thread the number stays although no task bears it. */
+struct process *process_find_thread(int32_t tid);
 
 /* Sleep until task_unblock(), a deadline on CLOCK_MONOTONIC (NULL: none) or an unmasked pending
  * signal. Returns 0, -ETIMEDOUT or -EINTR. Spurious 0 is possible: callers recheck their condition.

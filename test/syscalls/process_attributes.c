@@ -261,6 +261,47 @@ static void affinity_of_new(void) {
     printf("threads with a mask %d, own mask kept %d\n", made, same);
 }
 
+static void affinity_of(const char *whose, pid_t tid) {
+    cpu_set_t set;
+    show(whose, sched_getaffinity(tid, sizeof set, &set));
+    show("set", sched_setaffinity(tid, sizeof set, &set));
+}
+
+static void number_without_thread(pid_t tid) {
+    affinity_of("affinity", tid);
+}
+
+static void *sleeper(void *arg) {
+    for (;;) {
+        pause();
+    }
+    return arg;
+}
+
+/* A zombie and a process that outlives its first thread: the number is there, the thread is not. */
+static void ended_threads(void) {
+    siginfo_t info;
+    pthread_t thread;
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(0);
+    }
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+    number_without_thread(pid);
+    waitpid(pid, NULL, 0);
+    if ((pid = fork()) == 0) {
+        pthread_create(&thread, NULL, sleeper, NULL);
+        syscall(SYS_exit, 0);
+    }
+    usleep(300000);
+    number_without_thread(pid);
+    show("still there", waitpid(pid, NULL, WNOHANG));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    cpu_set_t set;
+    show("pid 1", sched_getaffinity(1, sizeof set, &set));
+}
+
 static void accounts(void) {
     struct rusage usage;
     struct tms tms;
@@ -298,6 +339,7 @@ int main(void) {
     io_priorities();
     attributes();
     segments();
+    ended_threads();
     accounts();
     return 0;
 }
