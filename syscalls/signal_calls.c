@@ -391,7 +391,8 @@ long sys_kill(struct task *task, int32_t pid, int32_t signo) {
     return error;
 }
 
-/* To one thread; tgid -1: whatever process it is in. */
+/* To one thread; tgid -1: whatever process it is in. One that has ended while its number is still
+ * taken (a zombie's, a first thread's) keeps the signal and does nothing about it. */
 static long send_thread(struct task *task, int32_t tgid, int32_t tid,
                         const struct sigqueue_info *info, bool check_code) {
     if (tid <= 0 || tgid == 0 || tgid < -1 || info->signo < 0 || info->signo > GUEST_SIGNALS) {
@@ -400,13 +401,14 @@ static long send_thread(struct task *task, int32_t tgid, int32_t tid,
     long error = -ESRCH;
     pthread_mutex_lock(&process_lock);
     struct task *to = task_find(tid);
-    if (to && (tgid == -1 || to->process->pid == tgid)) {
-        if (!process_may_signal(task, to->process, info->signo) ||
+    struct process *process = process_find_thread(tid);
+    if (process && (tgid == -1 || process->pid == tgid)) {
+        if (!process_may_signal(task, process, info->signo) ||
             (check_code && (info->code >= 0 || info->code == SI_TKILL) &&
-             to->process != task->process)) {
+             process != task->process)) {
             error = -EPERM;
         } else {
-            error = info->signo ? signal_send_task_locked(to, info) : 0;
+            error = to && info->signo ? signal_send_task_locked(to, info) : 0;
         }
     }
     pthread_mutex_unlock(&process_lock);

@@ -267,8 +267,18 @@ static void affinity_of(const char *whose, pid_t tid) {
     show("set", sched_setaffinity(tid, sizeof set, &set));
 }
 
+static void signals_to(pid_t tid) {
+    show("tkill 0", syscall(SYS_tkill, tid, 0));
+    show("tgkill 0", syscall(SYS_tgkill, tid, tid, 0));
+    show("tkill", syscall(SYS_tkill, tid, SIGTERM));
+    show("tgkill", syscall(SYS_tgkill, tid, tid, SIGTERM));
+    show("tgkill of another", syscall(SYS_tgkill, getpid(), tid, 0));
+    show("tgkill no signal", syscall(SYS_tgkill, tid, tid, 99));
+}
+
 static void number_without_thread(pid_t tid) {
     affinity_of("affinity", tid);
+    signals_to(tid);
 }
 
 static void *sleeper(void *arg) {
