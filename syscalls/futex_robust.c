@@ -97,11 +97,11 @@ long sys_set_robust_list(struct task *task, gaddr_t head, uint64_t size) {
 long sys_get_robust_list(struct task *task, int32_t tid, gaddr_t head, gaddr_t size) {
     pthread_mutex_lock(&process_lock);
     struct task *other = tid ? task_find(tid) : task;
-    int64_t address = other ? (int64_t)other->robust_list : 0;
-    bool allowed =
-        other && (task->process->euid == 0 || task->process->euid == other->process->uid);
+    const struct process *process = tid ? process_find_thread(tid) : task->process;
+    int64_t address = other ? (int64_t)other->robust_list : 0; /* an ended thread has none */
+    bool allowed = process && (task->process->euid == 0 || task->process->euid == process->uid);
     pthread_mutex_unlock(&process_lock);
-    if (!other) {
+    if (!process) {
         return -ESRCH;
     }
     if (!allowed) {

@@ -276,9 +276,17 @@ static void signals_to(pid_t tid) {
     show("tgkill no signal", syscall(SYS_tgkill, tid, tid, 99));
 }
 
+static void robust_list_of(pid_t tid) {
+    void *head = &head;
+    size_t size;
+    show("robust list", syscall(SYS_get_robust_list, tid, &head, &size));
+    printf("none %d\n", head == NULL);
+}
+
 static void number_without_thread(pid_t tid) {
     affinity_of("affinity", tid);
     signals_to(tid);
+    robust_list_of(tid);
 }
 
 static void *sleeper(void *arg) {
