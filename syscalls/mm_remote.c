@@ -99,8 +99,7 @@ static struct mm *remote_mm(struct task *task, int32_t pid, int *err) {
     struct mm *mm = NULL;
     struct process *me = task->process;
     pthread_mutex_lock(&process_lock);
-    struct task *other = task_find(pid);
-    struct process *process = other ? other->process : process_find(pid);
+    struct process *process = process_find_thread(pid);
     *err = -ESRCH;
     if (process && process->mm) {
         bool same = me->uid == process->uid && me->uid == process->euid &&

@@ -266,12 +266,12 @@ static long compare(struct process *a, struct process *b, int32_t type, uint32_t
 long sys_kcmp(struct task *task, int32_t pid1, int32_t pid2, int32_t type, uint32_t arg1,
               uint32_t arg2) {
     pthread_mutex_lock(&process_lock);
-    struct task *a = task_find(pid1), *b = task_find(pid2);
+    struct process *a = process_find_thread(pid1), *b = process_find_thread(pid2);
     long result = -ESRCH;
     if (a && b) {
-        bool allowed = task->process->euid == 0 || (a->process->uid == task->process->uid &&
-                                                    b->process->uid == task->process->uid);
-        result = allowed ? compare(a->process, b->process, type, arg1, arg2) : -EPERM;
+        bool allowed = task->process->euid == 0 ||
+                       (a->uid == task->process->uid && b->uid == task->process->uid);
+        result = allowed ? compare(a, b, type, arg1, arg2) : -EPERM;
     }
     pthread_mutex_unlock(&process_lock);
     return result;

@@ -283,10 +283,16 @@ static void robust_list_of(pid_t tid) {
     printf("none %d\n", head == NULL);
 }
 
+static void compare_with(pid_t tid) {
+    show("kcmp vm", syscall(SYS_kcmp, tid, tid, 1, 0, 0));
+    show("kcmp files", syscall(SYS_kcmp, tid, tid, 2, 0, 0));
+}
+
 static void number_without_thread(pid_t tid) {
     affinity_of("affinity", tid);
     signals_to(tid);
     robust_list_of(tid);
+    compare_with(tid);
 }
 
 static void *sleeper(void *arg) {
