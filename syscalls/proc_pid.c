@@ -254,7 +254,8 @@ static int task_lookup(const struct synth_ref *dir, const char *name, struct syn
         return -ENOENT;
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(dir);
-    bool there = proc_task(out) || (process && process->zombie && out->tid == process->pid);
+    /* the first thread's number stays when that ends */
+    bool there = proc_task(out) || (process && out->tid == process->pid);
     pthread_mutex_unlock(&process_lock);
     return there ? 0 : -ENOENT;
 }
@@ -287,11 +288,12 @@ static int task_list(const struct synth_ref *dir, int64_t from, synth_list_emit 
     struct process *process = proc_process(dir);
     int room = process ? process->task_count + 1 : 1;
     int32_t *number = malloc((size_t)room * sizeof *number);
+    if (process && number)
+        number[count++] = process->pid;
     for (struct task *at = process ? process->tasks : NULL; number && at && count < room;
          at = at->next)
-        number[count++] = at->tid;
-    if (process && number && !count)
-        number[count++] = process->pid;
+        if (at->tid != process->pid)
+            number[count++] = at->tid;
     pthread_mutex_unlock(&process_lock);
     if (!number)
         return -ENOMEM;

@@ -38,7 +38,7 @@ static int take_snapshot(const struct synth_ref *ref, struct snapshot *out) {
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
     struct task *task = proc_task(ref);
-    if (!process || (ref->tid && !task)) {
+    if (!process || (ref->tid && !task && ref->tid != process->pid)) {
         pthread_mutex_unlock(&process_lock);
         return -ESRCH;
     }

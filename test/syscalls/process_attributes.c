@@ -2,7 +2,9 @@
  * and which errors. Prints nothing that depends on who runs it. */
 #define _GNU_SOURCE
 #include <asm/ldt.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
@@ -288,11 +290,38 @@ static void compare_with(pid_t tid) {
     show("kcmp files", syscall(SYS_kcmp, tid, tid, 2, 0, 0));
 }
 
+static void task_files_of(pid_t tid) {
+    static const char *const name[] = {"stat", "status", "comm", "limits", "statm"};
+    char path[64], text[200];
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        sprintf(path, "/proc/%d/task/%d/%s", tid, tid, name[i]);
+        int fd = open(path, O_RDONLY);
+        printf("%s %d\n", name[i], (int)read(fd, text, sizeof text) > 0);
+        close(fd);
+    }
+    memset(text, 0, sizeof text);
+    sprintf(path, "/proc/%d/task/%d/stat", tid, tid);
+    int fd = open(path, O_RDONLY);
+    read(fd, text, sizeof text - 1);
+    close(fd);
+    char *state = strrchr(text, ')');
+    printf("state %c\n", state ? state[2] : '-');
+    int listed = 0;
+    sprintf(path, "/proc/%d/task", tid);
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        listed += atoi(entry->d_name) == tid;
+    }
+    closedir(dir);
+    printf("listed %d\n", listed);
+}
+
 static void number_without_thread(pid_t tid) {
     affinity_of("affinity", tid);
     signals_to(tid);
     robust_list_of(tid);
     compare_with(tid);
+    task_files_of(tid);
 }
 
 static void *sleeper(void *arg) {
