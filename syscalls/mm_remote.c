@@ -147,6 +147,13 @@ static long copy_spans(struct space *to, const struct span *to_span, uint64_t to
     return (long)done;
 }
 
+static bool no_bytes(const struct span *span, uint64_t count) {
+    while (count && span[count - 1].len == 0)
+        count--;
+    return count == 0;
+}
+
+/* An empty list ends the call before anything behind it is looked at, also the process. */
 static long process_vm(struct task *task, int32_t pid, gaddr_t local, uint64_t local_count,
                        gaddr_t remote, uint64_t remote_count, uint32_t flags, bool write) {
     int err;
@@ -157,9 +164,10 @@ static long process_vm(struct task *task, int32_t pid, gaddr_t local, uint64_t l
     if (!span)
         return -ENOMEM;
     result = read_spans(task, local, local_count, span);
-    if (!result)
+    bool nothing = !result && no_bytes(span, local_count);
+    if (!result && !nothing)
         result = read_spans(task, remote, remote_count, span + local_count);
-    if (!result) {
+    if (!result && !nothing && !no_bytes(span + local_count, remote_count)) {
         struct mm *mm = remote_mm(task, pid, &err);
         struct space *own = task->process->mm->space;
         if (!mm)

@@ -82,6 +82,10 @@ int main(void) {
     SHOW(process_vm_readv(pid, local, 2, remote + 1, 1, 0));
     SHOW(process_vm_readv(pid, local, 2, remote, 2, 1));
     SHOW(process_vm_readv(999999, local, 2, remote, 2, 0));
+    SHOW(process_vm_readv(999999, local, 0, remote, 2, 0));
+    SHOW(process_vm_readv(999999, local, 2, remote, 0, 0));
+    SHOW(process_vm_readv(pid, local, 0, (struct iovec *)16, 2, 0));
+    SHOW(process_vm_readv(pid, (struct iovec *)16, 2, remote, 0, 0));
     strcpy(buf, "written");
     struct iovec one = {buf, 8};
     SHOW(process_vm_writev(pid, &one, 1, remote, 1, 0));
