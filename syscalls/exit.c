@@ -400,6 +400,7 @@ int process_kill_other_threads(struct task *task) {
     }
     process->exec_waiter = NULL;
     if (error == 0) {
+        process->nice = *task_nice(process, task);
         task->tid = process->pid;
     }
     pthread_mutex_unlock(&process_lock);

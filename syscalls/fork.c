@@ -122,7 +122,7 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     child->no_new_privs = from->no_new_privs;
     child->keepcaps = from->keepcaps;
     child->personality = from->personality;
-    child->nice = from->nice;
+    child->nice = *task_nice(from, task);
     child->ioprio = from->ioprio;
     child->exe_file = from->exe_file ? file_ref(from->exe_file) : NULL;
     return child;
@@ -225,6 +225,7 @@ static int set_up_child(struct task *task, struct task *child,
         cpu->regs[REG_SP] = request->stack;
     }
     memcpy(child->comm, task->comm, sizeof child->comm);
+    child->nice = *task_nice(task->process, task);
     child->abi = task->abi;
     child->signals.blocked =
         task->signals.restore_blocked ? task->signals.saved_blocked : task->signals.blocked;

@@ -29,37 +29,64 @@ static bool may_change(const struct task *task, const struct process *process) {
     return self->euid == 0 || self->euid == process->uid || self->euid == process->euid;
 }
 
-static int set_nice(struct task *task, struct process *process, int nice) {
+/* thread NULL: the process's first one, which has ended */
+static int set_nice(struct task *task, struct process *process, struct task *thread, int nice) {
+    int *now = task_nice(process, thread);
     nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
     if (!may_change(task, process)) {
         return -EPERM;
     }
-    if (nice < process->nice && task->process->euid != 0) {
+    if (nice < *now && task->process->euid != 0) {
         rlim_t limit = process->limits[RLIMIT_NICE].rlim_cur;
         if (limit != RLIM_INFINITY && (rlim_t)(20 - nice) > limit) {
             return -EACCES;
         }
     }
-    process->nice = nice;
-    for (const struct task *at = process->tasks; at; at = at->next) {
-        int32_t host_tid = __atomic_load_n(&at->host_tid, __ATOMIC_ACQUIRE);
-        if (host_tid) {
-            setpriority(PRIO_PROCESS, (id_t)host_tid, nice); /* as far as the host lets us */
-        }
+    *now = nice;
+    int32_t host_tid = thread ? __atomic_load_n(&thread->host_tid, __ATOMIC_ACQUIRE) : 0;
+    if (host_tid) {
+        setpriority(PRIO_PROCESS, (id_t)host_tid, nice); /* as far as the host lets us */
     }
     return 0;
 }
 
+/* A group's or a user's process; a single thread is looked up by its number. */
 static bool selected(const struct task *task, const struct process *process, int which,
                      int32_t who) {
-    switch (which) {
-    case PRIO_PROCESS:
-        return process->pid == (who ? who : task->process->pid);
-    case PRIO_PGRP:
+    if (which == PRIO_PGRP) {
         return process->pgid == (who ? who : task->process->pgid);
-    default:
-        return process->uid == (who ? (uint32_t)who : task->process->uid);
     }
+    return process->uid == (who ? (uint32_t)who : task->process->uid);
+}
+
+/* Calls visit for each thread that getpriority(2) and setpriority(2) mean. process_lock is held. */
+typedef void (*visit_thread)(struct process *process, struct task *thread, void *arg);
+
+static void each_selected(struct task *task, int which, int32_t who, visit_thread visit,
+                          void *arg) {
+    if (which == PRIO_PROCESS) {
+        struct process *process = who ? process_find_thread(who) : task->process;
+        if (process) {
+            visit(process, who ? task_find(who) : task, arg);
+        }
+        return;
+    }
+    for (struct process *process = process_list; process; process = process->next) {
+        if (!selected(task, process, which, who)) {
+            continue;
+        }
+        if (!process->tasks) {
+            visit(process, NULL, arg);
+        }
+        for (struct task *thread = process->tasks; thread; thread = thread->next) {
+            visit(process, thread, arg);
+        }
+    }
+}
+
+static void visit_get(struct process *process, struct task *thread, void *arg) {
+    long *best = arg, value = 20 - *task_nice(process, thread);
+    *best = value > *best ? value : *best;
 }
 
 /* getpriority(2): 20 - nice, so that no value looks like an error */
@@ -69,13 +96,21 @@ long sys_getpriority(struct task *task, int32_t which, int32_t who) {
     }
     long best = -ESRCH;
     pthread_mutex_lock(&process_lock);
-    for (struct process *process = process_list; process; process = process->next) {
-        if (selected(task, process, which, who) && 20 - process->nice > best) {
-            best = 20 - process->nice;
-        }
-    }
+    each_selected(task, which, who, visit_get, &best);
     pthread_mutex_unlock(&process_lock);
     return best;
+}
+
+struct nice_change {
+    struct task *by;
+    int nice;
+    long error;
+};
+
+static void visit_set(struct process *process, struct task *thread, void *arg) {
+    struct nice_change *change = arg;
+    int one = set_nice(change->by, process, thread, change->nice);
+    change->error = change->error == -ESRCH || one ? one : change->error;
 }
 
 /* setpriority(2) */
@@ -83,23 +118,19 @@ long sys_setpriority(struct task *task, int32_t which, int32_t who, int32_t nice
     if (which < PRIO_PROCESS || which > PRIO_USER) {
         return -EINVAL;
     }
-    long error = -ESRCH;
+    struct nice_change change = {task, nice, -ESRCH};
     pthread_mutex_lock(&process_lock);
-    for (struct process *process = process_list; process; process = process->next) {
-        if (selected(task, process, which, who)) {
-            int one = set_nice(task, process, nice);
-            error = error == -ESRCH || one ? one : error;
-        }
-    }
+    each_selected(task, which, who, visit_set, &change);
     pthread_mutex_unlock(&process_lock);
-    return error;
+    return change.error;
 }
 
 /* nice(2) */
 long sys_nice(struct task *task, int32_t increment) {
     increment = increment < -40 ? -40 : increment > 40 ? 40 : increment;
     pthread_mutex_lock(&process_lock);
-    int error = set_nice(task, task->process, task->process->nice + increment);
+    int nice = *task_nice(task->process, task) + increment;
+    int error = set_nice(task, task->process, task, nice);
     pthread_mutex_unlock(&process_lock);
     return error == -EACCES ? -EPERM : error;
 }
@@ -269,7 +300,8 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
     }
     pthread_mutex_lock(&process_lock);
     struct process *process = process_of(task, tid);
-    error = process ? set_nice(task, process, attr.nice) : -ESRCH;
+    struct task *thread = tid ? task_find(tid) : task;
+    error = process ? set_nice(task, process, thread, attr.nice) : -ESRCH;
     pthread_mutex_unlock(&process_lock);
     return error == -EACCES ? -EPERM : error;
 }
@@ -282,8 +314,8 @@ long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t si
         return -EINVAL;
     }
     pthread_mutex_lock(&process_lock);
-    const struct process *process = process_of(task, tid);
-    attr.nice = process ? process->nice : 0;
+    struct process *process = process_of(task, tid);
+    attr.nice = process ? *task_nice(process, tid ? task_find(tid) : task) : 0;
     pthread_mutex_unlock(&process_lock);
     int policy = get_policy(task, tid);
     attr.policy = (uint32_t)(policy & ~SCHED_RESET_ON_FORK);

@@ -55,6 +55,10 @@ struct process *process_find_thread(int32_t tid) {
     return task ? task->process : process_find(tid);
 }
 
+int *task_nice(struct process *process, struct task *thread) {
+    return thread && thread->tid != process->pid ? &thread->nice : &process->nice;
+}
+
 /* A number is taken while a process, task, group or session bears it. */
 static bool pid_taken(int32_t pid) {
     for (struct process *process = process_list; process; process = process->next) {

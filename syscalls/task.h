@@ -36,6 +36,7 @@ struct task {
 
     struct task_signals signals;
     gaddr_t clear_child_tid, robust_list;
+    int nice; /* the first thread's is its process's, see task_nice() */
     uint32_t robust_list_len;
     gaddr_t rseq;
     char comm[16];
@@ -113,6 +114,9 @@ struct task *task_find(int32_t tid);
 /* The process that has or had this thread; of a zombie, of pid 1 and of a process that outlives its
  * first thread the number stays although no task bears it. */
 struct process *process_find_thread(int32_t tid);
+
+/* Where the nice value of a thread is; NULL: that of the first one, which may have ended. */
+int *task_nice(struct process *process, struct task *thread);
 
 /* Sleep until task_unblock(), a deadline on CLOCK_MONOTONIC (NULL: none) or an unmasked pending
  * signal. Returns 0, -ETIMEDOUT or -EINTR. Spurious 0 is possible: callers recheck their condition.

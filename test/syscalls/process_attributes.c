@@ -331,6 +331,35 @@ static void *sleeper(void *arg) {
     return arg;
 }
 
+static volatile pid_t other_tid;
+static volatile int other_done;
+
+static void *nice_thread(void *arg) {
+    show("inherited", getpriority(PRIO_PROCESS, 0));
+    show("set own", setpriority(PRIO_PROCESS, 0, 7));
+    other_tid = (pid_t)syscall(SYS_gettid);
+    while (!other_done) {
+        usleep(1000);
+    }
+    show("as set", getpriority(PRIO_PROCESS, 0));
+    return arg;
+}
+
+/* Each thread has its own nice value (setpriority(2), NOTES). */
+static void thread_nice(void) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, nice_thread, NULL);
+    while (!other_tid) {
+        usleep(1000);
+    }
+    show("of the thread", getpriority(PRIO_PROCESS, other_tid));
+    show("own", getpriority(PRIO_PROCESS, 0));
+    show("set the thread's", setpriority(PRIO_PROCESS, other_tid, 9));
+    show("nice 1", nice(1));
+    other_done = 1;
+    pthread_join(thread, NULL);
+}
+
 /* A zombie and a process that outlives its first thread: the number is there, the thread is not. */
 static void ended_threads(void) {
     siginfo_t info;
@@ -391,6 +420,7 @@ int main(void) {
     wait(NULL);
     io_priorities();
     attributes();
+    thread_nice();
     segments();
     ended_threads();
     accounts();
