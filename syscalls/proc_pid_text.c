@@ -28,6 +28,7 @@ struct snapshot {
     uint64_t pending, blocked; /* of the task */
     struct timespec start;
     char state;
+    int nice;
     uint32_t tty_number;
     int32_t foreground, ppid;
     uint64_t user_ns, system_ns, ignored, caught;
@@ -50,6 +51,7 @@ static int take_snapshot(const struct synth_ref *ref, struct snapshot *out) {
         out->blocked = __atomic_load_n(&task->signals.blocked, __ATOMIC_RELAXED);
     }
     out->state = state_of(process, task);
+    out->nice = *task_nice(process, ref->tid ? task : NULL);
     out->tty_number = tty_device_number(process->tty);
     out->foreground = process->tty ? process->tty->foreground : -1;
     out->ppid = process->parent ? process->parent->pid : 0;
@@ -102,9 +104,9 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
                   snap.state, snap.ppid, process->pgid, process->sid, (int)snap.tty_number,
                   snap.foreground, 0x400000u);
     strbuf_printf(
-        out, " 0 0 0 0 %llu %llu %llu %llu 20 0 %d 0 %llu %llu %llu %llu", ticks(snap.user_ns),
+        out, " 0 0 0 0 %llu %llu %llu %llu %d %d %d 0 %llu %llu %llu %llu", ticks(snap.user_ns),
         ticks(snap.system_ns), ticks_of(process->child_usage.ru_utime),
-        ticks_of(process->child_usage.ru_stime), process->task_count,
+        ticks_of(process->child_usage.ru_stime), 20 + snap.nice, snap.nice, process->task_count,
         (unsigned long long)start.tv_sec * 100 + (unsigned long long)start.tv_nsec / 10000000,
         (unsigned long long)pages.size * PAGE_BYTES, (unsigned long long)pages.resident,
         limit == RLIM_INFINITY ? 4294967295ull : (unsigned long long)limit);

@@ -331,6 +331,23 @@ static void *sleeper(void *arg) {
     return arg;
 }
 
+static void show_stat_nice(const char *whose, pid_t tid) {
+    char path[64], text[512] = "";
+    int priority = -1, value = -1;
+    sprintf(path, "/proc/%d/task/%d/stat", getpid(), tid);
+    int fd = open(path, O_RDONLY);
+    read(fd, text, sizeof text - 1);
+    close(fd);
+    char *at = strrchr(text, ')');
+    for (int field = 2; at && field < 18; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    if (at) {
+        sscanf(at, "%d %d", &priority, &value);
+    }
+    printf("%s: priority %d nice %d\n", whose, priority, value);
+}
+
 static volatile pid_t other_tid;
 static volatile int other_done;
 
@@ -356,6 +373,8 @@ static void thread_nice(void) {
     show("own", getpriority(PRIO_PROCESS, 0));
     show("set the thread's", setpriority(PRIO_PROCESS, other_tid, 9));
     show("nice 1", nice(1));
+    show_stat_nice("own", getpid());
+    show_stat_nice("of the thread", other_tid);
     other_done = 1;
     pthread_join(thread, NULL);
 }
