@@ -267,6 +267,19 @@ struct sched_attr48 {
     uint64_t runtime, deadline, period;
 };
 
+/* Idle threads keep their nice value. */
+static int set_attr_nice(struct task *task, int32_t tid, const struct sched_attr48 *attr) {
+    if (attr->policy == SCHED_IDLE) {
+        return 0;
+    }
+    pthread_mutex_lock(&process_lock);
+    struct process *process = process_of(task, tid);
+    struct task *thread = tid ? task_find(tid) : task;
+    int error = process ? set_nice(task, process, thread, attr->nice) : -ESRCH;
+    pthread_mutex_unlock(&process_lock);
+    return error == -EACCES ? -EPERM : error;
+}
+
 /* sched_setattr(2) */
 long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t flags) {
     struct sched_attr48 attr = {0};
@@ -293,17 +306,10 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
     if (!mine) {
         return -EPERM;
     }
+    error = set_attr_nice(task, tid, &attr);
     bool reset = attr.flags & SCHED_FLAG_RESET_ON_FORK;
-    error = set_policy(task, tid, (int)attr.policy | (reset ? SCHED_RESET_ON_FORK : 0));
-    if (error) {
-        return error;
-    }
-    pthread_mutex_lock(&process_lock);
-    struct process *process = process_of(task, tid);
-    struct task *thread = tid ? task_find(tid) : task;
-    error = process ? set_nice(task, process, thread, attr.nice) : -ESRCH;
-    pthread_mutex_unlock(&process_lock);
-    return error == -EACCES ? -EPERM : error;
+    int policy = (int)attr.policy | (reset ? SCHED_RESET_ON_FORK : 0);
+    return error ? error : set_policy(task, tid, policy);
 }
 
 /* sched_getattr(2) */

@@ -146,6 +146,13 @@ static void policies(void) {
     if (fork() == 0) {
         show("an ordinary user", getuid() ? 0 : setuid(1000));
         show("keeps the reset", sched_setscheduler(0, SCHED_OTHER, &param));
+        show("nicer", nice(3) < 0);
+        uint32_t attr[12] = {sizeof attr, SCHED_IDLE, 1};
+        show("idle", syscall(SYS_sched_setattr, 0, attr, 0));
+        show("nice as before", getpriority(PRIO_PROCESS, 0) > 0);
+        attr[1] = SCHED_OTHER;
+        show("less nice", syscall(SYS_sched_setattr, 0, attr, 0));
+        show("still idle", sched_getscheduler(0) & ~SCHED_RESET_ON_FORK);
         fflush(stdout);
         _exit(0);
     }
