@@ -15,8 +15,9 @@ HEAD = """\
 # Measurements
 
 Made by `make bench`: native, qemu-i386 (Debian's) and Fiberglass take turns; medians of {rounds}
-rounds. Figures are ratios of times; own programs are static i386 programs made with `gcc -m32 -O2`,
-the others are those of the default root. `bounds.md` says what bounds a figure that is missed.
+rounds, each of five turns for the rows of the start. Figures are ratios of times; own programs are
+static i386 programs made with `gcc -m32 -O2`, the others are those of the default root. `bounds.md`
+says what bounds a figure that is missed.
 
 ![times over native](results.svg)
 """

@@ -24,6 +24,7 @@ class Row:
     words: list[str] = field(default_factory=list)
     flags: tuple[str, ...] = ()
     source: str = ""
+    turns: int = 1  # of each way in a round
 
     def command(self, way: str, place: Place) -> tuple[list[str], dict[str, str]]:
         """The command line and environment of one way."""
@@ -130,8 +131,8 @@ def all_rows() -> list[Row]:
         Row("xz", "programs", ["/usr/bin/xz", "-6", "-T1", "-c", "text"]),
         Row("gzip", "programs", ["/usr/bin/gzip", "-9", "-n", "-c", "text"]),
         Row("sha256sum", "programs", ["/usr/bin/sha256sum", "large"]),
-        Row("true", "start", ["/usr/bin/true"]),
-        Row("python3 pass", "start", ["/usr/bin/python3", "-c", "pass"]),
+        Row("true", "start", ["/usr/bin/true"], turns=5),
+        Row("python3 pass", "start", ["/usr/bin/python3", "-c", "pass"], turns=5),
         Row("fork-exec", "fork + exec", ["200"], source="forkexec.c"),
     ]
     return rows
