@@ -43,6 +43,24 @@ static bool privileged(const struct task *task) {
     return task->process->euid == 0;
 }
 
+bool process_may_inspect(const struct process *me, const struct process *other, bool files) {
+    uint32_t uid = files ? me->fsuid : me->uid, gid = files ? me->fsgid : me->gid;
+    bool same = uid == other->uid && uid == other->euid && uid == other->suid &&
+                gid == other->gid && gid == other->egid && gid == other->sgid;
+    return me == other || me->euid == 0 || (same && other->dumpable);
+}
+
+/* Who acts with other rights than before is nobody's to look into, and its parent's death sends it
+ * no signal (prctl(2), PR_SET_DUMPABLE and PR_SET_PDEATHSIG). */
+static void rights_set(struct process *process, struct ids ids, uint32_t effective, uint32_t fs) {
+    if (effective != *ids.effective || fs != *ids.fs) {
+        process->dumpable = false;
+        process->pdeath_signal = 0;
+    }
+    *ids.effective = effective;
+    *ids.fs = fs;
+}
+
 /* setuid(2), setgid(2) */
 static long set_id(struct task *task, struct ids ids, uint32_t id) {
     if (id == NO_ID) {
@@ -53,7 +71,7 @@ static long set_id(struct task *task, struct ids ids, uint32_t id) {
     } else if (id != *ids.real && id != *ids.saved) {
         return -EPERM;
     }
-    *ids.effective = *ids.fs = id;
+    rights_set(task->process, ids, id, id);
     return 0;
 }
 
@@ -68,13 +86,11 @@ static long set_re(struct task *task, struct ids ids, uint32_t real, uint32_t ef
     if (real != NO_ID) {
         *ids.real = real;
     }
-    if (effective != NO_ID) {
-        *ids.effective = effective;
-    }
+    uint32_t acting = effective != NO_ID ? effective : *ids.effective;
     if (real != NO_ID || (effective != NO_ID && effective != old_real)) {
-        *ids.saved = *ids.effective;
+        *ids.saved = acting;
     }
-    *ids.fs = *ids.effective;
+    rights_set(task->process, ids, acting, acting);
     return 0;
 }
 
@@ -89,13 +105,11 @@ static long set_res(struct task *task, struct ids ids, uint32_t real, uint32_t e
     if (real != NO_ID) {
         *ids.real = real;
     }
-    if (effective != NO_ID) {
-        *ids.effective = effective;
-    }
     if (saved != NO_ID) {
         *ids.saved = saved;
     }
-    *ids.fs = *ids.effective;
+    uint32_t acting = effective != NO_ID ? effective : *ids.effective;
+    rights_set(task->process, ids, acting, acting);
     return 0;
 }
 
@@ -103,7 +117,7 @@ static long set_res(struct task *task, struct ids ids, uint32_t real, uint32_t e
 static long set_fs(struct task *task, struct ids ids, uint32_t id) {
     uint32_t old = *ids.fs;
     if (id != NO_ID && (privileged(task) || is_one_of(&ids, id) || id == old)) {
-        *ids.fs = id;
+        rights_set(task->process, ids, *ids.effective, id);
     }
     return old;
 }

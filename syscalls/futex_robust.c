@@ -98,10 +98,8 @@ long sys_get_robust_list(struct task *task, int32_t tid, gaddr_t head, gaddr_t s
     pthread_mutex_lock(&process_lock);
     struct task *other = tid ? task_find(tid) : task;
     const struct process *process = tid ? process_find_thread(tid) : task->process;
-    /* An ended thread has none, and only the superuser may look there. */
-    int64_t address = other ? (int64_t)other->robust_list : 0;
-    bool mine = other && task->process->euid == process->uid;
-    bool allowed = process && (task->process->euid == 0 || mine);
+    int64_t address = other ? (int64_t)other->robust_list : 0; /* an ended thread has none */
+    bool allowed = process && process_may_inspect(task->process, process, false);
     pthread_mutex_unlock(&process_lock);
     if (!process) {
         return -ESRCH;

@@ -97,16 +97,13 @@ static int read_spans(struct task *task, gaddr_t iov, uint64_t count, struct spa
 /* The memory of another process, referenced; NULL with *err (ptrace(2), access mode checks). */
 static struct mm *remote_mm(struct task *task, int32_t pid, int *err) {
     struct mm *mm = NULL;
-    struct process *me = task->process;
+    const struct process *me = task->process;
     pthread_mutex_lock(&process_lock);
     struct process *process = process_find_thread(pid);
     *err = -ESRCH;
     if (process && process->mm) {
-        bool same = me->uid == process->uid && me->uid == process->euid &&
-                    me->uid == process->suid && me->gid == process->gid &&
-                    me->gid == process->egid && me->gid == process->sgid;
         *err = -EPERM;
-        if (process == me || me->euid == 0 || (same && process->dumpable)) {
+        if (process_may_inspect(me, process, false)) {
             mm = mm_ref(process->mm);
             *err = 0;
         }

@@ -269,10 +269,8 @@ long sys_kcmp(struct task *task, int32_t pid1, int32_t pid2, int32_t type, uint3
     struct process *a = process_find_thread(pid1), *b = process_find_thread(pid2);
     long result = -ESRCH;
     if (a && b) {
-        /* threads that have ended are the superuser's to look at */
-        bool mine = task_find(pid1) && task_find(pid2) && a->uid == task->process->uid &&
-                    b->uid == task->process->uid;
-        bool allowed = task->process->euid == 0 || mine;
+        bool allowed = process_may_inspect(task->process, a, false) &&
+                       process_may_inspect(task->process, b, false);
         result = allowed ? compare(a, b, type, arg1, arg2) : -EPERM;
     }
     pthread_mutex_unlock(&process_lock);

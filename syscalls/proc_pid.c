@@ -83,8 +83,7 @@ bool proc_allowed(const struct synth_ref *ref) {
     struct process *own = current ? current->process : NULL;
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
-    bool allowed = own && (!process || process == own || own->euid == 0 ||
-                           (own->euid == process->euid && own->euid == process->suid));
+    bool allowed = own && (!process || process_may_inspect(own, process, true));
     pthread_mutex_unlock(&process_lock);
     return allowed;
 }

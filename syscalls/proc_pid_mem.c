@@ -1,6 +1,7 @@
 /* /proc/PID: memory. maps, smaps, statm, cmdline, environ, auxv, mem. The list of mappings is
  * copied under mm->lock and printed without it. */
 #include "syscalls/proc_internal.h"
+#include "syscalls/process.h"
 #include "syscalls/rw.h"
 
 #include <errno.h>
@@ -298,12 +299,9 @@ static const struct file_ops mem_ops = {.kind = "mem",
                                         .release = mem_release};
 
 int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, struct file **out) {
-    struct process *own = task->process;
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
-    bool allowed =
-        process && (process == own || own->euid == 0 ||
-                    (own->euid == process->uid && own->euid == process->suid && process->dumpable));
+    bool allowed = process && process_may_inspect(task->process, process, true);
     struct mm *mm = allowed && process->mm ? mm_ref(process->mm) : NULL;
     pthread_mutex_unlock(&process_lock);
     if (!mm)

@@ -29,6 +29,9 @@ int task_start(struct task *task);
 /* Main thread: sleeps until the first process has ended, kills all others, waits (for at most two
  * seconds) until their tasks are gone. Returns the first process's wait status. */
 int process_wait_first(void);
+/* May `me` look into `other` (memory, open files, ...): ptrace(2), "Ptrace access mode checking".
+ * `files`: asked by way of /proc, with the ids for files. Of zombies too. process_lock held. */
+bool process_may_inspect(const struct process *me, const struct process *other, bool files);
 /* The first process, NULL once it ended. process_lock held. */
 struct process *process_first(void);
 

@@ -12,6 +12,7 @@ an empty directory of its own. A comment within the first 15 lines may hold
     test: args WORDS...   arguments of the program
     test: status N        the program ends with N in both runs (otherwise: just the same)
     test: full            not part of --quick
+    test: unfiltered      skipped where a filter refuses system calls, as in most containers
     test: limit SECONDS   default 30 (several of these may stand on one line, args last)
 
 A program that finds a mistake by itself may also end with status 1: a native run must not.
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from elf import compile_c
-from harness import (BUILD, FG, TOP, Failure, Result, Suite, check, check_equal, command,
+from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
                      fiberglass)
 
 DIRECTORIES = ("syscalls", "engine", "programs")
@@ -42,6 +43,7 @@ class Program:
     args: list[str] = field(default_factory=list)
     status: int | None = None
     full: bool = False
+    unfiltered: bool = False
     limit: float = 30
 
     @property
@@ -71,8 +73,8 @@ def read_program(source: Path) -> Program | None:
                 program.status = int(next(words))
             elif word == "limit":
                 program.limit = float(next(words))
-            elif word == "full":
-                program.full = True
+            elif word in ("full", "unfiltered"):
+                setattr(program, word, True)
             else:
                 program.flags.append(word)
     if "dynamic" in program.flags:
@@ -93,6 +95,8 @@ def run(program: Program, binary: Path, where: str) -> Result:
 
 def compare(program: Program) -> None:
     """Both runs of a program."""
+    if program.unfiltered and "Seccomp:\t2" in Path("/proc/self/status").read_text():
+        raise Skip("a filter (seccomp) refuses system calls here")
     binary = compile_c(program.source, BUILD / "test/bin" / program.name, *program.flags,
                        f"-I{TOP}", "-pthread", "-lm")
     native = run(program, binary, "native")

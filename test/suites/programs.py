@@ -4,8 +4,7 @@
 # order: 10
 """Real programs of the default root: output, status and files equal to a native run's.
 
-Reads test/programs/cases.txt. The native run takes the same files: a mount namespace and chroot
-into the root, so it needs root or unprivileged user namespaces.
+Reads test/programs/cases.txt. The native run takes the same files (test/lib/native_root.py).
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import (BUILD, ROOT, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
-                     fiberglass)
+from harness import (BUILD, ROOT, TOP, Failure, Result, Suite, check, check_equal, fiberglass)
+from native_root import run_native
 
 HERE = TOP / "test/programs"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/mnt", "TERM": "dumb",
@@ -29,16 +28,6 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/mnt", "TERM": 
 
 # What a shell says of a process that died holds its process id.
 PID = re.compile(r"(line \d+:) +\d+ (?=[A-Z])")
-
-# Runs as root of a user namespace where it is not root already; $1 the root, $2 what /mnt shows.
-NATIVE = """
-set -e
-mount --bind "$1" "$1"; cd "$1"
-mount --rbind /dev dev; mount -t proc proc proc 2>/dev/null || mount --rbind /proc proc
-mount -t tmpfs tmpfs tmp; mount --bind "$2" mnt
-shift 2
-setarch i686 chroot . /usr/bin/env -i -C /mnt "$@" || exit $?
-"""
 
 
 @dataclass
@@ -49,6 +38,7 @@ class Program:
     lines: list[str] = field(default_factory=list)
     direct: bool = False
     full: bool = False
+    system: bool = False
     limit: float = 60
     status: int = 0
     shell: str = "/bin/bash"
@@ -68,7 +58,7 @@ def read_cases(path: Path) -> list[Program]:
             program = Program(match[1])
             for option in match[2].split():
                 key, _, value = option.partition("=")
-                if key in ("direct", "full"):
+                if key in ("direct", "full", "system"):
                     setattr(program, key, True)
                 elif key == "limit":
                     program.limit = float(value)
@@ -94,15 +84,6 @@ def fresh(directory: Path) -> Path:
         os.chmod(path, 0o755 if path.is_dir() else 0o644)
         os.utime(path, (1e9, 1e9))
     return directory
-
-
-def run_native(words: list[str], mnt: Path, root: Path = ROOT) -> Result:
-    """Run a program of the root on the host's processor and kernel."""
-    space = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-    if os.geteuid():
-        space.append("--map-root-user")
-    variables = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
-    return command([*space, "sh", "-c", NATIVE, "native", root, mnt, *variables, *words])
 
 
 def run_guest(words: list[str], mnt: Path, root: Path = ROOT) -> Result:
@@ -136,9 +117,7 @@ def check_program(program: Program) -> None:
     top = BUILD / "test/programs" / f"{program.name}-{os.getpid()}"
     # What a user types to see the guest's run alone.
     native_dir, guest_dir = fresh(top / "native"), fresh(top / "guest")
-    native = run_native(program.words(), native_dir)
-    if native.status and b"unshare:" in native.err:
-        raise Skip("the host lets nobody run the root natively: " + native.errors().strip())
+    native = run_native(program.words(), native_dir, ENVIRONMENT, program.system)
     wanted = shell_status(native.status)
     check(wanted == program.status, f"the native run ends with {wanted}, not {program.status}: "
           + native.errors()[-500:])

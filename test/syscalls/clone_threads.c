@@ -351,16 +351,6 @@ static void raw_clone(void) {
     printf("THREAD without VM: %ld %s\n", bad, strerror(errno));
     bad = syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0);
     printf("SIGHAND without VM: %ld %s\n", bad, strerror(errno));
-    uint64_t args[11] = {0};
-    args[4] = SIGCHLD;
-    long child = syscall(435, args, 64);
-    if (child == 0) {
-        _exit(8);
-    }
-    waitpid((pid_t)child, &status, 0);
-    printf("clone3: %x\n", status);
-    bad = syscall(435, args, 10);
-    printf("clone3 size: %ld %s\n", bad, strerror(errno));
 }
 
 int main(int argc, char **argv) {

@@ -292,11 +292,6 @@ static void robust_list_of(pid_t tid) {
     printf("none %d\n", head == NULL);
 }
 
-static void compare_with(pid_t tid) {
-    show("kcmp vm", syscall(SYS_kcmp, tid, tid, 1, 0, 0));
-    show("kcmp files", syscall(SYS_kcmp, tid, tid, 2, 0, 0));
-}
-
 static void task_files_of(pid_t tid) {
     static const char *const name[] = {"stat", "status", "comm", "limits", "statm"};
     char path[64], text[200];
@@ -327,7 +322,6 @@ static void number_without_thread(pid_t tid) {
     affinity_of("affinity", tid);
     signals_to(tid);
     robust_list_of(tid);
-    compare_with(tid);
     task_files_of(tid);
 }
 
@@ -425,9 +419,6 @@ static void accounts(void) {
     printf("child used time %d\n", usage.ru_utime.tv_sec + usage.ru_stime.tv_sec || used >= 40000);
     printf("times ok %d\n", times(&tms) != (clock_t)-1 && tms.tms_cutime >= 0);
     show("rusage kind", getrusage(77, &usage));
-    show("unshare nothing", unshare(0));
-    show("unshare unknown", unshare(0x1));
-    show("setns", syscall(SYS_setns, 999, 0));
     show("tgkill", syscall(SYS_tgkill, 0, 1, 0));
     show("tgkill none", syscall(SYS_tgkill, 999999, 999999, 0));
 }
@@ -448,7 +439,19 @@ int main(void) {
     attributes();
     thread_nice();
     segments();
-    ended_threads();
+    if (fork() == 0) {
+        int signal = -1;
+        prctl(PR_SET_DUMPABLE, 1);
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        (void)!setuid(12345);
+        show("dumpable", prctl(PR_GET_DUMPABLE));
+        prctl(PR_GET_PDEATHSIG, &signal);
+        printf("sent at the parent's death: %d\n", signal);
+        prctl(PR_SET_DUMPABLE, 1);
+        ended_threads();
+        _exit(0);
+    }
+    wait(NULL);
     accounts();
     return 0;
 }
