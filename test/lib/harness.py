@@ -7,6 +7,7 @@ tests does not belong here.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shlex
 import signal
@@ -127,6 +128,26 @@ def check(truth: object, sentence: str) -> None:
     """A Failure with this sentence unless `truth` holds."""
     if not truth:
         raise Failure(sentence)
+
+
+@functools.cache
+def attributes_kept() -> bool:
+    """Does the build directory's file system keep user attributes?"""
+    probe = BUILD / f"attribute-probe-{os.getpid()}"
+    probe.touch()
+    try:
+        os.setxattr(probe, "user.probe", b"1")
+        return True
+    except OSError:
+        return False
+    finally:
+        probe.unlink()
+
+
+def need_attributes() -> None:
+    """A Skip where owners and modes of the guest cannot be kept (docs/files.md)."""
+    if not attributes_kept():
+        raise Skip(f"the file system of {BUILD} keeps no user attributes")
 
 
 def shorten(value: object, most: int = 400) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from elf import Elf, Segment, small_c
 from harness import (BUILD, FG, ROOT, Result, Suite, check, check_equal, command,
-                     fiberglass)
+                     fiberglass, need_attributes)
 
 HERE = BUILD / "test/cli"
 suite = Suite()
@@ -369,6 +369,7 @@ def _() -> None:
 
 @suite.case("its own /proc and /dev")
 def _() -> None:
+    need_attributes()
     script = ("ls /proc | grep -c '^[0-9]*$'; cat /proc/self/comm; ls /dev/pts > /dev/null && "
               "test -c /dev/null && test -c /dev/tty && echo devices; echo x > /dev/null; "
               "readlink /proc/self/exe; stat -c '%U %a %F' /usr/bin/passwd /tmp; id -u")

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c
-from harness import BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command
+from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
+                     need_attributes)
 
 WORK = (BUILD / "test/fs").absolute()
 SOURCES = TOP / "test/syscalls"
@@ -117,6 +118,7 @@ def _() -> None:
 
 def metadata(case: str, user: int | None) -> str:
     """What two runs of fs_metadata print; the second sees what the first left."""
+    need_attributes()
     root = make_root(case, "metadata")
     first = guest(root, "/fs_metadata", "first", user=user)
     check_equal("status", first.status, 0)
@@ -154,6 +156,7 @@ def _() -> None:
 @suite.case("escape-unprivileged")
 def _() -> None:
     may_run_as_nobody()
+    need_attributes()
     escape("escape-unprivileged", NOBODY)
 
 

@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from harness import BUILD, FG, ROOT, TOP, Suite, check, check_equal, command
+from harness import BUILD, FG, ROOT, TOP, Suite, check, check_equal, command, need_attributes
 from terminal import Terminal
 
 suite = Suite()
@@ -102,6 +102,7 @@ def _() -> None:
 
 @suite.case("mkroot: small root, twice the same, then configured", limit=150)
 def _() -> None:
+    need_attributes()
     roots = [BUILD / "test/mkroot/a", BUILD / "test/mkroot/b"]
     for root in roots:
         done = command([MKROOT, "--profile", "small", "--force", root])
