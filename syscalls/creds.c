@@ -59,6 +59,7 @@ static void rights_set(struct process *process, struct ids ids, uint32_t effecti
     }
     *ids.effective = effective;
     *ids.fs = fs;
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
 }
 
 /* setuid(2), setgid(2) */
@@ -303,6 +304,7 @@ long sys_setgroups(struct task *task, int32_t size, gaddr_t list) {
     }
     memcpy(process->groups, group, (size_t)size * 4);
     process->group_count = size;
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -322,6 +324,7 @@ long sys_setgroups16(struct task *task, int32_t size, gaddr_t list) {
         process->groups[i] = group[i];
     }
     process->group_count = size;
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
     return 0;
 }
 

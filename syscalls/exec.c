@@ -165,6 +165,7 @@ static void set_credentials(struct task *task, const struct stat *st) {
     apply_set_id(process, st);
     process->suid = process->fsuid = process->euid;
     process->sgid = process->fsgid = process->egid;
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
     bool secure = process->uid != process->euid || process->gid != process->egid;
     process->dumpable = !secure;
     if (secure)

@@ -61,6 +61,7 @@ struct task *process_create_first(void) {
     first->pid = first->pgid = first->sid = task->tid = pid_allocate_locked();
     first->exit_signal = SIGCHLD;
     inherit_host(first);
+    memcpy(init->limits, first->limits, sizeof init->limits); /* pam_limits takes those of pid 1 */
     process_link_locked(first, init);
     task_link_locked(task);
     first_process = first;

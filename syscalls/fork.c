@@ -116,6 +116,7 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     child->fsgid = from->fsgid;
     memcpy(child->groups, from->groups, sizeof child->groups);
     child->group_count = from->group_count;
+    child->ids_changed = from->ids_changed;
     memcpy(child->limits, from->limits, sizeof child->limits);
     child->exit_signal = request->exit_signal;
     child->dumpable = from->dumpable;

@@ -55,8 +55,13 @@ static int pts_of_place(const struct place *place) {
     return path && sscanf(path, "/dev/pts/%d", &number) == 1 ? number : -1;
 }
 
+/* NULL: an open file of nowhere, as those that the guest was given. */
+static const struct mount *mount_of(const struct place *place) {
+    return place->file ? place->file->mount : place->mount;
+}
+
 static bool place_has_metadata(const struct place *place) {
-    const struct mount *mount = place->file ? place->file->mount : place->mount;
+    const struct mount *mount = mount_of(place);
     return mount && mount->metadata;
 }
 
@@ -69,6 +74,7 @@ static int change(struct task *task, struct place *place,
     int fd = place_pin(place, &own);
     if (fd < 0)
         return fd;
+    metadata_change_begin();
     int error = fstat(fd, &host) ? -errno : 0;
     if (!error) {
         want = host;
@@ -77,6 +83,7 @@ static int change(struct task *task, struct place *place,
     }
     if (!error)
         error = metadata_set(fd, &host, &want);
+    metadata_change_end();
     if (own)
         close(fd);
     return error;
@@ -113,10 +120,12 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
         return fd;
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
+    fs_owner_enter(task, mount_of(place));
     if (S_ISLNK(place->st.st_mode))
         error = -EOPNOTSUPP;
     else if (chmod(host, mode & 07777))
         error = -errno;
+    fs_owner_leave(task, mount_of(place));
     if (own)
         close(fd);
     return error;
@@ -206,10 +215,12 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     int fd = place_pin(place, &own);
     if (fd < 0)
         return fd;
+    fs_owner_enter(task, mount_of(place));
     if (!fs_owner_on_host(&uid, &gid) && task_is_root(task))
         error = -EINVAL; /* as user_namespaces(7) has it */
     else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
         error = -errno;
+    fs_owner_leave(task, mount_of(place));
     if (own)
         close(fd);
     return error;
@@ -300,11 +311,13 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
             /* not fd itself: utimensat on an O_PATH descriptor needs a new kernel */
             char host[40];
             snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
+            fs_owner_enter(task, mount_of(&place));
             int failed = S_ISLNK(st.st_mode)
                              ? utimensat(place.dir, place.name, times, AT_SYMLINK_NOFOLLOW)
                              : utimensat(AT_FDCWD, host, times, 0);
             if (failed)
                 error = -errno;
+            fs_owner_leave(task, mount_of(&place));
             if (own)
                 close(fd);
         }
@@ -330,6 +343,16 @@ static int access_place(struct task *task, struct place *place, int mode, uint32
         error = permission_bits(task, effective ? process->fsuid : process->uid,
                                 effective ? process->fsgid : process->gid, &st, mode);
         return error;
+    }
+    if (geteuid() == 0 && (process->uid || process->fsuid)) {
+        /* the host thread's real user is root; its user for files is the guest's in the host's "/"
+         */
+        bool effective = flags & AT_EACCESS;
+        uint32_t uid = effective ? process->fsuid : process->uid;
+        uint32_t gid = effective ? process->fsgid : process->gid;
+        if (fs_private_root || uid != process->fsuid || gid != process->fsgid)
+            return permission_bits(task, uid, gid, &st, mode);
+        flags |= AT_EACCESS;
     }
     if (faccessat(place->dir, place->name[0] ? place->name : ".", mode,
                   (flags & AT_EACCESS) | (place->name[0] ? AT_SYMLINK_NOFOLLOW : 0)))

@@ -83,10 +83,15 @@ static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) 
         return error;
     mode = mode & 01777 & ~task->process->fs->umask;
     mode_t host_mode = place.mount->metadata ? mode | 0700 : mode;
-    if (mkdirat(place.dir, place.name, host_mode))
+    metadata_change_begin();
+    fs_owner_enter(task, place.mount);
+    int failed = mkdirat(place.dir, place.name, host_mode);
+    fs_owner_leave(task, place.mount);
+    if (failed)
         error = -errno;
     else if ((error = made(task, &place, S_IFDIR | mode)))
         unlinkat(place.dir, place.name, AT_REMOVEDIR);
+    metadata_change_end();
     place_put(&place);
     return error;
 }
@@ -142,6 +147,7 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
     if (error)
         return error;
     mode &= ~task->process->fs->umask;
+    metadata_change_begin();
     if (S_ISCHR(mode) || S_ISBLK(mode)) {
         error = make_device(task, &place, mode, device_from_guest(dev));
     } else {
@@ -150,11 +156,15 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
             host_mode = mode;
         else if (S_ISREG(mode))
             host_mode |= 0600;
-        if (mknodat(place.dir, place.name, host_mode, 0))
+        fs_owner_enter(task, place.mount);
+        int failed = mknodat(place.dir, place.name, host_mode, 0);
+        fs_owner_leave(task, place.mount);
+        if (failed)
             error = -errno;
         else if ((error = made(task, &place, mode)))
             unlinkat(place.dir, place.name, 0);
     }
+    metadata_change_end();
     place_put(&place);
     return error;
 }
@@ -179,7 +189,10 @@ static long make_symlink(struct task *task, gaddr_t target, int dirfd, gaddr_t p
         error = find_new(task, dirfd, path, false, &place);
     if (error)
         return error;
-    if (symlinkat(text, place.dir, place.name))
+    fs_owner_enter(task, place.mount);
+    int failed = symlinkat(text, place.dir, place.name);
+    fs_owner_leave(task, place.mount);
+    if (failed)
         error = -errno;
     else
         made(task, &place, S_IFLNK | 0777); /* the owner where the host lets us, see metadata.c */
@@ -213,6 +226,7 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
         return error;
     }
     int host_from = from.file ? from.file->host_fd : from.dir;
+    fs_owner_enter(task, to.mount);
     if (from.is_synth || (from.file && host_from < 0))
         error = -EXDEV;
     else if (S_ISDIR(from.st.st_mode))
@@ -229,6 +243,7 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
     } else if (linkat(from.dir, from.name, to.dir, to.name, 0)) {
         error = -errno;
     }
+    fs_owner_leave(task, to.mount);
     place_put(&to);
     place_put(&from);
     return error;
@@ -270,8 +285,12 @@ static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
     }
     if (!error)
         error = directory_permission(task, &place, true);
-    if (!error && unlinkat(place.dir, place.name, dir ? AT_REMOVEDIR : 0))
-        error = -errno;
+    if (!error) {
+        fs_owner_enter(task, place.mount);
+        if (unlinkat(place.dir, place.name, dir ? AT_REMOVEDIR : 0))
+            error = -errno;
+        fs_owner_leave(task, place.mount);
+    }
     place_put(&place);
     return error;
 }
@@ -336,11 +355,13 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
     }
     error = rename_check(task, &from, &to, flags);
     if (!error) {
+        fs_owner_enter(task, to.mount);
         int failed = flags
                          ? (int)syscall(SYS_renameat2, from.dir, from.name, to.dir, to.name, flags)
                          : renameat(from.dir, from.name, to.dir, to.name);
         if (failed)
             error = -errno;
+        fs_owner_leave(task, to.mount);
     }
     place_put(&to);
     place_put(&from);

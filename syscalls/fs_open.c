@@ -95,15 +95,18 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
     if (!unnamed)
         host_flags |= O_CREAT | O_EXCL;
     mode_t host_mode = metadata ? (real & 01777) | 0600 : real;
+    if (metadata)
+        metadata_change_begin();
+    fs_owner_enter(task, place->mount);
     int fd = openat(place->dir, place->name[0] ? place->name : ".", host_flags, host_mode);
-    if (fd < 0)
-        return -errno;
-    if (metadata) {
-        error = metadata_created(task, fd, "", real, group);
-        if (error) {
+    fs_owner_leave(task, place->mount);
+    error = fd < 0 ? -errno : metadata ? metadata_created(task, fd, "", real, group) : 0;
+    if (metadata)
+        metadata_change_end();
+    if (error) {
+        if (fd >= 0)
             close(fd);
-            return error;
-        }
+        return error;
     }
     return finish_open(place, fd, flags, S_IFREG, out);
 }

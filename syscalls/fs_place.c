@@ -25,7 +25,7 @@ int place_stat(const struct place *place, struct stat *st) {
     if (place->is_synth || place->file)
         return 0;
     if (place->mount->metadata)
-        metadata_apply_at(place->dir, place->name, st);
+        return metadata_apply_at(place->dir, place->name, st);
     else
         fs_owner_shown(st);
     return 0;

@@ -99,6 +99,10 @@ void fs_owner_shown(struct stat *st);
 /* Makes ids that a guest gives such a file the host's (-1, keep, stays); false when the host has
  * none for them. */
 bool fs_owner_on_host(uint32_t *uid, uint32_t *gid);
+/* Around a host call that changes names or attributes on the mount for the task: who the host sees.
+ * `mount` may be NULL. errno is kept by leave. */
+void fs_owner_enter(const struct task *task, const struct mount *mount);
+void fs_owner_leave(const struct task *task, const struct mount *mount);
 
 /* --- metadata.c: the user.containers.override_stat attribute -------------------------------------
  */
@@ -114,8 +118,13 @@ struct metadata {
 bool metadata_parse(const char *text, size_t len, struct metadata *meta);
 int metadata_format(const struct metadata *meta, char *text, size_t size);
 /* Applies the attribute to st (which is the host's). `name` in dirfd, not followed; "": dirfd
- * itself, which may be O_PATH; NULL: dirfd itself, which is not. True when it has one. */
-bool metadata_apply_at(int dirfd, const char *name, struct stat *st);
+ * itself, which may be O_PATH; NULL: dirfd itself, which is not. 0; -ENOENT: it was being made when
+ * st was taken, and is gone. */
+int metadata_apply_at(int dirfd, const char *name, struct stat *st);
+/* Around the making of a file whose metadata follow, and around a reading of them for a change: no
+ * other task sees what is between. Takes a lock of its own; nothing between the two may wait. */
+void metadata_change_begin(void);
+void metadata_change_end(void);
 /* Makes a file show `want` (uid, gid, st_mode, st_rdev); `host` is what the host says now, fd any
  * descriptor of it (O_PATH too). Writes the attribute when it must. 0 or -errno. */
 int metadata_set(int fd, const struct stat *host, const struct stat *want);

@@ -83,7 +83,7 @@ int metadata_format(const struct metadata *meta, char *text, size_t size) {
     return n;
 }
 
-static bool apply(const struct metadata *meta, struct stat *st) {
+static void apply(const struct metadata *meta, struct stat *st) {
     st->st_uid = meta->uid;
     st->st_gid = meta->gid;
     st->st_mode = (st->st_mode & S_IFMT) | (meta->mode & 07777);
@@ -92,7 +92,6 @@ static bool apply(const struct metadata *meta, struct stat *st) {
         st->st_mode = (st->st_mode & 07777) | (meta->mode & S_IFMT);
         st->st_rdev = meta->rdev;
     }
-    return true;
 }
 
 /* --- what was read before -----------------------------------------------------------------------
@@ -170,22 +169,73 @@ static ssize_t read_at(int dirfd, const char *name, char *text, size_t size) {
     return getxattr(host_path, METADATA_NAME, text, size);
 }
 
-bool metadata_apply_at(int dirfd, const char *name, struct stat *st) {
+/* Reads the attribute: 0, and whether there is one; or -ENOENT, the name is gone. */
+static int read_metadata(int dirfd, const char *name, const struct stat *st, struct metadata *meta,
+                         bool *has) {
     char text[128];
+    ssize_t len = name ? read_at(dirfd, name, text, sizeof text)
+                       : fgetxattr(dirfd, METADATA_NAME, text, sizeof text);
+    int error = len < 0 ? errno : 0;
+    *has = len > 0 && metadata_parse(text, (size_t)len, meta);
+    if (!error || error == ENODATA || error == ENOTSUP)
+        cache_put(st, *has, meta);
+    return error == ENOENT ? -ENOENT : 0;
+}
+
+/* --- changes ------------------------------------------------------------------------------------
+ */
+
+/* Between begin and end a file may be there without its attribute: who finds none looks again when
+ * the change is over. Readers that find one, or that no change ran beside, take no lock. */
+static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_uint changes_begun, changes_ended;
+static __thread bool changing; /* this thread is between the two */
+
+void metadata_change_begin(void) {
+    pthread_mutex_lock(&change_lock);
+    atomic_fetch_add(&changes_begun, 1);
+    changing = true;
+}
+
+void metadata_change_end(void) {
+    changing = false;
+    atomic_fetch_add(&changes_ended, 1);
+    pthread_mutex_unlock(&change_lock);
+}
+
+/* Looks again from the beginning; a name may have become another file's. 0 or -ENOENT. */
+static int read_after_changes(int dirfd, const char *name, struct stat *st, struct metadata *meta,
+                              bool *has) {
+    struct stat now;
+    pthread_mutex_lock(&change_lock);
+    int error =
+        name ? fstatat(dirfd, name, &now, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) : fstat(dirfd, &now);
+    error = error || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT) ? -ENOENT : 0;
+    if (!error) {
+        *st = now;
+        error = read_metadata(dirfd, name, st, meta, has);
+    }
+    pthread_mutex_unlock(&change_lock);
+    return error;
+}
+
+int metadata_apply_at(int dirfd, const char *name, struct stat *st) {
     struct metadata meta = {0};
     bool has;
+    int error = 0;
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode)) {
         fs_owner_shown(st);
-        return false;
+        return 0;
     }
     if (!cache_get(st, &has, &meta)) {
-        ssize_t len = name ? read_at(dirfd, name, text, sizeof text)
-                           : fgetxattr(dirfd, METADATA_NAME, text, sizeof text);
-        has = len > 0 && metadata_parse(text, (size_t)len, &meta);
-        if (len >= 0 || errno == ENODATA || errno == ENOTSUP)
-            cache_put(st, has, &meta);
+        unsigned ended = atomic_load(&changes_ended);
+        error = read_metadata(dirfd, name, st, &meta, &has);
+        if (!error && !has && !changing && atomic_load(&changes_begun) != ended)
+            error = read_after_changes(dirfd, name, st, &meta, &has);
     }
-    return has && apply(&meta, st);
+    if (has)
+        apply(&meta, st);
+    return error;
 }
 
 int metadata_set(int fd, const struct stat *host, const struct stat *want) {

@@ -5,6 +5,7 @@
 
 #include "core/stats.h"
 #include "syscalls/abi.h"
+#include "syscalls/fs.h"
 #include "syscalls/mm.h"
 #include "syscalls/signal.h"
 #include "syscalls/strace.h"
@@ -76,6 +77,9 @@ static void system_call(struct task *task) {
     STAT(syscalls);
     task->syscall_number = number;
     task->no_restart = false;
+    if (task->ids_seen != __atomic_load_n(&task->process->ids_changed, __ATOMIC_RELAXED)) {
+        fs_owner_follow(task);
+    }
     long result = fetch_i386(task, args);
     if (result == 0) {
         result = dispatch(task, (unsigned)number, args);

@@ -101,6 +101,7 @@ static void set_user(struct process *process, const struct fg_options *options, 
     uint32_t uid = 0, gid = 0;
     process->group_count = 0;
     if (options->set_user) {
+        process->ids_changed++;
         uid = options->uid;
         gid = options->gid;
     } else if (!own_root) {
@@ -242,11 +243,16 @@ static int prepare(struct task *task, const struct fg_options *options, bool own
     task->abi = &abi_i386;
     int status = mount_directories(task, options); /* as root, whoever the guest is to be */
     set_user(process, options, own_root);
+    if (process->ids_changed)
+        fs_owner_follow(task);
     if (!status)
         status = adopt_descriptors(task);
     if (!status)
         status = enter_directory(task, options, own_root);
-    return status ? status : execute(task, options);
+    if (!status)
+        status = execute(task, options);
+    fs_owner_unfollow();
+    return status;
 }
 
 /* Is `root` a directory of its own, not the host's "/"? */

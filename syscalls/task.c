@@ -327,6 +327,7 @@ int task_start(struct task *task) {
     /* The thread starts with its mask, so that no forwarded host signal slips into it. */
     pthread_sigmask(SIG_SETMASK, &mask, &old);
     live_tasks++;
+    task->ids_seen = current ? current->ids_seen : 0; /* ids are inherited */
     pthread_t thread;
     error = pthread_create(&thread, &attr, task_thread, task);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

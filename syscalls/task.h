@@ -54,6 +54,7 @@ struct task {
         syscall_number; /* of the call being made (orig_eax), -1 outside; for restarts and /proc */
     int policy;         /* of scheduling, perhaps with SCHED_RESET_ON_FORK */
     bool no_restart;    /* the call loaded a whole register set: leave the result register alone */
+    unsigned ids_seen;  /* process->ids_changed when the host thread took the ids for its files */
     int32_t host_tid;   /* of the host thread, 0 before it runs; for CPU times */
     int exit_status;
     uint32_t last_trap, last_trap_error; /* of the last fault, as sigcontext shows them */
@@ -80,6 +81,7 @@ struct process {
     uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
     uint32_t groups[32];
     int group_count;
+    unsigned ids_changed;     /* atomic: counts changes of those that matter to files */
     struct rlimit limits[16]; /* by guest resource number */
 
     bool zombie, group_exit, stopped, continued, stop_reported, continue_reported;

@@ -92,6 +92,27 @@ static bool is_hidden(const char *name) {
     return !strcmp(name, METADATA_NAME);
 }
 
+/* NULL: an open file of nowhere. */
+static const struct mount *mount_of(const struct target *target) {
+    return target->place.file ? target->place.file->mount : target->place.mount;
+}
+
+/* May the task read or write the attribute? Where the guest's users are not the host's this is
+ * asked here; what would act on the host (capabilities, access lists) cannot be set there. 0 or
+ * -errno. */
+static int name_check(struct task *task, const struct target *target, const char *name,
+                      bool writes) {
+    const struct mount *mount = mount_of(target);
+    if (!mount || !mount->metadata)
+        return 0;
+    if (strncmp(name, "user.", 5))
+        return writes ? -EOPNOTSUPP : 0;
+    struct stat st;
+    int error =
+        target->place.file ? file_stat(target->place.file, &st) : place_stat(&target->place, &st);
+    return error ? error : permission_check(task, &st, writes ? 2 : 4);
+}
+
 static long set(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t guest_name,
                 gaddr_t from, uint64_t size, uint32_t flags) {
     char name[NAME_SIZE];
@@ -113,9 +134,13 @@ static long set(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
         error = target_get(task, path, fd, follow, &target);
     if (!error) {
         error = place_writable(&target.place);
+        if (!error)
+            error = name_check(task, &target, name, true);
+        fs_owner_enter(task, mount_of(&target));
         if (!error && (target.link ? lsetxattr(target.host, name, value, size, (int)flags)
                                    : setxattr(target.host, name, value, size, (int)flags)))
             error = -errno;
+        fs_owner_leave(task, mount_of(&target));
         target_put(&target);
     }
     free(value);
@@ -135,11 +160,14 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
         size = VALUE_SIZE;
     char *value = malloc(size + 1);
     long result = -ENOMEM;
-    if (value && is_hidden(name)) {
-        result = -ENODATA;
+    error = name_check(task, &target, name, false);
+    if (value && (error || is_hidden(name))) {
+        result = error ? error : -ENODATA;
     } else if (value) {
+        fs_owner_enter(task, mount_of(&target));
         result = target.link ? lgetxattr(target.host, name, value, size)
                              : getxattr(target.host, name, value, size);
+        fs_owner_leave(task, mount_of(&target));
         if (result < 0)
             result = -errno;
         else if (size && guest_write(task->cpu->space, to, value, (size_t)result))
@@ -190,8 +218,12 @@ static long removal(struct task *task, gaddr_t path, int fd, bool follow, gaddr_
     if (error)
         return error;
     error = is_hidden(name) ? -ENODATA : place_writable(&target.place);
+    if (!error)
+        error = name_check(task, &target, name, true);
+    fs_owner_enter(task, mount_of(&target));
     if (!error && (target.link ? lremovexattr(target.host, name) : removexattr(target.host, name)))
         error = -errno;
+    fs_owner_leave(task, mount_of(&target));
     target_put(&target);
     return error;
 }

@@ -127,7 +127,7 @@ class Tree:
                     if not name:
                         continue
                     names.append("/" + name)
-                    if member.isdir() or self.wanted(name):
+                    if self.wanted(name):
                         self.extract(tar, member, name)
             process.stdout.read()
         except (tarfile.TarError, OSError) as e:
@@ -141,8 +141,6 @@ class Tree:
     def extract(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str) -> None:
         """Make one file, directory, link or device."""
         if member.isdir():
-            if not self.wanted(name + "/x"):
-                return
             path = self.resolve(name)
             self.mark(path, member.uid, member.gid, stat.S_IFDIR | member.mode)
             self.times[path] = member.mtime

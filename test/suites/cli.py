@@ -380,6 +380,12 @@ def _() -> None:
                                     "root 1777 directory", "0"])
 
 
+@suite.case("pid 1 has the limits of the first process")
+def _() -> None:
+    done = fiberglass("-r", ROOT, "/usr/bin/cmp", "/proc/1/limits", "/proc/self/limits")
+    check_equal("output and status", (done.text() + done.errors(), done.status), ("", 0))
+
+
 @suite.case("strace")
 def _() -> None:
     log = HERE / "trace.log"

@@ -20,7 +20,8 @@ from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_
 WORK = (BUILD / "test/fs").absolute()
 SOURCES = TOP / "test/syscalls"
 # What prints the same in a private root as natively (run as the same user).
-ALIKE = ("paths", "open", "names", "stat", "dirs", "locks", "rw", "fds", "xattr", "proc", "chroot")
+ALIKE = ("paths", "open", "names", "stat", "dirs", "locks", "rw", "fds", "xattr", "proc", "chroot",
+         "race", "ids")
 NOBODY = 65534
 
 suite = Suite()
@@ -226,6 +227,23 @@ def _() -> None:
                 "refused\n")
     if sorted(p.name for p in outside.iterdir()) != ["file", "link", "sub"]:
         raise Failure("a read-only mount was written to")
+
+
+@suite.case("ids on a mount")
+def _() -> None:
+    """The host's files are held to the ids of the guest's users, whom only root can have there."""
+    place = WORK / "mount-ids"
+    shutil.rmtree(place, ignore_errors=True)
+    for name in ("native", "guest"):
+        (place / name).mkdir(parents=True)
+    native = command([program("ids").absolute()], cwd=place / "native")
+    result = guest(make_root("mount-ids-root", "ids"), "/fs_ids",
+                   options=["-m", f"{place / 'guest'}:/w"])
+    if os.geteuid() == 0:
+        check_equal("standard output", result.text(), native.text())
+    made = command([*FG, "-r", str(WORK / "mount-ids-root/root"), "-m", f"{place / 'guest'}:/w",
+                    "--user", "77:78", "/fs_ids"])
+    check_equal("what an ordinary user says", made.text(), "not root\n")
 
 
 @suite.case("mounts-unprivileged")

@@ -114,6 +114,7 @@ def _() -> None:
                      b"" if p.is_symlink() or p.is_dir() else p.read_bytes())
                     for p in root.rglob("*")) for root in roots]
     check(trees[0] == trees[1], "two roots of the same packages differ")
+    check((roots[0] / "usr/share/info").is_dir(), "a directory is gone with what is left out of it")
     passwd = roots[0] / "usr/bin/newgrp"
     check_equal("set-uid bit", os.getxattr(passwd, "user.containers.override_stat"),
                 b"0:0:04755")
