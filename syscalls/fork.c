@@ -117,6 +117,8 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     memcpy(child->groups, from->groups, sizeof child->groups);
     child->group_count = from->group_count;
     child->ids_changed = from->ids_changed;
+    child->login_uid = from->login_uid;
+    child->login_session = from->login_session;
     memcpy(child->limits, from->limits, sizeof child->limits);
     child->exit_signal = request->exit_signal;
     child->dumpable = from->dumpable;

@@ -40,13 +40,16 @@ int proc_mounts_text(const struct synth_ref *ref, struct strbuf *out);
 int proc_mountinfo_text(const struct synth_ref *ref, struct strbuf *out);
 int proc_zero_text(const struct synth_ref *ref, struct strbuf *out);
 int proc_zero_line(const struct synth_ref *ref, struct strbuf *out);
-int proc_no_session(const struct synth_ref *ref, struct strbuf *out);
+int proc_loginuid_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_sessionid_text(const struct synth_ref *ref, struct strbuf *out);
 int proc_cgroup_text(const struct synth_ref *ref, struct strbuf *out);
 int proc_id_map(const struct synth_ref *ref, struct strbuf *out);
 int proc_setgroups_text(const struct synth_ref *ref, struct strbuf *out);
 int proc_personality_text(const struct synth_ref *ref, struct strbuf *out);
 ssize_t proc_comm_write(const struct synth_ref *ref, struct task *task, const char *data,
                         size_t len);
+ssize_t proc_loginuid_write(const struct synth_ref *ref, struct task *task, const char *data,
+                            size_t len);
 ssize_t proc_oom_write(const struct synth_ref *ref, struct task *task, const char *data,
                        size_t len);
 

@@ -185,8 +185,13 @@ static int root_text(const struct synth_ref *ref, struct strbuf *out) {
         {.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open, .stat = proc_stat_owner},   \
         FILE_("limits", proc_limits_text), FILE_("mounts", proc_mounts_text),                      \
         FILE_("mountinfo", proc_mountinfo_text), FILE_("wchan", proc_zero_text),                   \
-        FILE_("cgroup", proc_cgroup_text), FILE_("loginuid", proc_no_session),                     \
-        FILE_("sessionid", proc_no_session), FILE_("uid_map", proc_id_map),                        \
+        FILE_("cgroup", proc_cgroup_text), FILE_("sessionid", proc_sessionid_text),                \
+        FILE_("uid_map", proc_id_map),                                                             \
+        {.name = "loginuid",                                                                       \
+         .mode = S_IFREG | 0644,                                                                   \
+         .text = proc_loginuid_text,                                                               \
+         .write = proc_loginuid_write,                                                             \
+         .stat = proc_stat_owner},                                                                 \
         FILE_("gid_map", proc_id_map), FILE_("setgroups", proc_setgroups_text),                    \
         FILE_("personality", proc_personality_text), FILE_("oom_score", proc_zero_line),           \
         {.name = "oom_score_adj",                                                                  \

@@ -299,9 +299,42 @@ int proc_zero_line(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-int proc_no_session(const struct synth_ref *ref, struct strbuf *out) {
-    strbuf_printf(out, "4294967295");
-    return 0;
+/* Who logged in, for audit(8): pam_loginuid(8) sets it, children have it too. */
+int proc_loginuid_text(const struct synth_ref *ref, struct strbuf *out) {
+    pthread_mutex_lock(&process_lock);
+    const struct process *process = proc_process(ref);
+    if (process)
+        strbuf_printf(out, "%u", process->login_uid);
+    pthread_mutex_unlock(&process_lock);
+    return process ? 0 : -ESRCH;
+}
+
+int proc_sessionid_text(const struct synth_ref *ref, struct strbuf *out) {
+    pthread_mutex_lock(&process_lock);
+    const struct process *process = proc_process(ref);
+    if (process)
+        strbuf_printf(out, "%u", process->login_session);
+    pthread_mutex_unlock(&process_lock);
+    return process ? 0 : -ESRCH;
+}
+
+/* As Linux has it: one's own, and by the superuser once it is set. */
+ssize_t proc_loginuid_write(const struct synth_ref *ref, struct task *task, const char *data,
+                            size_t len) {
+    static uint32_t sessions;
+    char *end;
+    struct process *own = task->process;
+    unsigned long value = strtoul(data, &end, 10);
+    if (end == data || data[0] == '-' || value > UINT32_MAX)
+        return -EINVAL;
+    pthread_mutex_lock(&process_lock);
+    bool allowed = proc_process(ref) == own && (own->login_uid == UINT32_MAX || own->euid == 0);
+    if (allowed) {
+        own->login_uid = (uint32_t)value;
+        own->login_session = value == UINT32_MAX ? UINT32_MAX : ++sessions;
+    }
+    pthread_mutex_unlock(&process_lock);
+    return allowed ? (ssize_t)len : -EPERM;
 }
 
 int proc_cgroup_text(const struct synth_ref *ref, struct strbuf *out) {

@@ -96,6 +96,7 @@ struct process *process_alloc(void) {
     if (process) {
         process->signals.pending.last = &process->signals.pending.first;
         process->dumpable = true;
+        process->login_uid = process->login_session = UINT32_MAX;
         clock_gettime(CLOCK_MONOTONIC, &process->start_mono);
     }
     return process;

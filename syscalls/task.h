@@ -81,8 +81,9 @@ struct process {
     uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
     uint32_t groups[32];
     int group_count;
-    unsigned ids_changed;     /* atomic: counts changes of those that matter to files */
-    struct rlimit limits[16]; /* by guest resource number */
+    uint32_t login_uid, login_session; /* of /proc/PID/loginuid and sessionid; UINT32_MAX: none */
+    unsigned ids_changed;              /* atomic: counts changes of those that matter to files */
+    struct rlimit limits[16];          /* by guest resource number */
 
     bool zombie, group_exit, stopped, continued, stop_reported, continue_reported;
     int exit_status; /* as wait4 gives it */

@@ -386,6 +386,15 @@ def _() -> None:
     check_equal("output and status", (done.text() + done.errors(), done.status), ("", 0))
 
 
+@suite.case("the user who logged in")
+def _() -> None:
+    script = ("cd /proc/self; cat loginuid sessionid; echo; echo 1000 > loginuid; cat loginuid; "
+              "echo; sh -c 'cat /proc/self/loginuid /proc/$PPID/sessionid'; echo; "
+              "echo x > loginuid || echo refused")
+    done = fiberglass("-r", ROOT, "/bin/bash", "-c", script.replace("/self", "/$$"))
+    check_equal("output", done.text(), "42949672954294967295\n1000\n10001\nrefused\n")
+
+
 @suite.case("strace")
 def _() -> None:
     log = HERE / "trace.log"

@@ -1,6 +1,7 @@
 /* test: -pthread */
-/* Who gives up root is held to what the files allow: opening, creating, names, access(2); by set*id,
- * file system ids and groups, in every thread. Run by an ordinary user all of it is theirs. */
+/* Who gives up root is held to what the files allow: opening, creating, names, access(2); by
+ * set*id, file system ids and groups, in every thread. Run by an ordinary user all of it is theirs.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

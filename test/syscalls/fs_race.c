@@ -1,6 +1,7 @@
 /* test: -pthread */
-/* A file appears with its owner and mode, or not yet: processes that run into each other's creations
- * and changes never see a state between. As an ordinary user, where the test is run as root. */
+/* A file appears with its owner and mode, or not yet: processes that run into each other's
+ * creations and changes never see a state between. As an ordinary user, where the test is run as
+ * root. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
