@@ -52,9 +52,8 @@ static void dump_slots(const struct fiber *fiber, bool words, FILE *out) {
 
 void dump_fiber(const struct fiber *fiber, const struct block *block) {
     flockfile(stderr);
-    fprintf(stderr, "block %08" PRIx64 "..%08" PRIx64 ": %u instructions, %u slots, %u bytes%s\n",
-            block->pc, block->end, block->count, fiber->slots, fiber->size,
-            fiber->checked ? ", checked" : "");
+    fprintf(stderr, "block %08" PRIx64 "..%08" PRIx64 ": %u instructions, %u slots%s\n", block->pc,
+            block->end, block->count, fiber->slots, fiber->checked ? ", checked" : "");
     if (fg_debug.dump_blocks) {
         dump_block(block, stderr);
     }

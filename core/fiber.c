@@ -8,8 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define FIBER_ALIGN 16
-
 static size_t align(size_t n, size_t to) {
     return (n + to - 1) & ~(to - 1);
 }
@@ -39,6 +37,11 @@ static bool slab_new(void) {
     return true;
 }
 
+static void chunk_clear(struct chunk *chunk) {
+    chunk->used = offsetof(struct chunk, first);
+    chunk->records = CHUNK_BYTES;
+}
+
 static struct chunk *chunk_new(void) {
     struct chunk *chunk = NULL;
     pthread_mutex_lock(&slab_lock);
@@ -53,25 +56,26 @@ static struct chunk *chunk_new(void) {
     if (chunk) {
         chunk->next = NULL;
         chunk->live = 0;
-        chunk->used = offsetof(struct chunk, first);
+        chunk_clear(chunk);
     }
     return chunk;
 }
 
 struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits,
                           unsigned bytes) {
-    size_t size = align(sizeof(struct fiber) + exits * sizeof(struct exit) + sizeof(struct entry) +
-                            slots * sizeof(uint64_t) + marks * sizeof(struct mark) + bytes,
-                        FIBER_ALIGN);
+    size_t size = align(sizeof(struct fiber) + exits * sizeof(struct exit) +
+                            marks * sizeof(struct mark) + bytes,
+                        sizeof(uint64_t));
+    size_t run = sizeof(struct entry) + slots * sizeof(uint64_t);
     struct chunk *chunk = *chunks;
 
-    if (size > CHUNK_BYTES - offsetof(struct chunk, first)) {
+    if (run + size > CHUNK_BYTES - offsetof(struct chunk, first)) {
         return NULL;
     }
     if (chunk && chunk->live == 0) {
-        chunk->used = offsetof(struct chunk, first);
+        chunk_clear(chunk);
     }
-    if (!chunk || CHUNK_BYTES - chunk->used < size) {
+    if (!chunk || chunk->records - chunk->used < run + size) {
         /* Chunks whose fibers are all gone are taken again before new ones are made. */
         struct chunk **link = chunks;
         while (*link && (*link)->live) {
@@ -80,19 +84,21 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
         chunk = *link;
         if (chunk) {
             *link = chunk->next;
-            chunk->used = offsetof(struct chunk, first);
+            chunk_clear(chunk);
         } else if (!(chunk = chunk_new())) {
             return NULL;
         }
         chunk->next = *chunks;
         *chunks = chunk;
     }
-    struct fiber *fiber = (struct fiber *)((char *)chunk + chunk->used);
-    chunk->used += (uint32_t)size;
-    chunk->live++;
-
+    uint32_t record = chunk->records - (uint32_t)size;
+    struct fiber *fiber = (struct fiber *)((char *)chunk + record);
     memset(fiber, 0, sizeof *fiber);
-    fiber->size = (uint32_t)size;
+    fiber->size = (uint16_t)size;
+    fiber->slot_at = (uint16_t)(chunk->used + sizeof(struct entry));
+    chunk->used += (uint32_t)run;
+    chunk->records = record;
+    chunk->live++;
     fiber->slots = (uint16_t)slots;
     fiber->marks = (uint16_t)marks;
     fiber->exits = (uint8_t)exits;
@@ -101,9 +107,8 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
 
 void fiber_free(struct chunk **chunks, struct fiber *fiber) {
     (void)chunks;
-    struct chunk *chunk = (struct chunk *)((uintptr_t)fiber & ~(uintptr_t)(CHUNK_BYTES - 1));
-    assert(chunk->live > 0);
-    chunk->live--;
+    assert(chunk_of(fiber)->live > 0);
+    chunk_of(fiber)->live--;
 }
 
 void chunks_free(struct chunk **chunks) {
@@ -120,7 +125,7 @@ void chunks_free(struct chunk **chunks) {
 size_t chunks_bytes(const struct chunk *chunks) {
     size_t bytes = 0;
     for (; chunks; chunks = chunks->next) {
-        bytes += chunks->used;
+        bytes += chunks->used + CHUNK_BYTES - chunks->records;
     }
     return bytes;
 }
@@ -137,12 +142,13 @@ void fiber_acquire(void) {
 
 struct fiber *fiber_of_slot(const void *slot) {
     fiber_acquire();
-    struct chunk *chunk = (struct chunk *)((uintptr_t)slot & ~(uintptr_t)(CHUNK_BYTES - 1));
-    uint32_t at = offsetof(struct chunk, first);
+    struct chunk *chunk = chunk_of(slot);
     uint32_t wanted = (uint32_t)((const char *)slot - (const char *)chunk);
-    while (at < chunk->used) {
+    for (uint32_t at = chunk->records; at < CHUNK_BYTES;) {
         struct fiber *fiber = (struct fiber *)((char *)chunk + at);
-        if (wanted < at + fiber->size) {
+        uint32_t end = fiber->slot_at + fiber->slots * (uint32_t)sizeof(uint64_t);
+        bool is_slot = wanted >= fiber->slot_at && wanted < end;
+        if (is_slot || (wanted >= at && wanted < at + fiber->size)) { /* else a stub's slot */
             return fiber;
         }
         at += fiber->size;

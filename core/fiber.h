@@ -58,10 +58,13 @@ struct mark {
 #define FIBER_MAX_INSNS 64
 #define FIBER_MAX_EXITS 2
 
-/* In memory one behind the other: this, exits, entry, slots, marks, guest bytes. A start of python3
- * makes 34,000 of them and is bound by memory, so nothing that can be computed is stored. */
+/* A fiber is in two parts of one chunk: what gadgets read (entry and slots) lies with the same of
+ * other fibers, so that caches hold nothing else; the record has the rest, one behind the other:
+ * this, exits, marks, guest bytes. A start of python3 makes 34,000 of them and is bound by memory,
+ * so nothing that can be computed is stored. */
 struct fiber {
-    uint32_t size; /* bytes of the whole, a multiple of 16; next fiber of the chunk follows */
+    uint16_t size;    /* bytes of the record, a multiple of 8; next record of the chunk follows */
+    uint16_t slot_at; /* slot 0: bytes from the chunk's start */
     uint16_t slots, marks;
     uint32_t guest_len; /* bytes of guest code */
     uint8_t exits;
@@ -82,11 +85,25 @@ struct fiber {
     struct exit exit[]; /* [exits] */
 };
 
+/* Memory of fibers: 64 KiB chunks, aligned to their size, so that the address of a slot or record
+ * leads to its chunk. Entries and slots fill it from its beginning, records from its end. */
+#define CHUNK_BYTES 65536
+struct chunk {
+    struct chunk *next;
+    uint32_t used;            /* where the next entry goes */
+    _Atomic uint32_t records; /* where the last record is; fiber_of_slot() looks without a lock */
+    uint32_t live;            /* fibers not yet freed */
+    uint64_t first[];
+};
+static inline struct chunk *chunk_of(const void *at) {
+    return (struct chunk *)((uintptr_t)at & ~(uintptr_t)(CHUNK_BYTES - 1));
+}
+
 static inline uint64_t *fiber_slots(const struct fiber *fiber) {
-    return (uint64_t *)((uintptr_t)&fiber->exit[fiber->exits] + sizeof(struct entry));
+    return (uint64_t *)((uintptr_t)chunk_of(fiber) + fiber->slot_at);
 }
 static inline struct mark *fiber_marks(const struct fiber *fiber) {
-    return (struct mark *)(fiber_slots(fiber) + fiber->slots);
+    return (struct mark *)&fiber->exit[fiber->exits];
 }
 /* Copy of the guest bytes, of checked code. */
 static inline uint8_t *fiber_bytes(const struct fiber *fiber) {
@@ -98,16 +115,6 @@ static inline struct fiber *exit_fiber(const struct exit *exit) {
 static inline uint64_t *exit_link_slot(const struct exit *exit) {
     return fiber_slots(exit_fiber(exit)) + exit->link_slot;
 }
-
-/* Memory of fibers: 64 KiB chunks, aligned to their size, so that a slot address leads to its
- * chunk. */
-#define CHUNK_BYTES 65536
-struct chunk {
-    struct chunk *next;
-    _Atomic uint32_t used; /* bytes handed out; fiber_of_slot() looks without a lock */
-    uint32_t live;         /* fibers not yet freed */
-    uint64_t first[] __attribute__((aligned(16)));
-};
 
 /* A fiber with room for the given parts, from `*chunks` (a list; new chunks are put in front). The
  * counts are set, all else of the header is 0, the rest is not set. NULL: out of memory or too
