@@ -97,11 +97,11 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
     fiber->size = (uint16_t)size;
     fiber->slot_at = (uint16_t)(chunk->used + sizeof(struct entry));
     chunk->used += (uint32_t)run;
-    chunk->records = record;
     chunk->live++;
     fiber->slots = (uint16_t)slots;
     fiber->marks = (uint16_t)marks;
     fiber->exits = (uint8_t)exits;
+    chunk->records = record; /* last: fiber_of_slot() meets the newest first */
     return fiber;
 }
 

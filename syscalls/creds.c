@@ -62,8 +62,23 @@ static void rights_set(struct process *process, struct ids ids, uint32_t effecti
     __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
 }
 
+/* What a call asks for; NO_ID: keep. */
+struct wish {
+    uint32_t real, effective, saved;
+};
+typedef long rule_fn(struct task *task, struct ids ids, const struct wish *wish);
+
+/* C libraries have all threads make the call at once. */
+static long change(struct task *task, struct ids ids, rule_fn *rule, struct wish wish) {
+    pthread_mutex_lock(&process_lock);
+    long result = rule(task, ids, &wish);
+    pthread_mutex_unlock(&process_lock);
+    return result;
+}
+
 /* setuid(2), setgid(2) */
-static long set_id(struct task *task, struct ids ids, uint32_t id) {
+static long set_id(struct task *task, struct ids ids, const struct wish *wish) {
+    uint32_t id = wish->real;
     if (id == NO_ID) {
         return -EINVAL;
     }
@@ -77,7 +92,8 @@ static long set_id(struct task *task, struct ids ids, uint32_t id) {
 }
 
 /* setreuid(2), setregid(2) */
-static long set_re(struct task *task, struct ids ids, uint32_t real, uint32_t effective) {
+static long set_re(struct task *task, struct ids ids, const struct wish *wish) {
+    uint32_t real = wish->real, effective = wish->effective;
     bool allowed = privileged(task);
     uint32_t old_real = *ids.real;
     if (!allowed && ((real != NO_ID && real != *ids.real && real != *ids.effective) ||
@@ -96,8 +112,8 @@ static long set_re(struct task *task, struct ids ids, uint32_t real, uint32_t ef
 }
 
 /* setresuid(2), setresgid(2) */
-static long set_res(struct task *task, struct ids ids, uint32_t real, uint32_t effective,
-                    uint32_t saved) {
+static long set_res(struct task *task, struct ids ids, const struct wish *wish) {
+    uint32_t real = wish->real, effective = wish->effective, saved = wish->saved;
     if (!privileged(task) && ((real != NO_ID && !is_one_of(&ids, real)) ||
                               (effective != NO_ID && !is_one_of(&ids, effective)) ||
                               (saved != NO_ID && !is_one_of(&ids, saved)))) {
@@ -115,8 +131,8 @@ static long set_res(struct task *task, struct ids ids, uint32_t real, uint32_t e
 }
 
 /* setfsuid(2), setfsgid(2): the old id, whether it worked or not */
-static long set_fs(struct task *task, struct ids ids, uint32_t id) {
-    uint32_t old = *ids.fs;
+static long set_fs(struct task *task, struct ids ids, const struct wish *wish) {
+    uint32_t old = *ids.fs, id = wish->real;
     if (id != NO_ID && (privileged(task) || is_one_of(&ids, id) || id == old)) {
         rights_set(task->process, ids, *ids.effective, id);
     }
@@ -163,7 +179,7 @@ long sys_geteuid16(struct task *task) {
 }
 
 long sys_setuid(struct task *task, uint32_t id) {
-    return set_id(task, user_ids(task->process), id);
+    return change(task, user_ids(task->process), set_id, (struct wish){.real = id});
 }
 
 long sys_setuid16(struct task *task, uint32_t id) {
@@ -171,7 +187,7 @@ long sys_setuid16(struct task *task, uint32_t id) {
 }
 
 long sys_setreuid(struct task *task, uint32_t real, uint32_t effective) {
-    return set_re(task, user_ids(task->process), real, effective);
+    return change(task, user_ids(task->process), set_re, (struct wish){real, effective, NO_ID});
 }
 
 long sys_setreuid16(struct task *task, uint32_t real, uint32_t effective) {
@@ -179,7 +195,7 @@ long sys_setreuid16(struct task *task, uint32_t real, uint32_t effective) {
 }
 
 long sys_setresuid(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
-    return set_res(task, user_ids(task->process), real, effective, saved);
+    return change(task, user_ids(task->process), set_res, (struct wish){real, effective, saved});
 }
 
 long sys_setresuid16(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
@@ -195,7 +211,7 @@ long sys_getresuid16(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t
 }
 
 long sys_setfsuid(struct task *task, uint32_t id) {
-    return set_fs(task, user_ids(task->process), id);
+    return change(task, user_ids(task->process), set_fs, (struct wish){.real = id});
 }
 
 long sys_setfsuid16(struct task *task, uint32_t id) {
@@ -221,7 +237,7 @@ long sys_getegid16(struct task *task) {
 }
 
 long sys_setgid(struct task *task, uint32_t id) {
-    return set_id(task, group_ids(task->process), id);
+    return change(task, group_ids(task->process), set_id, (struct wish){.real = id});
 }
 
 long sys_setgid16(struct task *task, uint32_t id) {
@@ -229,7 +245,7 @@ long sys_setgid16(struct task *task, uint32_t id) {
 }
 
 long sys_setregid(struct task *task, uint32_t real, uint32_t effective) {
-    return set_re(task, group_ids(task->process), real, effective);
+    return change(task, group_ids(task->process), set_re, (struct wish){real, effective, NO_ID});
 }
 
 long sys_setregid16(struct task *task, uint32_t real, uint32_t effective) {
@@ -237,7 +253,7 @@ long sys_setregid16(struct task *task, uint32_t real, uint32_t effective) {
 }
 
 long sys_setresgid(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
-    return set_res(task, group_ids(task->process), real, effective, saved);
+    return change(task, group_ids(task->process), set_res, (struct wish){real, effective, saved});
 }
 
 long sys_setresgid16(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
@@ -253,7 +269,7 @@ long sys_getresgid16(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t
 }
 
 long sys_setfsgid(struct task *task, uint32_t id) {
-    return set_fs(task, group_ids(task->process), id);
+    return change(task, group_ids(task->process), set_fs, (struct wish){.real = id});
 }
 
 long sys_setfsgid16(struct task *task, uint32_t id) {
@@ -289,6 +305,14 @@ long sys_getgroups16(struct task *task, int32_t size, gaddr_t list) {
     return count;
 }
 
+static void groups_set(struct process *process, const uint32_t *group, int count) {
+    pthread_mutex_lock(&process_lock);
+    memcpy(process->groups, group, (size_t)count * sizeof *group);
+    process->group_count = count;
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&process_lock);
+}
+
 /* setgroups(2): more groups than struct process holds are refused as beyond NGROUPS_MAX */
 long sys_setgroups(struct task *task, int32_t size, gaddr_t list) {
     struct process *process = task->process;
@@ -302,29 +326,27 @@ long sys_setgroups(struct task *task, int32_t size, gaddr_t list) {
     if (guest_read(task->cpu->space, group, list, (size_t)size * 4)) {
         return -EFAULT;
     }
-    memcpy(process->groups, group, (size_t)size * 4);
-    process->group_count = size;
-    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
+    groups_set(process, group, size);
     return 0;
 }
 
 long sys_setgroups16(struct task *task, int32_t size, gaddr_t list) {
     struct process *process = task->process;
-    uint16_t group[ARRAY_LEN(process->groups)];
+    uint16_t narrow_group[ARRAY_LEN(process->groups)];
+    uint32_t group[ARRAY_LEN(process->groups)];
     if (!privileged(task)) {
         return -EPERM;
     }
     if (size < 0 || size > (int32_t)ARRAY_LEN(group)) {
         return -EINVAL;
     }
-    if (guest_read(task->cpu->space, group, list, (size_t)size * 2)) {
+    if (guest_read(task->cpu->space, narrow_group, list, (size_t)size * 2)) {
         return -EFAULT;
     }
     for (int i = 0; i < size; i++) {
-        process->groups[i] = group[i];
+        group[i] = narrow_group[i];
     }
-    process->group_count = size;
-    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
+    groups_set(process, group, size);
     return 0;
 }
 

@@ -77,7 +77,7 @@ static void system_call(struct task *task) {
     STAT(syscalls);
     task->syscall_number = number;
     task->no_restart = false;
-    if (task->ids_seen != __atomic_load_n(&task->process->ids_changed, __ATOMIC_RELAXED)) {
+    if (task->ids_seen != __atomic_load_n(&task->process->ids_changed, __ATOMIC_ACQUIRE)) {
         fs_owner_follow(task);
     }
     long result = fetch_i386(task, args);
