@@ -148,6 +148,19 @@ def compile_python(tree: Tree, progress: Progress) -> None:
         tree.times[cache] = 0.0
 
 
+# Scripts that belong before a package is unpacked, here they come after it. What diverts files is
+# too late then. Some make users.
+CONFIGURE = """
+for script in /var/lib/dpkg/info/*.preinst; do
+    grep -q dpkg-divert "$script" && continue
+    package=${script##*/} package=${package%.preinst}
+    DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE=${package%:*} "$script" install ||
+        echo "preinst of $package: status $?"
+done
+exec /usr/bin/dpkg --force-unsafe-io --force-confdef --force-confold --configure -a
+"""
+
+
 def configure(tree: Tree, engine: str, progress: Progress, limit: float = 600) -> bool:
     """Run the maintainer scripts inside Fiberglass; whether dpkg says that all went well."""
     progress.step("running maintainer scripts inside Fiberglass")
@@ -155,8 +168,7 @@ def configure(tree: Tree, engine: str, progress: Progress, limit: float = 600) -
     words = [engine, "--root", str(tree.top), "--clear-env",
              "--env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "--env", "HOME=/root",
              "--env", "DEBIAN_FRONTEND=noninteractive", "--env", "LC_ALL=C.UTF-8",
-             "/usr/bin/dpkg", "--force-unsafe-io", "--force-confdef", "--force-confold",
-             "--configure", "-a"]
+             "/bin/sh", "-c", CONFIGURE]
     with log.open("wb") as file:
         try:
             done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=file,
