@@ -38,8 +38,8 @@ def unshare() -> list[str]:
 
 @functools.cache
 def has_namespaces() -> bool:
-    """May a mount namespace be made here, and something mounted in it?"""
-    return command([*unshare(), "mount", "--bind", "/", "/mnt"]).status == 0
+    """May a mount namespace be made here, and the root mounted in it?"""
+    return command([*unshare(), "mount", "--bind", ROOT, ROOT]).status == 0
 
 
 copy_lock = threading.Lock()  # one case at a time is /mnt
