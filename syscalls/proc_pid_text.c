@@ -299,23 +299,23 @@ int proc_zero_line(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-/* Who logged in, for audit(8): pam_loginuid(8) sets it, children have it too. */
-int proc_loginuid_text(const struct synth_ref *ref, struct strbuf *out) {
+/* Who logged in, and in which session, for audit(8): pam_loginuid(8) sets it, children have it too.
+ */
+static int login_text(const struct synth_ref *ref, struct strbuf *out, bool session) {
     pthread_mutex_lock(&process_lock);
     const struct process *process = proc_process(ref);
     if (process)
-        strbuf_printf(out, "%u", process->login_uid);
+        strbuf_printf(out, "%u", session ? process->login_session : process->login_uid);
     pthread_mutex_unlock(&process_lock);
     return process ? 0 : -ESRCH;
 }
 
+int proc_loginuid_text(const struct synth_ref *ref, struct strbuf *out) {
+    return login_text(ref, out, false);
+}
+
 int proc_sessionid_text(const struct synth_ref *ref, struct strbuf *out) {
-    pthread_mutex_lock(&process_lock);
-    const struct process *process = proc_process(ref);
-    if (process)
-        strbuf_printf(out, "%u", process->login_session);
-    pthread_mutex_unlock(&process_lock);
-    return process ? 0 : -ESRCH;
+    return login_text(ref, out, true);
 }
 
 /* As Linux has it: one's own, and by the superuser once it is set. */
