@@ -289,6 +289,8 @@ static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
         fs_owner_enter(task, place.mount);
         if (unlinkat(place.dir, place.name, dir ? AT_REMOVEDIR : 0))
             error = -errno;
+        else if (place.st.st_nlink <= 1)
+            fs_owner_forget(&place.st);
         fs_owner_leave(task, place.mount);
     }
     place_put(&place);
@@ -361,6 +363,8 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
                          : renameat(from.dir, from.name, to.dir, to.name);
         if (failed)
             error = -errno;
+        else if (to.exists && !flags && to.st.st_nlink <= 1 && to.st.st_ino != from.st.st_ino)
+            fs_owner_forget(&to.st);
         fs_owner_leave(task, to.mount);
     }
     place_put(&to);

@@ -261,6 +261,7 @@ long sys_umask(struct task *task, uint32_t mask) {
 int fs_socket_path(struct task *task, const char *path, bool create, char *host, size_t size,
                    int *dir_fd) {
     struct place place;
+    struct stat st;
     int error = place_find(task, AT_FDCWD, path, create ? PLACE_PARENT : PLACE_FOLLOW, &place);
     if (error)
         return error;
@@ -268,6 +269,8 @@ int fs_socket_path(struct task *task, const char *path, bool create, char *host,
         error = create ? -EADDRINUSE : -ECONNREFUSED;
     else if (create)
         error = place_writable(&place);
+    else if (place.mount->metadata && !(error = place_stat(&place, &st)))
+        error = permission_check(task, &st, 2);
     if (!error && (*dir_fd = fcntl(place.dir, F_DUPFD_CLOEXEC, 3)) < 0)
         error = -errno;
     if (!error &&

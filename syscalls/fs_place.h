@@ -96,6 +96,10 @@ int file_reopen(struct task *task, struct file *file, int flags, struct file **o
 
 /* The owner that the guest sees of a file that has no metadata. */
 void fs_owner_shown(struct stat *st);
+/* In a private root: keeps the owner of a link, fifo or socket that the host would not take;
+ * forgets it with the last name. `host`: what the host says of the file. */
+void fs_owner_remember(const struct stat *host, uint32_t uid, uint32_t gid);
+void fs_owner_forget(const struct stat *host);
 /* Makes ids that a guest gives such a file the host's (-1, keep, stays); false when the host has
  * none for them. */
 bool fs_owner_on_host(uint32_t *uid, uint32_t *gid);

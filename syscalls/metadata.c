@@ -3,10 +3,9 @@
  * an unprivileged host user can hold a whole distribution. Used on mounts with `metadata` (--root).
  *
  * The attribute is written when the host's own data do not say the same. Only regular files and
- * directories can carry user attributes: symlinks, fifos and sockets show the host's owner, as
- * fs_owner.c maps it. Device nodes are empty regular files whose
- * attribute says char-M-m or block-M-m. Host files stay readable and writable for the host user;
- * the guest's mode is in the attribute. */
+ * directories can carry user attributes; of symlinks, fifos and sockets fs_owner.c keeps the owner.
+ * Device nodes are empty regular files whose attribute says char-M-m or block-M-m. Host files stay
+ * readable and writable for the host user; the guest's mode is in the attribute. */
 #include "syscalls/fs_place.h"
 
 #include <errno.h>
@@ -245,11 +244,15 @@ int metadata_set(int fd, const struct stat *host, const struct stat *want) {
     mode_t keep = S_ISDIR(host->st_mode) ? 0700 : 0600; /* what the host user needs */
     mode_t host_mode = (want->st_mode & 07777) | keep;
     if (!S_ISREG(host->st_mode) && !S_ISDIR(host->st_mode)) {
-        /* no attribute possible: ask the host; an unprivileged one keeps its owner */
+        /* no attribute possible: ask the host; where that refuses, fs_owner.c keeps the owner */
+        struct stat now;
         if (fchownat(fd, "", want->st_uid, want->st_gid, AT_EMPTY_PATH) && errno != EPERM)
             return -errno;
         if (!S_ISLNK(host->st_mode) && chmod(host_path, want->st_mode & 07777) && errno != EPERM)
             return -errno;
+        if (fstat(fd, &now))
+            return -errno;
+        fs_owner_remember(&now, want->st_uid, want->st_gid);
         return 0;
     }
     /* set-id bits and the like shall not act on the host */

@@ -2,6 +2,7 @@
  * see the same. Without an argument there is nothing to do. */
 #include "fs_test.h"
 #include <grp.h>
+#include <sys/un.h>
 
 static void owner(const char *name) {
     struct stat st;
@@ -37,6 +38,38 @@ static void all(void) {
     types();
 }
 
+/* A user's own fifos, links and sockets are theirs while the run lasts. */
+static void special_of_user(void) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "open/socket"};
+    int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+    SHOW(mkfifo("open/fifo", 0640));
+    owner("open/fifo");
+    SHOW(chmod("open/fifo", 0600));
+    SHOW(symlink("plain", "open/link"));
+    owner("open/link");
+    SHOW(bind(server, (struct sockaddr *)&name, sizeof name));
+    SHOW(listen(server, 1));
+    SHOW(chmod("open/socket", 0600));
+    owner("open/socket");
+    SHOW(connect(client, (struct sockaddr *)&name, sizeof name));
+    SHOW(rename("open/fifo", "open/moved"));
+    owner("open/moved");
+    SHOW(unlink("open/moved"));
+    SHOW(unlink("open/link"));
+}
+
+/* Another user's. */
+static void special_of_other(void) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "open/socket"};
+    int client = socket(AF_UNIX, SOCK_STREAM, 0);
+    setgroups(0, NULL);
+    setresgid(2000, 2000, 2000);
+    setresuid(2000, 2000, 2000);
+    owner("open/socket");
+    SHOW(connect(client, (struct sockaddr *)&name, sizeof name));
+    SHOW(chmod("open/socket", 0777));
+}
+
 /* What user 1000 may do. */
 static void as_user(void) {
     setgroups(0, NULL);
@@ -62,6 +95,7 @@ static void as_user(void) {
     SHOW_OPEN(open("nodir/inside", O_RDONLY));
     SHOW_OPEN(open("nodir/../plain", O_RDONLY));
     SHOW_OPEN(open("open/../plain", O_RDONLY));
+    special_of_user();
     SHOW(access("nodir/nothing", F_OK));
     SHOW(utimensat(AT_FDCWD, "plain", (struct timespec[2]){{1, 0}, {1, 0}}, 0));
 }
@@ -148,5 +182,12 @@ int main(int argc, char **argv) {
     }
     wait(NULL);
     owner("mine");
+    fflush(stdout);
+    if (!fork()) {
+        special_of_other();
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
     return 0;
 }
