@@ -329,8 +329,10 @@ static void set_tolerance(const struct builder *b, struct tolerance *ok) {
         ok->over_limit = near_zero(regs[SI]) || near_zero(regs[DI]);
     if (f->hints & HINT_MASKMOV)
         ok->over_limit = near_zero(regs[DI]);
-    if (f->hints & HINT_BIT_OFFSET && near_zero(offset))
-        ok->over_limit = true;
+    if (f->hints & HINT_BIT_OFFSET) {
+        int32_t bits = f->opsize == 2 ? (int16_t)regs[f->reg] : (int32_t)regs[f->reg];
+        ok->over_limit |= near_zero(offset) || near_zero(offset + (uint32_t)(bits >> 3));
+    }
     ok->maskmov = (f->hints & HINT_MASKMOV) != 0;
     ok->mf_or_gp = f->hints & HINT_X87 && f->seg == 1;
     if (f->access > 16 || f->hints & HINT_FPU_ENV ||
