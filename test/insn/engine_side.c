@@ -58,9 +58,11 @@ static void *tick(void *unused) {
 
 static _Atomic bool kick_stop;
 
+/* Kicks again when the last kick was taken: signals sent without end would queue up until the cpu
+ * does nothing but take them. */
 static void *kicker(void *unused) {
     while (!kick_stop)
-        if (in_guest)
+        if (in_guest && !atomic_load(&cpu->kicked))
             cpu_kick(cpu);
     return unused;
 }
