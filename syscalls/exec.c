@@ -163,9 +163,11 @@ static void set_credentials(struct task *task, const struct stat *st) {
     struct process *process = task->process;
     pthread_mutex_lock(&process_lock);
     apply_set_id(process, st);
+    bool files = process->fsuid != process->euid || process->fsgid != process->egid;
     process->suid = process->fsuid = process->euid;
     process->sgid = process->fsgid = process->egid;
-    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
+    if (files)
+        __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
     bool secure = process->uid != process->euid || process->gid != process->egid;
     process->dumpable = !secure;
     if (secure)

@@ -55,13 +55,8 @@ static int pts_of_place(const struct place *place) {
     return path && sscanf(path, "/dev/pts/%d", &number) == 1 ? number : -1;
 }
 
-/* NULL: an open file of nowhere, as those that the guest was given. */
-static const struct mount *mount_of(const struct place *place) {
-    return place->file ? place->file->mount : place->mount;
-}
-
 static bool place_has_metadata(const struct place *place) {
-    const struct mount *mount = mount_of(place);
+    const struct mount *mount = place_mount(place);
     return mount && mount->metadata;
 }
 
@@ -74,7 +69,7 @@ static int change(struct task *task, struct place *place,
     int fd = place_pin(place, &own);
     if (fd < 0)
         return fd;
-    metadata_change_begin();
+    metadata_change_begin(place_mount(place));
     int error = fstat(fd, &host) ? -errno : 0;
     if (!error) {
         want = host;
@@ -83,7 +78,7 @@ static int change(struct task *task, struct place *place,
     }
     if (!error)
         error = metadata_set(fd, &host, &want);
-    metadata_change_end();
+    metadata_change_end(place_mount(place));
     if (own)
         close(fd);
     return error;
@@ -120,12 +115,12 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
         return fd;
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
-    fs_owner_enter(task, mount_of(place));
+    fs_owner_enter(task, place_mount(place));
     if (S_ISLNK(place->st.st_mode))
         error = -EOPNOTSUPP;
     else if (chmod(host, mode & 07777))
         error = -errno;
-    fs_owner_leave(task, mount_of(place));
+    fs_owner_leave();
     if (own)
         close(fd);
     return error;
@@ -215,12 +210,12 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     int fd = place_pin(place, &own);
     if (fd < 0)
         return fd;
-    fs_owner_enter(task, mount_of(place));
+    fs_owner_enter(task, place_mount(place));
     if (!fs_owner_on_host(&uid, &gid) && task_is_root(task))
         error = -EINVAL; /* as user_namespaces(7) has it */
     else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
         error = -errno;
-    fs_owner_leave(task, mount_of(place));
+    fs_owner_leave();
     if (own)
         close(fd);
     return error;
@@ -311,13 +306,13 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
             /* not fd itself: utimensat on an O_PATH descriptor needs a new kernel */
             char host[40];
             snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
-            fs_owner_enter(task, mount_of(&place));
+            fs_owner_enter(task, place_mount(&place));
             int failed = S_ISLNK(st.st_mode)
                              ? utimensat(place.dir, place.name, times, AT_SYMLINK_NOFOLLOW)
                              : utimensat(AT_FDCWD, host, times, 0);
             if (failed)
                 error = -errno;
-            fs_owner_leave(task, mount_of(&place));
+            fs_owner_leave();
             if (own)
                 close(fd);
         }

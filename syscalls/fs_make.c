@@ -83,15 +83,15 @@ static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) 
         return error;
     mode = mode & 01777 & ~task->process->fs->umask;
     mode_t host_mode = place.mount->metadata ? mode | 0700 : mode;
-    metadata_change_begin();
+    metadata_change_begin(place.mount);
     fs_owner_enter(task, place.mount);
     int failed = mkdirat(place.dir, place.name, host_mode);
-    fs_owner_leave(task, place.mount);
+    fs_owner_leave();
     if (failed)
         error = -errno;
     else if ((error = made(task, &place, S_IFDIR | mode)))
         unlinkat(place.dir, place.name, AT_REMOVEDIR);
-    metadata_change_end();
+    metadata_change_end(place.mount);
     place_put(&place);
     return error;
 }
@@ -147,7 +147,7 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
     if (error)
         return error;
     mode &= ~task->process->fs->umask;
-    metadata_change_begin();
+    metadata_change_begin(place.mount);
     if (S_ISCHR(mode) || S_ISBLK(mode)) {
         error = make_device(task, &place, mode, device_from_guest(dev));
     } else {
@@ -158,13 +158,13 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
             host_mode |= 0600;
         fs_owner_enter(task, place.mount);
         int failed = mknodat(place.dir, place.name, host_mode, 0);
-        fs_owner_leave(task, place.mount);
+        fs_owner_leave();
         if (failed)
             error = -errno;
         else if ((error = made(task, &place, mode)))
             unlinkat(place.dir, place.name, 0);
     }
-    metadata_change_end();
+    metadata_change_end(place.mount);
     place_put(&place);
     return error;
 }
@@ -191,7 +191,7 @@ static long make_symlink(struct task *task, gaddr_t target, int dirfd, gaddr_t p
         return error;
     fs_owner_enter(task, place.mount);
     int failed = symlinkat(text, place.dir, place.name);
-    fs_owner_leave(task, place.mount);
+    fs_owner_leave();
     if (failed)
         error = -errno;
     else
@@ -243,7 +243,7 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
     } else if (linkat(from.dir, from.name, to.dir, to.name, 0)) {
         error = -errno;
     }
-    fs_owner_leave(task, to.mount);
+    fs_owner_leave();
     place_put(&to);
     place_put(&from);
     return error;
@@ -291,7 +291,7 @@ static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
             error = -errno;
         else if (place.st.st_nlink <= 1)
             fs_owner_forget(&place.st);
-        fs_owner_leave(task, place.mount);
+        fs_owner_leave();
     }
     place_put(&place);
     return error;
@@ -365,7 +365,7 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
             error = -errno;
         else if (to.exists && !flags && to.st.st_nlink <= 1 && to.st.st_ino != from.st.st_ino)
             fs_owner_forget(&to.st);
-        fs_owner_leave(task, to.mount);
+        fs_owner_leave();
     }
     place_put(&to);
     place_put(&from);

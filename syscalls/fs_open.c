@@ -95,14 +95,12 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
     if (!unnamed)
         host_flags |= O_CREAT | O_EXCL;
     mode_t host_mode = metadata ? (real & 01777) | 0600 : real;
-    if (metadata)
-        metadata_change_begin();
+    metadata_change_begin(place->mount);
     fs_owner_enter(task, place->mount);
     int fd = openat(place->dir, place->name[0] ? place->name : ".", host_flags, host_mode);
-    fs_owner_leave(task, place->mount);
+    fs_owner_leave();
     error = fd < 0 ? -errno : metadata ? metadata_created(task, fd, "", real, group) : 0;
-    if (metadata)
-        metadata_change_end();
+    metadata_change_end(place->mount);
     if (error) {
         if (fd >= 0)
             close(fd);

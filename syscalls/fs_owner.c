@@ -163,20 +163,21 @@ void fs_owner_unfollow(void) {
         become_host();
 }
 
-static bool switches(const struct task *task, const struct mount *mount) {
-    return host_root && fs_private_root && mount && !mount->metadata &&
-           (task->process->fsuid || task->process->fsgid);
-}
+/* Whether enter switched: the process's ids may be others by the time of leave. */
+static __thread bool entered;
 
 void fs_owner_enter(const struct task *task, const struct mount *mount) {
-    if (switches(task, mount))
+    entered = host_root && fs_private_root && mount && !mount->metadata &&
+              (task->process->fsuid || task->process->fsgid);
+    if (entered)
         become(task->process);
 }
 
-void fs_owner_leave(const struct task *task, const struct mount *mount) {
-    if (switches(task, mount)) {
+void fs_owner_leave(void) {
+    if (entered) {
         int error = errno; /* of the call in between */
         become_host();
         errno = error;
     }
+    entered = false;
 }

@@ -26,8 +26,7 @@ int place_stat(const struct place *place, struct stat *st) {
         return 0;
     if (place->mount->metadata)
         return metadata_apply_at(place->dir, place->name, st);
-    else
-        fs_owner_shown(st);
+    fs_owner_shown(st);
     return 0;
 }
 

@@ -74,6 +74,11 @@ int place_of_file(struct file *file, struct place *place);
 /* "/proc/self/fd/N[/name]": for host calls that have no *at form. Do not follow its last component
  * unless name is "". */
 void place_host_path(const struct place *place, char *buf, size_t size);
+/* The mount of a place, also of one that is an open file; NULL: a file of nowhere, as those that
+ * the guest was given open. */
+static inline const struct mount *place_mount(const struct place *place) {
+    return place->file ? place->file->mount : place->mount;
+}
 /* stat with metadata applied. */
 int place_stat(const struct place *place, struct stat *st);
 /* Text of the symlink; bytes or -errno. */
@@ -106,7 +111,7 @@ bool fs_owner_on_host(uint32_t *uid, uint32_t *gid);
 /* Around a host call that changes names or attributes on the mount for the task: who the host sees.
  * `mount` may be NULL. errno is kept by leave. */
 void fs_owner_enter(const struct task *task, const struct mount *mount);
-void fs_owner_leave(const struct task *task, const struct mount *mount);
+void fs_owner_leave(void);
 
 /* --- metadata.c: the user.containers.override_stat attribute -------------------------------------
  */
@@ -126,9 +131,10 @@ int metadata_format(const struct metadata *meta, char *text, size_t size);
  * st was taken, and is gone. */
 int metadata_apply_at(int dirfd, const char *name, struct stat *st);
 /* Around the making of a file whose metadata follow, and around a reading of them for a change: no
- * other task sees what is between. Takes a lock of its own; nothing between the two may wait. */
-void metadata_change_begin(void);
-void metadata_change_end(void);
+ * other task sees what is between. Takes a lock of its own, but on mounts without metadata; nothing
+ * between the two may wait. */
+void metadata_change_begin(const struct mount *mount);
+void metadata_change_end(const struct mount *mount);
 /* Makes a file show `want` (uid, gid, st_mode, st_rdev); `host` is what the host says now, fd any
  * descriptor of it (O_PATH too). Writes the attribute when it must. 0 or -errno. */
 int metadata_set(int fd, const struct stat *host, const struct stat *want);

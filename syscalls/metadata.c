@@ -190,13 +190,17 @@ static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_uint changes_begun, changes_ended;
 static __thread bool changing; /* this thread is between the two */
 
-void metadata_change_begin(void) {
+void metadata_change_begin(const struct mount *mount) {
+    if (!mount->metadata)
+        return;
     pthread_mutex_lock(&change_lock);
     atomic_fetch_add(&changes_begun, 1);
     changing = true;
 }
 
-void metadata_change_end(void) {
+void metadata_change_end(const struct mount *mount) {
+    if (!mount->metadata)
+        return;
     changing = false;
     atomic_fetch_add(&changes_ended, 1);
     pthread_mutex_unlock(&change_lock);

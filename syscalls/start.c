@@ -243,7 +243,7 @@ static int prepare(struct task *task, const struct fg_options *options, bool own
     task->abi = &abi_i386;
     int status = mount_directories(task, options); /* as root, whoever the guest is to be */
     set_user(process, options, own_root);
-    if (process->ids_changed)
+    if (options->set_user)
         fs_owner_follow(task);
     if (!status)
         status = adopt_descriptors(task);
@@ -251,7 +251,8 @@ static int prepare(struct task *task, const struct fg_options *options, bool own
         status = enter_directory(task, options, own_root);
     if (!status)
         status = execute(task, options);
-    fs_owner_unfollow();
+    if (options->set_user)
+        fs_owner_unfollow();
     return status;
 }
 

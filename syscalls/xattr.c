@@ -92,17 +92,12 @@ static bool is_hidden(const char *name) {
     return !strcmp(name, METADATA_NAME);
 }
 
-/* NULL: an open file of nowhere. */
-static const struct mount *mount_of(const struct target *target) {
-    return target->place.file ? target->place.file->mount : target->place.mount;
-}
-
 /* May the task read or write the attribute? Where the guest's users are not the host's this is
  * asked here; what would act on the host (capabilities, access lists) cannot be set there. 0 or
  * -errno. */
 static int name_check(struct task *task, const struct target *target, const char *name,
                       bool writes) {
-    const struct mount *mount = mount_of(target);
+    const struct mount *mount = place_mount(&target->place);
     if (!mount || !mount->metadata)
         return 0;
     if (strncmp(name, "user.", 5))
@@ -136,11 +131,11 @@ static long set(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
         error = place_writable(&target.place);
         if (!error)
             error = name_check(task, &target, name, true);
-        fs_owner_enter(task, mount_of(&target));
+        fs_owner_enter(task, place_mount(&target.place));
         if (!error && (target.link ? lsetxattr(target.host, name, value, size, (int)flags)
                                    : setxattr(target.host, name, value, size, (int)flags)))
             error = -errno;
-        fs_owner_leave(task, mount_of(&target));
+        fs_owner_leave();
         target_put(&target);
     }
     free(value);
@@ -164,10 +159,10 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
     if (value && (error || is_hidden(name))) {
         result = error ? error : -ENODATA;
     } else if (value) {
-        fs_owner_enter(task, mount_of(&target));
+        fs_owner_enter(task, place_mount(&target.place));
         result = target.link ? lgetxattr(target.host, name, value, size)
                              : getxattr(target.host, name, value, size);
-        fs_owner_leave(task, mount_of(&target));
+        fs_owner_leave();
         if (result < 0)
             result = -errno;
         else if (size && guest_write(task->cpu->space, to, value, (size_t)result))
@@ -220,10 +215,10 @@ static long removal(struct task *task, gaddr_t path, int fd, bool follow, gaddr_
     error = is_hidden(name) ? -ENODATA : place_writable(&target.place);
     if (!error)
         error = name_check(task, &target, name, true);
-    fs_owner_enter(task, mount_of(&target));
+    fs_owner_enter(task, place_mount(&target.place));
     if (!error && (target.link ? lremovexattr(target.host, name) : removexattr(target.host, name)))
         error = -errno;
-    fs_owner_leave(task, mount_of(&target));
+    fs_owner_leave();
     target_put(&target);
     return error;
 }
