@@ -87,6 +87,24 @@ static void limits(void) {
     printf("infinities %x %x\n", words[0], new_words[0]);
 }
 
+/* Field 41 of /proc/PID/stat; -1: not there. */
+static int stat_policy(pid_t pid) {
+    char path[64], text[1024] = "";
+    int policy = -1;
+    sprintf(path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY);
+    read(fd, text, sizeof text - 1);
+    close(fd);
+    char *at = strrchr(text, ')');
+    for (int field = 2; at && field < 41; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    if (at) {
+        sscanf(at, "%d", &policy);
+    }
+    return policy;
+}
+
 static void scheduling(void) {
     struct sched_param param = {0};
     show("policy", sched_getscheduler(0));
@@ -98,7 +116,10 @@ static void scheduling(void) {
     show("min rr", sched_get_priority_min(SCHED_RR));
     show("max unknown", sched_get_priority_max(77));
     show("nobody", sched_getscheduler(999999));
-    show("pid 1", sched_getscheduler(1));
+    /* whatever this machine's pid 1 asked for: it has a policy, and says the same everywhere */
+    int first = sched_getscheduler(1);
+    printf("pid 1: %d %d\n", first >= 0,
+           first >= 0 && (first & ~SCHED_RESET_ON_FORK) == stat_policy(1));
     cpu_set_t set;
     printf("affinity %d\n", sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0);
     cpu_set_t one;
@@ -128,6 +149,7 @@ static void policies(void) {
     struct sched_param param = {0};
     show("batch", sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &param));
     show("is batch", sched_getscheduler(getpid()));
+    printf("shown %d\n", stat_policy(getpid()));
     show("setparam", sched_setparam(0, &param));
     show("still batch", sched_getscheduler(0));
     if (fork() == 0) {
