@@ -279,21 +279,6 @@ static void commit(struct task *task, struct program *program, struct mm *mm, co
     process->dumpable = dumpable;
 }
 
-/* A table shared with another process by CLONE_FILES is shared no longer (execve(2)). */
-static int unshare_descriptors(struct process *process) {
-    struct fd_table *shared = process->fds;
-    if (!shared || atomic_load(&shared->refs) == 1)
-        return 0;
-    struct fd_table *own = fd_table_fork(shared);
-    if (!own)
-        return -ENOMEM;
-    pthread_mutex_lock(&process_lock);
-    process->fds = own;
-    pthread_mutex_unlock(&process_lock);
-    fd_table_unref(shared);
-    return 0;
-}
-
 /* From an open file on. `name` is AT_EXECFN. */
 static int exec_file(struct task *task, struct program *program, const char *name, bool path_hidden,
                      struct exec_args *args, struct exec_failure *failure) {
@@ -309,7 +294,7 @@ static int exec_file(struct task *task, struct program *program, const char *nam
     if (!err)
         err = process_kill_other_threads(task);
     if (!err)
-        err = unshare_descriptors(process);
+        err = task_unshare_fds(task); /* CLONE_FILES ends here (execve(2)) */
     if (err)
         goto out;
     task->abi = abi_of(elf.mode);
@@ -341,10 +326,10 @@ int exec_path(struct task *task, int dirfd, const char *path, int open_flags, co
         failure->found = true;
         snprintf(program->path, sizeof(program->path), "%s", name);
         if (dirfd >= 0 && strcmp(name, path) != 0) { /* only reachable through the descriptor */
-            pthread_mutex_lock(&task->process->fds->lock);
-            if (dirfd < task->process->fds->size)
-                hidden = task->process->fds->slot[dirfd].cloexec;
-            pthread_mutex_unlock(&task->process->fds->lock);
+            pthread_mutex_lock(&task->fds->lock);
+            if (dirfd < task->fds->size)
+                hidden = task->fds->slot[dirfd].cloexec;
+            pthread_mutex_unlock(&task->fds->lock);
         }
         err = exec_file(task, program, name, hidden, args, failure);
     }

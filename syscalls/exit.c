@@ -280,27 +280,17 @@ void vfork_release(struct task *child) {
     pthread_mutex_unlock(&process_lock);
 }
 
-/* What goes with the last task, while it still exists: memory, descriptors, directories. */
+/* What goes with the last task, while it still exists. */
 static void release_resources(struct task *task) {
     struct process *process = task->process;
     pthread_mutex_lock(&process_lock);
     struct mm *mm = process->mm;
-    struct fd_table *fds = process->fds;
-    struct fs_context *fs = process->fs;
     struct file *exe_file = process->exe_file;
     process->mm = NULL;
-    process->fds = NULL;
-    process->fs = NULL;
     process->exe_file = NULL;
     struct cpu *cpu = task->cpu;
     pthread_mutex_unlock(&process_lock);
     __atomic_store_n(&cpu->space, NULL, __ATOMIC_RELAXED);
-    if (fds) {
-        fd_table_unref(fds);
-    }
-    if (fs) {
-        fs_context_unref(fs);
-    }
     if (exe_file) {
         file_unref(exe_file);
     }
@@ -328,6 +318,7 @@ _Noreturn void task_exit(struct task *task, int status) {
     process_run_task_exit_hooks(task);
     futex_task_exit(task);
     vfork_release(task);
+    task_release_files(task);
 
     pthread_mutex_lock(&process_lock);
     if (task->tid == process->pid && !process->group_exit) {
@@ -436,8 +427,8 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path) {
     if (old) {
         mm_unref(old);
     }
-    if (process->fds) {
-        fd_table_close_on_exec(process->fds);
+    if (task->fds) {
+        fd_table_close_on_exec(task->fds);
     }
     process_run_exec_hooks(process);
 }

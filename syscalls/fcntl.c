@@ -151,7 +151,7 @@ static long by_host_hint(struct task *task, struct file *file, int op, gaddr_t a
 }
 
 static long descriptor_flags(struct task *task, int fd, uint32_t op, uint32_t arg) {
-    struct fd_table *table = task->process->fds;
+    struct fd_table *table = task->fds;
     long result = -EBADF;
     pthread_mutex_lock(&table->lock);
     if (fd >= 0 && fd < table->size && table->slot[fd].file) {

@@ -3,7 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/file.h"
 #include "syscalls/lock.h"
-#include "syscalls/task.h"
+#include "syscalls/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,7 +97,7 @@ struct file *fd_table_get(struct fd_table *table, int fd) {
 }
 
 struct file *fd_get(struct task *task, int fd) {
-    return fd_table_get(task->process->fds, fd);
+    return fd_table_get(task->fds, fd);
 }
 
 /* Largest number of descriptors that the process may have (RLIMIT_NOFILE). */
@@ -123,7 +123,7 @@ static int table_reserve(struct fd_table *table, int fd) {
 }
 
 int fd_install(struct task *task, struct file *file, bool cloexec, int from) {
-    struct fd_table *table = task->process->fds;
+    struct fd_table *table = task->fds;
     int64_t limit = fd_limit(task);
     int error = -EMFILE;
     pthread_mutex_lock(&table->lock);
@@ -143,7 +143,7 @@ int fd_install(struct task *task, struct file *file, bool cloexec, int from) {
 }
 
 int fd_close(struct task *task, int fd) {
-    struct fd_table *table = task->process->fds;
+    struct fd_table *table = task->fds;
     struct file *file = NULL;
     pthread_mutex_lock(&table->lock);
     if (fd >= 0 && fd < table->size) {
@@ -160,7 +160,7 @@ int fd_close(struct task *task, int fd) {
 
 /* dup2 and dup3 with fd != to: closes `to` first, silently. */
 static int duplicate_to(struct task *task, int fd, int to, bool cloexec) {
-    struct fd_table *table = task->process->fds;
+    struct fd_table *table = task->fds;
     if (to < 0 || to >= fd_limit(task))
         return -EBADF;
     struct file *file = fd_get(task, fd);
@@ -222,17 +222,10 @@ long sys_dup3(struct task *task, int32_t fd, int32_t to, uint32_t flags) {
 long sys_close_range(struct task *task, uint32_t first, uint32_t last, uint32_t flags) {
     if ((flags & ~(uint32_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
         return -EINVAL;
-    if ((flags & CLOSE_RANGE_UNSHARE) && task->process->fds->refs > 1) {
-        struct fd_table *copy = fd_table_fork(task->process->fds);
-        if (!copy)
-            return -ENOMEM;
-        pthread_mutex_lock(&process_lock);
-        struct fd_table *old = task->process->fds;
-        task->process->fds = copy;
-        pthread_mutex_unlock(&process_lock);
-        fd_table_unref(old);
-    }
-    struct fd_table *table = task->process->fds;
+    int error = flags & CLOSE_RANGE_UNSHARE ? task_unshare_fds(task) : 0;
+    if (error)
+        return error;
+    struct fd_table *table = task->fds;
     for (uint32_t fd = first; fd <= last; fd++) {
         pthread_mutex_lock(&table->lock);
         bool more = fd < (uint32_t)table->size;

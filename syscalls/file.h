@@ -78,8 +78,9 @@ struct fd_slot {
 struct fd_table {
     pthread_mutex_t lock;
     struct fd_slot *slot;
-    int size; /* room */
-    _Atomic int refs;
+    int size;         /* room */
+    _Atomic int refs; /* the tasks that use it, and nobody else: who looks at another task's table
+                       * holds process_lock meanwhile */
 };
 
 struct fd_table *fd_table_create(void);

@@ -56,26 +56,9 @@ static int check_flags(const struct task *task, const struct clone_request *requ
     if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED_OLD | CLONE_THREAD))) {
         return -EINVAL;
     }
-    /* Descriptors and directories belong to the process here: a thread cannot have its own. */
-    if ((flags & CLONE_THREAD) && (flags & (CLONE_FILES | CLONE_FS)) != (CLONE_FILES | CLONE_FS)) {
-        return -EINVAL;
-    }
     if (request->exit_signal < 0 || request->exit_signal > GUEST_SIGNALS) {
         return -EINVAL;
     }
-    return 0;
-}
-
-int process_unshare_fs(struct process *process) {
-    struct fs_context *own = fs_context_fork(process->fs);
-    if (!own) {
-        return -ENOMEM;
-    }
-    pthread_mutex_lock(&process_lock);
-    struct fs_context *old = process->fs;
-    process->fs = own;
-    pthread_mutex_unlock(&process_lock);
-    fs_context_unref(old);
     return 0;
 }
 
@@ -95,15 +78,8 @@ static struct process *copy_process(struct task *task, const struct clone_reques
         return NULL;
     }
     child->mm = request->flags & CLONE_VM ? mm_ref(from->mm) : mm_fork(from->mm);
-    child->fds = request->flags & CLONE_FILES ? fd_table_ref(from->fds) : fd_table_fork(from->fds);
-    if (request->flags & CLONE_FS) {
-        child->fs = from->fs;
-        child->fs->refs++;
-    } else {
-        child->fs = fs_context_fork(from->fs);
-    }
     child->exe = from->exe ? strdup(from->exe) : NULL;
-    if (!child->mm || !child->fds || !child->fs || (from->exe && !child->exe)) {
+    if (!child->mm || (from->exe && !child->exe)) {
         return child; /* the caller sees the hole and undoes it */
     }
     child->uid = from->uid;
@@ -140,12 +116,6 @@ static void discard_process(struct process *child) {
     pthread_mutex_unlock(&process_lock);
     if (held.mm) {
         mm_unref(held.mm);
-    }
-    if (held.fds) {
-        fd_table_unref(held.fds);
-    }
-    if (held.fs) {
-        fs_context_unref(held.fs);
     }
     if (held.exe_file) {
         file_unref(held.exe_file);
@@ -247,6 +217,13 @@ static int set_up_child(struct task *task, struct task *child,
     return request->flags & CLONE_SETTLS ? thread_area_set_tls(task, cpu, request->tls) : 0;
 }
 
+/* Descriptors and directories of the child: the same ones or copies. 0 or -ENOMEM. */
+static int share_files(struct task *task, struct task *child, uint64_t flags) {
+    child->fds = flags & CLONE_FILES ? fd_table_ref(task->fds) : fd_table_fork(task->fds);
+    child->fs = flags & CLONE_FS ? fs_context_ref(task->fs) : fs_context_fork(task->fs);
+    return child->fds && child->fs ? 0 : -ENOMEM;
+}
+
 static struct task *make_child(struct task *task, const struct clone_request *request, int *error) {
     struct process *process = task->process;
     *error = -ENOMEM;
@@ -255,7 +232,7 @@ static struct task *make_child(struct task *task, const struct clone_request *re
         if (!process) {
             return NULL;
         }
-        if (!process->mm || !process->fds || !process->fs) {
+        if (!process->mm) {
             discard_process(process);
             return NULL;
         }
@@ -265,10 +242,14 @@ static struct task *make_child(struct task *task, const struct clone_request *re
     if (child) {
         __atomic_store_n(&child->cpu->space, process->mm->space, __ATOMIC_RELAXED);
         child->policy = task->policy & ~SCHED_RESET_ON_FORK; /* which resets only real time */
-        *error = set_up_child(task, child, request);
+        *error = share_files(task, child, request->flags);
+        if (*error == 0) {
+            *error = set_up_child(task, child, request);
+        }
         if (*error == 0) {
             return child;
         }
+        task_release_files(child);
         task_free(child);
     }
     if (process != task->process) {
@@ -279,6 +260,7 @@ static struct task *make_child(struct task *task, const struct clone_request *re
 
 static void undo(struct task *task, struct task *child) {
     struct process *process = child->process;
+    task_release_files(child);
     task_free(child);
     if (process != task->process) {
         discard_process(process);

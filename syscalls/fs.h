@@ -12,15 +12,16 @@ struct task;
 struct fs_context {
     _Atomic int refs;
     pthread_mutex_t lock;
-    char *cwd;  /* absolute guest path, normalised, relative to the real root */
-    char *root; /* chroot: absolute guest path, "/" normally */
-    uint32_t umask;
+    char *cwd;              /* absolute guest path, normalised, relative to the real root */
+    char *root;             /* chroot: absolute guest path, "/" normally */
+    _Atomic uint32_t umask; /* read without the lock */
     struct file
         *cwd_file; /* the directory itself (O_PATH): stays right when it is renamed; or NULL */
 };
 
 struct fs_context *fs_context_create(void);
 struct fs_context *fs_context_fork(struct fs_context *fs);
+struct fs_context *fs_context_ref(struct fs_context *fs);
 void fs_context_unref(struct fs_context *fs);
 
 /* Set-up, before the first task runs. `host_root` is the host directory of "/". Return 0 or -errno;

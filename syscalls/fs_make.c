@@ -81,7 +81,7 @@ static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) 
     int error = find_new(task, dirfd, path, true, &place);
     if (error)
         return error;
-    mode = mode & 01777 & ~task->process->fs->umask;
+    mode = mode & 01777 & ~task->fs->umask;
     mode_t host_mode = place.mount->metadata ? mode | 0700 : mode;
     metadata_change_begin(place.mount);
     fs_owner_enter(task, place.mount);
@@ -146,7 +146,7 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
     int error = find_new(task, dirfd, path, false, &place);
     if (error)
         return error;
-    mode &= ~task->process->fs->umask;
+    mode &= ~task->fs->umask;
     metadata_change_begin(place.mount);
     if (S_ISCHR(mode) || S_ISBLK(mode)) {
         error = make_device(task, &place, mode, device_from_guest(dev));

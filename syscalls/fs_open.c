@@ -77,7 +77,7 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
         return error == -EACCES && place->is_synth ? (place->exists ? -EACCES : -ENOENT) : error;
     if (place->slash && !unnamed)
         return -EISDIR;
-    mode_t real = mode & 07777 & ~task->process->fs->umask;
+    mode_t real = mode & 07777 & ~task->fs->umask;
     bool metadata = place->mount->metadata;
     int64_t group = -1;
     if (metadata) {

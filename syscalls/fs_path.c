@@ -215,7 +215,7 @@ int place_of_file(struct file *file, struct place *place) {
 
 int place_find(struct task *task, int dirfd, const char *path, int flags, struct place *place) {
     struct file *base = NULL;
-    struct fs_context *fs = task->process->fs;
+    struct fs_context *fs = task->fs;
     if (!*path && !(flags & PLACE_EMPTY))
         return -ENOENT;
     size_t path_len = strlen(path);

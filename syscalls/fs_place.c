@@ -112,6 +112,11 @@ struct fs_context *fs_context_fork(struct fs_context *fs) {
     return copy;
 }
 
+struct fs_context *fs_context_ref(struct fs_context *fs) {
+    fs->refs++;
+    return fs;
+}
+
 void fs_context_unref(struct fs_context *fs) {
     if (!fs || --fs->refs)
         return;
@@ -145,7 +150,7 @@ static int open_directory(struct task *task, int dirfd, const char *path, struct
 }
 
 static int set_cwd(struct task *task, struct file *file) {
-    struct fs_context *fs = task->process->fs;
+    struct fs_context *fs = task->fs;
     char path[PATH_MAX];
     int error = file_path(file, path, sizeof path);
     char *copy = error ? NULL : strdup(path);
@@ -171,7 +176,7 @@ int fs_chdir(struct task *task, const char *path) {
 }
 
 int fs_getcwd(struct task *task, char *buf, size_t size) {
-    struct fs_context *fs = task->process->fs;
+    struct fs_context *fs = task->fs;
     char path[PATH_MAX], root[PATH_MAX];
     pthread_mutex_lock(&fs->lock);
     struct file *file = fs->cwd_file ? file_ref(fs->cwd_file) : NULL;
@@ -236,7 +241,7 @@ long sys_chroot(struct task *task, gaddr_t guest) {
     char *copy = error ? NULL : strdup(path);
     if (!copy)
         return error ? error : -ENOMEM;
-    struct fs_context *fs = task->process->fs;
+    struct fs_context *fs = task->fs;
     pthread_mutex_lock(&fs->lock);
     free(fs->root);
     fs->root = copy;
@@ -246,12 +251,8 @@ long sys_chroot(struct task *task, gaddr_t guest) {
 
 /* umask(2) */
 long sys_umask(struct task *task, uint32_t mask) {
-    struct fs_context *fs = task->process->fs;
-    pthread_mutex_lock(&fs->lock);
-    uint32_t old = fs->umask;
-    fs->umask = mask & 0777;
-    pthread_mutex_unlock(&fs->lock);
-    return old;
+    struct fs_context *fs = task->fs;
+    return atomic_exchange(&fs->umask, mask & 0777);
 }
 
 /* --- unix sockets --------------------------------------------------------------------------------
@@ -286,7 +287,7 @@ int fs_socket_created(struct task *task, const char *host) {
     int fd = open(host, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int error = metadata_created(task, fd, "", 0777 & ~task->process->fs->umask, -1);
+    int error = metadata_created(task, fd, "", 0777 & ~task->fs->umask, -1);
     close(fd);
     return error;
 }

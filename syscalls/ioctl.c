@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 
 static long set_cloexec(struct task *task, int fd, bool on) {
-    struct fd_table *table = task->process->fds;
+    struct fd_table *table = task->fds;
     long result = -EBADF;
     pthread_mutex_lock(&table->lock);
     if (fd >= 0 && fd < table->size && table->slot[fd].file) {

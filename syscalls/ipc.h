@@ -28,7 +28,7 @@ struct ipc_table {
     int used;
 };
 
-extern pthread_mutex_t ipc_lock;
+extern pthread_mutex_t ipc_lock; /* process_lock may be taken inside it, not the other way round */
 
 /* All below with ipc_lock held. */
 

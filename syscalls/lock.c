@@ -184,7 +184,7 @@ static int range_of(struct file *file, const struct lock_request *request, const
 }
 
 static const void *owner_of(struct task *task, struct file *file, bool ofd) {
-    return ofd ? (const void *)file : task->process->fds;
+    return ofd ? (const void *)file : task->fds;
 }
 
 int lock_get(struct task *task, struct file *file, struct lock_request *request, bool ofd) {

@@ -208,7 +208,7 @@ long sys_mq_open(struct task *task, gaddr_t name_at, uint32_t flags, uint32_t mo
         return -EINVAL;
     if (attr_at && (flags & O_CREAT) && get_attr(task, attr_at, attr))
         return -EFAULT;
-    mode &= ~task->process->fs->umask;
+    mode &= ~task->fs->umask;
     pthread_mutex_lock(&ipc_lock);
     error = queue_open(task, name, flags, mode, attr_at ? attr : NULL, &queue);
     int fd = error ? -1 : fcntl(queue->event_fd, F_DUPFD_CLOEXEC, 0);
@@ -266,19 +266,19 @@ static struct file *mq_get(struct task *task, int fd, int access) {
  */
 
 /* The message arrived at an empty queue on which nobody waits: tell the registered process, once.
- * Takes the registration out; sends after the lock is dropped. */
-static void notify(struct task *task, struct mqueue *queue, struct process **process,
-                   struct sigqueue_info *info) {
-    *process = NULL;
+ * While ipc_lock is held the process cannot get past forget_process(), so that it still is one. */
+static void notify(struct task *task, struct mqueue *queue) {
     if (!queue->notify || queue->count != 1 || queue->receivers)
         return;
     if (queue->notify_how == NOTIFY_SIGNAL) {
-        *process = queue->notify;
-        *info = (struct sigqueue_info){.signo = queue->notify_signo,
-                                       .code = SI_MESGQ,
-                                       .pid = task->process->pid,
-                                       .uid = task->process->uid,
-                                       .value = queue->notify_value};
+        struct sigqueue_info info = {.signo = queue->notify_signo,
+                                     .code = SI_MESGQ,
+                                     .pid = task->process->pid,
+                                     .uid = task->process->uid,
+                                     .value = queue->notify_value};
+        pthread_mutex_lock(&process_lock);
+        signal_send_process_locked(queue->notify, &info);
+        pthread_mutex_unlock(&process_lock);
     }
     queue->notify = NULL;
 }
@@ -318,8 +318,6 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint6
     if (!message)
         return -ENOMEM;
     *message = (struct mq_message){.priority = priority, .len = (uint32_t)len};
-    struct process *process = NULL;
-    struct sigqueue_info info;
     int error = guest_read(task->cpu->space, message->text, at, len);
     if (!error) {
         pthread_mutex_lock(&ipc_lock);
@@ -328,21 +326,12 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint6
             insert(queue, message);
             show_state(queue);
             ipc_wake_all(queue->waiters);
-            notify(task, queue, &process, &info);
+            notify(task, queue);
         }
         pthread_mutex_unlock(&ipc_lock);
     }
     if (error)
         free(message);
-    if (process) {
-        pthread_mutex_lock(&process_lock);
-        struct process *p = process_list;
-        while (p && p != process) /* it may be gone by now */
-            p = p->next;
-        if (p && !p->zombie)
-            signal_send_process_locked(p, &info);
-        pthread_mutex_unlock(&process_lock);
-    }
     return error;
 }
 

@@ -204,19 +204,15 @@ long sys_pidfd_getfd(struct task *task, int32_t pidfd, int32_t target_fd, uint32
     if (pidfd_is(file)) {
         pthread_mutex_lock(&process_lock);
         struct process *process = pidfd_process_locked(file);
-        if (!process || !process->fds) {
+        struct task *target = process ? task_find(process->pid) : NULL;
+        if (!target || !target->fds) {
             error = -ESRCH;
         } else if (task->process->euid != 0 &&
                    (process->uid != task->process->uid || process->euid != task->process->uid ||
                     process->suid != task->process->uid)) {
             error = -EPERM;
         } else {
-            struct fd_table *table = process->fds;
-            pthread_mutex_lock(&table->lock);
-            if (target_fd >= 0 && target_fd < table->size && table->slot[target_fd].file) {
-                found = file_ref(table->slot[target_fd].file);
-            }
-            pthread_mutex_unlock(&table->lock);
+            found = fd_table_get(target->fds, target_fd);
         }
         pthread_mutex_unlock(&process_lock);
     }

@@ -178,8 +178,7 @@ long sys_personality(struct task *task, uint32_t persona) {
                 CLONE_NEWPID | CLONE_NEWNET) |                                                     \
      0x80u /* CLONE_NEWTIME */)
 
-/* unshare(2): no namespaces; descriptors and directories are a process's, whose only thread has
- * them to itself already unless they came by clone(CLONE_FILES) */
+/* unshare(2): no namespaces; descriptors and directories become the calling thread's alone. */
 long sys_unshare(struct task *task, uint32_t flags) {
     const uint32_t known =
         CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
@@ -190,24 +189,14 @@ long sys_unshare(struct task *task, uint32_t flags) {
     if (flags & ~known) {
         return -EINVAL;
     }
-    if (flags && process->task_count > 1) {
+    if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && process->task_count > 1) {
         return -EINVAL;
     }
     if ((flags & CLONE_VM) && process->mm->refs > 1) {
         return -EINVAL;
     }
-    if ((flags & CLONE_FILES) && process->fds->refs > 1) {
-        struct fd_table *own = fd_table_fork(process->fds);
-        if (!own) {
-            return -ENOMEM;
-        }
-        pthread_mutex_lock(&process_lock);
-        struct fd_table *old = process->fds;
-        process->fds = own;
-        pthread_mutex_unlock(&process_lock);
-        fd_table_unref(old);
-    }
-    return (flags & CLONE_FS) && process->fs->refs > 1 ? process_unshare_fs(process) : 0;
+    int error = flags & CLONE_FILES ? task_unshare_fds(task) : 0;
+    return !error && (flags & CLONE_FS) ? task_unshare_fs(task) : error;
 }
 
 /* setns(2): there is no descriptor for a namespace */
@@ -231,8 +220,8 @@ static int order(const void *a, const void *b) {
     return a == b ? 0 : (uintptr_t)a < (uintptr_t)b ? 1 : 2;
 }
 
-static struct file *file_of(struct process *process, uint32_t fd) {
-    struct fd_table *table = process->fds;
+static struct file *file_of(const struct task *task, uint32_t fd) {
+    struct fd_table *table = task ? task->fds : NULL;
     struct file *file = NULL;
     if (table) {
         pthread_mutex_lock(&table->lock);
@@ -242,22 +231,28 @@ static struct file *file_of(struct process *process, uint32_t fd) {
     return file; /* only its address is used */
 }
 
-static long compare(struct process *a, struct process *b, int32_t type, uint32_t arg1,
+/* Two threads and their processes; a thread that has ended is NULL. */
+struct compared {
+    struct process *process;
+    struct task *task;
+};
+
+static long compare(const struct compared *a, const struct compared *b, int32_t type, uint32_t arg1,
                     uint32_t arg2) {
     enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND };
     switch (type) {
     case KCMP_FILE: {
-        const struct file *first = file_of(a, arg1), *second = file_of(b, arg2);
+        const struct file *first = file_of(a->task, arg1), *second = file_of(b->task, arg2);
         return first && second ? order(first, second) : -EBADF;
     }
     case KCMP_VM:
-        return order(a->mm, b->mm);
+        return order(a->process->mm, b->process->mm);
     case KCMP_FILES:
-        return order(a->fds, b->fds);
+        return order(a->task ? a->task->fds : NULL, b->task ? b->task->fds : NULL);
     case KCMP_FS:
-        return order(a->fs, b->fs);
+        return order(a->task ? a->task->fs : NULL, b->task ? b->task->fs : NULL);
     case KCMP_SIGHAND:
-        return order(a, b);
+        return order(a->process, b->process);
     default:
         return type > KCMP_SIGHAND && type <= 7 ? -EOPNOTSUPP : -EINVAL;
     }
@@ -266,12 +261,13 @@ static long compare(struct process *a, struct process *b, int32_t type, uint32_t
 long sys_kcmp(struct task *task, int32_t pid1, int32_t pid2, int32_t type, uint32_t arg1,
               uint32_t arg2) {
     pthread_mutex_lock(&process_lock);
-    struct process *a = process_find_thread(pid1), *b = process_find_thread(pid2);
+    const struct compared a = {process_find_thread(pid1), task_find(pid1)};
+    const struct compared b = {process_find_thread(pid2), task_find(pid2)};
     long result = -ESRCH;
-    if (a && b) {
-        bool allowed = process_may_inspect(task->process, a, false) &&
-                       process_may_inspect(task->process, b, false);
-        result = allowed ? compare(a, b, type, arg1, arg2) : -EPERM;
+    if (a.process && b.process) {
+        bool allowed = process_may_inspect(task->process, a.process, false) &&
+                       process_may_inspect(task->process, b.process, false);
+        result = allowed ? compare(&a, &b, type, arg1, arg2) : -EPERM;
     }
     pthread_mutex_unlock(&process_lock);
     return result;

@@ -18,11 +18,13 @@ void proc_counts(int *tasks, int *last);
 /* The process or task behind a node; caller holds process_lock. NULL: gone. */
 struct process *proc_process(const struct synth_ref *ref);
 struct task *proc_task(const struct synth_ref *ref);
-/* Its memory, descriptors or directories, referenced; NULL when it has none any more. Take
- * process_lock themselves. */
+/* The task whose descriptors and directories a node shows: the thread's, or of /proc/PID the first
+ * thread's; caller holds process_lock. NULL: it has ended. */
+struct task *proc_files_task(const struct synth_ref *ref);
+/* Its memory or current directory, referenced; NULL when it has none any more. Take process_lock
+ * themselves. */
 struct mm *proc_mm(const struct synth_ref *ref);
-struct fd_table *proc_fds(const struct synth_ref *ref);
-struct fs_context *proc_fs(const struct synth_ref *ref);
+struct file *proc_cwd(const struct synth_ref *ref);
 /* May the calling task look into the process (ptrace(2), "PTRACE_MODE_READ")? True also when it is
  * gone: then there is nothing to see. */
 bool proc_allowed(const struct synth_ref *ref);

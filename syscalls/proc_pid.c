@@ -35,10 +35,7 @@ struct process *proc_process(const struct synth_ref *ref) {
 
 struct task *proc_task(const struct synth_ref *ref) {
     struct process *process = process_find(ref->pid);
-    int32_t tid = ref->tid ? ref->tid : ref->pid;
-    struct task *task = process ? process->tasks : NULL;
-    while (task && task->tid != tid)
-        task = task->next;
+    struct task *task = proc_files_task(ref);
     return task || ref->tid || !process ? task : process->tasks;
 }
 
@@ -50,22 +47,27 @@ struct mm *proc_mm(const struct synth_ref *ref) {
     return mm;
 }
 
-struct fd_table *proc_fds(const struct synth_ref *ref) {
-    pthread_mutex_lock(&process_lock);
-    struct process *process = proc_process(ref);
-    struct fd_table *fds = process && process->fds ? fd_table_ref(process->fds) : NULL;
-    pthread_mutex_unlock(&process_lock);
-    return fds;
+struct task *proc_files_task(const struct synth_ref *ref) {
+    struct process *process = process_find(ref->pid);
+    int32_t tid = ref->tid ? ref->tid : ref->pid;
+    struct task *task = process ? process->tasks : NULL;
+    while (task && task->tid != tid)
+        task = task->next;
+    return task;
 }
 
-struct fs_context *proc_fs(const struct synth_ref *ref) {
+struct file *proc_cwd(const struct synth_ref *ref) {
+    struct file *file = NULL;
     pthread_mutex_lock(&process_lock);
-    struct process *process = proc_process(ref);
-    struct fs_context *fs = process ? process->fs : NULL;
-    if (fs)
-        fs->refs++;
+    struct task *task = proc_files_task(ref);
+    struct fs_context *fs = task ? task->fs : NULL;
+    if (fs) {
+        pthread_mutex_lock(&fs->lock);
+        file = fs->cwd_file ? file_ref(fs->cwd_file) : NULL;
+        pthread_mutex_unlock(&fs->lock);
+    }
     pthread_mutex_unlock(&process_lock);
-    return fs;
+    return file;
 }
 
 int proc_stat_owner(const struct synth_ref *ref, struct stat *st) {
@@ -131,14 +133,7 @@ static int exe_text(const struct synth_ref *ref, struct strbuf *out) {
 static int cwd_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
     if (!proc_allowed(ref))
         return -EACCES;
-    struct fs_context *fs = proc_fs(ref);
-    *out = NULL;
-    if (fs) {
-        pthread_mutex_lock(&fs->lock);
-        *out = fs->cwd_file ? file_ref(fs->cwd_file) : NULL;
-        pthread_mutex_unlock(&fs->lock);
-        fs_context_unref(fs);
-    }
+    *out = proc_cwd(ref);
     return *out ? 0 : -ENOENT;
 }
 
@@ -151,14 +146,16 @@ static int cwd_text(const struct synth_ref *ref, struct strbuf *out) {
 static int root_text(const struct synth_ref *ref, struct strbuf *out) {
     if (!proc_allowed(ref))
         return -EACCES;
-    struct fs_context *fs = proc_fs(ref);
-    if (!fs)
-        return -ENOENT;
-    pthread_mutex_lock(&fs->lock);
-    strbuf_add(out, fs->root, strlen(fs->root));
-    pthread_mutex_unlock(&fs->lock);
-    fs_context_unref(fs);
-    return 0;
+    pthread_mutex_lock(&process_lock);
+    struct task *task = proc_files_task(ref);
+    struct fs_context *fs = task ? task->fs : NULL;
+    if (fs) {
+        pthread_mutex_lock(&fs->lock);
+        strbuf_add(out, fs->root, strlen(fs->root));
+        pthread_mutex_unlock(&fs->lock);
+    }
+    pthread_mutex_unlock(&process_lock);
+    return fs ? 0 : -ENOENT;
 }
 
 /* --- the tree

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 static struct file *file_of(const struct synth_ref *ref) {
-    struct fd_table *fds = proc_fds(ref);
-    struct file *file = fds ? fd_table_get(fds, ref->number) : NULL;
-    if (fds)
-        fd_table_unref(fds);
+    pthread_mutex_lock(&process_lock);
+    struct task *task = proc_files_task(ref);
+    struct file *file = task && task->fds ? fd_table_get(task->fds, ref->number) : NULL;
+    pthread_mutex_unlock(&process_lock);
     return file;
 }
 
@@ -83,21 +83,32 @@ static int lookup(const struct synth_ref *dir, const char *name, struct synth_re
     return 0;
 }
 
+/* The open descriptors from `from` on, in memory that the caller frees; NULL: out of memory. */
+static int *numbers_of(const struct synth_ref *dir, int64_t from, int *count) {
+    int *number = NULL;
+    *count = 0;
+    pthread_mutex_lock(&process_lock);
+    struct task *task = proc_files_task(dir);
+    struct fd_table *fds = task ? task->fds : NULL;
+    if (fds) {
+        pthread_mutex_lock(&fds->lock);
+        number = malloc((size_t)fds->size * sizeof *number);
+        for (int64_t i = from; number && i < fds->size; i++)
+            if (fds->slot[i].file)
+                number[(*count)++] = (int)i;
+        pthread_mutex_unlock(&fds->lock);
+    }
+    pthread_mutex_unlock(&process_lock);
+    return fds ? number : malloc(1);
+}
+
 static int list(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg) {
-    struct fd_table *fds = proc_allowed(dir) ? proc_fds(dir) : NULL;
-    if (!fds)
-        return proc_allowed(dir) ? -ENOENT : -EACCES;
-    pthread_mutex_lock(&fds->lock);
-    int count = 0;
-    int *number = malloc((size_t)fds->size * sizeof *number);
-    for (int64_t i = from; number && i < fds->size; i++)
-        if (fds->slot[i].file)
-            number[count++] = (int)i;
-    pthread_mutex_unlock(&fds->lock);
-    fd_table_unref(fds);
+    int stop = 0, count;
+    if (!proc_allowed(dir))
+        return -EACCES;
+    int *number = numbers_of(dir, from, &count);
     if (!number)
         return -ENOMEM;
-    int stop = 0;
     for (int i = 0; i < count && !stop; i++) {
         struct synth_ref child = *dir;
         char name[16];

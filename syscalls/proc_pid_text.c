@@ -5,6 +5,7 @@
 #include "syscalls/tty.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,8 @@ struct snapshot {
     int nice;
     uint32_t tty_number;
     int32_t foreground, ppid;
+    int policy;
+    int umask, fd_room; /* -1 and 0 when it has no directories and descriptors any more */
     uint64_t user_ns, system_ns, ignored, caught;
 };
 
@@ -50,6 +53,14 @@ static int take_snapshot(const struct synth_ref *ref, struct snapshot *out) {
         out->pending = task->signals.pending.set;
         out->blocked = __atomic_load_n(&task->signals.blocked, __ATOMIC_RELAXED);
     }
+    const struct task *files = proc_files_task(ref);
+    out->umask = files && files->fs ? (int)files->fs->umask : -1;
+    if (files && files->fds) {
+        pthread_mutex_lock(&files->fds->lock);
+        out->fd_room = files->fds->size;
+        pthread_mutex_unlock(&files->fds->lock);
+    }
+    out->policy = task ? task->policy & ~SCHED_RESET_ON_FORK : 0;
     out->state = state_of(process, task);
     out->nice = *task_nice(process, ref->tid ? task : NULL);
     out->tty_number = tty_device_number(process->tty);
@@ -110,11 +121,11 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
         (unsigned long long)start.tv_sec * 100 + (unsigned long long)start.tv_nsec / 10000000,
         (unsigned long long)pages.size * PAGE_BYTES, (unsigned long long)pages.resident,
         limit == RLIM_INFINITY ? 4294967295ull : (unsigned long long)limit);
-    strbuf_printf(out, " 0 0 %llu 0 0 %llu %llu %llu %llu 0 0 0 %d 0 0 0 0 0 0 0 0 %llu",
+    strbuf_printf(out, " 0 0 %llu 0 0 %llu %llu %llu %llu 0 0 0 %d 0 0 %d 0 0 0 0 0 %llu",
                   (unsigned long long)stack, (unsigned long long)(snap.pending & 0x7fffffff),
                   (unsigned long long)(snap.blocked & 0x7fffffff),
                   (unsigned long long)(snap.ignored & 0x7fffffff),
-                  (unsigned long long)(snap.caught & 0x7fffffff), process->exit_signal,
+                  (unsigned long long)(snap.caught & 0x7fffffff), process->exit_signal, snap.policy,
                   (unsigned long long)brk);
     strbuf_printf(out, " %llu %llu %llu %llu %d\n", (unsigned long long)arg_start,
                   (unsigned long long)arg_end, (unsigned long long)env_start,
@@ -156,17 +167,15 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
     if (error)
         return error;
     struct process *process = &snap.process;
-    struct fs_context *fs = proc_fs(ref);
-    struct fd_table *fds = proc_fds(ref);
     strbuf_printf(out, "Name:\t%s\n", snap.comm);
-    if (fs)
-        strbuf_printf(out, "Umask:\t%04o\n", fs->umask);
+    if (snap.umask >= 0)
+        strbuf_printf(out, "Umask:\t%04o\n", (unsigned)snap.umask);
     strbuf_printf(out,
                   "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n"
                   "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%d\nGroups:\t",
                   state_name(snap.state), process->pid, ref->tid ? ref->tid : process->pid,
                   snap.ppid, process->uid, process->euid, process->suid, process->fsuid,
-                  process->gid, process->egid, process->sgid, process->fsgid, fds ? fds->size : 0);
+                  process->gid, process->egid, process->sgid, process->fsgid, snap.fd_room);
     for (int i = 0; i < process->group_count; i++)
         strbuf_printf(out, "%u ", process->groups[i]);
     strbuf_printf(out, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid,
@@ -195,9 +204,6 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
                   "Mems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\n"
                   "nonvoluntary_ctxt_switches:\t0\n",
                   cpus >= 64 ? ~0ull : (1ull << cpus) - 1, cpus - 1);
-    fs_context_unref(fs);
-    if (fds)
-        fd_table_unref(fds);
     return 0;
 }
 

@@ -6,9 +6,9 @@
  * pid 2. When the first program ends, every other process is killed and the run ends with its
  * status.
  *
- * A zombie has no tasks, and its mm, fds and fs are NULL; pid 1 is always so. Whoever looks at
- * another process does it under process_lock and takes references (mm_ref, fd_table_ref) before
- * letting go. */
+ * A zombie has no tasks, and its mm is NULL; pid 1 is always so. Whoever looks at another process
+ * does it under process_lock and takes references (mm_ref, file_ref) before letting go; the rules
+ * for all objects are in docs/lifetime.md. */
 #ifndef FG_SYSCALLS_PROCESS_H
 #define FG_SYSCALLS_PROCESS_H
 
@@ -20,9 +20,9 @@
 /* --- set-up and end of a run (start.c) ------------------------------------------------- */
 
 /* Creates pid 1 and the first process (pid 2, its own group and session, user 0, host's rlimits, no
- * mm, fds or fs: the caller fills those in) with one task that is not running. Call once, from the
- * main thread, with signals as they were inherited: ignored ones stay ignored for the guest. NULL
- * with errno. The caller runs the execve code on the task, then task_start(). */
+ * mm) with one task that is not running and has no fds or fs: the caller fills those in. Call once,
+ * from the main thread, with signals as they were inherited: ignored ones stay ignored for the
+ * guest. NULL with errno. The caller runs the execve code on the task, then task_start(). */
 struct task *process_create_first(void);
 /* Starts the host thread of a task whose cpu is ready; 0 or -errno (EAGAIN). */
 int task_start(struct task *task);
@@ -61,7 +61,7 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path);
 /* --- hooks ----------------------------------------------------------------------------- */
 
 /* State that subsystems keep per process (timers, file locks, terminals). Register at set-up,
- * before the first task runs. None is called with process_lock held, but for fork_locked. */
+ * before the first task runs. None is called with process_lock held, but for those called so. */
 struct process_hooks {
     /* `child` was just made by fork or clone and does not run yet. */
     void (*fork_locked)(struct process *parent, struct process *child);
@@ -73,6 +73,9 @@ struct process_hooks {
     void (*exit)(struct process *process);
     /* A task (not necessarily the last) is leaving; its memory is still there. */
     void (*task_exit)(struct task *task);
+    /* The object is about to be freed, by wait4 or as its run fails to begin: whatever still points
+     * to it, such as a timer that somebody gave a zombie, goes now. */
+    void (*reap_locked)(struct process *process);
     struct process_hooks *next;
 };
 void process_hooks_add(struct process_hooks *hooks);
@@ -98,7 +101,7 @@ bool process_may_signal(struct task *task, struct process *to, int signo);
 /* A task of `process` that takes over `cpu`; in no list, without a number. NULL: out of memory (cpu
  * is destroyed). */
 struct task *task_create(struct process *process, struct cpu *cpu);
-/* Frees a task that is in no list, and its cpu. */
+/* Frees a task that is in no list and has let go of its files, and its cpu. */
 void task_free(struct task *task);
 /* Into and out of the list of its process. */
 void task_link_locked(struct task *task);
@@ -125,8 +128,12 @@ extern _Atomic int live_tasks;
 _Noreturn void task_thread_end(void);
 /* The run loop; never returns (run.c). */
 _Noreturn void task_run(struct task *task);
-/* Gives a process that shares its fs_context one of its own; 0 or -ENOMEM (fork.c). */
-int process_unshare_fs(struct process *process);
+/* Gives a task that shares its descriptors, or its directories, a copy of its own; 0 or -ENOMEM
+ * (task.c). Its own thread alone calls it. */
+int task_unshare_fds(struct task *task);
+int task_unshare_fs(struct task *task);
+/* Lets go of both, for good. No lock may be held: files are closed. */
+void task_release_files(struct task *task);
 /* Sleep that no signal ends, only the end of the task; otherwise as task_block(). */
 int task_block_killable(struct task *task, uint32_t sample);
 /* A state change that wait4(2) shows: SIGCHLD (or the exit signal) to the parent, its waiters wake.

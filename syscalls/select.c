@@ -107,7 +107,7 @@ static long select_sets(struct task *task, int n, const gaddr_t guest[SETS],
                         const struct timespec *deadline) {
     if (n < 0)
         return -EINVAL;
-    struct fd_table *fds = task->process->fds;
+    struct fd_table *fds = task->fds;
     pthread_mutex_lock(&fds->lock);
     if (n > fds->size) /* Linux's smallest table has 64 */
         n = fds->size > 64 ? fds->size : n > 64 ? 64 : n;

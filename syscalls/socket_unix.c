@@ -269,10 +269,7 @@ static int bind_path(struct task *task, struct file *file, struct unix_name *nam
     int used =
         snprintf(un.sun_path, PATH_BYTES, "/proc/self/fd/%d/.%s%x", dir, run_prefix(), name->id);
     snprintf(temporary, sizeof(temporary), "%s", un.sun_path);
-    pthread_mutex_lock(&task->process->fs->lock);
-    uint32_t umask = task->process->fs->umask;
-    pthread_mutex_unlock(&task->process->fs->lock);
-    fchmod(file->host_fd, 0777 & ~umask); /* becomes the mode of the name */
+    fchmod(file->host_fd, 0777 & ~task->fs->umask); /* becomes the mode of the name */
     if (bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used + 1)))
         error = -errno;
     if (!error && (error = rename_new(temporary, host))) {

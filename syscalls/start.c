@@ -235,11 +235,11 @@ static int execute(struct task *task, const struct fg_options *options) {
 static int prepare(struct task *task, const struct fg_options *options, bool own_root,
                    mode_t mask) {
     struct process *process = task->process;
-    process->fds = fd_table_create();
-    process->fs = fs_context_create();
-    if (!process->fds || !process->fs)
+    task->fds = fd_table_create();
+    task->fs = fs_context_create();
+    if (!task->fds || !task->fs)
         return error(FG_STATUS_ERROR, "out of memory");
-    process->fs->umask = mask;
+    task->fs->umask = mask;
     task->abi = &abi_i386;
     int status = mount_directories(task, options); /* as root, whoever the guest is to be */
     set_user(process, options, own_root);

@@ -6,6 +6,7 @@
 #include "core/host.h"
 #include "syscalls/abi.h"
 #include "syscalls/file.h"
+#include "syscalls/fs.h"
 #include "syscalls/signal.h"
 
 #include <errno.h>
@@ -133,6 +134,11 @@ void process_reap_locked(struct process *process) {
         }
     }
     signal_pending_free(process, &process->signals.pending);
+    for (struct process_hooks *hooks = hook_list; hooks; hooks = hooks->next) {
+        if (hooks->reap_locked) {
+            hooks->reap_locked(process);
+        }
+    }
     if (process->handle) {
         process->handle->process = NULL;
     }
@@ -155,6 +161,51 @@ struct task *task_create(struct process *process, struct cpu *cpu) {
     task->signals.altstack_flags = SS_DISABLE;
     clock_gettime(CLOCK_MONOTONIC, &task->start_mono);
     return task;
+}
+
+int task_unshare_fds(struct task *task) {
+    struct fd_table *shared = task->fds;
+    if (!shared || atomic_load(&shared->refs) == 1) {
+        return 0;
+    }
+    struct fd_table *own = fd_table_fork(shared);
+    if (!own) {
+        return -ENOMEM;
+    }
+    pthread_mutex_lock(&process_lock);
+    task->fds = own;
+    pthread_mutex_unlock(&process_lock);
+    fd_table_unref(shared);
+    return 0;
+}
+
+int task_unshare_fs(struct task *task) {
+    struct fs_context *shared = task->fs;
+    if (atomic_load(&shared->refs) == 1) {
+        return 0;
+    }
+    struct fs_context *own = fs_context_fork(shared);
+    if (!own) {
+        return -ENOMEM;
+    }
+    pthread_mutex_lock(&process_lock);
+    task->fs = own;
+    pthread_mutex_unlock(&process_lock);
+    fs_context_unref(shared);
+    return 0;
+}
+
+void task_release_files(struct task *task) {
+    pthread_mutex_lock(&process_lock);
+    struct fd_table *fds = task->fds;
+    struct fs_context *fs = task->fs;
+    task->fds = NULL;
+    task->fs = NULL;
+    pthread_mutex_unlock(&process_lock);
+    if (fds) {
+        fd_table_unref(fds);
+    }
+    fs_context_unref(fs);
 }
 
 void task_free(struct task *task) {

@@ -34,6 +34,11 @@ struct task {
     pthread_t thread;
     const struct abi *abi; /* syscall ABI of the running program: i386 now */
 
+    /* Counted by the tasks that use them. Replaced by their own task alone, under process_lock: it
+     * may look without, others look under it. NULL: not set up yet, or the task is leaving. */
+    struct fd_table *fds;  /* shared with CLONE_FILES */
+    struct fs_context *fs; /* cwd, root, umask; shared with CLONE_FS */
+
     struct task_signals signals;
     gaddr_t clear_child_tid, robust_list;
     int nice; /* the first thread's is its process's, see task_nice() */
@@ -73,9 +78,7 @@ struct process {
 
     struct task *tasks;
     int task_count;
-    struct mm *mm;         /* replaced by execve */
-    struct fd_table *fds;  /* shared with CLONE_FILES: refcounted */
-    struct fs_context *fs; /* cwd, root, umask, refcounted */
+    struct mm *mm; /* replaced by execve */
 
     struct process_signals signals;
     uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;

@@ -306,7 +306,8 @@ static int timer_set(struct guest_timer *timer, int flags, const struct itimersp
 void timer_limit_changed_locked(struct process *process) {
     const struct rlimit *limit = &process->limits[RLIMIT_CPU];
     struct guest_timer *timer = timer_find(process, ID_LIMIT);
-    if (limit->rlim_cur > INT64_MAX / NSEC) { /* none, or none that can be reached */
+    /* none, or none that can be reached */
+    if (limit->rlim_cur > INT64_MAX / NSEC || process->zombie) {
         if (timer)
             timer_remove(timer);
         return;
@@ -324,23 +325,30 @@ void timer_limit_changed_locked(struct process *process) {
 /* --- process hooks
  * -------------------------------------------------------------------------------- */
 
-static void drop_timers(struct process *process, bool interval_timers_too) {
-    pthread_mutex_lock(&process_lock);
+static void drop_timers_locked(struct process *process, bool interval_timers_too) {
     struct guest_timer *timer = timers, *next;
     for (; timer; timer = next) {
         next = timer->next;
         if (timer->process == process && (timer->id >= 0 || interval_timers_too))
             timer_remove(timer);
     }
-    pthread_mutex_unlock(&process_lock);
 }
 
 static void hook_exec(struct process *process) {
-    drop_timers(process, false);
+    pthread_mutex_lock(&process_lock);
+    drop_timers_locked(process, false);
+    pthread_mutex_unlock(&process_lock);
 }
 
 static void hook_exit(struct process *process) {
-    drop_timers(process, true);
+    pthread_mutex_lock(&process_lock);
+    drop_timers_locked(process, true);
+    pthread_mutex_unlock(&process_lock);
+}
+
+/* Between the exit hook and its reaping, others may have set a process a limit. */
+static void hook_reap(struct process *process) {
+    drop_timers_locked(process, true);
 }
 
 /* Limits are inherited, the time used is not. */
@@ -352,7 +360,7 @@ static void hook_fork(struct process *parent, struct process *child) {
 
 void timer_init(void) {
     static struct process_hooks hooks = {
-        .fork_locked = hook_fork, .exec = hook_exec, .exit = hook_exit};
+        .fork_locked = hook_fork, .exec = hook_exec, .exit = hook_exit, .reap_locked = hook_reap};
     process_hooks_add(&hooks);
 }
 
