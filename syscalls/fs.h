@@ -34,10 +34,6 @@ int fs_mount_host(struct task *task, const char *host_dir, const char *guest_pat
 
 /* Tells, once fs_init is through, which user the first task runs as: see fs_owner.c. */
 void fs_owner_init(uint32_t uid, uint32_t gid);
-/* The calling host thread takes the ids of the task for its files, when process->ids_changed is not
- * what task->ids_seen says (see fs_owner.c); unfollow: those of the host again. */
-void fs_owner_follow(struct task *task);
-void fs_owner_unfollow(void);
 
 /* Open a guest path as open(2) does; a new referenced file in *out. dirfd: guest descriptor or
  * AT_FDCWD. Used by the open family, execve and the ELF loader. 0 or -errno. */

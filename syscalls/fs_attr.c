@@ -4,6 +4,7 @@
 #include "syscalls/abi.h"
 #include "syscalls/fs_attr.h"
 #include "syscalls/fs_place.h"
+#include "syscalls/privilege.h"
 #include "syscalls/tty.h"
 
 #include <errno.h>
@@ -115,12 +116,12 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
         return fd;
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
-    fs_owner_enter(task, place_mount(place));
+    privilege_enter(task, place_mount(place));
     if (S_ISLNK(place->st.st_mode))
         error = -EOPNOTSUPP;
     else if (chmod(host, mode & 07777))
         error = -errno;
-    fs_owner_leave();
+    privilege_leave();
     if (own)
         close(fd);
     return error;
@@ -210,12 +211,12 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     int fd = place_pin(place, &own);
     if (fd < 0)
         return fd;
-    fs_owner_enter(task, place_mount(place));
+    privilege_enter(task, place_mount(place));
     if (!fs_owner_on_host(&uid, &gid) && task_is_root(task))
         error = -EINVAL; /* as user_namespaces(7) has it */
     else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
         error = -errno;
-    fs_owner_leave();
+    privilege_leave();
     if (own)
         close(fd);
     return error;
@@ -306,13 +307,13 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
             /* not fd itself: utimensat on an O_PATH descriptor needs a new kernel */
             char host[40];
             snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
-            fs_owner_enter(task, place_mount(&place));
+            privilege_enter(task, place_mount(&place));
             int failed = S_ISLNK(st.st_mode)
                              ? utimensat(place.dir, place.name, times, AT_SYMLINK_NOFOLLOW)
                              : utimensat(AT_FDCWD, host, times, 0);
             if (failed)
                 error = -errno;
-            fs_owner_leave();
+            privilege_leave();
             if (own)
                 close(fd);
         }
@@ -339,15 +340,11 @@ static int access_place(struct task *task, struct place *place, int mode, uint32
                                 effective ? process->fsgid : process->gid, &st, mode);
         return error;
     }
-    if (geteuid() == 0 && (process->uid || process->fsuid)) {
-        /* the host thread's real user is root; its user for files is the guest's in the host's "/"
-         */
+    if (fs_private_root && (process->uid || process->fsuid)) {
+        /* the host's thread is not the guest's user there */
         bool effective = flags & AT_EACCESS;
-        uint32_t uid = effective ? process->fsuid : process->uid;
-        uint32_t gid = effective ? process->fsgid : process->gid;
-        if (fs_private_root || uid != process->fsuid || gid != process->fsgid)
-            return permission_bits(task, uid, gid, &st, mode);
-        flags |= AT_EACCESS;
+        return permission_bits(task, effective ? process->fsuid : process->uid,
+                               effective ? process->fsgid : process->gid, &st, mode);
     }
     if (faccessat(place->dir, place->name[0] ? place->name : ".", mode,
                   (flags & AT_EACCESS) | (place->name[0] ? AT_SYMLINK_NOFOLLOW : 0)))

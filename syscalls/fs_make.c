@@ -2,6 +2,7 @@
  * their *at forms. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs_place.h"
+#include "syscalls/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,9 +85,9 @@ static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) 
     mode = mode & 01777 & ~task->fs->umask;
     mode_t host_mode = place.mount->metadata ? mode | 0700 : mode;
     metadata_change_begin(place.mount);
-    fs_owner_enter(task, place.mount);
+    privilege_enter(task, place.mount);
     int failed = mkdirat(place.dir, place.name, host_mode);
-    fs_owner_leave();
+    privilege_leave();
     if (failed)
         error = -errno;
     else if ((error = made(task, &place, S_IFDIR | mode)))
@@ -156,9 +157,9 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
             host_mode = mode;
         else if (S_ISREG(mode))
             host_mode |= 0600;
-        fs_owner_enter(task, place.mount);
+        privilege_enter(task, place.mount);
         int failed = mknodat(place.dir, place.name, host_mode, 0);
-        fs_owner_leave();
+        privilege_leave();
         if (failed)
             error = -errno;
         else if ((error = made(task, &place, mode)))
@@ -189,9 +190,9 @@ static long make_symlink(struct task *task, gaddr_t target, int dirfd, gaddr_t p
         error = find_new(task, dirfd, path, false, &place);
     if (error)
         return error;
-    fs_owner_enter(task, place.mount);
+    privilege_enter(task, place.mount);
     int failed = symlinkat(text, place.dir, place.name);
-    fs_owner_leave();
+    privilege_leave();
     if (failed)
         error = -errno;
     else
@@ -226,7 +227,7 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
         return error;
     }
     int host_from = from.file ? from.file->host_fd : from.dir;
-    fs_owner_enter(task, to.mount);
+    privilege_enter(task, to.mount);
     if (from.is_synth || (from.file && host_from < 0))
         error = -EXDEV;
     else if (S_ISDIR(from.st.st_mode))
@@ -243,7 +244,7 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
     } else if (linkat(from.dir, from.name, to.dir, to.name, 0)) {
         error = -errno;
     }
-    fs_owner_leave();
+    privilege_leave();
     place_put(&to);
     place_put(&from);
     return error;
@@ -286,12 +287,12 @@ static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
     if (!error)
         error = directory_permission(task, &place, true);
     if (!error) {
-        fs_owner_enter(task, place.mount);
+        privilege_enter(task, place.mount);
         if (unlinkat(place.dir, place.name, dir ? AT_REMOVEDIR : 0))
             error = -errno;
         else if (place.st.st_nlink <= 1)
             fs_owner_forget(&place.st);
-        fs_owner_leave();
+        privilege_leave();
     }
     place_put(&place);
     return error;
@@ -357,7 +358,7 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
     }
     error = rename_check(task, &from, &to, flags);
     if (!error) {
-        fs_owner_enter(task, to.mount);
+        privilege_enter(task, to.mount);
         int failed = flags
                          ? (int)syscall(SYS_renameat2, from.dir, from.name, to.dir, to.name, flags)
                          : renameat(from.dir, from.name, to.dir, to.name);
@@ -365,7 +366,7 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
             error = -errno;
         else if (to.exists && !flags && to.st.st_nlink <= 1 && to.st.st_ino != from.st.st_ino)
             fs_owner_forget(&to.st);
-        fs_owner_leave();
+        privilege_leave();
     }
     place_put(&to);
     place_put(&from);

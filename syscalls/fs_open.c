@@ -3,6 +3,7 @@
 #include "syscalls/abi.h"
 #include "syscalls/abi_open.h"
 #include "syscalls/fs_place.h"
+#include "syscalls/privilege.h"
 #include "syscalls/rw.h"
 #include "syscalls/tty.h"
 
@@ -96,9 +97,9 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
         host_flags |= O_CREAT | O_EXCL;
     mode_t host_mode = metadata ? (real & 01777) | 0600 : real;
     metadata_change_begin(place->mount);
-    fs_owner_enter(task, place->mount);
+    privilege_enter(task, place->mount);
     int fd = openat(place->dir, place->name[0] ? place->name : ".", host_flags, host_mode);
-    fs_owner_leave();
+    privilege_leave();
     error = fd < 0 ? -errno : metadata ? metadata_created(task, fd, "", real, group) : 0;
     metadata_change_end(place->mount);
     if (error) {

@@ -108,10 +108,6 @@ void fs_owner_forget(const struct stat *host);
 /* Makes ids that a guest gives such a file the host's (-1, keep, stays); false when the host has
  * none for them. */
 bool fs_owner_on_host(uint32_t *uid, uint32_t *gid);
-/* Around a host call that changes names or attributes on the mount for the task: who the host sees.
- * `mount` may be NULL. errno is kept by leave. */
-void fs_owner_enter(const struct task *task, const struct mount *mount);
-void fs_owner_leave(void);
 
 /* --- metadata.c: the user.containers.override_stat attribute -------------------------------------
  */

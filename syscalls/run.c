@@ -7,6 +7,7 @@
 #include "syscalls/abi.h"
 #include "syscalls/fs.h"
 #include "syscalls/mm.h"
+#include "syscalls/privilege.h"
 #include "syscalls/signal.h"
 #include "syscalls/strace.h"
 
@@ -78,7 +79,7 @@ static void system_call(struct task *task) {
     task->syscall_number = number;
     task->no_restart = false;
     if (task->ids_seen != __atomic_load_n(&task->process->ids_changed, __ATOMIC_ACQUIRE)) {
-        fs_owner_follow(task);
+        privilege_follow(task);
     }
     long result = fetch_i386(task, args);
     if (result == 0) {

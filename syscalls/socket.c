@@ -2,6 +2,7 @@
  * Families: unix, IPv4, IPv6, and netlink's route family; others are EAFNOSUPPORT. */
 #include "syscalls/socket.h"
 #include "core/space.h"
+#include "syscalls/privilege.h"
 #include "syscalls/process.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -166,6 +167,8 @@ static int check_family(int domain, int type, int protocol) {
                        protocol == NETLINK_SOCK_DIAG
                    ? 0
                    : -EPROTONOSUPPORT;
+    if (type == SOCK_PACKET) /* the old name of AF_PACKET, which is not there either */
+        return -EAFNOSUPPORT;
     return domain == AF_UNIX || domain == AF_INET || domain == AF_INET6 ? 0 : -EAFNOSUPPORT;
 }
 
@@ -222,6 +225,14 @@ long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t pro
  * ------------------------------------------------------------------------------------------------
  */
 
+static int bind_number(struct task *task, struct file *file, const struct sockaddr *address,
+                       socklen_t len) {
+    privilege_bind_begin(task);
+    int failed = bind(file->host_fd, address, len);
+    privilege_bind_end();
+    return failed ? -errno : 0;
+}
+
 long sys_bind(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
     long error;
     struct file *file = socket_get(task, fd, &error);
@@ -235,7 +246,7 @@ long sys_bind(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
     else if (socket_is_unix(file))
         error = unix_bind(task, file, (struct sockaddr_un *)&address, len);
     else
-        error = bind(file->host_fd, (struct sockaddr *)&address, len) ? -errno : 0;
+        error = bind_number(task, file, (struct sockaddr *)&address, len);
     file_unref(file);
     return error;
 }

@@ -14,6 +14,7 @@
 #include "syscalls/file.h"
 #include "syscalls/fs.h"
 #include "syscalls/io.h"
+#include "syscalls/privilege.h"
 #include "syscalls/process.h"
 #include "syscalls/strace.h"
 #include "syscalls/tty.h"
@@ -243,16 +244,16 @@ static int prepare(struct task *task, const struct fg_options *options, bool own
     task->abi = &abi_i386;
     int status = mount_directories(task, options); /* as root, whoever the guest is to be */
     set_user(process, options, own_root);
-    if (options->set_user)
-        fs_owner_follow(task);
+    int err = options->set_user && !status ? privilege_become(process) : 0;
+    if (err)
+        status =
+            error(FG_STATUS_ERROR, "cannot become the user %u: %s", options->uid, strerror(-err));
     if (!status)
         status = adopt_descriptors(task);
     if (!status)
         status = enter_directory(task, options, own_root);
     if (!status)
         status = execute(task, options);
-    if (options->set_user)
-        fs_owner_unfollow();
     return status;
 }
 
@@ -265,6 +266,7 @@ static bool is_own_root(const char *root) {
 
 int fg_run(const struct fg_options *options) {
     bool own_root = is_own_root(options->root);
+    privilege_start(own_root);
     mode_t mask = umask(0);
     fg_debug = (struct fg_debug){
         .dump_fibers = options->dump_fibers,

@@ -3,6 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/fs_place.h"
 #include "syscalls/io.h"
+#include "syscalls/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,11 +132,11 @@ static long set(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
         error = place_writable(&target.place);
         if (!error)
             error = name_check(task, &target, name, true);
-        fs_owner_enter(task, place_mount(&target.place));
+        privilege_enter(task, place_mount(&target.place));
         if (!error && (target.link ? lsetxattr(target.host, name, value, size, (int)flags)
                                    : setxattr(target.host, name, value, size, (int)flags)))
             error = -errno;
-        fs_owner_leave();
+        privilege_leave();
         target_put(&target);
     }
     free(value);
@@ -159,10 +160,10 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
     if (value && (error || is_hidden(name))) {
         result = error ? error : -ENODATA;
     } else if (value) {
-        fs_owner_enter(task, place_mount(&target.place));
+        privilege_enter(task, place_mount(&target.place));
         result = target.link ? lgetxattr(target.host, name, value, size)
                              : getxattr(target.host, name, value, size);
-        fs_owner_leave();
+        privilege_leave();
         if (result < 0)
             result = -errno;
         else if (size && guest_write(task->cpu->space, to, value, (size_t)result))
@@ -215,10 +216,10 @@ static long removal(struct task *task, gaddr_t path, int fd, bool follow, gaddr_
     error = is_hidden(name) ? -ENODATA : place_writable(&target.place);
     if (!error)
         error = name_check(task, &target, name, true);
-    fs_owner_enter(task, place_mount(&target.place));
+    privilege_enter(task, place_mount(&target.place));
     if (!error && (target.link ? lremovexattr(target.host, name) : removexattr(target.host, name)))
         error = -errno;
-    fs_owner_leave();
+    privilege_leave();
     target_put(&target);
     return error;
 }

@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+# suite: what the host lets a guest do
+# time: 200
+# order: 17
+"""A guest is to the host who it says: each attempt of test/privilege/*.c ends as that of a native
+process of the same user with the capabilities that docs/security.md promises, or does no harm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from elf import compile_c
+from harness import BUILD, FG, TOP, Result, Skip, Suite, check_equal, command
+
+# The place must be one that every user can reach.
+WORK = Path("/tmp") / f"fiberglass-privilege-{os.getpid()}"
+USER = 4242
+FILES = ("chown", "dac_override", "fowner", "fsetid", "setuid", "setgid")
+PRIVATE = (*FILES, "net_bind_service")
+HOST = (*PRIVATE, "setfcap", "linux_immutable", "lease", "net_raw", "sys_nice", "sys_resource")
+
+suite = Suite()
+
+
+def program(name: str) -> Path:
+    """The compiled test/privilege/NAME.c."""
+    return compile_c(TOP / f"test/privilege/{name}.c", BUILD / f"test/bin/privilege/{name}",
+                     "-static", "-pthread", f"-I{TOP}")
+
+
+def need_root() -> None:
+    if os.geteuid() != 0:
+        raise Skip("only root can choose users and capabilities")
+
+
+def place(case: str, *programs: str) -> Path:
+    """An open directory with the programs, the engine, an empty root that holds them too, and a
+    directory w with files of several owners."""
+    top = WORK / case
+    shutil.rmtree(top, ignore_errors=True)
+    top.mkdir(parents=True)
+    for directory in ("w", "root/tmp", "root/w", "root/m"):
+        (top / directory).mkdir(parents=True)
+    for each in programs:
+        shutil.copy(program(each), top / each)
+        shutil.copy(program(each), top / "root" / each)
+    shutil.copy2(FG[0], top / "engine")
+    (top / "w").chmod(0o777)
+    for name, owner in (("roots", 0), ("another's", USER + 1)):
+        (top / "w" / name).write_text("secret\n")
+        os.chown(top / "w" / name, owner, owner)
+        (top / "w" / name).chmod(0o600)
+    return top
+
+
+def engine(top: Path) -> list[str]:
+    return [str(top / "engine"), *FG[1:]]
+
+
+def native(line: Sequence[str | Path], uid: int, caps: Sequence[str] = ()) -> Result:
+    """A native run as that user; root has only the named capabilities."""
+    held = ["--bounding-set", ",".join(["-all", *(f"+{cap}" for cap in caps)])]
+    who = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else held
+    return command(["setpriv", "--inh-caps=-all", *who, *line])
+
+
+def same(case: str, uid: int, caps: Sequence[str], parts: str,
+         options: Sequence[str] = (), outside: Sequence[str] = ()) -> None:
+    """powers.c natively and as a guest; the guest's run begins with the words `outside`."""
+    need_root()
+    top = place(case, "powers")
+    words = ["21077", parts]
+    wanted = native([top / "powers", top / "w", *words], uid, caps)
+    check_equal("standard error of the native run", wanted.errors(), "")
+    where = ["/powers", "/w"] if "-r" in options else [str(top / "powers"), str(top / "w")]
+    line = [word.replace("TOP", str(top)) for word in (*outside, *engine(top), *options)]
+    got = command([*line, *where, *words])
+    # packet sockets are nobody's in a guest
+    check_equal(f"standard output ({got.errors()})", got.text(),
+                wanted.text().replace("packet: 1", "packet: 0"))
+    check_equal("nodes and files left behind", sorted(os.listdir(top / "w")),
+                ["another's", "roots"])
+    shutil.rmtree(top)
+
+
+@suite.case("host's root as root")
+def _() -> None:
+    same("host", 0, HOST, "nf")
+
+
+@suite.case("host's root, --user")
+def _() -> None:
+    same("host-user", USER, (), "nfl", ["--user", str(USER)])
+
+
+@suite.case("private root as root")
+def _() -> None:
+    same("private", 0, PRIVATE, "n", ["-r", "TOP/root"])
+
+
+@suite.case("private root, --user")
+def _() -> None:
+    same("private-user", USER, (), "n", ["-r", "TOP/root", "--user", str(USER)])
+
+
+@suite.case("private root, mount, as root")
+def _() -> None:
+    same("mount", 0, PRIVATE, "f", ["-r", "TOP/root", "-m", "TOP/w:/w"])
+
+
+@suite.case("private root, mount, --user")
+def _() -> None:
+    same("mount-user", USER, (), "f", ["-r", "TOP/root", "-m", "TOP/w:/w", "--user", str(USER)])
+
+
+@suite.case("run by an ordinary user")
+def _() -> None:
+    who = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+    same("ordinary", USER, (), "nfl", outside=who)
+
+
+if __name__ == "__main__":
+    try:
+        suite.main()
+    finally:
+        shutil.rmtree(WORK, ignore_errors=True)
