@@ -65,6 +65,7 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
     block->pc = pc;
     block->count = 0;
     block->checked = checked;
+    block->unwatched = false;
     block->last = DECODE_OK;
     while (block->count < max && at < page_end) {
         struct insn *insn = &block->insn[block->count];

@@ -30,29 +30,28 @@ static bool page_executable(struct space *space, gaddr_t addr, struct block *blo
     return false;
 }
 
-/* The same for private code: from now on writes to the page are noticed. code_lock is held. */
+/* The same for private code: from now on writes to the page are noticed, or the block is to be
+ * checked. Both locks are held. */
 static bool page_watched(struct space *space, gaddr_t addr, struct block *block) {
     if (!page_executable(space, addr, block)) {
         return false;
     }
     _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
-    if (!(*flags & (PAGE_CODE | PAGE_SHARED | PAGE_HOT))) {
-        if (*flags & PAGE_WRITE) {
-            mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, PROT_READ);
-        }
+    if (*flags & (PAGE_SHARED | PAGE_HOT)) {
+        block->unwatched = true;
+    } else if (!(*flags & PAGE_CODE)) {
+        /* First the flag, then the question (space_prepare_write does both the other way round). */
         atomic_fetch_or(flags, PAGE_CODE);
+        bool refused = *flags & PAGE_WRITE &&
+                       (host_write_under_way(space, PAGE_BASE(addr), PAGE_BYTES) ||
+                        mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, PROT_READ) != 0);
+        if (refused) {
+            page_heat(space, addr);
+            atomic_fetch_and(flags, (uint8_t)~PAGE_CODE);
+            block->unwatched = true;
+        }
     }
     return true;
-}
-
-/* Checked code where writes cannot be noticed. */
-static bool page_unwatchable(struct space *space, gaddr_t pc) {
-    uint8_t flags = page_flags(space, pc);
-    gaddr_t next = PAGE_BASE(pc) + PAGE_BYTES;
-    if (next < space->top) {
-        flags |= page_flags(space, next);
-    }
-    return flags & (PAGE_SHARED | PAGE_HOT);
 }
 
 /* --- building -----------------------------------------------------------------------------------
@@ -66,9 +65,6 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
     *entry_of(slot) = (struct entry){-(int64_t)block->pc, core_gadgets.poll_stop};
     memcpy(slot, low->slot, low->slots * sizeof *low->slot);
     memcpy(fiber_marks(fiber), low->mark, low->marks * sizeof *low->mark);
-    if (block->checked) {
-        memcpy(fiber_bytes(fiber), block->bytes, fiber->guest_len);
-    }
     for (unsigned i = 0; i < low->exits; i++) {
         struct exit *exit = &fiber->exit[i];
         gaddr_t target = low->exit[i].target;
@@ -89,11 +85,11 @@ static __thread struct lowered scratch_low;
 static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step) {
     lower_block(&scratch_low, block, step);
     struct fiber *fiber =
-        fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits,
-                    block->checked ? (unsigned)(block->end - block->pc) : 0);
+        fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits);
     if (fiber) {
         fill_fiber(fiber, block, &scratch_low);
         STAT(blocks);
+        STAT_ADD(checked_blocks, block->checked);
         STAT_ADD(insns, block->count);
         if (fg_debug.dump_fibers || fg_debug.dump_blocks || fg_debug.dump_gadgets) {
             dump_fiber(fiber, block);
@@ -109,9 +105,11 @@ static struct fiber *build(struct space *space, struct region *region, gaddr_t p
     struct block *block = &scratch_block;
     bool own = region->pages != NULL;
     gaddr_t limit = own ? space->top : region->end;
-    bool checked = own && page_unwatchable(space, pc);
-    enum block_status status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, checked,
-                                            own ? page_watched : page_executable);
+    block_page_fn page = own ? page_watched : page_executable;
+    enum block_status status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, false, page);
+    if (block->unwatched) {
+        status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, true, page);
+    }
     *error = 0;
     if (status == BLOCK_FAULT) {
         *addr = block->fault_addr;
@@ -251,21 +249,51 @@ const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, ga
     return to ? fiber_slots(to) : NULL;
 }
 
+/* The checked fiber of cpu->pc that runs at `slot`; NULL: it was retired. Both locks are held. */
+static struct fiber *checked_fiber(const struct space *space, gaddr_t pc, const uint64_t *slot) {
+    struct fiber *fiber = region_lookup(space->own, pc);
+    if (fiber && (slot < fiber_slots(fiber) || slot >= fiber_slots(fiber) + fiber->slots)) {
+        fiber = NULL;
+    }
+    return fiber;
+}
+
 int helper_check(struct cpu *cpu, const uint32_t *params) {
     (void)params;
-    struct fiber *fiber = fiber_of_slot((const void *)(uintptr_t)cpu->fiber);
     struct space *space = cpu->space;
-    uint8_t now[sizeof scratch_block.bytes];
-    if (host_copy(now, space_ptr(space, fiber->pc), fiber->guest_len) == 0 &&
-        memcmp(now, fiber_bytes(fiber), fiber->guest_len) == 0) {
-        return 0;
-    }
+    uint64_t *slot = (uint64_t *)(uintptr_t)cpu->fiber;
+    bool runs_out =
+        slot[0] == (uint64_t)(uintptr_t)core_gadgets.check && slot[CHECK_RUNS_SLOT] == 0;
+    bool retired = true;
     pthread_mutex_lock(&space->code_lock);
-    pthread_mutex_lock(&fiber->region->lock);
-    if (!fiber->retired) {
-        region_retire(space, fiber->region, fiber);
+    pthread_mutex_lock(&space->own->lock);
+    struct fiber *fiber = checked_fiber(space, cpu->pc, slot);
+    if (runs_out) {
+        slot[CHECK_RUNS_SLOT] = CHECK_RUNS;
+        retired = !fiber || code_cool(space, fiber);
+    } else if (fiber) {
+        STAT(checked_changes);
+        region_retire(space, space->own, fiber);
     }
-    pthread_mutex_unlock(&fiber->region->lock);
+    pthread_mutex_unlock(&space->own->lock);
     pthread_mutex_unlock(&space->code_lock);
-    return EXIT_LOOKUP;
+    return retired ? EXIT_LOOKUP : 0;
+}
+
+bool code_check_failed(struct cpu *cpu) {
+    const uint64_t *slot = (const uint64_t *)(uintptr_t)cpu->fiber;
+    if (slot[0] != (uint64_t)(uintptr_t)core_gadgets.check &&
+        slot[0] != (uint64_t)(uintptr_t)core_gadgets.check_more) {
+        return false;
+    }
+    struct space *space = cpu->space;
+    pthread_mutex_lock(&space->code_lock);
+    pthread_mutex_lock(&space->own->lock);
+    struct fiber *fiber = checked_fiber(space, cpu->pc, slot);
+    if (fiber) {
+        region_retire(space, space->own, fiber);
+    }
+    pthread_mutex_unlock(&space->own->lock);
+    pthread_mutex_unlock(&space->code_lock);
+    return true;
 }

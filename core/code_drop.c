@@ -12,8 +12,16 @@
 #define JUMP_CACHE_BYTES (65536 * sizeof(uint64_t))
 /* Fibers of files that nobody maps at the moment are kept up to this many bytes. */
 #define FILE_REGIONS_BYTES (96u << 20)
-/* A page whose code was dropped by writes so often is compiled as checked code from then on. */
+/* Pages that are written and run in turn. Watched code costs nothing to run and much to drop (a
+ * fault, two changes of protection, every block anew), checked code a compare each run. A page
+ * whose code was dropped HOT_WRITES times becomes hot (checked); after 2^COOL_FIRST times
+ * CHECK_RUNS runs it is watched again. If that was too early, HOT_AGAIN writes make it hot for
+ * twice as many runs, up to 2^COOL_MOST: so what is wasted either way is bounded by what the other
+ * would have cost. */
 #define HOT_WRITES 32
+#define HOT_AGAIN  4
+#define COOL_FIRST 2
+#define COOL_MOST  12
 
 static pthread_mutex_t file_regions_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct region *file_regions; /* most recently attached first */
@@ -21,24 +29,67 @@ static struct region *file_regions; /* most recently attached first */
 /* --- invalidation -------------------------------------------------------------------------------
  */
 
+void page_heat(struct space *space, gaddr_t addr) {
+    struct code_page *page = region_page(space->own, addr, true);
+    if (page) { /* else it stays hot */
+        page->writes = 0;
+        page->runs = 0;
+        page->heats++;
+    }
+    atomic_fetch_or(&space->page[addr >> PAGE_BITS], PAGE_HOT);
+    STAT(hot_pages);
+}
+
+static void retire_page(struct space *space, struct code_page *page) {
+    while (page->first) {
+        region_retire(space, space->own, page->first);
+    }
+}
+
+bool code_cool(struct space *space, const struct fiber *fiber) {
+    bool cooled = false;
+    gaddr_t pages[2] = {PAGE_BASE(fiber->pc), PAGE_BASE(fiber->pc + fiber->guest_len - 1)};
+    for (unsigned i = 0; i < (pages[0] == pages[1] ? 1u : 2u); i++) {
+        _Atomic uint8_t *flags = &space->page[pages[i] >> PAGE_BITS];
+        struct code_page *page = region_page(space->own, pages[i], false);
+        if (!page || !(*flags & PAGE_HOT)) {
+            continue;
+        }
+        unsigned shift = COOL_FIRST + page->heats - 1;
+        if (++page->runs >> (shift < COOL_MOST ? shift : COOL_MOST)) {
+            atomic_fetch_and(flags, (uint8_t)~PAGE_HOT);
+            retire_page(space, page);
+            STAT(cooled_pages);
+            cooled = true;
+        }
+    }
+    return cooled;
+}
+
 /* Retire what touches one page of the own region; both locks are held. */
 static void drop_page(struct space *space, gaddr_t addr, bool written) {
     struct code_page *page = region_page(space->own, addr, false);
     if (!page) {
         return;
     }
-    while (page->first) {
-        region_retire(space, space->own, page->first);
-    }
-    if (written && ++page->writes >= HOT_WRITES) {
-        atomic_fetch_or(&space->page[addr >> PAGE_BITS], PAGE_HOT);
-        STAT(hot_pages);
+    retire_page(space, page);
+    if (!written) { /* another mapping: what the page was is over */
+        page->writes = page->heats = 0;
+    } else if (++page->writes >= (page->heats ? HOT_AGAIN : HOT_WRITES)) {
+        page_heat(space, addr);
     }
 }
 
 static int host_prot(uint8_t flags) {
     int prot = flags & (PAGE_READ | PAGE_EXEC) ? PROT_READ : PROT_NONE;
     return flags & PAGE_WRITE ? PROT_READ | PROT_WRITE : prot;
+}
+
+/* First the protection, then the flag: who sees it gone may write. */
+static void page_unwatch(struct space *space, gaddr_t addr) {
+    _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
+    mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, host_prot(*flags));
+    atomic_fetch_and(flags, (uint8_t)~PAGE_CODE);
 }
 
 bool code_written(struct space *space, gaddr_t addr, struct cpu *self) {
@@ -51,8 +102,7 @@ bool code_written(struct space *space, gaddr_t addr, struct cpu *self) {
         if (*flags & PAGE_CODE) {
             pthread_mutex_lock(&space->own->lock);
             drop_page(space, addr, true);
-            atomic_fetch_and(flags, (uint8_t)~PAGE_CODE);
-            mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, host_prot(*flags));
+            page_unwatch(space, addr);
             pthread_mutex_unlock(&space->own->lock);
             STAT(smc_faults);
             dropped = true;
@@ -101,8 +151,7 @@ bool code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
         if (*flags & (PAGE_CODE | PAGE_HOT | PAGE_SHARED)) {
             drop_page(space, at, false);
             if (*flags & PAGE_CODE) {
-                atomic_fetch_and(flags, (uint8_t)~PAGE_CODE);
-                mprotect(space_ptr(space, at), PAGE_BYTES, host_prot(*flags));
+                page_unwatch(space, at);
             }
             dropped = true;
         }

@@ -80,6 +80,9 @@ enum syscall_gate { GATE_INT80, GATE_SYSENTER, GATE_SYSCALL };
 #define POLL_RUN  0
 #define POLL_STOP (-8)
 
+/* Buffers of one system call that are told apart; more count as one that reaches over them all. */
+#define HOST_WRITES 8
+
 struct cpu_segment {
     uint64_t base;
     uint32_t limit;
@@ -129,6 +132,11 @@ struct cpu {
         insn_budget; /* 0: none; else step, and return EXIT_KICKED after as many instructions */
     struct chunk *step_chunks; /* memory of one-instruction fibers */
     void *owner;               /* the kernel layer's struct task, or whatever the embedder wants */
+    /* Guest memory that the system call under way lets the host write to. */
+    _Atomic unsigned host_writes;
+    struct {
+        _Atomic gaddr_t start, end;
+    } host_write[HOST_WRITES];
     uint64_t tls_desc[3]; /* GDT entries 12..14 as set_thread_area writes them, raw descriptors */
 };
 

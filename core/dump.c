@@ -102,6 +102,7 @@ void engine_stats_print(void) {
         _Atomic uint64_t *value;
     } rows_[] = {
         {"blocks built", &engine_stats.blocks},
+        {"of these checked code", &engine_stats.checked_blocks},
         {"guest instructions translated", &engine_stats.insns},
         {"direct branches linked", &engine_stats.links},
         {"lookups from C", &engine_stats.lookups},
@@ -111,6 +112,8 @@ void engine_stats_print(void) {
         {"shared regions left", &engine_stats.leaves},
         {"writes to code", &engine_stats.smc_faults},
         {"pages turned to checked code", &engine_stats.hot_pages},
+        {"pages turned back to unchecked code", &engine_stats.cooled_pages},
+        {"checked code found changed", &engine_stats.checked_changes},
         {"faults in gadgets", &engine_stats.faults},
         {"single steps", &engine_stats.steps},
         {"kicks taken", &engine_stats.kicks},

@@ -56,6 +56,23 @@ void cpu_list_remove(struct cpu *cpu) {
     pthread_mutex_unlock(&cpu_list_lock);
 }
 
+bool host_write_under_way(const struct space *space, gaddr_t addr, gaddr_t len) {
+    bool found = false;
+    pthread_mutex_lock(&cpu_list_lock);
+    for (struct cpu *cpu = cpu_list; cpu && !found; cpu = cpu->next_cpu) {
+        if (__atomic_load_n(&cpu->space, __ATOMIC_RELAXED) != space) {
+            continue;
+        }
+        unsigned count = atomic_load(&cpu->host_writes);
+        for (unsigned i = 0; i < count && !found; i++) {
+            found = atomic_load(&cpu->host_write[i].start) < addr + len &&
+                    addr < atomic_load(&cpu->host_write[i].end);
+        }
+    }
+    pthread_mutex_unlock(&cpu_list_lock);
+    return found;
+}
+
 void space_kick(struct space *space, struct cpu *self) {
     pthread_mutex_lock(&cpu_list_lock);
     for (struct cpu *cpu = cpu_list; cpu; cpu = cpu->next_cpu) {

@@ -61,11 +61,10 @@ static struct chunk *chunk_new(void) {
     return chunk;
 }
 
-struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits,
-                          unsigned bytes) {
-    size_t size = align(sizeof(struct fiber) + exits * sizeof(struct exit) +
-                            marks * sizeof(struct mark) + bytes,
-                        sizeof(uint64_t));
+struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits) {
+    size_t size =
+        align(sizeof(struct fiber) + exits * sizeof(struct exit) + marks * sizeof(struct mark),
+              sizeof(uint64_t));
     size_t run = sizeof(struct entry) + slots * sizeof(uint64_t);
     struct chunk *chunk = *chunks;
 

@@ -60,7 +60,7 @@ struct mark {
 
 /* A fiber is in two parts of one chunk: what gadgets read (entry and slots) lies with the same of
  * other fibers, so that caches hold nothing else; the record has the rest, one behind the other:
- * this, exits, marks, guest bytes. A start of python3 makes 34,000 of them and is bound by memory,
+ * this, exits, marks. A start of python3 makes 34,000 of them and is bound by memory,
  * so nothing that can be computed is stored. */
 struct fiber {
     uint16_t size;    /* bytes of the record, a multiple of 8; next record of the chunk follows */
@@ -69,7 +69,7 @@ struct fiber {
     uint32_t guest_len; /* bytes of guest code */
     uint8_t exits;
     bool retired;
-    bool checked; /* has a copy of its guest bytes */
+    bool checked;
     gaddr_t pc;
     struct region *region;
     union {
@@ -105,10 +105,6 @@ static inline uint64_t *fiber_slots(const struct fiber *fiber) {
 static inline struct mark *fiber_marks(const struct fiber *fiber) {
     return (struct mark *)&fiber->exit[fiber->exits];
 }
-/* Copy of the guest bytes, of checked code. */
-static inline uint8_t *fiber_bytes(const struct fiber *fiber) {
-    return (uint8_t *)(fiber_marks(fiber) + fiber->marks);
-}
 static inline struct fiber *exit_fiber(const struct exit *exit) {
     return (struct fiber *)((uintptr_t)(exit - exit->number) - offsetof(struct fiber, exit));
 }
@@ -119,8 +115,7 @@ static inline uint64_t *exit_link_slot(const struct exit *exit) {
 /* A fiber with room for the given parts, from `*chunks` (a list; new chunks are put in front). The
  * counts are set, all else of the header is 0, the rest is not set. NULL: out of memory or too
  * large. */
-struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits,
-                          unsigned bytes);
+struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks, unsigned exits);
 /* Give one back; its chunk's memory is reused once all fibers of the chunk were given back. */
 void fiber_free(struct chunk **chunks, struct fiber *fiber);
 void chunks_free(struct chunk **chunks);

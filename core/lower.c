@@ -198,6 +198,50 @@ static void start_counting(struct lowered *low) {
     low->slot[1] = (uint64_t)(uintptr_t)(counter ? counter : &nowhere);
 }
 
+/* One check gadget: its size is CHECK_SLOTS. `where` is the guest address of the bytes. */
+static void begin_check(struct emitter *e, const struct block *block, const void *gadget,
+                        gaddr_t where) {
+    begin(e, gadget, 0);
+    put64(e, (uint64_t)(uintptr_t)helper_check);
+    put32(e, (uint32_t)block->pc);
+    put32(e, (uint32_t)where);
+}
+
+static void put_bytes(struct emitter *e, const struct block *block, gaddr_t where) {
+    memcpy((char *)e->gadget + e->at, block->bytes + (where - block->pc), CHECK_BYTES);
+    e->at += CHECK_BYTES;
+}
+
+/* In front of checked code: compares its bytes, 16 in the gadget that counts runs too, then 32 at a
+ * time. No byte outside of the block's pages is read: a last piece reaches back instead. */
+static void emit_checks(struct lowered *low, const struct block *block) {
+    struct emitter e = {.low = low};
+    gaddr_t len = block->end - block->pc, where = block->pc;
+    unsigned before = 0, used = len < CHECK_BYTES ? (unsigned)len : CHECK_BYTES;
+    if (PAGE_BASE(where + CHECK_BYTES - 1) > PAGE_BASE(block->end - 1)) {
+        before = CHECK_BYTES - used; /* such a block is shorter than the piece */
+    }
+    begin_check(&e, block, core_gadgets.check, where - before);
+    put64(&e, CHECK_RUNS);
+    uint8_t *bytes = (uint8_t *)e.gadget + e.at, *any = bytes + CHECK_BYTES;
+    memset(any, 0xff, CHECK_BYTES);
+    memset(any + before, 0, used);
+    memcpy(bytes + before, block->bytes, used);
+    e.at += 2 * CHECK_BYTES;
+    finish(&e);
+    for (where += used; where < block->end; where += (gaddr_t)2 * CHECK_BYTES) {
+        gaddr_t last = block->end - CHECK_BYTES;
+        gaddr_t second = where + CHECK_BYTES < last ? where + CHECK_BYTES : last;
+        where = where < last ? where : last;
+        begin_check(&e, block, core_gadgets.check_more, where);
+        put32(&e, (uint32_t)second);
+        put32(&e, 0);
+        put_bytes(&e, block, where);
+        put_bytes(&e, block, second);
+        finish(&e);
+    }
+}
+
 static void emit_trap(struct lowered *low, const struct insn *insn, uint32_t vector) {
     struct emitter e = {.low = low};
     begin(&e, core_gadgets.trap, 0);
@@ -315,13 +359,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
         emit_plain64(low, core_gadgets.count, 0);
     }
     if (block->checked) {
-        struct emitter e = {.low = low};
-        add_mark(low, block, block->insn);
-        begin(&e, core_gadgets.check, 0);
-        put64(&e, (uint64_t)(uintptr_t)helper_check);
-        put32(&e, (uint32_t)block->pc);
-        finish(&e);
-        low->marks = 0;
+        emit_checks(low, block);
     }
     for (unsigned i = 0; i < block->count; i++) {
         const struct insn *insn = &block->insn[i];

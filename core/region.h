@@ -32,6 +32,9 @@ const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, ga
  * other cpus than `self` (NULL: all) leave what they run. True when the page may be written now
  * (try again), false when the guest may not write it at all. */
 bool code_written(struct space *space, gaddr_t addr, struct cpu *self);
+/* A gadget faulted, cpu->pc is set. True: it was a check gadget, whose fiber is gone now; what its
+ * page has become shows when pc is looked up. */
+bool code_check_failed(struct cpu *cpu);
 /* The mapping of [addr, addr+len) changes: fibers there die, shared regions there are left.
  * code_lock is held, and stays so until the change is done: else another thread that runs there
  * makes fibers of the old bytes in between. True: space_kick() is due when the lock is released. */
@@ -54,6 +57,8 @@ uint64_t epoch_advance(void);
 uint64_t epoch_oldest(void);
 void cpu_list_add(struct cpu *cpu);
 void cpu_list_remove(struct cpu *cpu);
+/* Is a host call about to write to a part of the range (space_prepare_write)? */
+bool host_write_under_way(const struct space *space, gaddr_t addr, gaddr_t len);
 /* Stop all cpus on `space` but `self` at their next back edge. */
 void space_kick(struct space *space, struct cpu *self);
 

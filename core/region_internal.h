@@ -10,7 +10,9 @@ struct code_page {
     struct code_page *next;
     gaddr_t page;
     struct fiber *first;
-    unsigned writes;
+    unsigned writes; /* that dropped its code since it was watched last */
+    unsigned heats;  /* how often it was turned to checked code */
+    unsigned runs;   /* of checked code since then, in units of CHECK_RUNS */
 };
 #define PAGE_BUCKETS 256
 
@@ -52,5 +54,11 @@ void region_collect(struct region *region);
 void region_retire(struct space *space, struct region *region, struct fiber *fiber);
 /* The own region's record of a page, made if asked for. */
 struct code_page *region_page(struct region *region, gaddr_t addr, bool make);
+
+/* code_drop.c, both locks held: code of the own region in this page runs checked from now on. */
+void page_heat(struct space *space, gaddr_t addr);
+/* CHECK_RUNS more runs of a checked fiber: its hot pages that have had enough go back to being
+ * watched. True: their fibers were retired, this one with them. */
+bool code_cool(struct space *space, const struct fiber *fiber);
 
 #endif

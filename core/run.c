@@ -117,6 +117,9 @@ static enum exit_reason run(struct cpu *cpu) {
             const struct fiber *fiber = fiber_of_slot((const void *)(uintptr_t)cpu->fiber);
             cpu->pc = fiber_slot_pc(fiber, (const void *)(uintptr_t)cpu->fiber, cpu->fault_part);
             STAT(faults);
+            if (code_check_failed(cpu)) {
+                continue;
+            }
             bool ours = fault_is_ours(cpu);
             if (step) {
                 atomic_store(&cpu->poll, atomic_load(&cpu->kicked) ? POLL_STOP : POLL_RUN);
@@ -156,6 +159,7 @@ enum exit_reason cpu_run(struct cpu *cpu) {
     cpu->window = (uint64_t)(uintptr_t)cpu->space->window;
     cpu->jump_cache = cpu->space->jump_cache;
     host_use_window(cpu->window);
+    atomic_store_explicit(&cpu->host_writes, 0, memory_order_release); /* the call is over */
     epoch_enter(cpu);
     if (cpu->fx_valid) {
         host_fpu_load(cpu->fx);

@@ -1,5 +1,6 @@
 /* The window of an address space: pages, protection, copies. See space.h; code is region.c's. */
 #include "core/space.h"
+#include "core/cpu.h"
 #include "core/host.h"
 #include "core/region.h"
 
@@ -293,16 +294,34 @@ void space_share_code(struct space *child, struct space *parent) {
  */
 
 static uint8_t page_at(struct space *space, gaddr_t addr) {
-    return atomic_load_explicit(&space->page[addr >> PAGE_BITS], memory_order_relaxed);
+    return atomic_load(&space->page[addr >> PAGE_BITS]);
 }
 
-int space_prepare_write(struct space *space, gaddr_t addr, gaddr_t len) {
+/* Say that the host is going to write there, before looking whether code is in the way. */
+static void host_write_begins(struct cpu *cpu, gaddr_t addr, gaddr_t len) {
+    unsigned count = atomic_load_explicit(&cpu->host_writes, memory_order_relaxed);
+    gaddr_t start = addr, end = addr + len;
+    if (count == HOST_WRITES) {
+        count--;
+        gaddr_t old_start = atomic_load(&cpu->host_write[count].start);
+        gaddr_t old_end = atomic_load(&cpu->host_write[count].end);
+        start = start < old_start ? start : old_start;
+        end = end > old_end ? end : old_end;
+    }
+    atomic_store_explicit(&cpu->host_write[count].start, start, memory_order_relaxed);
+    atomic_store_explicit(&cpu->host_write[count].end, end, memory_order_relaxed);
+    atomic_store(&cpu->host_writes, count + 1);
+}
+
+int space_prepare_write(struct cpu *cpu, gaddr_t addr, gaddr_t len) {
+    struct space *space = cpu->space;
     if (!space_range_ok(space, addr, len)) {
         return -EFAULT;
     }
     if (len == 0) {
         return 0;
     }
+    host_write_begins(cpu, addr, len);
     if (!(page_at(space, addr) & PAGE_WRITE)) {
         return -EFAULT;
     }
@@ -311,13 +330,7 @@ int space_prepare_write(struct space *space, gaddr_t addr, gaddr_t len) {
         if (!(flags & PAGE_WRITE)) {
             break;
         }
-        /* Where code may be, another thread may be about to make fibers and to protect the page
-         * again before the host writes: from now on code there runs checked. */
-        bool watchable = flags & PAGE_EXEC && !(flags & (PAGE_HOT | PAGE_SHARED));
-        if (watchable) {
-            atomic_fetch_or(&space->page[at >> PAGE_BITS], PAGE_HOT);
-        }
-        if (watchable || flags & PAGE_CODE) {
+        if (flags & PAGE_CODE) {
             code_written(space, at, NULL);
         }
     }
@@ -331,22 +344,29 @@ int guest_read(struct space *space, void *to, gaddr_t from, size_t len) {
     return host_copy(to, space_ptr(space, from), len) ? -EFAULT : 0;
 }
 
-/* After `left` of `len` bytes to `to` could not be written: was compiled code in the way? */
-static bool write_again(struct space *space, gaddr_t to, size_t len, size_t left) {
-    gaddr_t at = to + (len - left);
-    return page_at(space, at) & PAGE_CODE && code_written(space, at, NULL);
+/* A write to a page that the guest may write can be refused because of compiled code, or because of
+ * what another thread just did about such; when it is refused so often in a row, for another reason
+ * (a page behind the end of its file). */
+#define WRITE_TRIES 8
+
+/* After nothing could be written to `at`: drop the code that was in the way, and try again? */
+static bool write_again(struct space *space, gaddr_t at, unsigned *tries) {
+    return (*tries)++ < WRITE_TRIES && code_written(space, at, NULL);
 }
 
 int guest_write(struct space *space, gaddr_t to, const void *from, size_t len) {
     if (!space_range_ok(space, to, len)) {
         return -EFAULT;
     }
-    for (;;) {
+    for (unsigned tries = 0;;) {
         size_t left = host_copy(space_ptr(space, to), from, len);
         if (!left) {
             return 0;
         }
-        if (!write_again(space, to, len, left)) {
+        if (left < len) {
+            tries = 0;
+        }
+        if (!write_again(space, to + (len - left), &tries)) {
             return -EFAULT;
         }
         from = (const char *)from + (len - left);
@@ -359,12 +379,15 @@ int guest_zero(struct space *space, gaddr_t to, size_t len) {
     if (!space_range_ok(space, to, len)) {
         return -EFAULT;
     }
-    for (;;) {
+    for (unsigned tries = 0;;) {
         size_t left = host_fill_zero(space_ptr(space, to), len);
         if (!left) {
             return 0;
         }
-        if (!write_again(space, to, len, left)) {
+        if (left < len) {
+            tries = 0;
+        }
+        if (!write_again(space, to + (len - left), &tries)) {
             return -EFAULT;
         }
         to += len - left;
@@ -412,8 +435,8 @@ int guest_cmpxchg32(struct space *space, gaddr_t addr, uint32_t *old, uint32_t d
     if (!space_range_ok(space, addr, 4)) {
         return -EFAULT;
     }
-    while (host_cmpxchg32(space_ptr(space, addr), old, desired)) {
-        if (!write_again(space, addr, 4, 4)) {
+    for (unsigned tries = 0; host_cmpxchg32(space_ptr(space, addr), old, desired);) {
+        if (!write_again(space, addr, &tries)) {
             return -EFAULT;
         }
     }

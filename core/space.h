@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct region;
+struct cpu;
 
 /* Bits of space.page[]: what the guest may do, and what the engine has done. */
 enum {
@@ -23,7 +24,7 @@ enum {
     PAGE_EXEC = 4,
     PAGE_CODE = 8,    /* has fibers and is write-protected on the host */
     PAGE_SHARED = 16, /* MAP_SHARED: another mapping may change it unseen, code runs checked */
-    PAGE_HOT = 32,    /* written and executed in turn too often: code runs checked */
+    PAGE_HOT = 32,    /* written and executed in turn too often, or both at once: runs checked */
     PAGE_MAPPED = 64, /* part of a mapping (also when PROT_NONE) */
 };
 
@@ -82,10 +83,12 @@ static inline void *space_ptr(const struct space *space, gaddr_t addr) {
 }
 
 /* Before the host (a system call such as read) writes to guest memory: drops compiled code in the
- * range so that the host does not see EFAULT for a page that the guest may write. Returns 0, or
- * -EFAULT when the range leaves the space or its first byte is not writable for the guest. A range
- * that becomes unwritable later on gives the host call's own partial result. */
-int space_prepare_write(struct space *space, gaddr_t addr, gaddr_t len);
+ * range so that the host does not see EFAULT for a page that the guest may write. Until the cpu
+ * runs guest code again, code that other cpus find there is compiled as checked code, and the page
+ * stays writable. Called by the cpu's thread. Returns 0, or -EFAULT when the range leaves the space
+ * or its first byte is not writable for the guest. A range that becomes unwritable later on gives
+ * the host call's own partial result. */
+int space_prepare_write(struct cpu *cpu, gaddr_t addr, gaddr_t len);
 
 /* Copies between host and guest memory. Never crash: -EFAULT when the guest may not read or write
  * there (bytes before the fault may have been copied). */

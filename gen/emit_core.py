@@ -14,7 +14,7 @@ from gen.bodies import Templates, tidy
 from gen.files import Output
 
 MEMBERS = ("poll_stop", "exit_link", "exit_lookup", "exit_step", "jump_next", "trap", "count",
-           "check")
+           "check", "check_more")
 ADDR16 = (("rbx", "rsi"), ("rbx", "rdi"), ("rbp", "rsi"), ("rbp", "rdi"), ("rsi", ""), ("rdi", ""),
           ("rbp", ""), ("rbx", ""), ("", ""))
 

@@ -92,7 +92,7 @@ int guest_iov(struct task *task, gaddr_t addr, uint64_t len, bool write, struct 
     struct space *space = task->cpu->space;
     if (!space_range_ok(space, addr, len))
         return -EFAULT;
-    if (write && len && space_prepare_write(space, addr, len))
+    if (write && len && space_prepare_write(task->cpu, addr, len))
         return -EFAULT;
     out->iov_base = space_ptr(space, addr);
     out->iov_len = len;

@@ -22,7 +22,7 @@ int guest_buffer(struct task *task, gaddr_t at, uint64_t len, bool writes, struc
     if (!space_range_ok(space, at, len))
         return -EFAULT;
     if (writes && len)
-        space_prepare_write(space, at, len); /* not writable: the host call will say so */
+        space_prepare_write(task->cpu, at, len); /* not writable: the host call will say so */
     *out = (struct iovec){space_ptr(space, at), len};
     return 0;
 }
