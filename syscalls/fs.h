@@ -48,11 +48,15 @@ int fs_chdir(struct task *task, const char *path);
 /* Guest path of the current directory into buf (PATH_MAX). 0 or -errno (-ENOENT: removed). */
 int fs_getcwd(struct task *task, char *buf, size_t size);
 
-/* For bind(2) and connect(2) of unix sockets: a host path (through /proc/self/fd) that names the
- * guest's `path` whatever its length, valid until *dir_fd is closed. With `create` the last
- * component need not exist and is not followed. 0 or -errno. */
-int fs_socket_path(struct task *task, const char *path, bool create, char *host, size_t size,
-                   int *dir_fd);
+struct mount;
+/* For bind(2) of unix sockets: a host path (through /proc/self/fd) that names the guest's `path`,
+ * valid until *dir_fd is closed, in a directory where the task may make names. The last component
+ * need not exist and is not followed. 0 or -errno. */
+int fs_socket_path(struct task *task, const char *path, char *host, size_t size, int *dir_fd,
+                   const struct mount **mount);
+/* For connect(2) and sendto(2): an O_PATH descriptor of what `path` names, which the task may write
+ * to, or -errno. */
+int fs_socket_find(struct task *task, const char *path, const struct mount **mount);
 /* The metadata of something that the guest just made at that place (a unix socket). */
 int fs_socket_created(struct task *task, const char *host);
 

@@ -28,7 +28,15 @@ static int place_pin(struct place *place, bool *own) {
     return fd;
 }
 
-/* Does the task own the file, or act as root? Where there is no metadata, the host decides. */
+/* What the guest sees of a pinned place. 0 or -errno. */
+static int pinned_stat(const struct place *place, int fd, struct stat *st) {
+    if (!place->file)
+        return fs_owner_fstat(place->mount, fd, st);
+    *st = place->st;
+    return 0;
+}
+
+/* Does the task own the file, or act as root? 0 or -EPERM. */
 static int owner_check(struct task *task, const struct stat *st) {
     return task_is_root(task) || st->st_uid == task->process->fsuid ? 0 : -EPERM;
 }
@@ -116,10 +124,14 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
         return fd;
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
+    struct stat st;
+    error = pinned_stat(place, fd, &st);
+    if (!error)
+        error = S_ISLNK(st.st_mode) ? -EOPNOTSUPP : 0;
+    if (!error && fs_owner_asks(task))
+        error = owner_check(task, &st);
     privilege_enter(task, place_mount(place));
-    if (S_ISLNK(place->st.st_mode))
-        error = -EOPNOTSUPP;
-    else if (chmod(host, mode & 07777))
+    if (!error && chmod(host, mode & 07777))
         error = -errno;
     privilege_leave();
     if (own)
@@ -172,6 +184,8 @@ long sys_fchmod(struct task *task, int32_t fd, uint32_t mode) {
  * ---------------------------------------------------------------------------------------- */
 
 static int edit_owner(struct task *task, struct stat *want, const uint32_t *arg) {
+    if (owner_check(task, want) && arg[0] == UINT32_MAX && arg[1] == UINT32_MAX)
+        return 0; /* nothing is asked for: anybody may */
     if (!task_is_root(task)) {
         bool keeps = arg[0] == UINT32_MAX || arg[0] == want->st_uid;
         bool group = arg[1] == UINT32_MAX || arg[1] == want->st_gid || task_in_group(task, arg[1]);
@@ -211,10 +225,14 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     int fd = place_pin(place, &own);
     if (fd < 0)
         return fd;
+    struct stat st;
+    error = pinned_stat(place, fd, &st);
+    if (!error && fs_owner_asks(task))
+        error = edit_owner(task, &st, arg);
     privilege_enter(task, place_mount(place));
-    if (!fs_owner_on_host(&uid, &gid) && task_is_root(task))
+    if (!error && !fs_owner_on_host(&uid, &gid) && task_is_root(task))
         error = -EINVAL; /* as user_namespaces(7) has it */
-    else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
+    if (!error && fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
         error = -errno;
     privilege_leave();
     if (own)
@@ -297,7 +315,7 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
         error = task_is_root(task) ? 0 : -EPERM;
     else if (!error && !(error = place_writable(&place)) && !(error = outside_check(&place))) {
         bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
-        if (place_has_metadata(&place) && owner_check(task, &st))
+        if (fs_owner_asks(task) && owner_check(task, &st))
             error = now ? permission_check(task, &st, 2) : -EPERM;
         bool own;
         int fd = error ? error : place_pin(&place, &own);
@@ -340,8 +358,8 @@ static int access_place(struct task *task, struct place *place, int mode, uint32
                                 effective ? process->fsgid : process->gid, &st, mode);
         return error;
     }
-    if (fs_private_root && (process->uid || process->fsuid)) {
-        /* the host's thread is not the guest's user there */
+    if (fs_owner_asks(task) && (process->uid || process->fsuid)) {
+        /* the host does not know the guest's user */
         bool effective = flags & AT_EACCESS;
         return permission_bits(task, effective ? process->fsuid : process->uid,
                                effective ? process->fsgid : process->gid, &st, mode);

@@ -18,16 +18,13 @@
 #define RENAME_WHITEOUT  4
 #endif
 
-/* May the task change names in the directory of the place? 0 or -errno. With `victim`, the sticky
- * bit counts too. */
-static int directory_permission(struct task *task, struct place *place, bool victim) {
+int place_names_check(struct task *task, const struct place *place, bool victim) {
     struct stat dir, st;
-    if (!place->mount->metadata || task_is_root(task))
+    if (task_is_root(task) || !fs_owner_asks(task))
         return 0;
-    if (fstat(place->dir, &dir))
-        return -errno;
-    metadata_apply_at(place->dir, "", &dir);
-    int error = permission_check(task, &dir, 3);
+    int error = fs_owner_fstat(place->mount, place->dir, &dir);
+    if (!error)
+        error = permission_check(task, &dir, 3);
     if (error || !victim || !(dir.st_mode & S_ISVTX) || dir.st_uid == task->process->fsuid)
         return error;
     error = place_stat(place, &st);
@@ -54,7 +51,7 @@ static int find_new(struct task *task, int dirfd, gaddr_t path, bool may_slash,
     else
         error = place_writable(place);
     if (!error)
-        error = directory_permission(task, place, false);
+        error = place_names_check(task, place, false);
     if (error)
         place_put(place);
     return error;
@@ -285,7 +282,7 @@ static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
         error = place_writable(&place);
     }
     if (!error)
-        error = directory_permission(task, &place, true);
+        error = place_names_check(task, &place, true);
     if (!error) {
         privilege_enter(task, place.mount);
         if (unlinkat(place.dir, place.name, dir ? AT_REMOVEDIR : 0))
@@ -335,8 +332,8 @@ static int rename_check(struct task *task, struct place *from, struct place *to,
         return -ENOTDIR;
     int error = place_writable(from);
     if (!error)
-        error = directory_permission(task, from, true);
-    return error ? error : directory_permission(task, to, to->exists);
+        error = place_names_check(task, from, true);
+    return error ? error : place_names_check(task, to, to->exists);
 }
 
 static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, gaddr_t new,

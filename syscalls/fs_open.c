@@ -69,6 +69,14 @@ static int wanted_bits(int flags) {
     return want | (flags & O_TRUNC ? 2 : 0);
 }
 
+/* What the guest sees of the directory in which a file is made; an unnamed one is made in the place
+ * itself. 0 or -errno. */
+static int directory_stat(const struct place *place, bool unnamed, struct stat *st) {
+    if (!unnamed || !place->name[0])
+        return fs_owner_fstat(place->mount, place->dir, st);
+    return place_stat(place, st);
+}
+
 /* Creates a regular file that resolution found missing (or an unnamed one). */
 static int create(struct task *task, struct place *place, int flags, uint32_t mode,
                   struct file **out) {
@@ -80,18 +88,14 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
         return -EISDIR;
     mode_t real = mode & 07777 & ~task->fs->umask;
     bool metadata = place->mount->metadata;
-    int64_t group = -1;
-    if (metadata) {
-        struct stat dir;
-        if (fstat(place->dir, &dir))
-            return -errno;
-        metadata_apply_at(place->dir, "", &dir);
-        error = unnamed && place->name[0] ? 0 : permission_check(task, &dir, 3);
-        if (error)
-            return error;
-        if (dir.st_mode & S_ISGID) /* a set-gid directory passes its group on */
-            group = dir.st_gid;
-    }
+    struct stat dir;
+    error = directory_stat(place, unnamed, &dir);
+    if (!error)
+        error = permission_check(task, &dir, 3);
+    if (error)
+        return error;
+    /* a set-gid directory passes its group on */
+    int64_t group = metadata && (dir.st_mode & S_ISGID) ? (int64_t)dir.st_gid : -1;
     int host_flags = (flags & ~(FILE_LARGEFILE | O_TRUNC)) | O_CLOEXEC | O_NOFOLLOW;
     if (!unnamed)
         host_flags |= O_CREAT | O_EXCL;
@@ -137,7 +141,7 @@ static int reopen_check(struct task *task, struct file *file, int flags, struct 
         return error;
     if (writes && file->mount->read_only && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)))
         return -EROFS;
-    return file->mount->metadata ? permission_check(task, st, wanted_bits(flags)) : 0;
+    return permission_check(task, st, wanted_bits(flags));
 }
 
 int file_reopen(struct task *task, struct file *file, int flags, struct file **out) {

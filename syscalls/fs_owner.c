@@ -8,16 +8,25 @@
  * host's root, and a guest in the host's own "/", see the host's owners. */
 #include "syscalls/fs_place.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static bool mapped; /* the host user's files are the guest's first user's */
 static uint32_t guest_uid, guest_gid;
+static uid_t host_uid;
 
 void fs_owner_init(uint32_t uid, uint32_t gid) {
-    mapped = fs_private_root && geteuid() != 0;
+    host_uid = geteuid();
+    mapped = fs_private_root && host_uid != 0;
     guest_uid = uid;
     guest_gid = gid;
+}
+
+bool fs_owner_asks(const struct task *task) {
+    if (fs_private_root)
+        return true;
+    return host_uid != 0 && task->process->fsuid != host_uid;
 }
 
 static void show_mapped(struct stat *st) {
@@ -69,6 +78,15 @@ void fs_owner_shown(struct stat *st) {
             return;
     }
     show_mapped(st);
+}
+
+int fs_owner_fstat(const struct mount *mount, int fd, struct stat *st) {
+    if (fstat(fd, st))
+        return -errno;
+    if (mount && mount->metadata)
+        return metadata_apply_at(fd, "", st);
+    fs_owner_shown(st);
+    return 0;
 }
 
 void fs_owner_remember(const struct stat *host, uint32_t uid, uint32_t gid) {

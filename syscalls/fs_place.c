@@ -140,7 +140,7 @@ static int open_directory(struct task *task, int dirfd, const char *path, struct
         error = -ENOTDIR;
     if (!error)
         error = permission_check(task, &st, 1);
-    if (!error && !place.file && !place.is_synth && !fs_private_root &&
+    if (!error && !place.is_synth && !fs_private_root && place.dir >= 0 &&
         faccessat(place.dir, place.name[0] ? place.name : ".", X_OK, AT_EACCESS))
         error = -errno;
     if (!error)
@@ -258,29 +258,47 @@ long sys_umask(struct task *task, uint32_t mask) {
 /* --- unix sockets --------------------------------------------------------------------------------
  */
 
-int fs_socket_path(struct task *task, const char *path, bool create, char *host, size_t size,
-                   int *dir_fd) {
+int fs_socket_path(struct task *task, const char *path, char *host, size_t size, int *dir_fd,
+                   const struct mount **mount) {
     struct place place;
-    struct stat st;
-    int error = place_find(task, AT_FDCWD, path, create ? PLACE_PARENT : PLACE_FOLLOW, &place);
+    int error = place_find(task, AT_FDCWD, path, PLACE_PARENT, &place);
     if (error)
         return error;
-    if (place.is_synth || place.file || !place.name[0])
-        error = create ? -EADDRINUSE : -ECONNREFUSED;
-    else if (create)
-        error = place_writable(&place);
-    else if (place.mount->metadata && !(error = place_stat(&place, &st)))
-        error = permission_check(task, &st, 2);
+    if (place.is_synth || place.file || !place.name[0] || place.exists)
+        error = -EADDRINUSE;
+    else if (!(error = place_writable(&place)))
+        error = place_names_check(task, &place, false);
     if (!error && (*dir_fd = fcntl(place.dir, F_DUPFD_CLOEXEC, 3)) < 0)
         error = -errno;
-    if (!error &&
-        (size_t)snprintf(host, size, "/proc/self/fd/%d/%s", *dir_fd, place.name) >= size) {
-        /* sun_path holds 107 characters: a name of more than 88 does not fit behind the prefix */
-        close(*dir_fd);
-        error = -ENAMETOOLONG;
-    }
+    if (!error)
+        snprintf(host, size, "/proc/self/fd/%d/%s", *dir_fd, place.name);
+    *mount = place.mount;
     place_put(&place);
     return error;
+}
+
+int fs_socket_find(struct task *task, const char *path, const struct mount **mount) {
+    struct place place;
+    struct stat st;
+    int fd = -ECONNREFUSED, error = place_find(task, AT_FDCWD, path, PLACE_FOLLOW, &place);
+    if (error)
+        return error;
+    if (!place.is_synth && !place.file && place.name[0]) {
+        fd = openat(place.dir, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        fd = fd < 0 ? -errno : fd;
+    }
+    if (fd >= 0) { /* asked of the very thing that is connected to */
+        error = fs_owner_fstat(place.mount, fd, &st);
+        if (!error)
+            error = permission_check(task, &st, 2);
+    }
+    if (error) {
+        close(fd);
+        fd = error;
+    }
+    *mount = place.mount;
+    place_put(&place);
+    return fd;
 }
 
 int fs_socket_created(struct task *task, const char *host) {

@@ -86,6 +86,10 @@ ssize_t place_readlink(const struct place *place, char *text, size_t size);
 /* -EROFS when the place's mount is read-only, -EACCES/-EPERM for synthetic ones; else 0. */
 int place_writable(const struct place *place);
 
+/* May the task change names in the directory of the place? 0 or -errno. With `victim`, the sticky
+ * bit counts too. */
+int place_names_check(struct task *task, const struct place *place, bool victim);
+
 /* Guest path of a host descriptor on a mount, from the host's /proc: 0 or -ENOENT. *deleted says
  * that the path is where it was; with `deleted` NULL that is not told. */
 int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, bool *deleted);
@@ -99,8 +103,13 @@ int file_reopen(struct task *task, struct file *file, int flags, struct file **o
 /* --- fs_owner.c: owners of files without metadata ------------------------------------------------
  */
 
+/* Must permission bits be asked here, because the host does not know the guest's user? In a private
+ * root, and where an ordinary host user lets the guest have another than their own. */
+bool fs_owner_asks(const struct task *task);
 /* The owner that the guest sees of a file that has no metadata. */
 void fs_owner_shown(struct stat *st);
+/* fstat as the guest sees it; fd may be O_PATH, mount NULL. 0 or -errno. */
+int fs_owner_fstat(const struct mount *mount, int fd, struct stat *st);
 /* In a private root: keeps the owner of a link, fifo or socket that the host would not take;
  * forgets it with the last name. `host`: what the host says of the file. */
 void fs_owner_remember(const struct stat *host, uint32_t uid, uint32_t gid);
@@ -142,8 +151,8 @@ int metadata_created(struct task *task, int dirfd, const char *name, mode_t mode
 /* True when the task acts as the guest's superuser for files. */
 bool task_is_root(const struct task *task);
 /* Do the mode bits grant `want` (4 r, 2 w, 1 x) to uid and gid (and the task's groups)? 0 or
- * -EACCES. permission_check asks for the task's fs ids, and only in a private root: elsewhere the
- * host decides. */
+ * -EACCES. permission_check asks for the task's fs ids, and only where fs_owner_asks(): elsewhere
+ * the host decides. */
 int permission_bits(const struct task *task, uint32_t uid, uint32_t gid, const struct stat *st,
                     int want);
 int permission_check(const struct task *task, const struct stat *st, int want);

@@ -132,20 +132,17 @@ int walk_need(struct walk *walk) {
     return 0;
 }
 
-/* Must directories be asked one by one? Only where the guest's user and modes are not the host's.
- */
+/* Must directories be asked one by one? Only where the host does not know the guest's user. */
 static bool walk_asks(const struct walk *walk) {
-    return walk->mount->metadata && !task_is_root(walk->task);
+    return !task_is_root(walk->task) && walk->mount->dir >= 0 && fs_owner_asks(walk->task);
 }
 
 int walk_may_search(struct walk *walk) {
     struct stat st;
     if (!walk_asks(walk))
         return 0;
-    if (fstat(walk->dir, &st))
-        return -errno;
-    metadata_apply_at(walk->dir, "", &st);
-    return permission_check(walk->task, &st, 1);
+    int error = fs_owner_fstat(walk->mount, walk->dir, &st);
+    return error ? error : permission_check(walk->task, &st, 1);
 }
 
 int walk_up(struct walk *walk) {

@@ -340,7 +340,7 @@ int permission_bits(const struct task *task, uint32_t uid, uint32_t gid, const s
 }
 
 int permission_check(const struct task *task, const struct stat *st, int want) {
-    if (!fs_private_root)
+    if (!fs_owner_asks(task))
         return 0; /* the host decides */
     return permission_bits(task, task->process->fsuid, task->process->fsgid, st, want);
 }

@@ -116,6 +116,7 @@ long socket_interrupted(struct file *file, int option, long result) {
 int socket_address_in(struct task *task, struct file *file, gaddr_t at, int32_t len,
                       struct socket_address *out) {
     out->hold_fd = -1;
+    out->mount = NULL;
     out->len = 0;
     if (len < 0 || len > (int)sizeof(struct sockaddr_storage))
         return -EINVAL;
@@ -261,8 +262,10 @@ long sys_connect(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
     if (!result) {
         if (socket_is_unix(file) && address.any.sa_family == AF_UNIX)
             unix_autoname(task, file);
+        privilege_enter(task, address.mount); /* the peer is told who it is, too */
         result =
             host_call(task, SYS_connect, file->host_fd, (long)&address.any, address.len, 0, 0, 0);
+        privilege_leave();
         result = socket_interrupted(file, SO_SNDTIMEO, result);
     }
     socket_address_put(&address);
@@ -275,9 +278,12 @@ long sys_listen(struct task *task, int32_t fd, int32_t backlog) {
     struct file *file = socket_get(task, fd, &result);
     if (!file)
         return result;
-    if (socket_is_unix(file))
+    if (socket_is_unix(file)) {
         unix_note_listen(task, file);
+        privilege_enter(task, ((struct unix_socket *)file->data)->mount); /* shown to peers */
+    }
     result = listen(file->host_fd, backlog) ? -errno : 0;
+    privilege_leave();
     file_unref(file);
     return result;
 }

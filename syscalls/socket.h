@@ -26,7 +26,8 @@ struct unix_socket {
     struct unix_name *name; /* bound by the guest, or by us so that peers can tell who it is */
     struct unix_pair *pair;
     int side;
-    int type; /* SOCK_STREAM, ... */
+    int type;                  /* SOCK_STREAM, ... */
+    const struct mount *mount; /* where its name lies, NULL: nowhere */
 };
 
 /* Room for an address: sun_path may be full without a NUL. */
@@ -38,6 +39,7 @@ struct socket_address {
     };
     socklen_t len;
     int hold_fd; /* keeps /proc/self/fd/N in `un` valid; -1: none. socket_address_put() closes it */
+    const struct mount *mount; /* of a path; NULL: none */
 };
 
 /* --- socket.c

@@ -9,6 +9,7 @@
  * is found. */
 #include "core/space.h"
 #include "syscalls/fs.h"
+#include "syscalls/privilege.h"
 #include "syscalls/process.h"
 #include "syscalls/socket.h"
 #include <errno.h>
@@ -211,18 +212,12 @@ int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, soc
         abstract_to_host(guest, len, out);
         return 0;
     }
-    char path[PATH_BYTES + 1], host[PATH_MAX];
-    int dir = -1;
+    char path[PATH_BYTES + 1];
     path_of(guest, len, path);
-    int error = fs_socket_path(task, path, false, host, sizeof(host), &dir);
-    if (error)
-        return error;
     /* The thing itself, since its name may be too long for sun_path. */
-    int fd = open(host, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    error = fd < 0 ? -errno : 0;
-    close(dir);
-    if (error)
-        return error;
+    int fd = fs_socket_find(task, path, &out->mount);
+    if (fd < 0)
+        return fd;
     memset(&out->un, 0, sizeof(out->un));
     out->un.sun_family = AF_UNIX;
     int used = snprintf(out->un.sun_path, PATH_BYTES, "/proc/self/fd/%d", fd);
@@ -233,13 +228,13 @@ int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, soc
 
 static bool path_exists(struct task *task, const struct sockaddr_un *guest, socklen_t len) {
     char path[PATH_BYTES + 1], host[PATH_MAX];
+    const struct mount *mount;
     int dir = -1;
     path_of(guest, len, path);
-    if (fs_socket_path(task, path, true, host, sizeof(host), &dir))
-        return false;
-    bool exists = faccessat(AT_FDCWD, host, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    close(dir);
-    return exists;
+    int error = fs_socket_path(task, path, host, sizeof(host), &dir, &mount);
+    if (!error)
+        close(dir);
+    return error == -EADDRINUSE;
 }
 
 /* rename without replacing, on file systems that cannot do that in one call too. */
@@ -258,18 +253,16 @@ static int bind_path(struct task *task, struct file *file, struct unix_name *nam
     char path[PATH_BYTES + 1], host[PATH_MAX], temporary[PATH_MAX];
     int dir = -1;
     path_of(&name->guest, name->len, path);
-    int error = fs_socket_path(task, path, true, host, sizeof(host), &dir);
+    const struct mount *mount;
+    int error = fs_socket_path(task, path, host, sizeof(host), &dir, &mount);
     if (error)
-        return error == -EEXIST ? -EADDRINUSE : error;
-    if (faccessat(AT_FDCWD, host, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        close(dir);
-        return -EADDRINUSE;
-    }
+        return error;
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int used =
         snprintf(un.sun_path, PATH_BYTES, "/proc/self/fd/%d/.%s%x", dir, run_prefix(), name->id);
     snprintf(temporary, sizeof(temporary), "%s", un.sun_path);
     fchmod(file->host_fd, 0777 & ~task->fs->umask); /* becomes the mode of the name */
+    privilege_enter(task, mount);
     if (bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used + 1)))
         error = -errno;
     if (!error && (error = rename_new(temporary, host))) {
@@ -277,8 +270,11 @@ static int bind_path(struct task *task, struct file *file, struct unix_name *nam
         if (error == -EEXIST)
             error = -EADDRINUSE;
     }
-    if (!error)
+    privilege_leave();
+    if (!error) {
+        ((struct unix_socket *)file->data)->mount = mount;
         fs_socket_created(task, host);
+    }
     close(dir);
     return error;
 }

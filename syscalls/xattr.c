@@ -93,20 +93,25 @@ static bool is_hidden(const char *name) {
     return !strcmp(name, METADATA_NAME);
 }
 
-/* May the task read or write the attribute? Where the guest's users are not the host's this is
- * asked here; what would act on the host (capabilities, access lists) cannot be set there. 0 or
- * -errno. */
+/* May the task read or write the attribute? Where the host does not know the guest's user this is
+ * asked here; what would act on the host (capabilities, access lists) cannot be set in a private
+ * root, and is for the file's owner to set on a mount. 0 or -errno. */
 static int name_check(struct task *task, const struct target *target, const char *name,
                       bool writes) {
     const struct mount *mount = place_mount(&target->place);
-    if (!mount || !mount->metadata)
+    bool by_user = !strncmp(name, "user.", 5);
+    if (!mount || !fs_owner_asks(task))
         return 0;
-    if (strncmp(name, "user.", 5))
+    if (!by_user && mount->metadata)
         return writes ? -EOPNOTSUPP : 0;
     struct stat st;
     int error =
         target->place.file ? file_stat(target->place.file, &st) : place_stat(&target->place, &st);
-    return error ? error : permission_check(task, &st, writes ? 2 : 4);
+    if (error || task_is_root(task))
+        return error;
+    if (!by_user)
+        return writes && st.st_uid != task->process->fsuid ? -EPERM : 0;
+    return permission_check(task, &st, writes ? 2 : 4);
 }
 
 static long set(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t guest_name,

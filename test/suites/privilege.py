@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c
-from harness import BUILD, FG, TOP, Result, Skip, Suite, check_equal, command
+from harness import BUILD, FG, TOP, Result, Skip, Suite, check_equal, command, need_attributes
 
 # The place must be one that every user can reach.
 WORK = Path("/tmp") / f"fiberglass-privilege-{os.getpid()}"
@@ -23,12 +24,14 @@ PRIVATE = (*FILES, "net_bind_service")
 HOST = (*PRIVATE, "setfcap", "linux_immutable", "lease", "net_raw", "sys_nice", "sys_resource")
 
 suite = Suite()
+compiling = threading.Lock()
 
 
 def program(name: str) -> Path:
-    """The compiled test/privilege/NAME.c."""
-    return compile_c(TOP / f"test/privilege/{name}.c", BUILD / f"test/bin/privilege/{name}",
-                     "-static", "-pthread", f"-I{TOP}")
+    """The compiled test/privilege/NAME.c; cases run beside each other and share it."""
+    with compiling:
+        return compile_c(TOP / f"test/privilege/{name}.c", BUILD / f"test/bin/privilege/{name}",
+                         "-static", "-pthread", f"-I{TOP}")
 
 
 def need_root() -> None:
@@ -63,8 +66,7 @@ def engine(top: Path) -> list[str]:
 def native(line: Sequence[str | Path], uid: int, caps: Sequence[str] = ()) -> Result:
     """A native run as that user; root has only the named capabilities."""
     held = ["--bounding-set", ",".join(["-all", *(f"+{cap}" for cap in caps)])]
-    who = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else held
-    return command(["setpriv", "--inh-caps=-all", *who, *line])
+    return command([*(as_user(uid) or ["setpriv", "--inh-caps=-all", *held]), *line])
 
 
 def same(case: str, uid: int, caps: Sequence[str], parts: str,
@@ -118,8 +120,68 @@ def _() -> None:
 
 @suite.case("run by an ordinary user")
 def _() -> None:
-    who = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-    same("ordinary", USER, (), "nfl", outside=who)
+    same("ordinary", USER, (), "nfl", outside=as_user(USER))
+
+
+def shape(top: Path) -> list[str]:
+    """Names, kinds, modes and texts of a tree."""
+    found = []
+    for path in sorted(top.rglob("*")):
+        text = path.read_text() if path.is_file() and not path.is_symlink() else ""
+        found.append(f"{path.relative_to(top)} {path.lstat().st_mode:o} {text!r}")
+    return found
+
+
+def paths(case: str, where: str, options: Sequence[str], user: int = 0, *words: str) -> None:
+    """paths.c natively and, begun by that host user, in the guest, in the directory `where`."""
+    need_root()
+    top = place(case, "paths")
+    for name in ("native", "guest"):
+        (top / name).mkdir()
+    if user:
+        command(["chown", "-R", f"{user}:{user}", top])
+    wanted = command([top / "paths", *words], cwd=top / "native")
+    check_equal("status of the native run", wanted.status, 0)
+    program_path = "/paths" if "-r" in options else str(top / "paths")
+    line = [word.replace("TOP", str(top)) for word in
+            (*engine(top), *options, "-C", where, program_path, *words)]
+    got = command([*as_user(user), *line], cwd="/")
+    check_equal(f"standard output ({got.errors()})", got.text(), wanted.text())
+    if user == 0 and where != "/tmp":
+        check_equal("the tree", shape(top / "guest"), shape(top / "native"))
+    shutil.rmtree(top)
+
+
+def as_user(uid: int) -> list[str]:
+    """Words that run a command as that host user."""
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
+
+
+@suite.case("paths: host's root")
+def _() -> None:
+    paths("paths-host", "TOP/guest", [], 0, "own")
+
+
+@suite.case("paths: private root")
+def _() -> None:
+    need_attributes()
+    paths("paths-private", "/tmp", ["-r", "TOP/root"], 0, "own")
+
+
+@suite.case("paths: mount")
+def _() -> None:
+    paths("paths-mount", "/m", ["-r", "TOP/root", "-m", "TOP/guest:/m"], 0, "own")
+
+
+@suite.case("paths: private root, by an ordinary user")
+def _() -> None:
+    need_attributes()
+    paths("paths-private-ordinary", "/tmp", ["-r", "TOP/root"], USER + 2, "own")
+
+
+@suite.case("paths: mount, by an ordinary user")
+def _() -> None:
+    paths("paths-mount-ordinary", "/m", ["-r", "TOP/root", "-m", "TOP/guest:/m"], USER + 2)
 
 
 if __name__ == "__main__":
