@@ -242,10 +242,25 @@ void code_attach_file(struct space *space, gaddr_t addr, gaddr_t len, off_t offs
     }
 }
 
+/* All of it may be executed and not be written. */
+static bool code_only(const struct space *space, gaddr_t start, gaddr_t end) {
+    for (gaddr_t at = start; at < end; at += PAGE_BYTES) {
+        if ((space->page[at >> PAGE_BITS] & (PAGE_EXEC | PAGE_WRITE | PAGE_SHARED)) != PAGE_EXEC) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The parent is in no region of which it changed a page; the child has the same pages, or (after
+ * MADV_DONTFORK) none. */
 void code_inherit(struct space *child, struct space *parent) {
     pthread_mutex_lock(&parent->code_lock);
     for (size_t i = 0; i < parent->region_count; i++) {
         const struct space_region *at = &parent->regions[i];
+        if (!code_only(child, at->start, at->end)) {
+            continue;
+        }
         if (add_region(child, at->start, at->end, at->region)) {
             pthread_mutex_lock(&file_regions_lock);
             at->region->refs++;

@@ -12,6 +12,7 @@ struct fg_debug {
     bool profile;      /* count runs of fibers, for the training of n-grams */
     bool plain;        /* no n-grams: profiles and tests want the gadgets that they are made of */
     bool trace;        /* each guest instruction with the registers before it */
+    bool check_memory; /* space_check() after each system call; a mistake ends the run */
     bool stats;        /* counters of the engine and of the kernel layer at the end */
 };
 

@@ -25,6 +25,7 @@ static const char usage[] =
     "                               show what guest code is turned into\n"
     "      --trace                  show each guest instruction with the registers\n"
     "      --stats                  show counters at the end\n"
+    "      --check-memory           verify guest memory after each system call (slow)\n"
     "      --profile=FILE           append counts of executed fibers to FILE (make train)\n"
     "      --help, --version\n"
     "\n"
@@ -45,6 +46,7 @@ enum {
     OPT_DUMP,
     OPT_TRACE,
     OPT_STATS,
+    OPT_CHECK_MEMORY,
     OPT_PROFILE,
     OPT_HELP,
     OPT_VERSION
@@ -61,6 +63,7 @@ static const struct option long_options[] = {
     {"dump", required_argument, NULL, OPT_DUMP},
     {"trace", no_argument, NULL, OPT_TRACE},
     {"stats", no_argument, NULL, OPT_STATS},
+    {"check-memory", no_argument, NULL, OPT_CHECK_MEMORY},
     {"profile", required_argument, NULL, OPT_PROFILE},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -179,6 +182,9 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case OPT_STATS:
             options->stats = true;
+            break;
+        case OPT_CHECK_MEMORY:
+            options->check_memory = true;
             break;
         case OPT_PROFILE:
             options->profile_file = optarg;

@@ -3,6 +3,7 @@
 #include "core/cpu.h"
 #include "core/host.h"
 #include "core/region.h"
+#include "core/window.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,29 +13,8 @@
 #include <unistd.h>
 
 #define I386_TOP         ((gaddr_t)1 << 32)
-#define GUARD_BYTES      ((size_t)1 << 20)
-#define WINDOW_BYTES     (I386_TOP + 2 * GUARD_BYTES)
 #define JUMP_CACHE_BYTES (65536 * sizeof(uint64_t))
-#define RESERVED         (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-
-/* Reserve window and guards; returns guest address 0, aligned to 4 GiB, or NULL. */
-static uint8_t *reserve_window(void) {
-    size_t room = WINDOW_BYTES + I386_TOP;
-    uint8_t *raw = mmap(NULL, room, PROT_NONE, RESERVED, -1, 0);
-    if (raw == MAP_FAILED) {
-        return NULL;
-    }
-    uintptr_t start = ((uintptr_t)raw + GUARD_BYTES + I386_TOP - 1) & ~(uintptr_t)(I386_TOP - 1);
-    uint8_t *window = (uint8_t *)start;
-    uint8_t *first = window - GUARD_BYTES, *end = window + I386_TOP + GUARD_BYTES;
-    if (first > raw) {
-        munmap(raw, (size_t)(first - raw));
-    }
-    if (end < raw + room) {
-        munmap(end, (size_t)(raw + room - end));
-    }
-    return window;
-}
+#define OWN_MEMORY       (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 struct space *space_create(enum guest_mode mode) {
     struct space *space = calloc(1, sizeof *space);
@@ -45,9 +25,9 @@ struct space *space_create(enum guest_mode mode) {
     space->top = I386_TOP;
     atomic_store(&space->refs, 1);
     pthread_mutex_init(&space->code_lock, NULL);
-    space->window = reserve_window();
-    void *pages = mmap(NULL, space->top >> PAGE_BITS, PROT_READ | PROT_WRITE, RESERVED, -1, 0);
-    void *cache = mmap(NULL, JUMP_CACHE_BYTES, PROT_READ | PROT_WRITE, RESERVED, -1, 0);
+    space->window = window_new();
+    void *pages = mmap(NULL, space->top >> PAGE_BITS, PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
+    void *cache = mmap(NULL, JUMP_CACHE_BYTES, PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
     space->page = pages == MAP_FAILED ? NULL : pages;
     space->jump_cache = cache == MAP_FAILED ? NULL : cache;
     if (!space->window || !space->page || !space->jump_cache || code_init(space) != 0) {
@@ -71,7 +51,7 @@ void space_unref(struct space *space) {
         code_fini(space);
     }
     if (space->window) {
-        munmap(space->window - GUARD_BYTES, WINDOW_BYTES);
+        window_free(space->window);
     }
     if (space->page) {
         munmap((void *)space->page, space->top >> PAGE_BITS);
@@ -99,13 +79,21 @@ static uint8_t prot_flags(int prot) {
                      (prot & PROT_WRITE ? PAGE_WRITE : 0) | (prot & PROT_EXEC ? PAGE_EXEC : 0));
 }
 
-/* Guest protection on the host: never executable; what may be executed or written may be read, as
- * on a 32-bit x86. */
 static int host_prot(int prot) {
-    if (prot & PROT_WRITE) {
-        return PROT_READ | PROT_WRITE;
-    }
-    return prot & (PROT_READ | PROT_EXEC) ? PROT_READ : PROT_NONE;
+    return window_prot(prot & PROT_READ, prot & PROT_WRITE, prot & PROT_EXEC);
+}
+
+/* The host's protection of a page with these flags. */
+static int flags_prot(uint8_t flags) {
+    return window_prot(flags & PAGE_READ, flags & PAGE_WRITE && !(flags & PAGE_CODE),
+                       flags & (PAGE_EXEC | PAGE_WRITE));
+}
+
+/* Nothing is mapped in the range: it holds reserved, untouched pages alone. */
+static bool range_empty(const struct space *space, gaddr_t addr, gaddr_t len) {
+    const uint8_t *flags = (const uint8_t *)space->page + (addr >> PAGE_BITS);
+    size_t pages = len >> PAGE_BITS;
+    return flags[0] == 0 && memcmp(flags, flags + 1, pages - 1) == 0;
 }
 
 /* Drop the code of a range whose mapping is about to change, and let nobody build from it
@@ -122,19 +110,29 @@ static void change_end(struct space *space, bool dropped) {
     }
 }
 
+/* Behind a change that put [addr, addr+len) in place, or failed. */
+static void target_changed(struct space *space, gaddr_t addr, gaddr_t len, int err, bool lost,
+                           uint8_t flags) {
+    if (!err) {
+        set_pages(space, addr, len, flags);
+    } else if (lost) {
+        set_pages(space, addr, len, 0);
+    }
+}
+
 int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool shared, int fd,
               off_t offset, const struct file_id *id) {
     if (range_bad(space, addr, len)) {
         return -EINVAL;
     }
+    bool lost = false;
     bool dropped = change_begin(space, addr, len);
-    int flags = MAP_FIXED | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE) |
-                (fd < 0 ? MAP_ANONYMOUS : 0);
-    void *at = mmap(space_ptr(space, addr), len, host_prot(prot), flags, fd, offset);
-    int err = at == MAP_FAILED ? -errno : 0;
-    if (!err) {
-        set_pages(space, addr, len, (uint8_t)(prot_flags(prot) | (shared ? PAGE_SHARED : 0)));
-    }
+    void *at = space_ptr(space, addr);
+    int err = fd < 0 && range_empty(space, addr, len)
+                  ? window_fill(at, len, host_prot(prot))
+                  : window_map(at, len, host_prot(prot), shared, fd, offset, &lost);
+    target_changed(space, addr, len, err, lost,
+                   (uint8_t)(prot_flags(prot) | (shared ? PAGE_SHARED : 0)));
     change_end(space, dropped);
     if (err) {
         return err;
@@ -145,16 +143,46 @@ int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool sha
     return 0;
 }
 
+int space_map_again(struct space *space, gaddr_t addr, gaddr_t len, int prot,
+                    const struct space *from, gaddr_t of, gaddr_t skip) {
+    if (range_bad(space, addr, len) || range_bad(from, of, PAGE_BYTES)) {
+        return -EINVAL;
+    }
+    bool lost = false;
+    bool dropped = change_begin(space, addr, len);
+    int err = window_share(space_ptr(space, addr), len, host_prot(prot), space_ptr(from, of), skip,
+                           &lost);
+    target_changed(space, addr, len, err, lost, prot_flags(prot) | PAGE_SHARED);
+    change_end(space, dropped);
+    return err;
+}
+
 int space_unmap(struct space *space, gaddr_t addr, gaddr_t len) {
     if (range_bad(space, addr, len)) {
         return -EINVAL;
     }
+    bool lost = false;
     bool dropped = change_begin(space, addr, len);
-    set_pages(space, addr, len, 0);
-    void *at = mmap(space_ptr(space, addr), len, PROT_NONE, MAP_FIXED | RESERVED, -1, 0);
-    int err = at == MAP_FAILED ? -errno : 0;
+    int err = window_reserve(space_ptr(space, addr), len, &lost);
+    target_changed(space, addr, len, err, lost, 0);
     change_end(space, dropped);
-    return err;
+    return lost ? 0 : err;
+}
+
+/* Give the pages the protection that their flags say, after a change that failed half-way. That
+ * needs no mapping of the host's that was not there before. */
+static int restore_protection(struct space *space, gaddr_t addr, gaddr_t len) {
+    for (gaddr_t at = addr, end = addr + len, next; at < end; at = next) {
+        int prot = flags_prot(space->page[at >> PAGE_BITS]);
+        next = at + PAGE_BYTES;
+        while (next < end && flags_prot(space->page[next >> PAGE_BITS]) == prot) {
+            next += PAGE_BYTES;
+        }
+        if (mprotect(space_ptr(space, at), next - at, prot)) {
+            return -errno;
+        }
+    }
+    return 0;
 }
 
 int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot) {
@@ -171,6 +199,12 @@ int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot) {
         kept |= PAGE_CODE | PAGE_HOT;
     }
     int err = mprotect(space_ptr(space, addr), len, host_prot(prot)) ? -errno : 0;
+    if (err && restore_protection(space, addr, len)) {
+        /* Neither forth nor back: somebody else took the host's last mappings.
+         * Nothing in the range may be used any more; the guest's next access is its SIGSEGV. */
+        (void)mprotect(space_ptr(space, addr), len, PROT_NONE);
+        set_pages(space, addr, len, PAGE_MAPPED);
+    }
     if (!err) {
         for (gaddr_t at = addr; at < addr + len; at += PAGE_BYTES) {
             _Atomic uint8_t *flags = &space->page[at >> PAGE_BITS];
@@ -186,23 +220,29 @@ int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, 
     if (range_bad(space, from, from_len) || range_bad(space, to, to_len)) {
         return -EINVAL;
     }
+    bool lost = false;
     bool dropped = change_begin(space, from, from_len);
     dropped |= code_drop(space, to, to_len);
-    /* DONTUNMAP: the old place must never be free for another host thread's mapping. */
-    void *moved = mremap(space_ptr(space, from), len, len,
-                         MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, space_ptr(space, to));
-    if (moved == MAP_FAILED) {
-        moved = mremap(space_ptr(space, from), len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
-                       space_ptr(space, to));
-    }
-    int err = moved == MAP_FAILED ? -errno : 0;
+    int err = window_move(space_ptr(space, from), space_ptr(space, to), len, &lost);
     if (!err) {
         memcpy((void *)(space->page + (to >> PAGE_BITS)),
                (const void *)(space->page + (from >> PAGE_BITS)), len >> PAGE_BITS);
         set_pages(space, from, len, 0);
+    } else if (lost) {
+        set_pages(space, to, len, 0);
     }
     change_end(space, dropped);
-    return err ? err : space_unmap(space, from, from_len);
+    return err || from_len == len ? err : space_unmap(space, from + len, from_len - len);
+}
+
+int space_discard(struct space *space, gaddr_t addr, gaddr_t len, int advice) {
+    if (range_bad(space, addr, len)) {
+        return -EINVAL;
+    }
+    bool dropped = change_begin(space, addr, len);
+    int err = madvise(space_ptr(space, addr), len, advice) ? -errno : 0;
+    change_end(space, dropped);
+    return err;
 }
 
 /* --- fork ---------------------------------------------------------------------------------------

@@ -56,20 +56,40 @@ struct file_id {
 
 /* Map pages, replacing what was there. addr, len page-aligned and inside the space; prot is
  * PROT_READ|PROT_WRITE|PROT_EXEC of the *guest*. fd < 0: anonymous. `shared`: MAP_SHARED. `id` may
- * be NULL (no sharing of fibers). Returns 0 or -errno. Caller serialises changes of one space (mm
- * lock). */
+ * be NULL (no sharing of fibers). Returns 0 or -errno: on an error of this and the following
+ * functions pages are as they were, or (for want of memory, space_mapped() tells) what was at the
+ * target is lost; every page is either mapped or reserved at any time, see window.h. Caller
+ * serialises changes of one space (mm lock). */
 int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool shared, int fd,
               off_t offset, const struct file_id *id);
+/* More of the MAP_SHARED object that is mapped at page `of` of space `from` (the same one, or a
+ * parent's), from `skip` bytes behind that page's; its file is not asked. */
+int space_map_again(struct space *space, gaddr_t addr, gaddr_t len, int prot,
+                    const struct space *from, gaddr_t of, gaddr_t skip);
 int space_unmap(struct space *space, gaddr_t addr, gaddr_t len);
 int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot);
+/* madvise(2) with advice that changes what the pages hold. */
+int space_discard(struct space *space, gaddr_t addr, gaddr_t len, int advice);
 /* Move pages (mremap): target replaced, source unmapped. */
 int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, gaddr_t to_len);
 /* Copy the private pages of [addr, addr+len) that differ from their file (or, for anonymous memory,
  * exist) from one space into another in which the same mapping was just made; protections may be
  * anything. Returns 0 or -errno. */
 int space_copy_private(struct space *to, struct space *from, gaddr_t addr, gaddr_t len);
-/* The child of a fork takes over the parent's fibers (call after all pages are mapped). */
+/* The child of a fork uses the regions of files that its parent uses, where it has their pages
+ * (call after all are mapped and copied). */
 void space_share_code(struct space *child, struct space *parent);
+
+/* Is the page of `addr` part of a mapping? */
+static inline bool space_mapped(const struct space *space, gaddr_t addr) {
+    return space->page[addr >> PAGE_BITS] & PAGE_MAPPED;
+}
+
+/* For tests and fuzzers: 0 when each page of window and guards is reserved or mapped, none is
+ * executable, and the host's protection is what the page flags say; else -EFAULT with a sentence in
+ * `why`. Reads /proc/self/maps: slow. Nothing may change the space meanwhile (hold mm->lock).
+ * --check-memory has the kernel layer call it behind every system call. */
+int space_check(struct space *space, char *why, size_t size);
 
 /* True when [addr, addr+len) lies in the space (no wrap). Says nothing about mappings. */
 static inline bool space_range_ok(const struct space *space, gaddr_t addr, gaddr_t len) {

@@ -8,6 +8,7 @@
 #include "syscalls/task.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -65,6 +66,18 @@ uint64_t mm_limit(int resource) {
     return current ? current->process->limits[resource].rlim_cur : RLIM_INFINITY;
 }
 
+void mm_check(struct mm *mm, int64_t number) {
+    char why[128];
+    pthread_mutex_lock(&mm->lock);
+    int err = space_check(mm->space, why, sizeof(why));
+    pthread_mutex_unlock(&mm->lock);
+    if (err) {
+        fprintf(stderr, "fiberglass: guest memory is broken after system call %d: %s\n",
+                (int)number, why);
+        abort();
+    }
+}
+
 /* What RLIMIT_DATA counts: private, writable, not a stack. */
 static bool counts_as_data(int prot, int flags) {
     return (prot & PROT_WRITE) && (flags & MAP_TYPE) == MAP_PRIVATE && !(flags & MAP_GROWSDOWN);
@@ -85,23 +98,29 @@ int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags) {
 }
 
 int vma_map_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end) {
-    struct file_id id = {0};
+    struct file_id id;
     struct stat st;
+    bool known = false, shared = vma_shared(vma);
     if (!vma->file)
-        return space_map(mm->space, start, end - start, vma->prot, vma_shared(vma), -1, 0, NULL);
-    bool known = fstat(vma->file->host_fd, &st) == 0 && S_ISREG(st.st_mode);
-    if (known)
-        id = (struct file_id){
-            .dev = st.st_dev,
-            .ino = st.st_ino,
-            .size = (uint64_t)st.st_size,
-            .mtime_sec = st.st_mtim.tv_sec,
-            .mtime_nsec = st.st_mtim.tv_nsec,
-            .ctime_sec = st.st_ctim.tv_sec,
-            .ctime_nsec = st.st_ctim.tv_nsec,
-        };
-    return space_map(mm->space, start, end - start, vma->prot, vma_shared(vma), vma->file->host_fd,
+        return space_map(mm->space, start, end - start, vma->prot, shared, -1, 0, NULL);
+    int fd = vma->file->host_fd;
+    bool sharable = !shared && (vma->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC;
+    bool writable = shared && (vma->file->flags & O_ACCMODE) == O_RDWR;
+    if ((sharable || writable) && fstat(fd, &st) == 0) {
+        known = sharable && mm_file_identity(fd, &st, &id);
+        if (writable)
+            mm_file_written_unseen(&st);
+    }
+    return space_map(mm->space, start, end - start, vma->prot, shared, fd,
                      (off_t)(vma->offset + (start - vma->start)), known ? &id : NULL);
+}
+
+int vma_extend_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end,
+                     const struct mm *from, gaddr_t of) {
+    if (vma_shared(vma) &&
+        space_map_again(mm->space, start, end - start, vma->prot, from->space, of, start - of) == 0)
+        return 0;
+    return vma_map_pages(mm, vma, start, end); /* private, or of a device that refuses the other */
 }
 
 /* Memory that several processes share but no file backs (MAP_SHARED|MAP_ANONYMOUS): a memory file,
@@ -126,24 +145,30 @@ static int shared_memory_file(gaddr_t len, struct file **out) {
     return 0;
 }
 
-/* May this file be mapped so? mmap(2), EACCES and ENODEV. *anonymous: it is /dev/zero, whose
- * mappings are anonymous memory. */
+/* /dev/zero: its mappings are anonymous memory. */
+static bool is_zero_device(const struct stat *st) {
+    return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 5);
+}
+
+/* May this file be mapped so? mmap(2), EACCES and ENODEV. */
 static int check_file(const struct file *file, int prot, int flags, bool *anonymous) {
     int access = file->flags & O_ACCMODE;
     bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
     struct stat st;
-    if (file->flags & O_PATH)
-        return -EBADF;
     if (shared && (prot & PROT_WRITE) && access != O_RDWR)
         return -EACCES;
     if (access == O_WRONLY)
         return -EACCES;
-    if (file->host_fd < 0 || fstat(file->host_fd, &st) < 0)
-        return -ENODEV;
-    if (flags & MAP_GROWSDOWN)
-        return -EINVAL;
-    *anonymous = S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5);
-    return 0;
+    /* Devices say themselves; the rest (sockets, pipes, directories, what has no type such as an
+     * eventfd, and our own texts behind /proc) is nothing that can be mapped. */
+    if (file->host_fd < 0 || fstat(file->host_fd, &st) < 0 ||
+        !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) ||
+        (S_ISREG(st.st_mode) && file->ops->read))
+        return S_ISSOCK(st.st_mode) && (flags & MAP_GROWSDOWN) ? -EINVAL : -ENODEV;
+    *anonymous = is_zero_device(&st);
+    if (!(flags & MAP_GROWSDOWN))
+        return 0;
+    return S_ISREG(st.st_mode) || is_zero_device(&st) ? -EINVAL : -ENODEV;
 }
 
 /* The address that mmap's arguments ask for, or -errno. */
@@ -179,6 +204,13 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
     if (place < 0)
         return place;
     addr = (gaddr_t)place;
+    bool anonymous = false;
+    if (file && (err = check_file(file, prot, flags, &anonymous)))
+        return err;
+    if (anonymous) {
+        file = NULL;
+        offset = 0;
+    }
     /* Pages that MAP_FIXED replaces make room; Linux counts them away before, too. */
     gaddr_t old = 0;
     for (size_t i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < addr + len; i++) {
@@ -212,10 +244,8 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
     if (err) {
         if (vma.file)
             file_unref(vma.file);
-        if (old) { /* what was there is gone, as after Linux's unmap-then-fail */
-            space_unmap(mm->space, addr, len);
+        if (!space_mapped(mm->space, addr)) /* gone, as after Linux's unmap-then-fail */
             mm_forget(mm, addr, addr + len);
-        }
         return err;
     }
     mm_forget(mm, addr, addr + len);
@@ -229,7 +259,6 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
 
 int64_t mm_map(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags, struct file *file,
                uint64_t offset, const char *name) {
-    bool anonymous = false;
     if (len == 0)
         return -EINVAL;
     if (len > mm->task_top)
@@ -250,18 +279,15 @@ int64_t mm_map(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags, st
         return -EINVAL;
     }
     if (file) {
+        if (file->flags & O_PATH)
+            return -EBADF;
         if (offset & (PAGE_BYTES - 1))
             return -EINVAL;
         if (offset + len < offset || offset + len > INT64_MAX)
             return -EOVERFLOW;
-        int err = check_file(file, prot, flags, &anonymous);
-        if (err)
-            return err;
     } else if ((flags & MAP_TYPE) == MAP_SHARED && (flags & MAP_GROWSDOWN)) {
         return -EINVAL;
     }
-    if (anonymous)
-        file = NULL;
     pthread_mutex_lock(&mm->lock);
     int64_t result = mm_map_locked(mm, addr, len, prot, flags, file, file ? offset : 0, name);
     pthread_mutex_unlock(&mm->lock);

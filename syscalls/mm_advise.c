@@ -1,8 +1,7 @@
 /* madvise(2) and the accounting of mlock(2). Stands beside mm.c.
  *
  * Advice that changes what memory holds (DONTNEED, FREE, REMOVE) is carried out on the host's
- * pages; of executable mappings they are mapped afresh, so that no compiled code outlives its
- * bytes. */
+ * pages; code that was made of them goes with them. */
 #include "syscalls/mm_internal.h"
 #include "syscalls/task.h"
 #include <errno.h>
@@ -55,11 +54,9 @@ static int drop(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end
         return -EINVAL;
     if (advice == MADV_FREE && (vma->file || vma_shared(vma)))
         return -EINVAL;
-    if (vma->prot & PROT_EXEC)
-        return vma_map_pages(mm, vma, start, end);
     if (advice == ADVISE_DONTNEED_LOCKED)
         advice = MADV_DONTNEED;
-    return madvise(space_ptr(mm->space, start), end - start, advice) < 0 ? -errno : 0;
+    return space_discard(mm->space, start, end - start, advice);
 }
 
 static int remove_backing(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end) {
@@ -67,7 +64,7 @@ static int remove_backing(struct mm *mm, const struct vma *vma, gaddr_t start, g
         return -EINVAL;
     if (!vma_shared(vma) || (vma->file->flags & O_ACCMODE) != O_RDWR)
         return -EACCES;
-    return madvise(space_ptr(mm->space, start), end - start, MADV_REMOVE) < 0 ? -errno : 0;
+    return space_discard(mm->space, start, end - start, MADV_REMOVE);
 }
 
 /* One vma's part of the range. The vma was split at both ends when the advice is kept in it. */

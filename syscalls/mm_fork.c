@@ -4,15 +4,24 @@
 #include "syscalls/mm_internal.h"
 #include <errno.h>
 
-static int copy_vma(struct mm *child, struct mm *mm, const struct vma *from) {
+/* Pages as the parent's. Shared ones are a second mapping of what it has; private ones of a file
+ * are made anew, which no file refuses that was mapped once, and get the parent's changes. They are
+ * given no identity: code is shared as far as the parent shares it. */
+static int copy_pages(struct mm *child, const struct mm *mm, const struct vma *vma) {
+    gaddr_t len = vma->end - vma->start;
+    if (vma_shared(vma))
+        return vma_extend_pages(child, vma, vma->start, vma->end, mm, vma->start);
+    int err = space_map(child->space, vma->start, len, vma->prot, false,
+                        vma->file ? vma->file->host_fd : -1, (off_t)vma->offset, NULL);
+    return err || vma->wipe_on_fork ? err
+                                    : space_copy_private(child->space, mm->space, vma->start, len);
+}
+
+static int copy_vma(struct mm *child, const struct mm *mm, const struct vma *from) {
     struct vma vma = *from;
-    gaddr_t len = vma.end - vma.start;
     int err = mm_reserve(child, 1);
-    if (err)
-        return err;
-    err = vma_map_pages(child, &vma, vma.start, vma.end);
-    if (!err && !vma_shared(&vma) && !vma.wipe_on_fork)
-        err = space_copy_private(child->space, mm->space, vma.start, len);
+    if (!err)
+        err = copy_pages(child, mm, &vma);
     if (err)
         return err;
     vma.locked = false;

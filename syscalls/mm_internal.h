@@ -24,8 +24,18 @@ int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len);
 /* First address that `vma` keeps free below itself (stack guard gap). */
 gaddr_t vma_start_gap(const struct vma *vma);
 
-/* Make the pages of `vma` (or of its part [start, end)) in the space. 0 or -errno. */
+/* Make the pages of `vma` (or of its part [start, end)) in the space, asking its file. 0 or -errno:
+ * what was there is still there then, unless space_mapped() says that it is lost. */
 int vma_map_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end);
+/* The same for more of a vma of which the page at `of` (in `from`, perhaps mm) is mapped already:
+ * of a shared one nobody is asked, since the file's seals and modes may have changed. */
+int vma_extend_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end,
+                     const struct mm *from, gaddr_t of);
+/* The identity under which code of the file's pages may be shared, see mm_identity.c. False: it may
+ * not. */
+bool mm_file_identity(int host_fd, const struct stat *st, struct file_id *id);
+/* The file may from now on be written through a mapping: its code is not shared any more. */
+void mm_file_written_unseen(const struct stat *st);
 /* 0 when RLIMIT_AS and RLIMIT_DATA of the running process allow `bytes` more, else -ENOMEM. */
 int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags);
 /* RLIMIT_* of the running process; RLIM_INFINITY before there is one. */

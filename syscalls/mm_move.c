@@ -54,7 +54,8 @@ static int64_t move_to(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t to, 
             return err;
     }
     if (new_len > moved) {
-        err = vma_map_pages(mm, &vma, to + moved, vma.end);
+        err = vma_extend_pages(mm, &vma, to + moved, vma.end, mm,
+                               moved ? to + moved - PAGE_BYTES : old);
         if (err) { /* the old place again, as if nothing had been asked */
             if (moved)
                 (void)space_move(mm->space, to, moved, old, moved);
@@ -67,7 +68,9 @@ static int64_t move_to(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t to, 
         mm_forget(mm, old, old + old_len);
     } else if (keep_source) {
         /* Linux leaves the source mapped, empty: it reads as zeros or as the file. */
-        err = vma_map_pages(mm, &source, old, old + old_len);
+        err = vma_shared(&vma)
+                  ? space_map_again(mm->space, old, old_len, vma.prot, mm->space, to, 0)
+                  : vma_map_pages(mm, &source, old, old + old_len);
         if (err)
             mm_forget(mm, old, old + old_len);
     }
@@ -119,7 +122,7 @@ static bool grow_in_place(struct mm *mm, struct vma *vma, gaddr_t old, gaddr_t o
         return false;
     if (next < mm->vma_count && vma_start_gap(&mm->vma[next]) < end)
         return false;
-    if (vma_map_pages(mm, vma, vma->end, end))
+    if (vma_extend_pages(mm, vma, vma->end, end, mm, vma->end - PAGE_BYTES))
         return false;
     uint64_t pages = (end - vma->end) >> PAGE_BITS;
     mm->total_pages += pages;

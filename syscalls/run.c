@@ -3,6 +3,7 @@
  * what signals do is signal.c's. */
 #include "syscalls/process.h"
 
+#include "core/debug.h"
 #include "core/stats.h"
 #include "syscalls/abi.h"
 #include "syscalls/fs.h"
@@ -90,6 +91,9 @@ static void system_call(struct task *task) {
     }
     signal_deliver(task, !task->no_restart, result);
     task->syscall_number = -1;
+    if (fg_debug.check_memory) {
+        mm_check(task->process->mm, number);
+    }
 }
 
 /* --- exceptions ------------------------------------------------------------------------ */

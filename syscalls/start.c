@@ -274,6 +274,7 @@ int fg_run(const struct fg_options *options) {
         .dump_gadgets = options->dump_gadgets,
         .trace = options->trace,
         .stats = options->stats,
+        .check_memory = options->check_memory,
         .profile = options->profile_file != NULL,
         .plain = options->profile_file != NULL,
     };

@@ -45,11 +45,13 @@ static void make(void) {
     vdso->vsyscall = symbol(vdso, "__kernel_vsyscall");
     vdso->sigreturn = symbol(vdso, "__kernel_sigreturn");
     vdso->rt_sigreturn = symbol(vdso, "__kernel_rt_sigreturn");
-    int fd = memfd_create("vdso", MFD_CLOEXEC);
+    int fd = memfd_create("vdso", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return;
+    /* Sealed, so that its code is shared from the first program on (mm_identity.c). */
     if (write(fd, vdso->image, vdso->size) != (ssize_t)vdso->size ||
-        ftruncate(fd, (off_t)PAGE_ALIGN(vdso->size)) < 0) {
+        ftruncate(fd, (off_t)PAGE_ALIGN(vdso->size)) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
         close(fd);
         return;
     }

@@ -13,6 +13,7 @@ an empty directory of its own. A comment within the first 15 lines may hold
     test: status N        the program ends with N in both runs (otherwise: just the same)
     test: full            not part of --quick
     test: unfiltered      skipped where a filter refuses system calls, as in most containers
+    test: check-memory    the guest's memory is verified behind each system call (slow)
     test: limit SECONDS   default 30 (several of these may stand on one line, args last)
 
 A program that finds a mistake by itself may also end with status 1: a native run must not.
@@ -44,6 +45,7 @@ class Program:
     status: int | None = None
     full: bool = False
     unfiltered: bool = False
+    check_memory: bool = False
     limit: float = 30
 
     @property
@@ -73,8 +75,8 @@ def read_program(source: Path) -> Program | None:
                 program.status = int(next(words))
             elif word == "limit":
                 program.limit = float(next(words))
-            elif word in ("full", "unfiltered"):
-                setattr(program, word, True)
+            elif word in ("full", "unfiltered", "check-memory"):
+                setattr(program, word.replace("-", "_"), True)
             else:
                 program.flags.append(word)
     if "dynamic" in program.flags:
@@ -90,6 +92,8 @@ def run(program: Program, binary: Path, where: str) -> Result:
     words: list[str | Path] = [binary, *program.args]
     if where == "native":
         return command(words, cwd=directory, env=ENVIRONMENT)
+    if program.check_memory:
+        words.insert(0, "--check-memory")
     return fiberglass(*words, cwd=directory, env=ENVIRONMENT)
 
 

@@ -1,0 +1,51 @@
+/* Host memory of windows: where they stand, and changes of what is mapped in them.
+ *
+ * The one rule here: no byte of a window or of its guards may ever belong to anything but the
+ * window, for the guest reaches all of it. So nothing is ever unmapped to be mapped again:
+ *  - new mappings are made at a place that the host chooses and moved into place in one call, since
+ *    mmap(MAP_FIXED) of a file gives the old mapping up before it asks the file, which may refuse;
+ *  - pages that hold nothing yet become anonymous memory by a change of their protection;
+ *  - where the host takes the old pages away and fails then (it may, for want of its own memory),
+ *    the hole is filled at once (lost), and until then nobody can get it: windows stand below the
+ *    part of the address space that mmap without an address looks through, and host code asks for
+ *    no address anywhere else. (A host whose address space has no room there, such as a sanitizer
+ *    build's, gets windows wherever there is room, and keeps the two rules above.)
+ * space.c holds the guest's page flags to what is done here. Sources: mmap(2), mremap(2). */
+#ifndef FG_CORE_WINDOW_H
+#define FG_CORE_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define WINDOW_BYTES ((size_t)1 << 32)
+#define WINDOW_GUARD ((size_t)1 << 20)
+
+/* Host protection of guest pages: never executable; what may be executed or written may be read, as
+ * on a 32-bit x86. */
+int window_prot(bool read, bool write, bool exec);
+
+/* A new window, all reserved: the address of its byte 0, aligned to WINDOW_BYTES. NULL with errno.
+ * Any thread. */
+uint8_t *window_new(void);
+void window_free(uint8_t *window);
+
+/* All that follow: page-aligned, inside of a window, serialised by the caller for the bytes that
+ * are changed; 0 or -errno, and on an error everything is as it was unless *lost says that what was
+ * at the target is gone: it is reserved then. */
+
+/* Reserve [at, at+len): whatever was there goes. */
+int window_reserve(void *at, size_t len, bool *lost);
+/* Anonymous memory where nothing but a reservation is. */
+int window_fill(void *at, size_t len, int prot);
+/* A mapping in place of whatever is there: of a file (fd >= 0), or anonymous and private. */
+int window_map(void *at, size_t len, int prot, bool shared, int fd, off_t offset, bool *lost);
+/* Another mapping of the object that `of`, a page of a shared mapping, shows, beginning `skip`
+ * bytes behind it. Asks no file: works where a new mmap() would be refused (seals, modes that
+ * changed, devices). */
+int window_share(void *at, size_t len, int prot, void *of, size_t skip, bool *lost);
+/* Move the pages at `from`, which is reserved afterwards; the two do not overlap. */
+int window_move(void *from, void *to, size_t len, bool *lost);
+
+#endif
