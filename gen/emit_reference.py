@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gen.files import Output
 from gen.model import Insn, Spec
+from gen.vendors import Vendor
 
 MEANING = {"w": "written", "r": "read", "m": "read and written", "0": "cleared", "1": "set",
            "u": "undefined", "c": "written unless the count is 0",
@@ -22,7 +23,7 @@ def flags_text(flags: dict[str, str]) -> str:
     return text or "untouched"
 
 
-def section(insn: Insn) -> str:
+def section(insn: Insn, vendors: dict[str, Vendor]) -> str:
     """Text of one instruction."""
     row = insn.rows[0]
     lines = [f"## {insn.name}\n\n", f"{insn.comment}\n\n" if insn.comment else "",
@@ -39,6 +40,10 @@ def section(insn: Insn) -> str:
                         ("feature", row.feature)):
         if value:
             lines.append(f"* {name}: {value}\n")
+    for name in sorted({name for r in insn.rows for name in r.vendor}):
+        rule = vendors[name]
+        lines.append(f"* processors differ ({', '.join(rule.sources)}): "
+                     f"{'; or: '.join(rule.answers)}\n")
     how = "C helper " + row.helper.name if row.helper else "body " + " + ".join(row.bodies)
     lines.append(f"* {how}; `{row.where}`\n\n")
     return "".join(lines)
@@ -51,7 +56,7 @@ def emit(spec: Spec, out: Path, output: Output) -> None:
         families.setdefault(insn.rows[0].family, []).append(insn)
     for family, insns in families.items():
         text = f"# Instructions: {family}\n\nMade by gen/emit_reference.py.\n\n"
-        text += "".join(section(insn) for insn in sorted(insns, key=lambda i: i.name))
+        text += "".join(section(insn, spec.vendors) for insn in sorted(insns, key=lambda i: i.name))
         output.write(out / "reference" / f"{family}.md", text)
 
 

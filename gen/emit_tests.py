@@ -21,18 +21,18 @@ from typing import Iterator
 
 from gen import test_hints as hint
 from gen.errors import SpecError
-from gen.model import Form, Place, Row, forms
+from gen.model import Form, Place, Row, Spec, forms
 from gen.reader import read_spec
 
 ROOT = Path(__file__).resolve().parent.parent
 MODE = "i386"
-MAGIC = 0x31736746
+MAGIC = 0x32736746
 NO_REG = 8
 NO_SEG = 0xFF
 ES, CS, SS, DS, FS, GS = range(6)
 SEG_PREFIX = {ES: 0x26, CS: 0x2E, SS: 0x36, DS: 0x3E, FS: 0x64, GS: 0x65}
 DATA = 0x20000000
-RECORD = struct.Struct("<IIIIIIiHBBB15sBBBBBBBx")
+RECORD = struct.Struct("<IIIIIIiHBBB15sBBBBBBBxI")
 IMM_EDGES = (0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 0x3F, 0x7F, 0x80, 0x81, 0xFE, 0xFF)
 
 
@@ -60,6 +60,7 @@ class TestForm:
     seg: int = NO_SEG    # override of an implicit operand
     addr16: bool = False
     repne: bool = False
+    f3: bool = False     # a repeat prefix that the row ignores
     count: int = 1
     hints: int = 0
 
@@ -149,6 +150,8 @@ def encode(test: TestForm, rng: Random) -> bytes:
         prefixes.append(0xF0)
     elif form.prefix in ("rep", "repe", "repne"):
         prefixes.append(0xF2 if form.prefix == "repne" or test.repne else 0xF3)
+    elif test.f3:
+        prefixes.append(0xF3)
     rng.shuffle(prefixes)
     code = bytes(prefixes)
     if row.prefix in ("66", "F3", "F2"):
@@ -382,7 +385,20 @@ def alignment(form: Form) -> int:
     return 16 if wide and row.mnemonic not in hint.UNALIGNED else 1
 
 
-def pack(test: TestForm, row_number: int, seed: int, first: int, rng: Random) -> bytes | None:
+def ignored_prefix_forms(form: Form) -> Iterator[TestForm]:
+    """F3 BSF and F3 BSR, which are other instructions where a processor has TZCNT and LZCNT."""
+    if "scan_f3" not in form.row.vendor:
+        return
+    if form.mem:
+        yield TestForm(form, reg=1, mem=Mem(base=3), f3=True, count=6,
+                       hints=hint.NO_STREAM | hint.IGNORED)
+    else:
+        for reg, rm in ((0, 3), (5, 2), (6, 6)):
+            yield TestForm(form, reg, rm, f3=True, count=12, hints=hint.NO_STREAM | hint.IGNORED)
+
+
+def pack(test: TestForm, row_number: int, seed: int, first: int, rng: Random,
+         rules: int) -> bytes | None:
     """The binary record, or None when the encoding is too long."""
     form, mem = test.form, test.mem
     code = encode(test, rng)
@@ -397,7 +413,7 @@ def pack(test: TestForm, row_number: int, seed: int, first: int, rng: Random) ->
                        mem.disp if mem else 0, size, alignment(form), form.opsize, len(code), code,
                        0 if mem is None else 2 if mem.addr16 else 1, mem.base if mem else NO_REG,
                        mem.index if mem else NO_REG, mem.scale if mem else 0, seg, test.reg,
-                       test.rm if form.row.modrm else test.cond & 7)
+                       test.rm if form.row.modrm else test.cond & 7, rules)
 
 
 def usable(form: Form) -> bool:
@@ -410,11 +426,27 @@ def usable(form: Form) -> bool:
     return True
 
 
-def build(spec_dir: Path, root: Path) -> tuple[Writer, list[tuple[Row, str]]]:
+def seed_text(row: Row) -> str:
+    """The row's text, but for the vendor rules: naming one does not choose other inputs."""
+    words = (w for w in row.text.split() if not w.startswith("vendor="))
+    return f"{row.mnemonic} {' '.join(words)}"
+
+
+def tests_of(row: Row, rng: Random) -> Iterator[TestForm]:
+    """Every form of a row that is tested."""
+    usable_forms = [form for form in forms(row, MODE) if usable(form)]
+    for form in usable_forms:
+        yield from test_forms(form, rng)
+    for form in usable_forms:
+        yield from ignored_prefix_forms(form)
+
+
+def build(spec: Spec) -> tuple[Writer, list[tuple[Row, str]]]:
     """All forms of the spec, and the rows left out with the reason."""
     writer = Writer()
     left_out: list[tuple[Row, str]] = []
-    for row in read_spec(spec_dir, root).rows:
+    numbers = {name: i for i, name in enumerate(spec.vendors)}
+    for row in spec.rows:
         if MODE not in row.modes or row.synthetic:
             continue
         why = hint.excluded(row)
@@ -422,16 +454,13 @@ def build(spec_dir: Path, root: Path) -> tuple[Writer, list[tuple[Row, str]]]:
             left_out.append((row, why))
             continue
         number, first, start = len(writer.rows), 0, len(writer.records)
-        text = f"{row.mnemonic} {row.text}"
-        rng = Random(zlib.crc32(text.encode()))
-        for form in forms(row, MODE):
-            if not usable(form):
-                continue
-            for test in test_forms(form, rng):
-                record = pack(test, number, rng.getrandbits(32), first, rng)
-                if record is not None:
-                    writer.records.append(record)
-                    first += test.count
+        rng = Random(zlib.crc32(seed_text(row).encode()))
+        rules = sum(1 << numbers[name] for name in row.vendor)
+        for test in tests_of(row, rng):
+            record = pack(test, number, rng.getrandbits(32), first, rng, rules)
+            if record is not None:
+                writer.records.append(record)
+                first += test.count
         writer.rows.append((writer.string(row.mnemonic), writer.string(row.cite), start,
                             len(writer.records) - start, first))
     return writer, left_out
@@ -439,8 +468,12 @@ def build(spec_dir: Path, root: Path) -> tuple[Writer, list[tuple[Row, str]]]:
 
 def emit(spec_dir: Path, out: Path, root: Path) -> None:
     """Write cases.bin and cases.txt."""
-    writer, left_out = build(spec_dir, root)
-    head = struct.pack("<IIII", MAGIC, len(writer.rows), len(writer.records), len(writer.text))
+    spec = read_spec(spec_dir, root)
+    writer, left_out = build(spec)
+    rules = " ".join(f"{r.name}:{r.decider}" for r in spec.vendors.values())
+    rules_at = writer.string(rules)
+    head = struct.pack("<IIIII", MAGIC, len(writer.rows), len(writer.records), len(writer.text),
+                       rules_at)
     out.mkdir(parents=True, exist_ok=True)
     rows = b"".join(struct.pack("<IIIII", *row) for row in writer.rows)
     (out / "cases.bin").write_bytes(head + rows + b"".join(writer.records) + bytes(writer.text))

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Iterator
 
 from gen.errors import Where
+from gen.vendors import Vendor
 
 MODES = ("i386", "x86-64")
 FLAG_BITS = {
@@ -130,6 +131,7 @@ class Row:
     feature: str = ""
     implicit: str = ""
     faults: str = ""
+    vendor: tuple[str, ...] = ()  # rules of gen/spec/vendors
     synthetic: bool = False      # made from `slow`, not written in the spec
     seg: int | None = None       # 1: only with an FS/GS override, 0: only without
 
@@ -202,6 +204,7 @@ class Spec:
     """All blocks of all files, in file and line order."""
 
     insns: list[Insn] = field(default_factory=list)
+    vendors: dict[str, Vendor] = field(default_factory=dict)
 
     @property
     def rows(self) -> Iterator[Row]:

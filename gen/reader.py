@@ -11,6 +11,7 @@ from pathlib import Path
 from gen.errors import SpecError, Where
 from gen.model import (FIXED_REGS, FLAG_BITS, FLAG_EFFECTS, LETTERS, LITERALS, MODES, SIZE_BITS,
                        HelperCall, Insn, Operand, Row, Spec)
+from gen.vendors import read_vendors
 
 PREFIXES = ("NP", "66", "F3", "F2")
 IMMS = ("ib", "iw", "iz", "iv", "ifar", "moffs", "cb", "cz")
@@ -20,7 +21,7 @@ WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "i386only", "x86-
          "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string", "stores", "nostore",
          "lea", "espafter"}
 FIELDS = {"flags", "does", "body", "helper", "slow", "implicit", "faults", "feature", "host",
-          "ends", "endsnext", "stores", "nostore", "modes"}
+          "ends", "endsnext", "stores", "nostore", "modes", "vendor"}
 HELPER_PARAMS = ("next", "raw", "imm", "imm2")
 HEX = re.compile(r"[0-9A-F]{2}$")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
@@ -299,7 +300,25 @@ class Block:
                    tuple(s for s in (2, 4, 8) if f"o{s * 8}" in words),
                    tuple(s for s in (2, 4, 8) if f"a{s * 8}" in words),
                    flags, bodies, helper, slow, texts["host"] or name.lower(), texts["does"],
-                   settings.get("feature", texts["feature"]), texts["implicit"], texts["faults"])
+                   settings.get("feature", texts["feature"]), texts["implicit"], texts["faults"],
+                   self.vendor_rules(line.where, settings, values))
+
+    @staticmethod
+    def vendor_rules(where: Where, settings: dict[str, str],
+                     values: dict[str, tuple[Where, str]]) -> tuple[str, ...]:
+        """The rules that a row's word names, or else the block's field."""
+        if "vendor" in settings:
+            names = settings["vendor"].split(",")
+        else:
+            where, text = values.get("vendor", (where, ""))
+            names = text.split()
+        for name in names:
+            if not NAME.match(name):
+                raise SpecError(where, f"{name or 'nothing'} where the name of a vendor rule "
+                                       "belongs")
+        if len(set(names)) != len(names):
+            raise SpecError(where, "the same vendor rule twice")
+        return tuple(names)
 
     @staticmethod
     def words(parser: RowParser) -> tuple[set[str], dict[str, str]]:
@@ -308,7 +327,7 @@ class Block:
         while parser.peek():
             word = parser.take()
             key, equals, value = word.partition("=")
-            if equals and key in ("body", "helper", "flags", "feature") and value:
+            if equals and key in ("body", "helper", "flags", "feature", "vendor") and value:
                 settings[key] = value
             elif word in WORDS:
                 if word in words:
@@ -384,4 +403,19 @@ def read_spec(directory: Path, root: Path | None = None) -> Spec:
                 raise SpecError(insn.where, f"{insn.name} stands already at {seen[insn.name]}")
             seen[insn.name] = insn.where
             spec.insns.append(insn)
+    spec.vendors = read_vendors(directory / "vendors", root)
+    check_vendors(spec)
     return spec
+
+
+def check_vendors(spec: Spec) -> None:
+    """Every rule that a row names exists, every rule is named by a row."""
+    used: set[str] = set()
+    for row in spec.rows:
+        for name in row.vendor:
+            if name not in spec.vendors:
+                raise SpecError(row.where, f"vendor rule {name} is not in gen/spec/vendors")
+            used.add(name)
+    for rule in spec.vendors.values():
+        if rule.name not in used:
+            raise SpecError(rule.where, f"no row names the vendor rule {rule.name}")

@@ -38,6 +38,7 @@ X87 = 1 << 25
 BOUND = 1 << 26
 TLS = 1 << 27
 GENERAL = 1 << 28
+IGNORED = 1 << 29
 
 # Not compared with the host CPU, and why.
 EXCLUDED = {

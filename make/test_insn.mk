@@ -7,14 +7,15 @@ ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o)
 # All gadgets, also those that only the list of n-grams names.
 LINK_ENGINE  = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--whole-archive build/gadgets.a \
                -Wl,--no-whole-archive $(filter-out build/gadgets.a,$^)
-TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms)
+TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms \
+    vendors vendors_value)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
     $(BUILD)/test/ngrams build/gen/cases.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
 
-build/gen/cases.bin: $(wildcard gen/*.py gen/spec/*.x86)
+build/gen/cases.bin: $(wildcard gen/*.py gen/spec/*.x86) gen/spec/vendors
 	$(PYTHON) -m gen.emit_tests --out build/gen
 
 # 32 bits, no C library, away from the addresses that cases use.
@@ -24,18 +25,18 @@ $(BUILD)/test/oracle: test/insn/oracle.c test/insn/case.h
 	@mkdir -p $(dir $@)
 	$(CC) $(ORACLE_FLAGS) -o $@ $<
 
-$(BUILD)/test/insn: $(patsubst %,$(BUILD)/obj/test/insn/%.o,main vectors) $(TEST_COMMON) $(ENGINE_OBJS)
+$(BUILD)/test/insn: $(patsubst %,$(BUILD)/obj/test/insn/%.o,main vectors answers) $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
-	$(LINK_ENGINE) -lZydis
+	$(LINK_ENGINE) -lZydis -lm
 
 $(BUILD)/test/stream: $(patsubst %,$(BUILD)/obj/test/stream/%.o,main generate) $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
-	$(LINK_ENGINE) -lZydis
+	$(LINK_ENGINE) -lZydis -lm
 
 $(BUILD)/test/decoder: $(BUILD)/obj/test/decoder/main.o $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
-	$(LINK_ENGINE) -lZydis
+	$(LINK_ENGINE) -lZydis -lm
 
 $(BUILD)/test/ngrams: $(patsubst %,$(BUILD)/obj/test/stream/%.o,ngrams ways) $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
-	$(LINK_ENGINE) -lZydis
+	$(LINK_ENGINE) -lZydis -lm

@@ -27,7 +27,7 @@ class Project:
     """Context manager: `files` are written below a temporary root that has the real templates."""
 
     def __init__(self, spec: str, policy: str = POLICY, features: str = FEATURES,
-                 templates: dict[str, str] | None = None) -> None:
+                 vendors: str = "", templates: dict[str, str] | None = None) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="fg-gen-"))
         self.spec = self.root / "gen/spec"
         self.spec.mkdir(parents=True)
@@ -35,6 +35,8 @@ class Project:
         if policy:
             (self.spec / "default.policy").write_text(policy, encoding="utf-8")
         (self.spec / "features").write_text(features, encoding="utf-8")
+        if vendors:
+            (self.spec / "vendors").write_text(vendors, encoding="utf-8")
         self.templates = self.root / "templates/x86_64"
         shutil.copytree(ROOT / "templates/x86_64", self.templates)
         for name, text in (templates or {}).items():

@@ -57,6 +57,49 @@ class Mistakes(unittest.TestCase):
     def test_no_rows(self) -> None:
         self.spec(block(), 1, "has no rows")
 
+    # --- vendor rules
+    RULE = "cold engine SDM NOP, measured : this | that\n"
+
+    def vendors(self, vendors: str, line: int, *words: str, spec: str = "") -> None:
+        spec = spec or NOP + "  vendor     cold\n"
+        self.check(mistake(spec, vendors=vendors), f"gen/spec/vendors:{line}", *words)
+
+    def test_vendor_rule_accepted(self) -> None:
+        self.assertEqual(mistake(NOP + "  vendor     cold\n", vendors=self.RULE), "")
+        row = NOP.replace("90              ZO", "90 ZO vendor=cold")
+        self.assertEqual(mistake(row, vendors="# text\n\n" + self.RULE), "")
+
+    def test_vendor_rule_unknown(self) -> None:
+        self.spec(NOP + "  vendor     warm\n", 2, "vendor rule warm is not in gen/spec/vendors")
+
+    def test_vendor_rule_twice_in_a_row(self) -> None:
+        row = NOP.replace("90              ZO", "90 ZO vendor=cold,cold")
+        self.spec(row, 2, "the same vendor rule twice")
+
+    def test_vendor_rule_name(self) -> None:
+        self.spec(NOP + "  vendor     cold !\n", 6, "! where the name of a vendor rule")
+
+    def test_vendor_rule_unused(self) -> None:
+        self.vendors("# text\n" + self.RULE, 2, "no row names the vendor rule cold", spec=NOP)
+
+    def test_vendor_line_without_colon(self) -> None:
+        self.vendors("cold engine SDM\n", 1, "wants NAME engine|host SOURCE")
+
+    def test_vendor_bad_name(self) -> None:
+        self.vendors(self.RULE + "Cold engine SDM : a | b\n", 2, "Cold is not a rule's name")
+
+    def test_vendor_bad_decider(self) -> None:
+        self.vendors("cold guest SDM : a | b\n", 1, "guest decides nothing")
+
+    def test_vendor_bad_source(self) -> None:
+        self.vendors("cold engine SDM X, hearsay : a | b\n", 1, "source hearsay")
+
+    def test_vendor_one_answer(self) -> None:
+        self.vendors("cold engine \\\n  SDM : a |\n", 1, "fewer than two answers")
+
+    def test_vendor_twice(self) -> None:
+        self.vendors(self.RULE * 2, 2, "rule cold stands twice")
+
     def test_no_flags(self) -> None:
         self.spec("insn NOP\n  90 ZO\n  does nothing\n  body nop\n", 1, "no flags")
 

@@ -316,14 +316,14 @@ static bool near_zero(uint32_t offset) {
     return offset + 0x200 < 0x400;
 }
 
-/* What a processor may do otherwise than its sibling, and what NOTATION.md says that we do
- * otherwise. */
+/* What a processor may do otherwise than its sibling (the form's vendor rules), and what
+ * NOTATION.md says that we do otherwise. */
 static void set_tolerance(const struct builder *b, struct tolerance *ok) {
     const struct form *f = b->form;
     const uint32_t *regs = b->test->regs;
     uint32_t offset = b->operand - segment_base(f->seg);
-    *ok = (struct tolerance){.flags = f->undefined, .env_addr = b->operand};
-    ok->no_fpu_env = (f->hints & HINT_FPU_ENV) != 0;
+    *ok = (struct tolerance){
+        .flags = f->undefined, .vendor = f->vendor, .form = f, .operand = b->operand};
     ok->over_limit = b->operand && offset + f->access < offset;
     if (f->hints & (HINT_SOURCE | HINT_DEST))
         ok->over_limit = near_zero(regs[SI]) || near_zero(regs[DI]);
@@ -333,11 +333,6 @@ static void set_tolerance(const struct builder *b, struct tolerance *ok) {
         int32_t bits = f->opsize == 2 ? (int16_t)regs[f->reg] : (int32_t)regs[f->reg];
         ok->over_limit |= near_zero(offset) || near_zero(offset + (uint32_t)(bits >> 3));
     }
-    ok->maskmov = (f->hints & HINT_MASKMOV) != 0;
-    ok->mf_or_gp = f->hints & HINT_X87 && f->seg == 1;
-    if (f->access > 16 || f->hints & HINT_FPU_ENV ||
-        (f->mem == FORM_MEM16 && f->hints & HINT_BIT_OFFSET))
-        ok->fault_bytes = f->access > 16 ? f->access : 16;
 }
 
 void expand(struct tcase *test, struct tolerance *ok, const struct form *form, uint32_t number,

@@ -1,11 +1,12 @@
 /* Reads the file of forms that gen/emit_tests.py writes: header, rows, forms, texts. */
 #include "test/insn/forms.h"
+#include "test/insn/vendors.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct header {
-    uint32_t magic, rows, forms, text_bytes;
+    uint32_t magic, rows, forms, text_bytes, rules;
 };
 struct raw_row {
     uint32_t name, cite, first, forms, cases;
@@ -45,4 +46,12 @@ void forms_load(struct forms *forms, const char *path) {
     }
     free(raw);
     fclose(file);
+    if (header.rules > header.text_bytes)
+        die(path, "damaged");
+    uint8_t numbers[32];
+    uint32_t known = vendor_numbers(forms->text + header.rules, numbers, &forms->engine_rules);
+    if (known != (uint32_t)((UINT64_C(1) << vendor_count) - 1))
+        die(path, "lacks a rule of test/insn/vendors.c, which gen/spec/vendors does not have");
+    for (uint32_t i = 0; i < header.forms; i++)
+        forms->form[i].vendor = vendor_bits(forms->form[i].vendor, numbers);
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FORMS_MAGIC 0x31736746u
+#define FORMS_MAGIC 0x32736746u
 
 /* Memory operands: what computes the address. */
 enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
@@ -43,6 +43,7 @@ enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
 #define HINT_BOUND      (1u << 26)
 #define HINT_TLS        (1u << 27) /* HINT_SEGMENT: the segment may have a base */
 #define HINT_GENERAL    (1u << 28) /* a vector instruction with a general register */
+#define HINT_IGNORED    (1u << 29) /* a prefix that the row ignores and another processor may not */
 
 struct form {
     uint32_t row;       /* into the rows of the file */
@@ -62,8 +63,9 @@ struct form {
     uint8_t seg;                /* override SEG_*, 0xff none */
     uint8_t reg;                /* ModRM.reg */
     uint8_t rm;                 /* of a register operand */
+    uint32_t vendor;            /* rules that apply, by their place in vendors[] (vendors.h) */
 };
-_Static_assert(sizeof(struct form) == 56, "as gen/emit_tests.py packs it");
+_Static_assert(sizeof(struct form) == 60, "as gen/emit_tests.py packs it");
 
 struct form_row {
     const char *name;      /* "ADD" */
@@ -77,6 +79,7 @@ struct forms {
     struct form_row *row;
     uint32_t forms, rows;
     uint64_t cases;
+    uint32_t engine_rules; /* vendor rules in which the engine decides, not its host */
     char *text;
 };
 

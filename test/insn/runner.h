@@ -20,14 +20,14 @@ struct runner {
     unsigned crashes; /* of the engine */
 };
 
+struct form;
+
 /* What may differ between the two sides of a case. */
 struct tolerance {
-    uint32_t flags;    /* undefined EFLAGS bits */
-    bool no_fpu_env;   /* the instruction stores FIP, FDP, FOP: memory is compared without them */
-    uint32_t env_addr; /* where, with no_fpu_env */
-    uint32_t fault_bytes; /* of an operand of many bytes: which of them faults is not told */
-    bool maskmov;         /* bytes that the mask leaves out may fault or not (SDM) */
-    bool mf_or_gp;        /* both are due */
+    uint32_t flags;          /* undefined EFLAGS bits */
+    uint32_t vendor;         /* rules that apply (vendors.h); with it: */
+    const struct form *form; /* what the case was made from */
+    uint32_t operand;        /* address of its memory operand */
     bool over_limit; /* the operand's offset runs over 4 GiB: #GP or #SS on a CPU, not for us */
 };
 
@@ -41,8 +41,10 @@ void runner_stop(struct runner *runner);
 /* The engine's side: serves batches until `in` ends. Does not return. */
 void engine_side(struct batch *batch, int in, int out);
 
-/* True when the two results agree but for what the tolerance allows. */
-bool results_agree(const struct tresult *a, const struct tresult *b, const struct tolerance *ok);
+/* True when a result that is expected and the engine's agree but for what the tolerance allows;
+ * the batch knows memory at the start. */
+bool results_agree(const struct batch *batch, const struct tcase *test, const struct tresult *a,
+                   const struct tresult *b, const struct tolerance *ok);
 /* Prints bytes, disassembly and input state of a case. */
 void print_case(FILE *to, const struct tcase *test, bool with_fp);
 /* Prints every difference, one a line: what, expected (a), got (b). */

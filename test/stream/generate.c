@@ -1,4 +1,5 @@
 /* Makes random streams out of the forms that the instruction tests enumerate. */
+#include "test/insn/vendors.h"
 #include "test/stream/stream.h"
 
 #include <stdlib.h>
@@ -134,6 +135,8 @@ static void plain_item(struct item *item, const struct pool *pool, struct random
     put(item, form->bytes, form->len);
     if (form->undefined)
         put_define_flags(item, r);
+    if (form->vendor & vendor_bit("push_sreg") && form->opsize == 4)
+        put(item, "\x66\xc7\x44\x24\2\0\0", 7); /* mov word [esp + 2], 0: what may be kept */
 }
 
 static void branch_item(struct item *item, unsigned number, unsigned items, struct random *r) {

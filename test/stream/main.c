@@ -20,7 +20,7 @@ static bool differs(const struct batch *batch, uint32_t i) {
     const struct tresult *b = &batch->results[SIDE_ENGINE][i];
     if (a->status == RESULT_TIMEOUT && b->status == RESULT_TIMEOUT)
         return false; /* stopped at no particular place */
-    return !results_agree(a, b, &strict);
+    return !results_agree(batch, &batch->cases[i], a, b, &strict);
 }
 
 /* Tries every stream with one item less; true when one of them still differs (it is kept). */

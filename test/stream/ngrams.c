@@ -37,6 +37,7 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
             struct form made;
             if (ea < 9 * 32 && like && s->len < 400 && change_index(&made, like, ea)) {
                 put_form(s, &made, r);
+                s->last = like; /* the same but for the index */
                 at += 2;
                 continue;
             }
@@ -92,7 +93,8 @@ static void flush(struct runner *runner, uint64_t details) {
             continue; /* a far return to a garbage selector: what is checked first is anybody's */
         bool limit =
             a->trap == 12 || a->trap == 13; /* offsets over 4 GiB: not ours (NOTATION.md) */
-        if (results_agree(a, b, &slots[i].ok) || (limit && b->trap == 14 && a->eip == b->eip))
+        if (results_agree(batch, &batch->cases[i], a, b, &slots[i].ok) ||
+            (limit && b->trap == 14 && a->eip == b->eip))
             continue;
         if (differ++ < details) {
             printf("# number %u\n", slots[i].ngram);
@@ -115,6 +117,10 @@ static void add_case(struct runner *runner, const struct sequence *s, uint32_t n
     uint32_t i = runner->batch->count;
     fill_case(&runner->batch->cases[i], s, i, r);
     slots[i] = (struct slot){number, {.flags = s->undefined}};
+    if (s->forms == 1) {
+        slots[i].ok.form = s->last;
+        slots[i].ok.vendor = s->last->vendor & forms.engine_rules;
+    }
     if (++runner->batch->count == BATCH_CASES)
         flush(runner, o->details);
 }

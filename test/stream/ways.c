@@ -152,7 +152,8 @@ void index_forms(void) {
     heads = calloc(HEADS, sizeof(*heads));
     for (uint32_t i = 0; i < forms.forms; i++) {
         const struct form *f = &forms.form[i];
-        if (f->hints & (HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_FAR | HINT_FPU_ENV) ||
+        if (f->hints & (HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_FAR | HINT_FPU_ENV |
+                        HINT_IGNORED) ||
             f->mem == FORM_MEM16 || f->seg != 0xff)
             continue;
         uint8_t bytes[32];
@@ -209,6 +210,7 @@ void put_form(struct sequence *s, const struct form *f, struct random *r) {
     if (f->hints & (HINT_DEST | HINT_MASKMOV))
         s->based[DI] = true;
     s->undefined = f->undefined;
+    s->last = f;
 }
 
 const struct way *pick_way(const void *const *gadgets, uint32_t count, struct random *r) {

@@ -26,6 +26,7 @@ struct sequence {
     uint32_t forms;
     bool based[8], indexed[8]; /* registers in memory operands */
     uint32_t undefined;
+    const struct form *last; /* what was put last */
 };
 
 /* Finds the ways of all forms; n-grams must be off in this process. */

@@ -1,10 +1,12 @@
 #!/bin/sh
 # Every row of the spec in every form, against the host CPU (test/insn, gen/emit_tests.py); and the
-# engine alone against recorded vectors, as hosts without 32-bit programs have it.
+# engine alone against recorded vectors, as hosts without 32-bit programs have it; and the comparison
+# itself against answers of other processors.
 # order: 10
 # time: 300
 BUILD=${BUILD:-build}
 "$BUILD/test/insn" --oracle "$BUILD/test/oracle" "$@" || status=1
 "$BUILD/test/insn" --vectors test/insn/vectors.bin || status=1
+"$BUILD/test/insn" --answers test/insn/answers.txt || status=1
 sed -n '/rows are not compared/,$p' build/gen/cases.txt | sed 's/^/# /'
 exit "${status:-0}"

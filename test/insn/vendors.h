@@ -1,0 +1,55 @@
+/* Where processors give different answers, each of them right (gen/spec/vendors): what each rule
+ * lets a comparison accept. A rule lists the answers to a case, as whole results; two results agree
+ * when each is one of them. So whatever a rule does not name is compared as ever. */
+#ifndef FG_TEST_INSN_VENDORS_H
+#define FG_TEST_INSN_VENDORS_H
+
+#include "test/insn/forms.h"
+
+/* A case as a rule sees it. */
+struct vendor_case {
+    const struct batch *batch; /* memory at the start */
+    const struct tcase *test;
+    const struct form *form;
+    uint32_t operand; /* address of the memory operand */
+};
+
+/* Makes in `answer` the n-th answer to the case; false: there is none. `answer` comes in as the
+ * result that the engine gave, `judged` is the result in question: where a rule leaves a value open
+ * it takes it from there, if the rule allows that value. */
+typedef bool vendor_rule(const struct vendor_case *c, unsigned n, const struct tresult *judged,
+                         struct tresult *answer);
+
+struct vendor {
+    const char *name; /* as in gen/spec/vendors */
+    vendor_rule *rule;
+};
+
+extern const struct vendor vendors[];
+extern const unsigned vendor_count;
+
+/* A bit for each word `NAME:DECIDER` of `text`, by the order in vendors[]; `numbers` gets the place
+ * of each word's rule, `engine` the bits of those that the engine decides. Exits when a name is
+ * unknown here: a rule in the spec without code. */
+uint32_t vendor_numbers(const char *text, uint8_t numbers[32], uint32_t *engine);
+/* The bit of one rule. */
+uint32_t vendor_bit(const char *name);
+/* The file's bits as bits of vendors[]. */
+uint32_t vendor_bits(uint32_t bits, const uint8_t numbers[32]);
+
+/* The case left everything as it was; it ended behind the instruction. */
+void start_state(struct tresult *result, const struct tcase *test);
+/* Bytes of memory: at the start, and in a result. Setting fails when the list of changes is full.
+ */
+bool start_byte(const struct vendor_case *c, uint32_t addr, uint8_t *byte);
+uint8_t result_byte(const struct vendor_case *c, const struct tresult *r, uint32_t addr);
+bool set_result_byte(const struct vendor_case *c, struct tresult *r, uint32_t addr, uint8_t byte);
+/* The first of `bytes` bytes that may not be read (written); `addr + bytes` when all may. */
+uint32_t first_unreadable(uint32_t addr, uint32_t bytes);
+uint32_t first_unwritable(uint32_t addr, uint32_t bytes);
+
+/* Rules of vendors_value.c: a value that the manual leaves open, within bounds. */
+vendor_rule rule_lar_access, rule_scan_f3, rule_shiftd_over, rule_bswap16, rule_approximation,
+    rule_x87_functions;
+
+#endif
