@@ -57,7 +57,8 @@ struct file {
     uint64_t data_word;
     pthread_mutex_t lock; /* position of files without a host one, and the kind's own data */
     int64_t position;
-    int32_t owner; /* F_SETOWN */
+    atomic_uint no_set_id; /* fs_set_id.c: when the file was known to have no set-id bits */
+    int32_t owner;         /* F_SETOWN */
     int owner_signal;
     struct epoll_item
         *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */

@@ -100,8 +100,9 @@ static int edit_mode(struct task *task, struct stat *want, const uint32_t *arg) 
     if (S_ISLNK(want->st_mode))
         return -EOPNOTSUPP;
     int error = owner_check(task, want);
+    mode_t mode = set_id_granted(task, want->st_gid, arg[0] & 07777);
     if (!error)
-        want->st_mode = (want->st_mode & S_IFMT) | (arg[0] & 07777);
+        want->st_mode = (want->st_mode & S_IFMT) | mode;
     return error;
 }
 
@@ -131,6 +132,7 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
     if (!error && fs_owner_asks(task))
         error = owner_check(task, &st);
     privilege_enter(task, place_mount(place));
+    set_id_note(mode);
     if (!error && chmod(host, mode & 07777))
         error = -errno;
     privilege_leave();

@@ -113,8 +113,8 @@ static dev_t device_from_guest(uint32_t dev) {
 static int make_device(struct task *task, struct place *place, mode_t mode, dev_t dev) {
     if (task->process->fsuid)
         return -EPERM;
-    if (!place->mount->metadata)
-        return mknodat(place->dir, place->name, mode, dev) ? -errno : 0;
+    if (!place->mount->metadata) /* the host's kernel would make the host's device */
+        return -EPERM;
     int fd =
         openat(place->dir, place->name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0600);
     if (fd < 0)
@@ -150,6 +150,7 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
         error = make_device(task, &place, mode, device_from_guest(dev));
     } else {
         mode_t host_mode = mode & (S_IFMT | 01777);
+        set_id_note(mode);
         if (!place.mount->metadata)
             host_mode = mode;
         else if (S_ISREG(mode))

@@ -87,6 +87,7 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
     if (place->slash && !unnamed)
         return -EISDIR;
     mode_t real = mode & 07777 & ~task->fs->umask;
+    set_id_note(real);
     bool metadata = place->mount->metadata;
     struct stat dir;
     error = directory_stat(place, unnamed, &dir);
@@ -285,6 +286,8 @@ static int open_path(struct task *task, int dirfd, const char *path, int flags, 
             return error;
         bool existed = place.exists;
         error = place_open(task, &place, flags, mode, out);
+        if (!error && existed && (flags & O_TRUNC) && (*out)->ops == &file_ops_regular)
+            set_id_drop(task, (*out)->mount, (*out)->host_fd);
         place_put(&place);
         bool again = !existed ? error == -EEXIST && !exclusive
                               : (error == -ENOENT && (flags & O_CREAT)) ||

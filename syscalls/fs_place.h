@@ -118,6 +118,21 @@ void fs_owner_forget(const struct stat *host);
  * none for them. */
 bool fs_owner_on_host(uint32_t *uid, uint32_t *gid);
 
+/* --- fs_set_id.c: set-user-ID and set-group-ID bits ----------------------------------------------
+ */
+
+/* A file was given this mode. */
+void set_id_note(mode_t mode);
+/* The mode of a file after the task changed its contents. */
+mode_t set_id_kept(const struct task *task, const struct stat *st);
+/* The mode that the task may give to a file of the group: set-group-ID is for its members. */
+mode_t set_id_granted(const struct task *task, gid_t gid, mode_t mode);
+/* The task changes the contents of a file (fd may be O_PATH): bits go where the host keeps them.
+ * Takes the metadata lock; whether it can be done is not told. */
+void set_id_drop(struct task *task, const struct mount *mount, int fd);
+/* The same for an open file, at no cost where nothing is to be done. */
+void set_id_before_write(struct task *task, struct file *file);
+
 /* --- metadata.c: the user.containers.override_stat attribute -------------------------------------
  */
 

@@ -242,6 +242,7 @@ int metadata_apply_at(int dirfd, const char *name, struct stat *st) {
 }
 
 int metadata_set(int fd, const struct stat *host, const struct stat *want) {
+    set_id_note(want->st_mode);
     char host_path[40]; /* follows to the very inode, whatever its name is by now */
     snprintf(host_path, sizeof host_path, "/proc/self/fd/%d", fd);
     struct metadata meta = {want->st_uid, want->st_gid, want->st_mode & 07777, false, 0};
@@ -305,6 +306,8 @@ int metadata_created(struct task *task, int dirfd, const char *name, mode_t mode
         want.st_mode = mode & S_IFMT ? mode : (host.st_mode & S_IFMT) | (mode & 07777);
         if (S_ISLNK(host.st_mode))
             want.st_mode = host.st_mode;
+        else if (!S_ISDIR(host.st_mode) && (want.st_mode & S_IXGRP))
+            want.st_mode = set_id_granted(task, want.st_gid, want.st_mode);
         if (want.st_uid != host.st_uid || want.st_gid != host.st_gid ||
             want.st_mode != host.st_mode)
             error = metadata_set(fd, &host, &want);

@@ -156,6 +156,7 @@ ssize_t file_writev(struct file *file, struct task *task, const struct iovec *io
         iov = &cut;
         count = 1;
     }
+    set_id_before_write(task, file);
     if (file->ops->write) /* sends SIGPIPE itself */
         return file->ops->write(file, task, iov, count, offset);
     long result = host_rw(file, task, true, iov, count, offset, flags);

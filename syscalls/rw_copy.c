@@ -2,6 +2,7 @@
  * vmsplice(2). The host does it where both ends are plain host descriptors; else a buffer does. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi.h"
+#include "syscalls/fs_place.h"
 #include "syscalls/rw.h"
 #include "syscalls/signal.h"
 
@@ -60,10 +61,11 @@ static long send_file(struct task *task, int out_fd, int in_fd, int64_t *offset,
             result = -EBADF;
         else if (offset && *offset < 0)
             result = -EINVAL;
-        else if (plain(in, false) && plain(out, true))
+        else if (plain(in, false) && plain(out, true)) {
+            set_id_before_write(task, out);
             result = host_call(task, SYS_sendfile, out->host_fd, in->host_fd, (long)offset,
                                (long)count, 0, 0);
-        else
+        } else
             result = copy_through_buffer(task, out, in, offset, count);
         if (result == -EPIPE && plain(out, true)) {
             struct sigqueue_info info = {.signo = SIGPIPE, .pid = task->process->pid};
@@ -126,6 +128,7 @@ static long range_call(struct task *task, long number, int in_fd, gaddr_t in_at,
         if (!result && (in->host_fd < 0 || out->host_fd < 0))
             result = -EINVAL;
         if (!result) {
+            set_id_before_write(task, out);
             result =
                 host_call(task, number, in->host_fd, in_at ? (long)&in_offset : 0, out->host_fd,
                           out_at ? (long)&out_offset : 0, (long)len, (long)flags);

@@ -47,6 +47,8 @@ static long truncate_path(struct task *task, gaddr_t path, int64_t size) {
             snprintf(host, sizeof host, "/proc/self/fd/%d", place.file->host_fd);
         else if ((fd = openat(place.dir, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) >= 0)
             snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
+        if (fd >= 0 || place.file)
+            set_id_drop(task, place_mount(&place), place.file ? place.file->host_fd : fd);
         if ((!place.file && fd < 0) || truncate(host, size))
             error = -errno;
         if (fd >= 0)
@@ -65,11 +67,14 @@ long sys_truncate64(struct task *task, gaddr_t path, int64_t size) {
     return truncate_path(task, path, size);
 }
 
-/* Runs a host call on a descriptor that has a host one. */
-static long with_file(struct task *task, int fd, long number, long a, long b, long c) {
+/* Runs a host call on a descriptor that has a host one; `changes`: the contents. */
+static long with_file(struct task *task, int fd, bool changes, long number, long a, long b,
+                      long c) {
     struct file *file = fd_get(task, fd);
     if (!file)
         return -EBADF;
+    if (changes && (file->flags & O_ACCMODE) != O_RDONLY)
+        set_id_before_write(task, file);
     long result = -EINVAL;
     if (file->flags & O_PATH)
         result = -EBADF;
@@ -82,7 +87,7 @@ static long with_file(struct task *task, int fd, long number, long a, long b, lo
 /* ftruncate(2) */
 long sys_ftruncate64(struct task *task, int32_t fd, int64_t size) {
     int error = size < 0 ? -EINVAL : check_size(task, size);
-    return error ? error : with_file(task, fd, SYS_ftruncate, size, 0, 0);
+    return error ? error : with_file(task, fd, true, SYS_ftruncate, size, 0, 0);
 }
 
 long sys_ftruncate(struct task *task, int32_t fd, int64_t size) {
@@ -96,17 +101,17 @@ long sys_fallocate(struct task *task, int32_t fd, uint32_t mode, int64_t offset,
         if (error)
             return error;
     }
-    return with_file(task, fd, SYS_fallocate, (long)mode, offset, len);
+    return with_file(task, fd, true, SYS_fallocate, (long)mode, offset, len);
 }
 
 /* fsync(2) */
 long sys_fsync(struct task *task, int32_t fd) {
-    return with_file(task, fd, SYS_fsync, 0, 0, 0);
+    return with_file(task, fd, false, SYS_fsync, 0, 0, 0);
 }
 
 /* fdatasync(2) */
 long sys_fdatasync(struct task *task, int32_t fd) {
-    return with_file(task, fd, SYS_fdatasync, 0, 0, 0);
+    return with_file(task, fd, false, SYS_fdatasync, 0, 0, 0);
 }
 
 /* sync(2): the file systems of the mounts, not all of the host's */
@@ -123,18 +128,18 @@ long sys_sync(struct task *task) {
 
 /* syncfs(2) */
 long sys_syncfs(struct task *task, int32_t fd) {
-    return with_file(task, fd, SYS_syncfs, 0, 0, 0);
+    return with_file(task, fd, false, SYS_syncfs, 0, 0, 0);
 }
 
 /* sync_file_range(2) */
 long sys_sync_file_range(struct task *task, int32_t fd, int64_t offset, int64_t len,
                          uint32_t flags) {
-    return with_file(task, fd, SYS_sync_file_range, offset, len, (long)flags);
+    return with_file(task, fd, false, SYS_sync_file_range, offset, len, (long)flags);
 }
 
 /* posix_fadvise(2) */
 long sys_fadvise64_64(struct task *task, int32_t fd, int64_t offset, int64_t len, int32_t advice) {
-    return with_file(task, fd, SYS_fadvise64, offset, len, advice);
+    return with_file(task, fd, false, SYS_fadvise64, offset, len, advice);
 }
 
 long sys_fadvise64(struct task *task, int32_t fd, int64_t offset, uint64_t len, int32_t advice) {
@@ -143,5 +148,5 @@ long sys_fadvise64(struct task *task, int32_t fd, int64_t offset, uint64_t len, 
 
 /* readahead(2) */
 long sys_readahead(struct task *task, int32_t fd, int64_t offset, uint64_t len) {
-    return with_file(task, fd, SYS_readahead, offset, (long)len, 0);
+    return with_file(task, fd, false, SYS_readahead, offset, (long)len, 0);
 }

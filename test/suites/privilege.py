@@ -132,17 +132,19 @@ def shape(top: Path) -> list[str]:
     return found
 
 
-def paths(case: str, where: str, options: Sequence[str], user: int = 0, *words: str) -> None:
-    """paths.c natively and, begun by that host user, in the guest, in the directory `where`."""
+def drops(name: str, case: str, where: str, options: Sequence[str], user: int = 0,
+          *words: str) -> None:
+    """test/privilege/NAME.c, which gives up root, natively and, begun by that host user, in the
+    guest, in the directory `where`."""
     need_root()
-    top = place(case, "paths")
-    for name in ("native", "guest"):
-        (top / name).mkdir()
+    top = place(case, name)
+    for directory in ("native", "guest"):
+        (top / directory).mkdir()
     if user:
         command(["chown", "-R", f"{user}:{user}", top])
-    wanted = command([top / "paths", *words], cwd=top / "native")
+    wanted = command([top / name, *words], cwd=top / "native")
     check_equal("status of the native run", wanted.status, 0)
-    program_path = "/paths" if "-r" in options else str(top / "paths")
+    program_path = f"/{name}" if "-r" in options else str(top / name)
     line = [word.replace("TOP", str(top)) for word in
             (*engine(top), *options, "-C", where, program_path, *words)]
     got = command([*as_user(user), *line], cwd="/")
@@ -157,31 +159,32 @@ def as_user(uid: int) -> list[str]:
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
 
 
-@suite.case("paths: host's root")
-def _() -> None:
-    paths("paths-host", "TOP/guest", [], 0, "own")
+PRIVATE_ROOT = ("-r", "TOP/root")
+MOUNT = (*PRIVATE_ROOT, "-m", "TOP/guest:/m")
+for each_name, own in (("paths", ("own",)), ("set_id", ())):
+    def host(n: str = each_name, words: Sequence[str] = own) -> None:
+        """In the host's "/" as root."""
+        drops(n, f"{n}-host", "TOP/guest", (), 0, *words)
 
+    def private(n: str = each_name, words: Sequence[str] = own, user: int = 0) -> None:
+        """In a private root."""
+        need_attributes()
+        drops(n, f"{n}-private-{user}", "/tmp", PRIVATE_ROOT, user, *words)
 
-@suite.case("paths: private root")
-def _() -> None:
-    need_attributes()
-    paths("paths-private", "/tmp", ["-r", "TOP/root"], 0, "own")
-
-
-@suite.case("paths: mount")
-def _() -> None:
-    paths("paths-mount", "/m", ["-r", "TOP/root", "-m", "TOP/guest:/m"], 0, "own")
-
-
-@suite.case("paths: private root, by an ordinary user")
-def _() -> None:
-    need_attributes()
-    paths("paths-private-ordinary", "/tmp", ["-r", "TOP/root"], USER + 2, "own")
+    def mount(n: str = each_name, words: Sequence[str] = own) -> None:
+        """On a mount."""
+        drops(n, f"{n}-mount", "/m", MOUNT, 0, *words)
+    suite.add(f"{each_name}: host's root", host)
+    suite.add(f"{each_name}: private root", private)
+    suite.add(f"{each_name}: private root, by an ordinary user",
+              lambda f=private: f(user=USER + 2))  # type: ignore[misc]
+    suite.add(f"{each_name}: mount", mount)
 
 
 @suite.case("paths: mount, by an ordinary user")
 def _() -> None:
-    paths("paths-mount-ordinary", "/m", ["-r", "TOP/root", "-m", "TOP/guest:/m"], USER + 2)
+    # all files are the first guest user's: none can be the other's own
+    drops("paths", "paths-mount-ordinary", "/m", MOUNT, USER + 2)
 
 
 if __name__ == "__main__":
