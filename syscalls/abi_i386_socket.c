@@ -253,13 +253,13 @@ static int cmsg_write(struct task *task, struct control_buffer *buffer, int leve
 
 /* SCM_RIGHTS: as many descriptors as fit, the rest is dropped. */
 static int rights_out(struct task *task, struct control_buffer *buffer, const struct cmsghdr *host,
-                      uint32_t call_flags) {
+                      size_t skip, uint32_t call_flags) {
     int32_t fds[SCM_MAX_FILES];
     size_t count = (host->cmsg_len - CMSG_LEN(0)) / sizeof(int), fit = 0, done = 0;
     unsigned header = cmsg_header(task);
     if (buffer->left > header)
         fit = (buffer->left - header) / sizeof(int32_t);
-    for (size_t i = 0; i < count && i < SCM_MAX_FILES; i++) {
+    for (size_t i = skip; i < count && i < SCM_MAX_FILES; i++) {
         int host_fd;
         memcpy(&host_fd, CMSG_DATA(host) + i * sizeof(int), sizeof(host_fd));
         if (done < fit) {
@@ -297,22 +297,23 @@ static int stamps_out(struct task *task, struct control_buffer *buffer, const st
 /* Types of SOL_SOCKET control messages by the guest's numbers, the same as the host's. */
 enum { TYPE_PIDFD = 4, TYPE_TIMESTAMP = 29, TYPE_TIMESTAMPNS = 35, TYPE_TIMESTAMPING = 37 };
 
-int control_out(struct task *task, struct file *file, const struct msghdr *host,
-                const struct socket_address *from, struct guest_msg *msg, uint32_t call_flags) {
+int control_out(struct task *task, struct file *file, struct msghdr *host, size_t bytes,
+                struct guest_msg *msg, uint32_t call_flags) {
     struct control_buffer buffer = {.at = msg->control, .left = msg->control_len};
-    struct msghdr walk = *host;
+    struct unix_received received = {0};
     int error = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&walk); c; c = CMSG_NXTHDR(&walk, c)) {
+    if (socket_is_unix(file))
+        unix_take_token(file, host, bytes, call_flags & MSG_PEEK, &received);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(host); c; c = CMSG_NXTHDR(host, c)) {
         size_t len = c->cmsg_len - CMSG_LEN(0);
         int part;
         if (c->cmsg_level != SOL_SOCKET) {
             part = cmsg_write(task, &buffer, c->cmsg_level, c->cmsg_type, CMSG_DATA(c), len);
         } else if (c->cmsg_type == SCM_RIGHTS) {
-            part = rights_out(task, &buffer, c, call_flags);
+            part = rights_out(task, &buffer, c, (size_t)received.skip, call_flags);
         } else if (c->cmsg_type == SCM_CREDENTIALS && socket_is_unix(file)) {
-            struct unix_creds creds;
-            unix_sender_creds(file, from, &creds);
-            part = cmsg_write(task, &buffer, SOL_SOCKET, SCM_CREDENTIALS, &creds, sizeof(creds));
+            part = cmsg_write(task, &buffer, SOL_SOCKET, SCM_CREDENTIALS, &received.creds,
+                              sizeof(received.creds));
         } else if (c->cmsg_type == TYPE_PIDFD) {
             int host_fd;
             memcpy(&host_fd, CMSG_DATA(c), sizeof(host_fd));

@@ -21,7 +21,11 @@ static ssize_t socket_read(struct file *file, struct task *task, const struct io
                            int64_t offset) {
     if (offset >= 0)
         return -ESPIPE;
-    long done = host_call(task, SYS_readv, file->host_fd, (long)iov, count, 0, 0, 0);
+    struct msghdr host = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+    size_t most;
+    long done = unix_tokens_come(file, &most)
+                    ? socket_receive_token(task, file, &host, most, 0)
+                    : host_call(task, SYS_readv, file->host_fd, (long)iov, count, 0, 0, 0);
     return socket_interrupted(file, SO_RCVTIMEO, done);
 }
 
@@ -36,12 +40,11 @@ static ssize_t socket_write(struct file *file, struct task *task, const struct i
                             int count, int64_t offset) {
     if (offset >= 0)
         return -ESPIPE;
-    if (file->data) {
-        struct unix_creds creds;
-        unix_own_creds(task, &creds);
-        unix_note_send(file, &creds);
-    }
-    long done = host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
+    struct msghdr host = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+    struct unix_creds sender;
+    long done = unix_sender_wanted(task, file, NULL, NULL, &sender)
+                    ? socket_send_as(task, file, &host, &sender, MSG_NOSIGNAL)
+                    : host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
     if (done == -EPIPE)
         socket_broken_pipe(task, file);
     return socket_interrupted(file, SO_SNDTIMEO, done);
@@ -204,7 +207,7 @@ long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t pro
         file_unref(b);
         return -ENOMEM;
     }
-    unix_pair_up(task, a, b);
+    unix_paired(task, a, b);
     int32_t fds[2];
     fds[0] = fd_install(task, a, flags & SOCK_CLOEXEC, 0);
     if (fds[0] < 0) {
@@ -260,12 +263,17 @@ long sys_connect(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
     struct socket_address address;
     result = socket_address_in(task, file, at, (int32_t)len, &address);
     if (!result) {
-        if (socket_is_unix(file) && address.any.sa_family == AF_UNIX)
-            unix_autoname(task, file);
+        bool named = socket_is_unix(file) && address.any.sa_family == AF_UNIX;
+        if (named) {
+            unix_autobind(task, file);
+            unix_connecting(task, file);
+        }
         privilege_enter(task, address.mount); /* the peer is told who it is, too */
         result =
             host_call(task, SYS_connect, file->host_fd, (long)&address.any, address.len, 0, 0, 0);
         privilege_leave();
+        if (result >= 0 && socket_is_unix(file))
+            unix_connected(file);
         result = socket_interrupted(file, SO_SNDTIMEO, result);
     }
     socket_address_put(&address);
@@ -279,7 +287,7 @@ long sys_listen(struct task *task, int32_t fd, int32_t backlog) {
     if (!file)
         return result;
     if (socket_is_unix(file)) {
-        unix_note_listen(task, file);
+        unix_listening(task, file);
         privilege_enter(task, ((struct unix_socket *)file->data)->mount); /* shown to peers */
     }
     result = listen(file->host_fd, backlog) ? -errno : 0;
@@ -303,6 +311,8 @@ long sys_accept4(struct task *task, int32_t fd, gaddr_t at, gaddr_t len_at, uint
         getsockopt((int)result, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
         getsockopt((int)result, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(type)});
         struct file *peer = socket_file(task, (int)result, domain, type, (int)flags);
+        if (peer)
+            unix_accepted(file, peer, &address);
         result = peer ? socket_address_out(task, &address, false, at, len_at) : -ENOMEM;
         if (!result)
             result = fd_install(task, peer, flags & SOCK_CLOEXEC, 0);

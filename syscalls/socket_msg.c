@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "gen/syscall_protos.h"
 
@@ -25,16 +26,72 @@ static long finish_send(struct task *task, struct file *file, uint32_t flags, lo
     return socket_interrupted(file, SO_SNDTIMEO, result);
 }
 
-/* Leaves behind who sends, for the receiver's SCM_CREDENTIALS. */
-static void note_sender(struct task *task, struct file *file, const struct control_out *control) {
-    if (!socket_is_unix(file))
-        return;
-    struct unix_socket *data = file->data;
-    if (data->type == SOCK_DGRAM && !data->name)
-        unix_autoname(task, file);
-    struct unix_creds creds;
-    unix_own_creds(task, &creds);
-    unix_note_send(file, control && control->has_creds ? &control->creds : &creds);
+/* The first `most` bytes of the rest of a message, from `done` on, as iovecs of their own. */
+static size_t part_of(const struct msghdr *host, size_t done, size_t most, struct iovec *out) {
+    size_t count = 0;
+    for (size_t i = 0; i < host->msg_iovlen && most; i++) {
+        struct iovec part = host->msg_iov[i];
+        size_t skip = done < part.iov_len ? done : part.iov_len;
+        done -= skip;
+        part.iov_base = (char *)part.iov_base + skip;
+        part.iov_len -= skip;
+        if (part.iov_len > most)
+            part.iov_len = most;
+        most -= part.iov_len;
+        if (part.iov_len)
+            out[count++] = part;
+    }
+    return count;
+}
+
+/* What the host keeps together in a stream: each piece has to bring its own token, so that writers
+ * that take turns are told apart. */
+static size_t piece_bytes(const struct file *file) {
+    const struct unix_socket *data = file->data;
+    int room = 0;
+    if (data->type != SOCK_STREAM)
+        return SIZE_MAX;
+    getsockopt(file->host_fd, SOL_SOCKET, SO_SNDBUF, &room, &(socklen_t){sizeof(room)});
+    room = room / 2 - 64;
+    return room < 64 ? 64 : room > 16384 ? 16384 : (size_t)room;
+}
+
+long socket_send_as(struct task *task, struct file *file, const struct msghdr *host,
+                    const struct unix_creds *sender, uint32_t flags) {
+    size_t total = 0, done = 0, most = piece_bytes(file), token_bytes = CMSG_SPACE(sizeof(int));
+    for (size_t i = 0; i < host->msg_iovlen; i++)
+        total += host->msg_iov[i].iov_len;
+    struct msghdr piece = *host;
+    struct cmsghdr *first = calloc(1, token_bytes + host->msg_controllen);
+    piece.msg_control = first;
+    piece.msg_controllen = token_bytes + host->msg_controllen;
+    piece.msg_iov = malloc((host->msg_iovlen + 1) * sizeof(*piece.msg_iov));
+    long result = first && piece.msg_iov ? 0 : -ENOMEM;
+    if (!result) {
+        *first = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+        if (host->msg_controllen)
+            memcpy((char *)first + token_bytes, host->msg_control, host->msg_controllen);
+    }
+    while (!result) {
+        int token = unix_token(sender, total - done < most ? total - done : most);
+        if (token < 0) {
+            result = token;
+            break;
+        }
+        memcpy(CMSG_DATA(first), &token, sizeof(token));
+        piece.msg_iovlen = part_of(host, done, most, piece.msg_iov);
+        result = host_call(task, SYS_sendmsg, file->host_fd, (long)&piece, flags, 0, 0, 0);
+        close(token);
+        if (result > 0)
+            done += (size_t)result;
+        if (result <= 0 || done >= total)
+            break;
+        result = 0;
+        piece.msg_controllen = token_bytes;
+    }
+    free(first);
+    free(piece.msg_iov);
+    return done ? (long)done : result;
 }
 
 long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_t flags,
@@ -50,8 +107,16 @@ long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_
     result = guest_iov(task, at, len, false, &iov);
     if (!result && address_at)
         result = socket_address_in(task, file, address_at, (int32_t)address_len, &address);
-    if (!result) {
-        note_sender(task, file, NULL);
+    struct unix_creds sender;
+    if (!result && socket_is_unix(file))
+        unix_autobind(task, file);
+    if (!result && unix_sender_wanted(task, file, &address, NULL, &sender)) {
+        struct msghdr host = {.msg_name = address.len ? &address.any : NULL,
+                              .msg_namelen = address.len,
+                              .msg_iov = &iov,
+                              .msg_iovlen = 1};
+        result = socket_send_as(task, file, &host, &sender, (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL);
+    } else if (!result) {
         result = host_call(task, SYS_sendto, file->host_fd, (long)iov.iov_base, (long)iov.iov_len,
                            (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL,
                            address_at ? (long)&address.any : 0, address.len);
@@ -81,6 +146,8 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
         control = malloc(sizeof(*control));
         result = control ? control_in(task, &msg, control) : -ENOMEM;
     }
+    if (!result && socket_is_unix(file))
+        unix_autobind(task, file);
     if (!result) {
         struct msghdr host = {
             .msg_name = address.len ? &address.any : NULL,
@@ -90,12 +157,16 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
             .msg_control = control && control->len ? control->data : NULL,
             .msg_controllen = control ? control->len : 0,
         };
-        note_sender(task, file, control);
         noted = true;
         for (int i = 0; control && i < control->file_count; i++)
             rights_sent(control->file[i]);
-        result = host_call(task, SYS_sendmsg, file->host_fd, (long)&host,
-                           (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL, 0, 0, 0);
+        flags &= ~CMSG_COMPAT;
+        const struct unix_creds *stated = control && control->has_creds ? &control->creds : NULL;
+        struct unix_creds sender;
+        result = unix_sender_wanted(task, file, &address, stated, &sender)
+                     ? socket_send_as(task, file, &host, &sender, flags | MSG_NOSIGNAL)
+                     : host_call(task, SYS_sendmsg, file->host_fd, (long)&host,
+                                 flags | MSG_NOSIGNAL, 0, 0, 0);
     }
     for (int i = 0; control && i < control->file_count; i++) {
         if (noted && result < 0)
@@ -149,6 +220,30 @@ long sys_sendmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uin
 /* --- receiving
  * ---------------------------------------------------------------------------------------- */
 
+/* Makes the vector at most `most` bytes long, in place; its new count. */
+static size_t cut_iov(struct iovec *iov, size_t count, size_t most) {
+    size_t i = 0;
+    for (; i < count && most; i++) {
+        if (iov[i].iov_len > most)
+            iov[i].iov_len = most;
+        most -= iov[i].iov_len;
+    }
+    return i;
+}
+
+long socket_receive_token(struct task *task, struct file *file, struct msghdr *host, size_t most,
+                          uint32_t flags) {
+    char control[CONTROL_ROOM] __attribute__((aligned(16)));
+    host->msg_control = control;
+    host->msg_controllen = sizeof(control);
+    host->msg_iovlen = cut_iov(host->msg_iov, host->msg_iovlen, most);
+    long result =
+        host_call(task, SYS_recvmsg, file->host_fd, (long)host, flags | MSG_CMSG_CLOEXEC, 0, 0, 0);
+    if (result >= 0)
+        unix_drop_control(file, host, (size_t)result, flags & MSG_PEEK);
+    return result;
+}
+
 long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_t flags,
                   gaddr_t address_at, gaddr_t len_at) {
     long result;
@@ -160,9 +255,15 @@ long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint3
     if (len > INT32_MAX)
         len = INT32_MAX;
     result = guest_iov(task, at, len, true, &iov);
-    if (!result)
+    size_t most;
+    if (!result && unix_tokens_come(file, &most)) {
+        struct msghdr host = {.msg_iov = &iov, .msg_iovlen = 1}; /* of a stream: no address */
+        address.len = 0;
+        result = socket_receive_token(task, file, &host, most, flags & ~CMSG_COMPAT);
+    } else if (!result) {
         result = host_call(task, SYS_recvfrom, file->host_fd, (long)iov.iov_base, (long)iov.iov_len,
                            flags & ~CMSG_COMPAT, (long)&address.any, (long)&address.len);
+    }
     if (result >= 0 && address_at) {
         int error = socket_address_out(task, &address, true, address_at, len_at);
         if (error)
@@ -174,13 +275,13 @@ long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint3
 }
 
 /* Hands the address and the control messages of a received message to the guest. */
-static int deliver(struct task *task, struct file *file, struct msghdr *host,
+static int deliver(struct task *task, struct file *file, struct msghdr *host, size_t bytes,
                    struct socket_address *from, struct guest_msg *msg, gaddr_t at, uint32_t flags) {
     from->len = host->msg_namelen;
     msg->flags = (uint32_t)host->msg_flags & ~(CMSG_COMPAT | MSG_CMSG_CLOEXEC);
     if (flags & MSG_CMSG_CLOEXEC)
         msg->flags |= MSG_CMSG_CLOEXEC;
-    int error = control_out(task, file, host, from, msg, flags);
+    int error = control_out(task, file, host, bytes, msg, flags);
     if (error)
         return error;
     if (msg->name) {
@@ -212,19 +313,22 @@ static long receive_message(struct task *task, struct file *file, gaddr_t at, ui
     if (msg.iov_count > FEW_IOV && !(iov = malloc(msg.iov_count * sizeof(*iov))))
         return -ENOMEM;
     result = msg_iov(task, &msg, true, iov);
+    size_t most;
+    if (!result && unix_tokens_come(file, &most))
+        msg.iov_count = cut_iov(iov, msg.iov_count, most);
     if (!result) {
         struct msghdr host = {
             .msg_name = &from.any,
             .msg_namelen = sizeof(from.storage),
             .msg_iov = iov,
             .msg_iovlen = msg.iov_count,
-            .msg_control = msg.control_len ? control : NULL,
-            .msg_controllen = msg.control_len ? sizeof(control) : 0,
+            .msg_control = msg.control_len || socket_is_unix(file) ? control : NULL,
+            .msg_controllen = msg.control_len || socket_is_unix(file) ? sizeof(control) : 0,
         };
         result = host_call(task, SYS_recvmsg, file->host_fd, (long)&host,
                            (flags & ~CMSG_COMPAT) | MSG_CMSG_CLOEXEC, 0, 0, 0);
         if (result >= 0) {
-            int error = deliver(task, file, &host, &from, &msg, at, flags);
+            int error = deliver(task, file, &host, (size_t)result, &from, &msg, at, flags);
             if (error)
                 result = error;
         }

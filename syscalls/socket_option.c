@@ -22,6 +22,7 @@
 
 /* SOL_SOCKET options by number (asm-generic/socket.h), the same for both ABIs. */
 enum {
+    OPT_PASSCRED = 16,
     OPT_PEERCRED = 17,
     OPT_RCVTIMEO_OLD = 20,
     OPT_SNDTIMEO_OLD = 21,
@@ -155,6 +156,10 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
         result = at ? guest_read(task->cpu->space, value, at, len) : 0;
         if (!result)
             result = setsockopt(file->host_fd, level, option, at ? value : NULL, len) ? -errno : 0;
+        int32_t on = 0;
+        if (!result && len >= sizeof(on) && level == SOL_SOCKET && option == OPT_PASSCRED &&
+            socket_is_unix(file) && (memcpy(&on, value, sizeof(on)), on))
+            unix_asks(file);
     }
     if (value != few)
         free(value);
@@ -192,24 +197,16 @@ static long get_timeout(struct task *task, struct file *file, int option, gaddr_
 
 static long get_peer(struct task *task, struct file *file, int option, gaddr_t at, gaddr_t len_at,
                      int32_t room) {
-    struct unix_creds creds;
-    unix_peer_creds(file, &creds);
+    struct unix_identity peer;
+    bool known = unix_peer(file, &peer);
     if (option == OPT_PEERCRED)
-        return give(task, at, len_at, room, &creds, sizeof(creds));
-    /* SO_PEERGROUPS: the supplementary groups of a process that still lives. */
-    uint32_t groups[ARRAY_LEN(task->process->groups)];
-    int count = 0;
-    pthread_mutex_lock(&process_lock);
-    struct process *peer = process_find(creds.pid);
-    if (peer && (count = peer->group_count) > 0)
-        memcpy(groups, peer->groups, (size_t)count * sizeof(groups[0]));
-    pthread_mutex_unlock(&process_lock);
-    if (!peer)
+        return give(task, at, len_at, room, &peer.creds, sizeof(peer.creds));
+    if (!known)
         return -ENODATA;
-    uint32_t bytes = (uint32_t)count * 4;
+    uint32_t bytes = (uint32_t)peer.group_count * 4;
     if ((uint32_t)room < bytes)
         return guest_write(task->cpu->space, len_at, &bytes, 4) ? -EFAULT : -ERANGE;
-    return give(task, at, len_at, room, groups, bytes);
+    return give(task, at, len_at, room, peer.groups, bytes);
 }
 
 static long get_plain(struct task *task, struct file *file, int level, int option, gaddr_t at,

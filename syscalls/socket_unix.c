@@ -1,12 +1,11 @@
-/* Names and credentials of unix sockets (unix(7)).
+/* Names of unix sockets (unix(7)); credentials are socket_creds.c.
  *
  * Path names: the host socket is bound under a temporary name in the guest's directory, which tells
  * whose it is, and then renamed to what the guest asked for (a socket stays bound through a rename,
  * and the length of the guest's path does not matter). The host shows peers the temporary name,
  * which leads back to the guest's address here. Abstract names get a prefix of this run, so that
- * two runs, and the host, do not meet. Credentials on the host are always those of Fiberglass: a
- * connecting or sending socket without a name gets an abstract one of ours, under which its owner
- * is found. */
+ * two runs, and the host, do not meet. A connecting socket without a name gets an abstract one of
+ * ours, under which the accepting side finds it. */
 #include "core/space.h"
 #include "syscalls/fs.h"
 #include "syscalls/privilege.h"
@@ -19,34 +18,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define FAMILY_BYTES sizeof(sa_family_t)
 #define PATH_BYTES   sizeof(((struct sockaddr_un *)0)->sun_path)
-/* Names whose socket is gone that are still remembered. */
-#define DEAD_NAMES 4096
-#define BUCKETS    1024
+/* Names whose socket is gone that are still remembered, and among them those of connections that
+ * nobody has accepted yet. */
+#define DEAD_NAMES    4096
+#define DEAD_CONNECTS 65536
+#define BUCKETS       1024
 
-struct unix_name {
-    uint32_t id;
-    bool internal; /* ours: the guest sees a nameless socket */
-    socklen_t len; /* of the guest's address */
-    struct sockaddr_un guest;
-    char host[PATH_BYTES];        /* abstract names: the host's, behind its NUL */
-    size_t host_bytes;            /* 0: not abstract */
-    struct unix_creds made, last; /* at bind, listen or connect; of the last sender */
-    struct unix_name *next;       /* in the bucket */
-};
-
-struct unix_pair {
-    int refs;
-    struct unix_creds made, last[2];
-};
-
-static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
+pthread_mutex_t unix_names_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct unix_name *bucket[BUCKETS];
 static uint32_t dead[DEAD_NAMES], dead_count; /* ids, a ring */
+static uint32_t dead_connect[DEAD_CONNECTS], dead_connect_count;
 static uint32_t last_id;
 static char prefix[16]; /* "fg-xxxxxxxx-" */
 
@@ -63,15 +50,10 @@ static const char *run_prefix(void) {
     return prefix;
 }
 
-void unix_own_creds(struct task *task, struct unix_creds *creds) {
-    const struct process *process = task->process;
-    *creds = (struct unix_creds){process->pid, process->euid, process->egid};
-}
-
-/* --- the table of names; names_lock held
+/* --- the table of names; unix_names_lock held
  * ---------------------------------------------------------------- */
 
-static struct unix_name *name_find(uint32_t id) {
+struct unix_name *unix_name_find(uint32_t id) {
     struct unix_name *name = bucket[id % BUCKETS];
     while (name && name->id != id)
         name = name->next;
@@ -83,43 +65,49 @@ static void name_free(uint32_t id) {
         if ((*at)->id == id) {
             struct unix_name *name = *at;
             *at = name->next;
+            unix_pair_unref(name->pair);
             free(name);
             return;
         }
 }
 
-static struct unix_name *name_new(struct task *task, const struct sockaddr_un *guest,
-                                  socklen_t len) {
+static struct unix_name *name_new(const struct sockaddr_un *guest, socklen_t len) {
     struct unix_name *name = calloc(1, sizeof(*name));
     if (!name)
         return NULL;
-    pthread_mutex_lock(&names_lock);
+    pthread_mutex_lock(&unix_names_lock);
     name->id = ++last_id;
     name->internal = !guest;
     if (guest) {
         name->guest = *guest;
         name->len = len;
     }
-    unix_own_creds(task, &name->made);
-    name->last = name->made;
     name->next = bucket[name->id % BUCKETS];
     bucket[name->id % BUCKETS] = name;
-    pthread_mutex_unlock(&names_lock);
+    pthread_mutex_unlock(&unix_names_lock);
     return name;
 }
 
-/* Its socket is gone (or never came to be): forgotten when DEAD_NAMES more are. */
-static void name_retire(struct unix_name *name) {
-    pthread_mutex_lock(&names_lock);
+/* Its socket is gone (or never came to be): forgotten when DEAD_NAMES more are; who waits to be
+ * accepted stays known for longer. */
+void unix_name_retire(struct unix_name *name) {
+    pthread_mutex_lock(&unix_names_lock);
     uint32_t *slot = &dead[dead_count++ % DEAD_NAMES];
-    if (*slot)
-        name_free(*slot);
+    struct unix_name *oldest = *slot ? unix_name_find(*slot) : NULL;
+    if (oldest && unix_pair_waits(oldest->pair)) {
+        uint32_t *wait = &dead_connect[dead_connect_count++ % DEAD_CONNECTS];
+        if (*wait)
+            name_free(*wait);
+        *wait = oldest->id;
+    } else if (oldest) {
+        name_free(oldest->id);
+    }
     *slot = name->id;
-    pthread_mutex_unlock(&names_lock);
+    pthread_mutex_unlock(&unix_names_lock);
 }
 
-/* The name behind a host address of this run, or NULL. names_lock held. */
-static struct unix_name *name_of_host(const struct sockaddr_un *host, socklen_t len) {
+/* The name behind a host address of this run, or NULL. unix_names_lock held. */
+struct unix_name *unix_name_of_host(const struct sockaddr_un *host, socklen_t len) {
     size_t bytes = len > FAMILY_BYTES ? len - FAMILY_BYTES : 0;
     char text[PATH_BYTES + 1] = {0};
     unsigned id;
@@ -130,16 +118,30 @@ static struct unix_name *name_of_host(const struct sockaddr_un *host, socklen_t 
         if (!last || last[1] != '.' || strncmp(last + 2, run, strlen(run)) ||
             sscanf(last + 2 + strlen(run), "%x", &id) != 1)
             return NULL;
-        return name_find(id);
+        return unix_name_find(id);
     }
     if (bytes < 2 || strncmp(text + 1, run, strlen(run)))
         return NULL;
     const char *kind = text + 1 + strlen(run);
     if (*kind == 'c')
-        return sscanf(kind + 1, "%x", &id) == 1 ? name_find(id) : NULL;
+        return sscanf(kind + 1, "%x", &id) == 1 ? unix_name_find(id) : NULL;
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct unix_name *name = bucket[i]; name; name = name->next)
             if (name->host_bytes == bytes - 1 && !memcmp(name->host, text + 1, bytes - 1))
+                return name;
+    return NULL;
+}
+
+/* The name that a message goes to; NULL: not of this run. */
+struct unix_name *unix_name_at(const struct socket_address *to) {
+    struct stat st;
+    if (to->hold_fd < 0)
+        return unix_name_of_host(&to->un, to->len);
+    if (fstat(to->hold_fd, &st))
+        return NULL;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct unix_name *name = bucket[i]; name; name = name->next)
+            if (name->ino == st.st_ino && name->dev == st.st_dev && name->dev)
                 return name;
     return NULL;
 }
@@ -177,8 +179,8 @@ static void abstract_to_host(const struct sockaddr_un *guest, socklen_t len,
 void unix_address_to_guest(struct socket_address *address, bool sender) {
     size_t start = FAMILY_BYTES + 1 + strlen(run_prefix());
     struct sockaddr_un *un = &address->un;
-    pthread_mutex_lock(&names_lock);
-    struct unix_name *name = name_of_host(un, address->len);
+    pthread_mutex_lock(&unix_names_lock);
+    struct unix_name *name = unix_name_of_host(un, address->len);
     if (name && name->internal) {
         address->len = sender ? 0 : FAMILY_BYTES;
     } else if (name) {
@@ -192,7 +194,7 @@ void unix_address_to_guest(struct socket_address *address, bool sender) {
             memmove(un->sun_path + 1, un->sun_path + start - FAMILY_BYTES + 1, bytes - 1);
         address->len = mine ? (socklen_t)(FAMILY_BYTES + bytes) : FAMILY_BYTES;
     }
-    pthread_mutex_unlock(&names_lock);
+    pthread_mutex_unlock(&unix_names_lock);
 }
 
 /* --- paths
@@ -265,6 +267,13 @@ static int bind_path(struct task *task, struct file *file, struct unix_name *nam
     privilege_enter(task, mount);
     if (bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used + 1)))
         error = -errno;
+    struct stat st; /* before anybody can send to it */
+    if (!error && !fstatat(AT_FDCWD, temporary, &st, AT_SYMLINK_NOFOLLOW)) {
+        pthread_mutex_lock(&unix_names_lock);
+        name->dev = st.st_dev;
+        name->ino = st.st_ino;
+        pthread_mutex_unlock(&unix_names_lock);
+    }
     if (!error && (error = rename_new(temporary, host))) {
         unlink(temporary);
         if (error == -EEXIST)
@@ -285,10 +294,10 @@ static int bind_abstract(struct file *file, struct unix_name *name) {
     abstract_to_host(&name->guest, name->len, &host);
     if (bind(file->host_fd, &host.any, host.len))
         return -errno;
-    pthread_mutex_lock(&names_lock);
+    pthread_mutex_lock(&unix_names_lock);
     name->host_bytes = host.len - FAMILY_BYTES - 1;
     memcpy(name->host, host.un.sun_path + 1, name->host_bytes);
-    pthread_mutex_unlock(&names_lock);
+    pthread_mutex_unlock(&unix_names_lock);
     return 0;
 }
 
@@ -308,6 +317,25 @@ static int bind_any(struct file *file, struct unix_name *name) {
     return -EADDRINUSE;
 }
 
+/* Gives the socket its name, unless another thread was faster. */
+static bool take_name(struct unix_socket *socket, struct unix_name *name) {
+    pthread_mutex_lock(&unix_names_lock);
+    bool taken = !socket->name;
+    if (taken) {
+        name->asks = socket->asks;
+        socket->name = name;
+    }
+    pthread_mutex_unlock(&unix_names_lock);
+    return taken;
+}
+
+void unix_autobind(struct task *task, struct file *file) {
+    struct unix_socket *socket = file->data;
+    struct sockaddr_un any = {.sun_family = AF_UNIX};
+    if (socket->asks && !socket->name && !socket->pair)
+        unix_bind(task, file, &any, FAMILY_BYTES);
+}
+
 int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *guest,
               socklen_t len) {
     struct unix_socket *socket = file->data;
@@ -317,7 +345,7 @@ int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *gu
         return len > FAMILY_BYTES && guest->sun_path[0] && path_exists(task, guest, len)
                    ? -EADDRINUSE
                    : -EINVAL;
-    struct unix_name *name = name_new(task, guest, len);
+    struct unix_name *name = name_new(guest, len);
     if (!name)
         return -ENOMEM;
     int error;
@@ -335,134 +363,24 @@ int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *gu
     } else {
         error = bind_abstract(file, name);
     }
-    pthread_mutex_lock(&file->lock);
-    bool taken = !error && !socket->name;
-    if (taken)
-        socket->name = name;
-    pthread_mutex_unlock(&file->lock);
+    bool taken = !error && take_name(socket, name);
     if (!taken)
-        name_retire(name);
+        unix_name_retire(name);
     return error;
 }
 
 void unix_autoname(struct task *task, struct file *file) {
     struct unix_socket *socket = file->data;
-    if (socket->name) {
-        pthread_mutex_lock(&names_lock);
-        unix_own_creds(task, &socket->name->made);
-        socket->name->last = socket->name->made;
-        pthread_mutex_unlock(&names_lock);
+    if (socket->name || socket->pair)
         return;
-    }
-    if (socket->pair)
-        return;
-    struct unix_name *name = name_new(task, NULL, 0);
+    struct unix_name *name = name_new(NULL, 0);
     if (!name)
         return;
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int used = 1 + snprintf(un.sun_path + 1, PATH_BYTES - 1, "%sc%x", run_prefix(), name->id);
     int failed =
         bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used));
-    pthread_mutex_lock(&file->lock);
-    bool taken = !failed && !socket->name;
-    if (taken)
-        socket->name = name;
-    pthread_mutex_unlock(&file->lock);
+    bool taken = !failed && take_name(socket, name);
     if (!taken)
-        name_retire(name);
-}
-
-/* --- credentials
- * --------------------------------------------------------------------------------------------- */
-
-void unix_note_listen(struct task *task, struct file *file) {
-    struct unix_socket *socket = file->data;
-    pthread_mutex_lock(&names_lock);
-    if (socket->name)
-        unix_own_creds(task, &socket->name->made);
-    pthread_mutex_unlock(&names_lock);
-}
-
-void unix_note_send(struct file *file, const struct unix_creds *creds) {
-    struct unix_socket *socket = file->data;
-    if (!socket->name && !socket->pair)
-        return;
-    pthread_mutex_lock(&names_lock);
-    if (socket->pair)
-        socket->pair->last[socket->side] = *creds;
-    if (socket->name)
-        socket->name->last = *creds;
-    pthread_mutex_unlock(&names_lock);
-}
-
-void unix_pair_up(struct task *task, struct file *a, struct file *b) {
-    if (!a->data || !b->data)
-        return;
-    struct unix_pair *pair = calloc(1, sizeof(*pair));
-    if (!pair)
-        return;
-    pair->refs = 2;
-    unix_own_creds(task, &pair->made);
-    pair->last[0] = pair->last[1] = pair->made;
-    ((struct unix_socket *)a->data)->pair = pair;
-    ((struct unix_socket *)b->data)->pair = pair;
-    ((struct unix_socket *)b->data)->side = 1;
-}
-
-void unix_socket_free(struct unix_socket *socket) {
-    if (socket->name)
-        name_retire(socket->name);
-    if (socket->pair) {
-        pthread_mutex_lock(&names_lock);
-        bool last = --socket->pair->refs == 0;
-        pthread_mutex_unlock(&names_lock);
-        if (last)
-            free(socket->pair);
-    }
-    free(socket);
-}
-
-/* Credentials by the host address of a peer; false when it is not of this run. */
-static bool creds_by_name(const struct sockaddr_un *host, socklen_t len, bool last,
-                          struct unix_creds *creds) {
-    pthread_mutex_lock(&names_lock);
-    struct unix_name *name = name_of_host(host, len);
-    if (name)
-        *creds = last ? name->last : name->made;
-    pthread_mutex_unlock(&names_lock);
-    return name != NULL;
-}
-
-static bool creds_of_peer(struct file *file, bool last, struct unix_creds *creds) {
-    struct unix_socket *socket = file->data;
-    if (socket->pair) {
-        pthread_mutex_lock(&names_lock);
-        *creds = last ? socket->pair->last[!socket->side] : socket->pair->made;
-        pthread_mutex_unlock(&names_lock);
-        return true;
-    }
-    struct sockaddr_un peer;
-    socklen_t len = sizeof(peer);
-    return !getpeername(file->host_fd, (struct sockaddr *)&peer, &len) &&
-           creds_by_name(&peer, len, last, creds);
-}
-
-/* A peer outside of this run: its user, and pid 0 ("not in this pid name space"). */
-static void creds_of_host(struct file *file, struct unix_creds *creds) {
-    struct ucred host = {0, UINT32_MAX, UINT32_MAX};
-    getsockopt(file->host_fd, SOL_SOCKET, SO_PEERCRED, &host, &(socklen_t){sizeof(host)});
-    *creds = (struct unix_creds){0, host.uid, host.gid};
-}
-
-void unix_peer_creds(struct file *file, struct unix_creds *creds) {
-    if (!creds_of_peer(file, false, creds))
-        creds_of_host(file, creds);
-}
-
-void unix_sender_creds(struct file *file, const struct socket_address *from,
-                       struct unix_creds *creds) {
-    if (from->len > FAMILY_BYTES && creds_by_name(&from->un, from->len, true, creds))
-        return;
-    if (!creds_of_peer(file, true, creds))
-        creds_of_host(file, creds);
+        unix_name_retire(name);
 }
