@@ -61,6 +61,14 @@ class Deb:
     path: Path
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is to be installed: the packages by name, and apt's steps: ("Inst" or "Conf", name)."""
+
+    debs: list[Deb]
+    steps: list[tuple[str, str]]
+
+
 class Apt:
     """An apt of one architecture with an empty system."""
 
@@ -95,22 +103,27 @@ class Apt:
             self.progress.step("some package lists could not be fetched; going on with the others")
         stamp.touch()
 
-    def choose(self, names: list[str]) -> list[Deb]:
-        """The named packages and all that they depend on, sorted by name."""
+    def choose(self, names: list[str]) -> Plan:
+        """The named packages (or .deb files, by absolute path) and all that they depend on."""
         done = self.call("--simulate", "install", *names)
         if done.returncode:
             raise RootError("apt-get cannot resolve the packages: " + last_errors(done.stderr))
-        chosen = []
+        local = {local_name(Path(n)): Path(n) for n in names if n.startswith("/")}
+        chosen, steps = [], []
         for line in done.stdout.splitlines():
             # Inst bash (5.2.15-2+b7 Debian:12.11/stable [i386])
             words = line.split()
-            if len(words) < 3 or words[0] != "Inst":
+            if len(words) < 3 or words[0] not in ("Inst", "Conf"):
                 continue
             name, version = words[1].split(":")[0], words[2].lstrip("(")
+            steps.append((words[0], name))
+            if words[0] == "Conf":
+                continue
             arch = words[-1].strip("[])") if words[-1] != "[]" else words[-2].strip("[])")
             file = f"{name}_{version.replace(':', '%3a')}_{arch}.deb"
-            chosen.append(Deb(name, version, arch, self.state / "archives" / file))
-        return sorted(chosen, key=lambda deb: deb.name)
+            path = local.get(name, self.state / "archives" / file)
+            chosen.append(Deb(name, version, arch, path))
+        return Plan(sorted(chosen, key=lambda deb: deb.name), steps)
 
     def fetch(self, names: list[str], debs: list[Deb]) -> None:
         """Download what is not in the cache; apt checks sizes and hashes."""
@@ -124,6 +137,15 @@ class Apt:
             what = ", ".join(deb.name for deb in missing[:5])
             raise RootError(f"packages could not be fetched ({what}): "
                             + last_errors(done.stderr))
+
+
+def local_name(deb: Path) -> str:
+    """The name of the package in a file."""
+    done = subprocess.run(["dpkg-deb", "--field", str(deb), "Package"], capture_output=True,
+                          text=True)
+    if done.returncode:
+        raise RootError(f"{deb} is no Debian package: " + done.stderr.strip())
+    return done.stdout.strip()
 
 
 def last_errors(text: str) -> str:

@@ -42,6 +42,16 @@ class Package:
         return f"{name}:{self.value('Architecture')}" if same else name
 
     @property
+    def interests(self) -> list[tuple[str, bool]]:
+        """The triggers that it wants to hear of (names, or paths), each with "noawait"."""
+        found = []
+        for line in self.parts.get("triggers", b"").decode().splitlines():
+            words = line.split("#")[0].split()
+            if len(words) == 2 and re.fullmatch("interest(-await|-noawait)?", words[0]):
+                found.append((words[1], words[0] == "interest-noawait"))
+        return found
+
+    @property
     def conffiles(self) -> list[str]:
         """The paths of its configuration files."""
         lines = self.parts.get("conffiles", b"").decode().splitlines()
@@ -71,12 +81,12 @@ def stanza(tree: Tree, package: Package, state: str) -> str:
     conffiles = []
     for name in package.conffiles:
         path = tree.place(name)
-        if path.is_file():
+        if state == "unpacked":
+            # It stands beside its place as .dpkg-new, where dpkg --configure takes it from.
+            conffiles.append(f" {name} newconffile")
+        elif path.is_file():
             digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
             conffiles.append(f" {name} {digest}")
-    if state == "unpacked":
-        # dpkg asks about configuration files whose digest it does not know; none was configured.
-        conffiles = []
     tail = ["Conffiles:", *conffiles] if conffiles else []
     return "\n".join([*head, *lines[1:], *tail]) + "\n"
 
@@ -91,7 +101,7 @@ def write_database(tree: Tree, packages: list[Package], state: str) -> None:
     for name in ("available", "diversions", "statoverride", "triggers/Unincorp", "triggers/File",
                  "lock", "lock-frontend"):
         tree.text("var/lib/dpkg/" + name, "")
-    interests = []
+    interests: dict[str, list[str]] = {"File": []}
     for package in packages:
         base = f"var/lib/dpkg/info/{package.key}"
         tree.text(base + ".list", "".join(f"{n}\n" for n in package.names))
@@ -101,18 +111,44 @@ def write_database(tree: Tree, packages: list[Package], state: str) -> None:
             script = part in ("preinst", "postinst", "prerm", "postrm", "config")
             tree.mark(path, 0, 0, stat.S_IFREG | (0o755 if script else 0o644))
             tree.times[path] = 0.0
-        for line in package.parts.get("triggers", b"").decode().splitlines():
-            words = line.split()
-            if len(words) == 2 and words[0].startswith("interest") and words[1].startswith("/"):
-                noawait = "/noawait" if words[0].endswith("noawait") else ""
-                interests.append(f"{words[1]} {package.key}{noawait}\n")
-    tree.text("var/lib/dpkg/triggers/File", "".join(interests))
+        for trigger, noawait in package.interests:
+            file, start = ("File", trigger + " ") if trigger.startswith("/") else (trigger, "")
+            interests.setdefault(file, []).append(
+                f"{start}{package.key}{'/noawait' if noawait else ''}\n")
+    for file, lines in interests.items():
+        tree.text("var/lib/dpkg/triggers/" + file, "".join(lines))
     tree.text(STATUS, "\n".join(stanza(tree, p, state) for p in packages))
 
 
-def mark_installed(tree: Tree) -> None:
-    """Set every package's state to installed, for a root whose scripts were not run."""
-    path = tree.place(STATUS)
-    text = re.sub(r"^Status: install ok .*$", "Status: install ok installed",
-                  path.read_text(), flags=re.M)
-    tree.text(STATUS, text)
+def closure(names: list[str], packages: list[Package]) -> list[Package]:
+    """Those of the packages that have the names, and what of the others they depend on."""
+    providers: dict[str, list[Package]] = {}
+    for package in packages:
+        for name in [package.value("Package"), *relations(package.value("Provides"))]:
+            providers.setdefault(name, []).append(package)
+    found: dict[str, Package] = {}
+    todo = list(names)
+    while todo:
+        for package in providers.get(todo.pop(), ()):
+            if package.key not in found:
+                found[package.key] = package
+                todo += relations(package.value("Depends"))
+                todo += relations(package.value("Pre-Depends"))
+    return [package for package in packages if package.key in found]
+
+
+def relations(text: str) -> list[str]:
+    """The names in a field such as `libc6 (>= 2.36), perl:any | perl5`."""
+    parts = re.split(r"[,|]", text)
+    return [re.split(r"[\s(:\[<]", part.strip())[0] for part in parts if part.strip()]
+
+
+def states(root: Path) -> dict[str, str]:
+    """The state of each package in a root's database: "installed", "half-configured", ..."""
+    found = {}
+    for entry in (root / STATUS).read_text().split("\n\n"):
+        name = re.search(r"^Package: (\S+)$", entry, re.M)
+        state = re.search(r"^Status: \S+ \S+ (\S+)$", entry, re.M)
+        if name and state:
+            found[name[1]] = state[1]
+    return found

@@ -1,7 +1,7 @@
 """Does, without running anything of the root, what its maintainer scripts would do at least.
 
 Users and groups, /etc files, alternatives, byte code of Python: enough that every program of the
-root works. configure() then runs the real scripts inside Fiberglass, where one is at hand.
+root works. install.py runs the real scripts inside Fiberglass, where one is at hand.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import py_compile
-import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -146,43 +145,3 @@ def compile_python(tree: Tree, progress: Progress) -> None:
             when = importlib.util.source_from_cache(str(file))
             tree.times[file] = os.stat(when).st_mtime
         tree.times[cache] = 0.0
-
-
-# Scripts that belong before a package is unpacked, here they come after it. What diverts files is
-# too late then. Some make users.
-CONFIGURE = """
-for script in /var/lib/dpkg/info/*.preinst; do
-    grep -q dpkg-divert "$script" && continue
-    package=${script##*/} package=${package%.preinst}
-    DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE=${package%:*} "$script" install ||
-        echo "preinst of $package: status $?"
-done
-exec /usr/bin/dpkg --force-unsafe-io --force-confdef --force-confold --configure -a
-"""
-
-
-def configure(tree: Tree, engine: str, progress: Progress, limit: float = 600) -> bool:
-    """Run the maintainer scripts inside Fiberglass; whether dpkg says that all went well."""
-    progress.step("running maintainer scripts inside Fiberglass")
-    log = tree.top.parent / (tree.top.name + ".configure.log")
-    words = [engine, "--root", str(tree.top), "--clear-env",
-             "--env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "--env", "HOME=/root",
-             "--env", "DEBIAN_FRONTEND=noninteractive", "--env", "LC_ALL=C.UTF-8",
-             "/bin/sh", "-c", CONFIGURE]
-    with log.open("wb") as file:
-        try:
-            done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=file,
-                                  stderr=subprocess.STDOUT, timeout=limit)
-            good = done.returncode == 0
-            why = f"status {done.returncode}"
-        except subprocess.TimeoutExpired:
-            good, why = False, f"no end after {limit:.0f} s"
-        except OSError as e:
-            good, why = False, str(e)
-    for name in ("var/log/dpkg.log", "var/log/alternatives.log", "var/cache/ldconfig/aux-cache"):
-        tree.place(name).unlink(missing_ok=True)  # hold the time of the run, and nothing else
-    if good:
-        log.unlink()
-    else:
-        progress.step(f"the scripts did not all run ({why}; see {log}); the root works without")
-    return good

@@ -114,8 +114,10 @@ class Tree:
             return any(fnmatch.fnmatchcase(path, pattern) for pattern in self.include)
         return True
 
-    def unpack(self, deb: Path) -> list[str]:
-        """Unpack one package; returns the paths that it holds (as in dpkg's .list files)."""
+    def unpack(self, deb: Path, beside: frozenset[str] = frozenset()) -> list[str]:
+        """Unpack one package; returns the paths that it holds (as in dpkg's .list files).
+
+        Files whose paths are in `beside` get .dpkg-new at the end of their names."""
         process = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout and process.stderr
@@ -128,7 +130,8 @@ class Tree:
                         continue
                     names.append("/" + name)
                     if self.wanted(name):
-                        self.extract(tar, member, name)
+                        new = ".dpkg-new" if "/" + name in beside else ""
+                        self.extract(tar, member, name + new)
             process.stdout.read()
         except (tarfile.TarError, OSError) as e:
             process.kill()
