@@ -4,6 +4,7 @@
 #include "syscalls/abi.h"
 #include "syscalls/abi_open.h"
 #include "syscalls/lock.h"
+#include "syscalls/process.h"
 #include "syscalls/rw.h"
 
 #include <string.h>
@@ -102,12 +103,23 @@ struct owner_ex {
     int32_t type, pid;
 };
 
+int file_set_owner(struct file *file, int32_t who) {
+    if (who == INT32_MIN)
+        return -EINVAL;
+    pthread_mutex_lock(&process_lock);
+    bool there = !who || (who > 0 ? process_find(who) != NULL : process_group_find(-who) != NULL);
+    pthread_mutex_unlock(&process_lock);
+    if (!there)
+        return -ESRCH;
+    file->owner = who;
+    return 0;
+}
+
 static long owner(struct task *task, struct file *file, uint32_t op, gaddr_t arg) {
     struct owner_ex ex;
     switch (op) {
     case F_SETOWN:
-        file->owner = (int32_t)arg;
-        return 0;
+        return file_set_owner(file, (int32_t)arg);
     case F_GETOWN:
         return file->owner;
     case F_SETSIG:

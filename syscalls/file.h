@@ -104,6 +104,9 @@ const struct file_ops *file_ops_of_mode(mode_t mode);
 int file_adopt_host(int fd, struct file **out);
 extern const struct file_ops file_ops_regular, file_ops_directory, file_ops_path, file_ops_device;
 
+/* F_SETOWN: a process, or with a minus sign a group. 0, -ESRCH or -EINVAL. */
+int file_set_owner(struct file *file, int32_t who);
+
 /* The file of a descriptor, referenced (file_unref it), or NULL (EBADF). */
 struct file *fd_get(struct task *task, int fd);
 /* Lowest free descriptor >= from for `file` (takes the reference over, also on failure). Returns it

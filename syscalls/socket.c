@@ -113,6 +113,17 @@ long socket_interrupted(struct file *file, int option, long result) {
     return timeout.tv_sec || timeout.tv_usec ? -EINTR : -ERESTARTSYS;
 }
 
+/* The port of a netlink socket that nobody chose: the number of the process, as on Linux. False
+ * when it has one, or when that number is taken: then the host chooses at first use. */
+static bool netlink_autobind(struct task *task, struct file *file) {
+    struct sockaddr_nl own = {0};
+    if (getsockname(file->host_fd, (struct sockaddr *)&own, &(socklen_t){sizeof(own)}) ||
+        own.nl_family != AF_NETLINK || own.nl_pid)
+        return false;
+    own.nl_pid = (uint32_t)task->process->pid;
+    return !bind(file->host_fd, (struct sockaddr *)&own, sizeof(own));
+}
+
 /* --- addresses
  * --------------------------------------------------------------------------------------------- */
 
@@ -127,6 +138,8 @@ int socket_address_in(struct task *task, struct file *file, gaddr_t at, int32_t 
     if (len && guest_read(task->cpu->space, &out->storage, at, (size_t)len))
         return -EFAULT;
     out->len = (socklen_t)len;
+    if (len >= (int)sizeof(struct sockaddr_nl) && out->any.sa_family == AF_NETLINK)
+        netlink_autobind(task, file);
     if (!socket_is_unix(file) || len < (int)sizeof(sa_family_t) || out->any.sa_family != AF_UNIX)
         return 0;
     if (len > (int)sizeof(struct sockaddr_un) || len <= (int)sizeof(sa_family_t))
@@ -249,8 +262,13 @@ long sys_bind(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
         error = -EFAULT;
     else if (socket_is_unix(file))
         error = unix_bind(task, file, (struct sockaddr_un *)&address, len);
-    else
+    else {
+        struct sockaddr_nl *port = (struct sockaddr_nl *)&address;
+        if (len >= sizeof(*port) && port->nl_family == AF_NETLINK && !port->nl_pid &&
+            netlink_autobind(task, file))
+            port->nl_pid = (uint32_t)task->process->pid;
         error = bind_number(task, file, (struct sockaddr *)&address, len);
+    }
     file_unref(file);
     return error;
 }

@@ -1,20 +1,17 @@
-/* getsockopt(2), setsockopt(2) and the ioctls of sockets (netdevice(7)). Most options are integers
- * or structures without pointers and pass as they are; converted are the ones with a time, an
- * address in memory, or a process in them. Options that name host objects are refused as unknown.
- */
+/* getsockopt(2), setsockopt(2). Most options are integers or structures without pointers and pass
+ * as they are; converted are the ones with a time, an address in memory, or a process in them.
+ * Options that name host objects are refused as unknown. Ioctls are socket_ioctl.c. */
 #include "core/space.h"
 #include "syscalls/abi.h"
 #include "syscalls/process.h"
 #include "syscalls/socket.h"
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -119,6 +116,45 @@ static long set_group(struct task *task, struct file *file, int level, int optio
     return setsockopt(file->host_fd, level, option, host, 8 + bytes) ? -errno : 0;
 }
 
+static bool is_source_filter(int level, int option) {
+    return (level == SOL_IP || level == SOL_IPV6) && option == MCAST_MSFILTER;
+}
+
+/* struct group_filter: interface, group (aligned as above), mode, count and sources. */
+struct source_filter {
+    union {
+        struct group_filter host;
+        uint8_t bytes[sizeof(struct group_filter) + OPTION_MOST];
+    };
+};
+#define FILTER_HEAD offsetof(struct group_filter, gf_slist)
+
+/* Reads one of `len` bytes; what the guest's layout lacks before the group is left out. */
+static long read_source_filter(struct task *task, struct source_filter *filter, gaddr_t at,
+                               uint32_t len) {
+    unsigned lacks = 8 - task->abi->pointer_bytes;
+    memset(filter, 0, sizeof(*filter));
+    if (guest_read(task->cpu->space, filter->bytes, at, 4) ||
+        guest_read(task->cpu->space, filter->bytes + 8, at + 8 - lacks, len + lacks - 8))
+        return -EFAULT;
+    return 0;
+}
+
+static long set_source_filter(struct task *task, struct file *file, int level, gaddr_t at,
+                              uint32_t len) {
+    unsigned lacks = 8 - task->abi->pointer_bytes;
+    if (len + lacks < FILTER_HEAD)
+        return -EINVAL;
+    struct source_filter *filter = malloc(sizeof(*filter));
+    if (!filter)
+        return -ENOMEM;
+    long result = read_source_filter(task, filter, at, len);
+    if (!result)
+        result = setsockopt(file->host_fd, level, MCAST_MSFILTER, filter, len + lacks) ? -errno : 0;
+    free(filter);
+    return result;
+}
+
 /* Options that carry host objects or raw addresses. */
 static bool is_refused(int level, int option) {
     if (level == SOL_SOCKET)
@@ -150,6 +186,8 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
         result = set_filter(task, file, option, at, len);
     } else if (is_group_option(level, option)) {
         result = set_group(task, file, level, option, at, len);
+    } else if (is_source_filter(level, option)) {
+        result = set_source_filter(task, file, level, at, len);
     } else if (len > sizeof(few) && !(value = malloc(len))) {
         result = -ENOMEM;
     } else {
@@ -209,6 +247,54 @@ static long get_peer(struct task *task, struct file *file, int option, gaddr_t a
     return give(task, at, len_at, room, peer.groups, bytes);
 }
 
+/* MCAST_MSFILTER: the guest says in the structure for how many sources it has room. */
+static long get_source_filter(struct task *task, struct file *file, int level, gaddr_t at,
+                              gaddr_t len_at, int32_t room) {
+    struct space *space = task->cpu->space;
+    unsigned lacks = 8 - task->abi->pointer_bytes;
+    if ((uint32_t)room + lacks < FILTER_HEAD)
+        return -EINVAL;
+    struct source_filter *filter = malloc(sizeof(*filter));
+    if (!filter)
+        return -ENOMEM;
+    long result = read_source_filter(task, filter, at, FILTER_HEAD - lacks);
+    const uint32_t most = OPTION_MOST / sizeof(struct sockaddr_storage);
+    uint32_t sources = filter->host.gf_numsrc < most ? filter->host.gf_numsrc : most;
+    filter->host.gf_numsrc = sources;
+    socklen_t len = (socklen_t)GROUP_FILTER_SIZE(sources);
+    if (!result && getsockopt(file->host_fd, level, MCAST_MSFILTER, filter, &len))
+        result = -errno;
+    if (!result) {
+        if (filter->host.gf_numsrc < sources)
+            sources = filter->host.gf_numsrc;
+        uint32_t shown = (uint32_t)GROUP_FILTER_SIZE(sources) - lacks;
+        const unsigned mode = offsetof(struct group_filter, gf_fmode);
+        if (guest_write(space, len_at, &shown, 4) ||
+            guest_write(space, at + mode - lacks, filter->bytes + mode, shown + lacks - mode))
+            result = -EFAULT;
+    }
+    free(filter);
+    return result;
+}
+
+/* SO_GET_FILTER: lengths count instructions; 0 asks for their number. */
+static long get_filter(struct task *task, struct file *file, gaddr_t at, gaddr_t len_at,
+                       int32_t room) {
+    struct sock_filter *filter = calloc(BPF_MAXINSNS, sizeof(*filter));
+    socklen_t count = (socklen_t)(room > BPF_MAXINSNS ? BPF_MAXINSNS : room);
+    if (!filter)
+        return -ENOMEM;
+    long result = 0;
+    bool wanted = count != 0;
+    if (getsockopt(file->host_fd, SOL_SOCKET, OPT_ATTACH_FILTER, filter, &count))
+        result = -errno;
+    else if ((wanted && guest_write(task->cpu->space, at, filter, count * sizeof(*filter))) ||
+             guest_write(task->cpu->space, len_at, &count, sizeof(count)))
+        result = -EFAULT;
+    free(filter);
+    return result;
+}
+
 static long get_plain(struct task *task, struct file *file, int level, int option, gaddr_t at,
                       gaddr_t len_at, int32_t room) {
     socklen_t len = (socklen_t)(room > OPTION_MOST ? OPTION_MOST : room);
@@ -248,98 +334,11 @@ long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
              (option == OPT_PEERCRED || option == OPT_PEERGROUPS))
         result = get_peer(task, file, option, at, len_at, room);
     else if (level == SOL_SOCKET && option == OPT_ATTACH_FILTER)
-        result = -ENOPROTOOPT;
+        result = get_filter(task, file, at, len_at, room);
+    else if (is_source_filter(level, option))
+        result = get_source_filter(task, file, level, at, len_at, room);
     else
         result = get_plain(task, file, level, option, at, len_at, room);
     file_unref(file);
     return result;
-}
-
-/* --- ioctls
- * ------------------------------------------------------------------------------------------------------
- */
-
-/* struct ifreq: 16 bytes of name, then a union: 16 bytes for i386, 24 on a 64-bit host. */
-#define IFREQ32_BYTES 32
-
-static unsigned ifreq_bytes(struct task *task) {
-    return task->abi->pointer_bytes == 4 ? IFREQ32_BYTES : (unsigned)sizeof(struct ifreq);
-}
-
-/* SIOCGIFCONF: struct ifconf {int len; struct ifreq *req}. */
-static long get_interfaces(struct file *file, struct task *task, gaddr_t arg) {
-    struct space *space = task->cpu->space;
-    unsigned word = task->abi->pointer_bytes, bytes = ifreq_bytes(task);
-    int32_t room;
-    uint64_t to = 0;
-    if (guest_read(space, &room, arg, 4) || guest_read(space, &to, arg + word, word))
-        return -EFAULT;
-    struct ifreq list[64];
-    struct ifconf conf = {.ifc_len = sizeof(list), .ifc_req = list};
-    if (ioctl(file->host_fd, SIOCGIFCONF, &conf))
-        return -errno;
-    int32_t count = conf.ifc_len / (int)sizeof(list[0]);
-    if (to && room / (int)bytes < count)
-        count = room < 0 ? 0 : room / (int)bytes;
-    for (int32_t i = 0; to && i < count; i++)
-        if (guest_write(space, to + (gaddr_t)i * bytes, &list[i], bytes))
-            return -EFAULT;
-    count *= (int32_t)bytes;
-    return guest_write(space, arg, &count, 4);
-}
-
-/* Requests on a struct ifreq whose union holds no pointer. */
-static long interface_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
-    struct space *space = task->cpu->space;
-    struct ifreq ifr;
-    unsigned bytes = ifreq_bytes(task);
-    memset(&ifr, 0, sizeof(ifr));
-    if (guest_read(space, &ifr, arg, bytes))
-        return -EFAULT;
-    if (ioctl(file->host_fd, request, &ifr))
-        return -errno;
-    return guest_write(space, arg, &ifr, bytes);
-}
-
-static long int_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
-    int value = 0;
-    if (ioctl(file->host_fd, request, &value))
-        return -errno;
-    return guest_write(task->cpu->space, arg, &value, sizeof(value));
-}
-
-long socket_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
-    switch (request) {
-    case SIOCINQ:
-    case SIOCOUTQ:
-    case SIOCOUTQNSD:
-    case SIOCATMARK:
-        return int_ioctl(file, task, request, arg);
-    case SIOCGIFCONF:
-        return get_interfaces(file, task, arg);
-    case SIOCGIFNAME:
-    case SIOCGIFFLAGS:
-    case SIOCGIFADDR:
-    case SIOCGIFDSTADDR:
-    case SIOCGIFBRDADDR:
-    case SIOCGIFNETMASK:
-    case SIOCGIFMETRIC:
-    case SIOCGIFMTU:
-    case SIOCGIFHWADDR:
-    case SIOCGIFINDEX:
-    case SIOCGIFTXQLEN:
-        return interface_ioctl(file, task, request, arg);
-    case SIOCSIFFLAGS:
-    case SIOCSIFADDR:
-    case SIOCSIFDSTADDR:
-    case SIOCSIFBRDADDR:
-    case SIOCSIFNETMASK:
-    case SIOCSIFMTU:
-    case SIOCSIFHWADDR:
-    case SIOCSIFNAME:
-    case SIOCADDRT:
-    case SIOCDELRT:
-        return -EPERM; /* the host's network is not the guest's to change */
-    }
-    return -ENOTTY;
 }

@@ -184,6 +184,7 @@ void unix_address_to_guest(struct socket_address *address, bool sender) {
     if (name && name->internal) {
         address->len = sender ? 0 : FAMILY_BYTES;
     } else if (name) {
+        memset(&address->storage, 0, sizeof(address->storage)); /* a NUL behind a full path */
         *un = name->guest;
         address->len = name->len;
     } else if (address->len > start && !un->sun_path[0] &&
@@ -352,11 +353,11 @@ int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *gu
     if (len == FAMILY_BYTES) {
         error = bind_any(file, name);
     } else if (guest->sun_path[0]) {
-        /* getsockname shows the path with its NUL. */
+        /* getsockname shows the path with its NUL, which may lie behind the structure. */
         name->guest.sun_path[PATH_BYTES - 1] =
             len == sizeof(*guest) ? guest->sun_path[PATH_BYTES - 1] : 0;
         size_t used = strnlen(guest->sun_path, len - FAMILY_BYTES);
-        name->len = (socklen_t)(FAMILY_BYTES + used + (used < PATH_BYTES));
+        name->len = (socklen_t)(FAMILY_BYTES + used + 1);
         if (used < PATH_BYTES)
             name->guest.sun_path[used] = 0;
         error = bind_path(task, file, name);
