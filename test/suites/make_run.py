@@ -2,19 +2,17 @@
 # suite: what a user types
 # time: 240
 # order: 40
-"""`make run`: a command and its status, without a terminal, on one; another root; mkroot."""
+"""`make run`: a command and its status, without a terminal, on one; another root; setup."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
-from harness import BUILD, FG, ROOT, TOP, Suite, check, check_equal, command, need_attributes
+from harness import BUILD, ROOT, TOP, Suite, check, check_equal, command
 from terminal import Terminal
 
 suite = Suite()
-MKROOT = TOP / "rootfs-tools/mkroot"
 
 
 def clean() -> dict[str, str]:
@@ -88,60 +86,6 @@ def _() -> None:
         t.send("exit 0\n")
         check_equal("status", t.wait(), 0)
         check_equal("modes of the terminal", t.modes(), t.before)
-
-
-@suite.case("mkroot: what is there is left alone")
-def _() -> None:
-    before = (ROOT / "etc/fiberglass-root.json").stat()
-    done = command([MKROOT, ROOT], limit=30)
-    check_equal("status and output", (done.status, done.text() + done.errors()), (0, ""))
-    after = (ROOT / "etc/fiberglass-root.json").stat()
-    check_equal("the same root", after.st_ino, before.st_ino)
-    check_equal("check", command([MKROOT, "--check", ROOT]).status, 0)
-
-
-@suite.case("mkroot: small root, twice the same, then configured", limit=150)
-def _() -> None:
-    need_attributes()
-    roots = [BUILD / "test/mkroot/a", BUILD / "test/mkroot/b"]
-    for root in roots:
-        done = command([MKROOT, "--profile", "small", "--force", root])
-        check_equal("status (" + done.errors() + ")", done.status, 0)
-    trees = [sorted((str(p.relative_to(root)), p.lstat().st_mode, p.lstat().st_mtime_ns,
-                     os.getxattr(p, "user.containers.override_stat")
-                     if not p.is_symlink() and "user.containers.override_stat" in
-                     os.listxattr(p) else b"",
-                     b"" if p.is_symlink() or p.is_dir() else p.read_bytes())
-                    for p in root.rglob("*")) for root in roots]
-    check(trees[0] == trees[1], "two roots of the same packages differ")
-    check((roots[0] / "usr/share/info").is_dir(), "a directory is gone with what is left out of it")
-    passwd = roots[0] / "usr/bin/newgrp"
-    check_equal("set-uid bit", os.getxattr(passwd, "user.containers.override_stat"),
-                b"0:0:04755")
-    check(not passwd.stat().st_mode & 0o6000, "a set-uid bit on the host")
-    # Its maintainer scripts have not run: asked for, the root is made anew, but once.
-    inodes = []
-    for _ in range(2):
-        done = command([MKROOT, "--profile", "small", "--configure", FG[0], roots[0]])
-        check_equal("status (" + done.errors() + ")", done.status, 0)
-        check("did not all run" not in done.text(), done.text())
-        inodes.append((roots[0] / "etc/fiberglass-root.json").stat().st_ino)
-    check(inodes[0] != (roots[1] / "etc/fiberglass-root.json").stat().st_ino, "not made anew")
-    check_equal("left alone the second time", inodes[1], inodes[0])
-    check((roots[0] / "usr/local/bin").is_dir(), "the scripts did not run")
-
-
-@suite.case("mkroot: mistakes")
-def _() -> None:
-    mistakes: list[tuple[list[str | Path], str]] = [
-        (["--profile", "nosuch", BUILD / "x"], "nosuch"), ([TOP], "mkroot"),
-        (["--check", TOP / "docs"], "docs"),
-        (["--with", "no-such-package-at-all", BUILD / "test/x"], "no-such")]
-    for words, word in mistakes:
-        done = command([MKROOT, *words])
-        check_equal(f"status of {words}", done.status, 1)
-        check(word in done.errors() and len(done.errors().splitlines()) <= 3, done.errors())
-    check(not Path(BUILD / "test/x").exists(), "a failed root was left behind")
 
 
 @suite.case("setup says nothing when all is there")

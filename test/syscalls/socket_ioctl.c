@@ -127,8 +127,6 @@ static void interfaces(void) {
     SHOW(ioctl(fd, SIOCGIFPFLAGS, &q));
     SHOW(ioctl(fd, SIOCGIFMEM, &q));
     SHOW(ioctl(fd, SIOCGIFMETRIC, &q));
-    SHOW(ioctl(fd, SIOCGMIIPHY, &q));
-    SHOW(ioctl(fd, SIOCGMIIREG, &q));
     SHOW(ioctl(fd, 0x8999, &q));
     SHOW(ioctl(fd, SIOCDEVPRIVATE, &q));
     close(fd);
