@@ -14,15 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct file_ops file_ops_regular = {.kind = "regular"};
-const struct file_ops file_ops_fifo = {.kind = "fifo"};
+const struct file_ops file_ops_regular = {.kind = "regular", .reopen = file_reopen_inode};
+const struct file_ops file_ops_fifo = {.kind = "fifo", .reopen = file_reopen_inode};
 const struct file_ops file_ops_socket_path = {.kind = "socket"};
-const struct file_ops file_ops_device = {.kind = "device"};
-const struct file_ops file_ops_path = {.kind = "path"};
+const struct file_ops file_ops_device = {.kind = "device", .reopen = file_reopen_inode};
 const struct file_ops file_ops_directory = {
     .kind = "directory",
     .seek = dir_seek,
     .getdents = dir_getdents,
+    .reopen = file_reopen_inode,
     .release = dir_release,
 };
 
@@ -100,6 +100,7 @@ int file_adopt_host(int fd, struct file **out) {
     *out = file_from_host(NULL, copy);
     if (!*out)
         return -ENOMEM;
+    (*out)->given = fs_private_root;
     /* a name to show; the place itself may be outside of the root and is never opened by it */
     char link[40], path[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -110,8 +111,10 @@ int file_adopt_host(int fd, struct file **out) {
 }
 
 int file_stat(struct file *file, struct stat *st) {
-    if (file->ops->stat)
-        return file->ops->stat(file, st);
+    return file->ops->stat ? file->ops->stat(file, st) : file_stat_host(file, st);
+}
+
+int file_stat_host(struct file *file, struct stat *st) {
     if (file->host_fd < 0)
         return -EBADF;
     if (fstat(file->host_fd, st))

@@ -37,6 +37,10 @@ struct file_ops {
                     void *arg);                     /* NULL: ENOTDIR */
     short (*poll)(struct file *file, short events); /* readiness that the host fd does not show:
                     or'ed into (NULL: the host descriptor's alone) */
+    int (*reopen)(struct file *file, struct task *task, int flags,
+                  struct file **out);   /* open(2) of /proc/PID/fd/N without O_PATH: another
+                      description of the same thing, with the checks of an open by name (fs_reopen.c);
+                      NULL: ENXIO */
     void (*release)(struct file *file); /* last reference dropped; NULL: close the host fd (one that
                     is not NULL closes it itself) */
 };
@@ -62,7 +66,9 @@ struct file {
     int owner_signal;
     struct epoll_item
         *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
-    bool sent; /* went through SCM_RIGHTS: file_unref() calls rights_file_gone() (io.h) first */
+    bool given; /* came open from outside of a private root (start, SCM_RIGHTS of host processes):
+                   it may be used as it is, not changed, linked or opened with more */
+    bool sent;  /* went through SCM_RIGHTS: file_unref() calls rights_file_gone() (io.h) first */
 };
 
 /* New description with one reference; takes over host_fd. NULL with errno ENOMEM (host_fd closed).
@@ -103,6 +109,8 @@ const struct file_ops *file_ops_of_mode(mode_t mode);
  */
 int file_adopt_host(int fd, struct file **out);
 extern const struct file_ops file_ops_regular, file_ops_directory, file_ops_path, file_ops_device;
+/* The inode behind an open file: what ops->stat shows where the kind has none of its own. */
+int file_stat_host(struct file *file, struct stat *st);
 
 /* F_SETOWN: a process, or with a minus sign a group. 0, -ESRCH or -EINVAL. */
 int file_set_owner(struct file *file, int32_t who);

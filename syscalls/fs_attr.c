@@ -4,6 +4,7 @@
 #include "syscalls/abi.h"
 #include "syscalls/fs_attr.h"
 #include "syscalls/fs_place.h"
+#include "syscalls/io.h"
 #include "syscalls/privilege.h"
 #include "syscalls/tty.h"
 
@@ -41,18 +42,16 @@ static int owner_check(struct task *task, const struct stat *st) {
     return task_is_root(task) || st->st_uid == task->process->fsuid ? 0 : -EPERM;
 }
 
-/* What a guest in a root of its own was given open by the host (descriptors 0, 1, 2) lies outside:
- * it may be used, not changed. Pipes and sockets lie nowhere. */
+/* What a guest in a root of its own was given open lies outside: it may be used, not changed. Pipes
+ * and sockets lie nowhere. */
 static int outside_check(const struct place *place) {
     const struct file *file = place->file;
-    mode_t type = place->st.st_mode & S_IFMT;
-    bool named = type != S_IFIFO && type != S_IFSOCK;
     struct stat host;
     /* An open device of a private root, whatever node named it, is the host's own node. */
     if (file && fs_private_root && file->host_fd >= 0 && !fstat(file->host_fd, &host) &&
         (S_ISCHR(host.st_mode) || S_ISBLK(host.st_mode)))
         return -EPERM;
-    return file && !file->mount && file->path && named && fs_private_root ? -EPERM : 0;
+    return file && file->given && file->ops != &pipe_ops && file->ops != &socket_ops ? -EPERM : 0;
 }
 
 /* Number of the pty that the place is, or -1. */
@@ -64,11 +63,6 @@ static int pts_of_place(const struct place *place) {
     return path && sscanf(path, "/dev/pts/%d", &number) == 1 ? number : -1;
 }
 
-static bool place_has_metadata(const struct place *place) {
-    const struct mount *mount = place_mount(place);
-    return mount && mount->metadata;
-}
-
 /* Applies a change to a pinned place: `want` starts as what stat shows. */
 static int change(struct task *task, struct place *place,
                   int (*edit)(struct task *task, struct stat *want, const uint32_t *arg),
@@ -78,7 +72,7 @@ static int change(struct task *task, struct place *place,
     int fd = place_pin(place, &own);
     if (fd < 0)
         return fd;
-    metadata_change_begin(place_mount(place));
+    metadata_change_begin(place->mount);
     int error = fstat(fd, &host) ? -errno : 0;
     if (!error) {
         want = host;
@@ -87,7 +81,7 @@ static int change(struct task *task, struct place *place,
     }
     if (!error)
         error = metadata_set(fd, &host, &want);
-    metadata_change_end(place_mount(place));
+    metadata_change_end(place->mount);
     if (own)
         close(fd);
     return error;
@@ -117,7 +111,7 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
         error = outside_check(place);
     if (error)
         return error;
-    if (place_has_metadata(place))
+    if (place->mount->metadata)
         return change(task, place, edit_mode, &mode);
     bool own;
     int fd = place_pin(place, &own);
@@ -131,7 +125,7 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
         error = S_ISLNK(st.st_mode) ? -EOPNOTSUPP : 0;
     if (!error && fs_owner_asks(task))
         error = owner_check(task, &st);
-    privilege_enter(task, place_mount(place));
+    privilege_enter(task, place->mount);
     set_id_note(mode);
     if (!error && chmod(host, mode & 07777))
         error = -errno;
@@ -221,7 +215,7 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
         error = outside_check(place);
     if (error)
         return error;
-    if (place_has_metadata(place))
+    if (place->mount->metadata)
         return change(task, place, edit_owner, arg);
     bool own;
     int fd = place_pin(place, &own);
@@ -231,7 +225,7 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     error = pinned_stat(place, fd, &st);
     if (!error && fs_owner_asks(task))
         error = edit_owner(task, &st, arg);
-    privilege_enter(task, place_mount(place));
+    privilege_enter(task, place->mount);
     if (!error && !fs_owner_on_host(&uid, &gid) && task_is_root(task))
         error = -EINVAL; /* as user_namespaces(7) has it */
     if (!error && fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
@@ -327,7 +321,7 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
             /* not fd itself: utimensat on an O_PATH descriptor needs a new kernel */
             char host[40];
             snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
-            privilege_enter(task, place_mount(&place));
+            privilege_enter(task, place.mount);
             int failed = S_ISLNK(st.st_mode)
                              ? utimensat(place.dir, place.name, times, AT_SYMLINK_NOFOLLOW)
                              : utimensat(AT_FDCWD, host, times, 0);
@@ -352,7 +346,7 @@ static int access_place(struct task *task, struct place *place, int mode, uint32
     if (error || mode == F_OK)
         return error;
     bool special = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) || S_ISFIFO(st.st_mode);
-    if ((mode & W_OK) && !place->is_synth && !place->file && place->mount->read_only && !special)
+    if ((mode & W_OK) && !place->is_synth && place->mount->read_only && !special)
         return -EROFS;
     if (place->is_synth || place->file || place->mount->metadata) {
         bool effective = flags & AT_EACCESS; /* else the call asks for the real user */

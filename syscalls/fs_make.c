@@ -230,14 +230,12 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
         error = -EXDEV;
     else if (S_ISDIR(from.st.st_mode))
         error = -EPERM;
-    else if (!from.file && from.mount != to.mount)
+    else if (from.mount != to.mount)
         error = -EXDEV;
     else if (from.file || !from.name[0]) {
         char host[40];
         snprintf(host, sizeof host, "/proc/self/fd/%d", host_from);
-        if (from.file && from.file->mount != to.mount && from.file->path)
-            error = -EXDEV;
-        else if (linkat(AT_FDCWD, host, to.dir, to.name, AT_SYMLINK_FOLLOW))
+        if (linkat(AT_FDCWD, host, to.dir, to.name, AT_SYMLINK_FOLLOW))
             error = -errno;
     } else if (linkat(from.dir, from.name, to.dir, to.name, 0)) {
         error = -errno;

@@ -20,6 +20,7 @@
 
 struct mount fs_mounts[MOUNTS_MAX];
 int fs_mount_count;
+struct mount fs_nowhere = {.guest = "", .dir = -1, .host = "", .type = "none", .source = "none"};
 bool fs_private_root;
 
 static char shm_dir[64]; /* temporary host directory behind /dev/shm, "" when there is none */

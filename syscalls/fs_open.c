@@ -19,8 +19,7 @@
 /* O_TMPFILE holds O_DIRECTORY: this is the bit of its own. */
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 
-/* open(2) of a device node that stands in a private root: by number, never the host's node. */
-static int open_device(struct task *task, const struct stat *st, int flags, struct file **out) {
+int fs_open_device(struct task *task, const struct stat *st, int flags, struct file **out) {
     static const struct {
         unsigned major_number, minor_number;
         const char *host;
@@ -61,12 +60,6 @@ static int finish_open(struct place *place, int fd, int flags, mode_t mode, stru
     }
     *out = file;
     return 0;
-}
-
-static int wanted_bits(int flags) {
-    int mode = flags & O_ACCMODE;
-    int want = mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6;
-    return want | (flags & O_TRUNC ? 2 : 0);
 }
 
 /* What the guest sees of the directory in which a file is made; an unnamed one is made in the place
@@ -115,69 +108,116 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
     return finish_open(place, fd, flags, S_IFREG, out);
 }
 
-/* Host descriptor of an existing file or directory, for its data. */
-static int open_existing(struct task *task, struct place *place, int flags) {
-    const char *name = place->name[0] ? place->name : ".";
-    int host_flags = flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL);
-    if (place->name[0])
-        host_flags |= O_NOFOLLOW;
-    host_flags |= O_CLOEXEC | O_NOCTTY;
-    if (S_ISFIFO(place->st.st_mode)) /* waits for the other side */
-        return (int)restartable(
-            host_call(task, SYS_openat, place->dir, (long)name, host_flags, 0, 0, 0));
-    int fd = openat(place->dir, name, host_flags);
-    return fd < 0 ? -errno : fd;
+/* O_TMPFILE in a directory that is an open file. */
+static int create_below(struct task *task, struct place *place, int flags, uint32_t mode,
+                        struct file **out) {
+    if (place->file->given)
+        return -EACCES;
+    if (place->mount->dir < 0)
+        return -EOPNOTSUPP;
+    place->dir = place->file->host_fd;
+    snprintf(place->path, sizeof place->path, "%s", place->file->path ? place->file->path : "/");
+    return create(task, place, flags, mode, out);
 }
 
-/* Terminals keep state beside the host's descriptor: they are opened again by name. */
-static bool is_terminal(const struct file *file) {
-    return !strcmp(file->ops->kind, "tty") || !strcmp(file->ops->kind, "ptmx");
-}
+/* --- what is there already -----------------------------------------------------------------------
+ */
 
-/* What an open by name would refuse must not come in through /proc/self/fd either. */
-static int reopen_check(struct task *task, struct file *file, int flags, struct stat *st) {
-    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
-    int error = file_stat(file, st);
-    if (error || !file->mount)
-        return error;
-    if (writes && file->mount->read_only && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)))
-        return -EROFS;
-    return permission_check(task, st, wanted_bits(flags));
-}
-
-int file_reopen(struct task *task, struct file *file, int flags, struct file **out) {
-    char host[40];
-    struct stat st;
-    const struct synth_ref *ref = synth_of_file(file);
-    if (ref && !S_ISLNK(ref->entry->mode))
-        return synth_open(ref, task, flags, file->mount, file->path, out);
-    if (file->host_fd < 0 || is_terminal(file)) {
-        if (!file->path || !strcmp(file->path, "/dev/ptmx")) {
-            *out = file_ref(file);
-            return 0;
-        }
-        return fs_open(task, AT_FDCWD, file->path, (int)open_flags_to_guest(flags), 0, out);
-    }
-    int error = reopen_check(task, file, flags, &st);
+/* Everything that an open asks of the thing itself, by a descriptor of it (`pin`: O_PATH). *st:
+ * what the host says; becomes what the guest sees. 0 or -errno. */
+static int check_existing(struct task *task, const struct place *place, int flags, int fd, bool pin,
+                          struct stat *st) {
+    const struct mount *mount = place->mount;
+    int wants = open_wants(flags);
+    if (S_ISLNK(st->st_mode) || (S_ISDIR(st->st_mode) && !S_ISDIR(place->st.st_mode)))
+        return -ESTALE;
+    if (!mount->metadata)
+        fs_owner_shown(st);
+    else if (!task_is_root(task) || !st->st_size) /* root's question is but: is it a device? */
+        metadata_apply_at(fd, pin ? "" : NULL, st);
+    if (S_ISDIR(st->st_mode) && (wants & 2))
+        return -EISDIR;
+    if (S_ISSOCK(st->st_mode))
+        return -ENXIO;
+    int error = permission_check(task, st, wants);
     if (error)
         return error;
-    if ((S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) && file->mount && fs_private_root)
-        return open_device(task, &st, flags, out);
-    snprintf(host, sizeof host, "/proc/self/fd/%d", file->host_fd);
-    int host_flags =
-        (flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
-    long fd = host_call(task, SYS_openat, AT_FDCWD, (long)host, host_flags, 0, 0, 0);
-    if (fd < 0)
-        return (int)restartable(fd);
-    bool same_kind = !(file->flags & O_PATH) && !(flags & O_PATH);
-    struct file *copy =
-        same_kind ? file_create(file->ops, (int)fd, flags) : file_create_host((int)fd, flags);
-    if (!copy)
-        return -ENOMEM;
-    copy->mount = file->mount;
-    copy->path = file->path ? strdup(file->path) : NULL;
-    *out = copy;
-    return 0;
+    if (S_ISREG(st->st_mode) && !(flags & FILE_LARGEFILE) && task->abi &&
+        task->abi->pointer_bytes == 4 && st->st_size > INT32_MAX)
+        return -EOVERFLOW;
+    bool special = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) || S_ISFIFO(st->st_mode);
+    return (wants & 2) && mount->read_only && !special ? -EROFS : 0;
+}
+
+/* A device that is opened by its number, not as the host's node? */
+static bool by_number(const struct place *place, const struct stat *st) {
+    return (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) &&
+           (fs_private_root || place->mount->read_only);
+}
+
+/* Opens at once and looks at what came. For files and directories, whose opening has no effect;
+ * that another task gives the name to a device meanwhile is excluded: devices are seen on a mount
+ * before a guest can move them. *fd: the host's; 0, 1 (a device of a private root, *st) or -errno.
+ */
+static int open_and_look(struct task *task, struct place *place, int flags, int *fd,
+                         struct stat *st) {
+    int host_flags = flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_TRUNC);
+    const char *name = place->name[0] ? place->name : ".";
+    host_flags |= O_CLOEXEC | O_NOCTTY | (place->name[0] ? O_NOFOLLOW : 0);
+    long got = host_call(task, SYS_openat, place->dir, (long)name, host_flags, 0, 0, 0);
+    if (got < 0)
+        return (int)restartable(got);
+    *fd = (int)got;
+    int error = fstat(*fd, st) ? -errno : (st->st_mode ^ place->st.st_mode) & S_IFMT ? -ESTALE : 0;
+    if (!error)
+        error = check_existing(task, place, flags, *fd, false, st);
+    bool device = !error && by_number(place, st);
+    if (!error && S_ISREG(st->st_mode) && (flags & O_TRUNC) && ftruncate(*fd, 0))
+        error = -errno;
+    if (error || device)
+        close(*fd);
+    return error ? error : device;
+}
+
+/* Looks at it (O_PATH), then opens that very thing. The same results. */
+static int look_and_open(struct task *task, struct place *place, int flags, int *fd,
+                         struct stat *st) {
+    char host[40];
+    int pin = openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (pin < 0)
+        return -errno;
+    int error = fstat(pin, st) ? -errno : check_existing(task, place, flags, pin, true, st);
+    bool device = !error && by_number(place, st);
+    if (!error && !device) {
+        snprintf(host, sizeof host, "/proc/self/fd/%d", pin);
+        int host_flags = flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_NOFOLLOW);
+        host_flags |= O_CLOEXEC | O_NOCTTY;
+        long got = host_call(task, SYS_openat, AT_FDCWD, (long)host, host_flags, 0, 0, 0);
+        *fd = (int)got;
+        error = got < 0 ? (int)restartable(got) : 0;
+    }
+    close(pin);
+    return error ? error : device;
+}
+
+static int open_existing(struct task *task, struct place *place, int flags, struct file **out) {
+    struct stat st;
+    mode_t type = place->st.st_mode & S_IFMT;
+    bool truncates_unwritten = (flags & O_TRUNC) && (flags & O_ACCMODE) == O_RDONLY;
+    bool host_decides = !fs_private_root && !place->mount->read_only;
+    bool harmless = (type == S_IFREG || type == S_IFDIR) && !place->mount->devices;
+    bool at_once = !place->name[0] || ((harmless || host_decides) && !truncates_unwritten);
+    int fd;
+    int result = at_once ? open_and_look(task, place, flags, &fd, &st)
+                         : look_and_open(task, place, flags, &fd, &st);
+    if (result < 0)
+        return result;
+    if (!result)
+        return finish_open(place, fd, flags, st.st_mode, out);
+    int error = fs_open_device(task, &st, flags, out);
+    if (!error && !(*out)->path)
+        (*out)->path = strdup(place->path);
+    return error;
 }
 
 /* Descriptor that stands for the place (O_PATH). */
@@ -192,8 +232,6 @@ static int open_path_only(struct place *place, int flags, struct file **out) {
 
 int place_open(struct task *task, struct place *place, int flags, uint32_t mode,
                struct file **out) {
-    struct stat st;
-    int error;
     if (flags & O_PATH)
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     if (!place->exists) {
@@ -210,57 +248,21 @@ int place_open(struct task *task, struct place *place, int flags, uint32_t mode,
         return -ELOOP;
     if (is_dir && (flags & O_CREAT))
         return -EISDIR;
-    if (place->file) {
-        if (!(flags & O_PATH))
-            return file_reopen(task, place->file, flags, out);
-        if (place->file->flags & O_PATH) {
-            *out = file_ref(place->file);
-            return 0;
-        }
-        if (place->file->host_fd < 0)
-            return -ENXIO;
-        place->dir = place->file->host_fd;
-        if (place->file->path)
-            snprintf(place->path, sizeof place->path, "%s", place->file->path);
-        if (!place->file->mount && !place->file->path)
-            return file_reopen(task, place->file, flags, out);
-        place->mount = place->file->mount;
-        return open_path_only(place, flags, out);
-    }
+    if (place->file && (flags & TMPFILE_BIT))
+        return create_below(task, place, flags, mode, out);
+    if (place->file)
+        return file_reopen(task, place->file, flags, out);
     if (place->is_synth)
         return synth_open(&place->ref, task, flags, place->mount, place->path, out);
     if (flags & O_PATH)
         return open_path_only(place, flags, out);
     if (flags & TMPFILE_BIT)
         return create(task, place, flags, mode, out);
-    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
-    if (is_dir && writes)
+    if (is_dir && (open_wants(flags) & 2))
         return -EISDIR;
     if (S_ISSOCK(place->st.st_mode))
         return -ENXIO;
-    error = place_stat(place, &st);
-    if (error)
-        return error;
-    error = permission_check(task, &st, wanted_bits(flags));
-    if (error)
-        return error;
-    if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
-        if (place->mount->metadata || place->mount->read_only || fs_private_root) {
-            error = open_device(task, &st, flags, out);
-            if (!error && !(*out)->path)
-                (*out)->path = strdup(place->path);
-            return error;
-        }
-    } else if (writes && place->mount->read_only) {
-        return -EROFS;
-    }
-    if (S_ISREG(st.st_mode) && !(flags & FILE_LARGEFILE) && task->abi &&
-        task->abi->pointer_bytes == 4 && st.st_size > INT32_MAX)
-        return -EOVERFLOW;
-    int fd = open_existing(task, place, flags);
-    if (fd < 0)
-        return fd;
-    return finish_open(place, fd, flags, place->st.st_mode, out);
+    return open_existing(task, place, flags, out);
 }
 
 /* flags: the host's O_* and FILE_LARGEFILE; resolve: PLACE_* restrictions of openat2. */
@@ -290,7 +292,7 @@ static int open_path(struct task *task, int dirfd, const char *path, int flags, 
             set_id_drop(task, (*out)->mount, (*out)->host_fd);
         place_put(&place);
         bool again = !existed ? error == -EEXIST && !exclusive
-                              : (error == -ENOENT && (flags & O_CREAT)) ||
+                              : (error == -ENOENT && (flags & O_CREAT)) || error == -ESTALE ||
                                     (error == -ELOOP && (how & PLACE_FOLLOW));
         if (!again || tries == 100)
             return error;
@@ -375,6 +377,10 @@ long sys_memfd_create(struct task *task, gaddr_t guest_name, uint32_t flags) {
     int fd = memfd_create(name, flags | MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
+    if (geteuid() == 0 && fchown(fd, task->process->fsuid, task->process->fsgid)) {
+        close(fd);
+        return -EPERM;
+    }
     struct file *file = file_create(&file_ops_regular, fd, O_RDWR | FILE_LARGEFILE);
     if (!file)
         return -ENOMEM;

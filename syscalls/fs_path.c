@@ -56,6 +56,7 @@ static int finish_synth(struct walk *walk, const char *name, size_t n, const cha
             if (error)
                 return error;
             place->exists = true;
+            place->mount = place->file->mount ? place->file->mount : &fs_nowhere;
             error = file_stat(place->file, &place->st);
             if (!error && place->slash && !S_ISDIR(place->st.st_mode))
                 error = -ENOTDIR;
@@ -121,6 +122,8 @@ static int finish(struct walk *walk, size_t n, struct place *place) {
             return -errno;
     } else {
         place->exists = true;
+        if (S_ISCHR(place->st.st_mode) || S_ISBLK(place->st.st_mode))
+            walk->mount->devices = true;
         bool follow =
             (walk->flags & PLACE_FOLLOW) || (place->slash && !(walk->flags & PLACE_PARENT));
         if (S_ISLNK(place->st.st_mode) && follow) {
@@ -170,14 +173,16 @@ static int walk_run(struct walk *walk, struct place *place) {
 /* Where relative paths start: the descriptor's directory, or the current one. 0 or -errno. */
 static int walk_start(struct walk *walk, struct file *base) {
     struct stat st;
-    if (!base->path)
-        return -ENOTDIR;
     int error = base->host_fd >= 0 && base->mount && base->mount->dir >= 0
                     ? (fstat(base->host_fd, &st) ? -errno : 0)
                     : file_stat(base, &st);
     if (error)
         return error;
     if (!S_ISDIR(st.st_mode))
+        return -ENOTDIR;
+    if (base->given) /* lies outside */
+        return -EACCES;
+    if (!base->path)
         return -ENOTDIR;
     walk->len =
         (size_t)snprintf(walk->cur, PATH_MAX, "%s", strcmp(base->path, "/") ? base->path : "");
@@ -201,7 +206,7 @@ int place_of_file(struct file *file, struct place *place) {
         file_unref(file);
         return error;
     }
-    place->mount = file->mount ? file->mount : &fs_mounts[0];
+    place->mount = file->mount ? file->mount : &fs_nowhere;
     const struct synth_ref *ref = synth_of_file(file);
     if (ref) {
         place->is_synth = true;

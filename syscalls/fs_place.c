@@ -41,8 +41,8 @@ ssize_t place_readlink(const struct place *place, char *text, size_t size) {
 
 int place_writable(const struct place *place) {
     if (place->is_synth)
-        return place->mount && !strcmp(place->mount->type, "devpts") ? -EPERM : -EACCES;
-    return place->mount && place->mount->read_only ? -EROFS : 0;
+        return !strcmp(place->mount->type, "devpts") ? -EPERM : -EACCES;
+    return place->mount->read_only ? -EROFS : 0;
 }
 
 int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, bool *deleted) {
@@ -138,6 +138,8 @@ static int open_directory(struct task *task, int dirfd, const char *path, struct
     error = place_stat(&place, &st);
     if (!error && !S_ISDIR(st.st_mode))
         error = -ENOTDIR;
+    if (!error && place.file && place.file->given) /* lies outside */
+        error = -EACCES;
     if (!error)
         error = permission_check(task, &st, 1);
     if (!error && !place.is_synth && !fs_private_root && place.dir >= 0 &&

@@ -19,6 +19,7 @@ struct mount {
     char *host; /* its host path, to map host paths back */
     bool read_only;
     bool metadata;        /* the override_stat attribute is used */
+    atomic_bool devices;  /* device nodes of the host were seen on it */
     bool node;            /* a single synthetic node, not a tree */
     struct synth_ref ref; /* synthetic: its root */
     const char *type, *source;
@@ -26,6 +27,8 @@ struct mount {
 };
 extern struct mount fs_mounts[];
 extern int fs_mount_count;
+/* The mount of files that are on none (pipes, sockets, memory files, what was given open). */
+extern struct mount fs_nowhere;
 /* True when the root is a directory of its own (--root), false for "/". */
 extern bool fs_private_root;
 
@@ -35,7 +38,7 @@ struct mount *fs_mount_of(const char *path, size_t len);
 struct mount *fs_mount_at(const char *path, size_t len);
 
 struct place {
-    struct mount *mount;
+    struct mount *mount; /* never NULL; that of `file`, where there is one */
     int dir;      /* host: directory that holds `name`, or the thing itself (O_PATH) with name "" */
     bool own_dir; /* place_put closes dir */
     bool exists;  /* `st` is valid */
@@ -74,11 +77,6 @@ int place_of_file(struct file *file, struct place *place);
 /* "/proc/self/fd/N[/name]": for host calls that have no *at form. Do not follow its last component
  * unless name is "". */
 void place_host_path(const struct place *place, char *buf, size_t size);
-/* The mount of a place, also of one that is an open file; NULL: a file of nowhere, as those that
- * the guest was given open. */
-static inline const struct mount *place_mount(const struct place *place) {
-    return place->file ? place->file->mount : place->mount;
-}
 /* stat with metadata applied. */
 int place_stat(const struct place *place, struct stat *st);
 /* Text of the symlink; bytes or -errno. */
@@ -93,12 +91,26 @@ int place_names_check(struct task *task, const struct place *place, bool victim)
 /* Guest path of a host descriptor on a mount, from the host's /proc: 0 or -ENOENT. *deleted says
  * that the path is where it was; with `deleted` NULL that is not told. */
 int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, bool *deleted);
-/* Opens what a place names (not a symlink): the inner part of open(2). */
+/* Opens what a place names (not a symlink): the inner part of open(2). -ESTALE: another file took
+ * the name meanwhile, look again. */
 int place_open(struct task *task, struct place *place, int flags, uint32_t mode, struct file **out);
 /* A path from guest memory into buf[PATH_MAX]: 0, -EFAULT, -ENAMETOOLONG. */
 int guest_path(struct task *task, gaddr_t from, char *buf);
-/* Another file description of an open file (open of /proc/self/fd/N). */
+/* The open of a device node of a private root by what stat shows: by number, never the host's
+ * node. 0, -ENXIO or -errno. */
+int fs_open_device(struct task *task, const struct stat *st, int flags, struct file **out);
+/* Permission bits that an open with these flags asks for. */
+int open_wants(int flags);
+
+/* --- fs_reopen.c: opening an open file anew (/proc/PID/fd/N, exe, cwd) ---------------------------
+ */
+
+/* Another description of the file, or one that stands for it (O_PATH). 0 or -errno. */
 int file_reopen(struct task *task, struct file *file, int flags, struct file **out);
+/* Do mode and owner that stat shows let the task open the file so? For ops->reopen. */
+int file_reopen_check(struct file *file, struct task *task, int flags);
+/* ops->reopen of kinds that are a host inode and nothing more. */
+int file_reopen_inode(struct file *file, struct task *task, int flags, struct file **out);
 
 /* --- fs_owner.c: owners of files without metadata ------------------------------------------------
  */

@@ -255,17 +255,25 @@ static void file_synth_release(struct file *file) {
         close(file->host_fd);
 }
 
+static int file_synth_reopen(struct file *file, struct task *task, int flags, struct file **out) {
+    const struct synth_ref *ref = synth_of_file(file);
+    return S_ISLNK(ref->entry->mode) ? -ELOOP
+                                     : synth_open(ref, task, flags, file->mount, file->path, out);
+}
+
 static const struct file_ops synth_file_ops = {
     .kind = "synthetic",
     .read = file_synth_read,
     .write = file_synth_write,
     .stat = file_synth_stat,
+    .reopen = file_synth_reopen,
     .release = file_synth_release,
 };
 
 static const struct file_ops synth_device_ops = {
     .kind = "device",
     .stat = file_synth_stat,
+    .reopen = file_synth_reopen,
     .release = file_synth_release,
 };
 
@@ -274,6 +282,7 @@ static const struct file_ops synth_dir_ops = {
     .seek = dir_seek_synth,
     .stat = file_synth_stat,
     .getdents = dir_getdents_synth,
+    .reopen = file_synth_reopen,
     .release = file_synth_release,
 };
 

@@ -287,6 +287,8 @@ static int walk_into_file(struct walk *walk, struct file *file, char *behind) {
     int error = file_stat(file, &st);
     if (error)
         return error;
+    if (file->given && S_ISDIR(st.st_mode)) /* lies outside */
+        return -EACCES;
     if (!S_ISDIR(st.st_mode) || !file->path)
         return -ENOTDIR;
     walk->len =

@@ -77,20 +77,42 @@ static void queue_free(struct mqueue *queue) {
     free(queue);
 }
 
-static void mq_release(struct file *file) {
-    struct mqueue *queue = file->data;
-    close(file->host_fd);
+/* One file less on the queue. */
+static void queue_put(struct mqueue *queue) {
     pthread_mutex_lock(&ipc_lock);
     if (--queue->files == 0 && queue->unlinked)
         queue_free(queue);
     pthread_mutex_unlock(&ipc_lock);
 }
 
+static void mq_release(struct file *file) {
+    close(file->host_fd);
+    queue_put(file->data);
+}
+
+/* A file of mqueuefs: the host's eventfd under it does not show. */
+static int mq_stat(struct file *file, struct stat *st) {
+    const struct mqueue *queue = file->data;
+    int error = anon_stat(file, st);
+    if (error)
+        return error;
+    pthread_mutex_lock(&ipc_lock);
+    st->st_mode = S_IFREG | queue->perm.mode;
+    st->st_uid = queue->perm.uid;
+    st->st_gid = queue->perm.gid;
+    pthread_mutex_unlock(&ipc_lock);
+    st->st_ino = ((uintptr_t)queue >> 4 & 0x7fffffff) | 1;
+    return 0;
+}
+
+static int mq_reopen(struct file *file, struct task *task, int flags, struct file **out);
+
 static const struct file_ops mq_ops = {
     .kind = "mqueue",
     .read = mq_no_io,
     .write = mq_no_io,
-    .stat = anon_stat,
+    .stat = mq_stat,
+    .reopen = mq_reopen,
     .release = mq_release,
 };
 
@@ -175,6 +197,11 @@ static int queue_new(struct task *task, const char *name, uint32_t mode, const i
     return 0;
 }
 
+static int may_open(struct task *task, const struct mqueue *queue, int flags) {
+    int mode = flags & O_ACCMODE;
+    return ipc_permission(task, &queue->perm, mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6);
+}
+
 /* The queue to open, with one file more on it. */
 static int queue_open(struct task *task, const char *name, uint32_t flags, uint32_t mode,
                       const int64_t *attr, struct mqueue **out) {
@@ -185,15 +212,38 @@ static int queue_open(struct task *task, const char *name, uint32_t flags, uint3
     else if ((flags & O_CREAT) && (flags & O_EXCL))
         error = -EEXIST;
     else
-        error = ipc_permission(task, &queue->perm,
-                               (flags & O_ACCMODE) == O_RDONLY   ? 4
-                               : (flags & O_ACCMODE) == O_WRONLY ? 2
-                                                                 : 6);
+        error = may_open(task, queue, (int)flags);
     if (error)
         return error;
     queue->files++;
     *out = queue;
     return 0;
+}
+
+/* A file on the queue, which gave it one already (taken back when it fails). 0 or -errno. */
+static int queue_file(struct task *task, struct mqueue *queue, int flags, struct file **out) {
+    int fd = fcntl(queue->event_fd, F_DUPFD_CLOEXEC, 0);
+    struct file *file = fd < 0 ? NULL : file_create(&mq_ops, fd, flags & (O_ACCMODE | O_NONBLOCK));
+    if (!file) {
+        queue_put(queue);
+        return fd < 0 ? -EMFILE : -ENOMEM;
+    }
+    file->data = queue;
+    anon_set_owner(file, task);
+    if (asprintf(&file->path, "/%s", queue->name) < 0)
+        file->path = NULL;
+    *out = file;
+    return 0;
+}
+
+static int mq_reopen(struct file *file, struct task *task, int flags, struct file **out) {
+    struct mqueue *queue = file->data;
+    pthread_mutex_lock(&ipc_lock);
+    int error = may_open(task, queue, flags);
+    if (!error)
+        queue->files++;
+    pthread_mutex_unlock(&ipc_lock);
+    return error ? error : queue_file(task, queue, flags, out);
 }
 
 long sys_mq_open(struct task *task, gaddr_t name_at, uint32_t flags, uint32_t mode,
@@ -211,24 +261,11 @@ long sys_mq_open(struct task *task, gaddr_t name_at, uint32_t flags, uint32_t mo
     mode &= ~task->fs->umask;
     pthread_mutex_lock(&ipc_lock);
     error = queue_open(task, name, flags, mode, attr_at ? attr : NULL, &queue);
-    int fd = error ? -1 : fcntl(queue->event_fd, F_DUPFD_CLOEXEC, 0);
     pthread_mutex_unlock(&ipc_lock);
-    if (error)
-        return error;
-    struct file *file =
-        fd < 0 ? NULL : file_create(&mq_ops, fd, (int)(flags & (O_ACCMODE | O_NONBLOCK)));
-    if (!file) {
-        pthread_mutex_lock(&ipc_lock);
-        if (--queue->files == 0 && queue->unlinked)
-            queue_free(queue);
-        pthread_mutex_unlock(&ipc_lock);
-        return fd < 0 ? -EMFILE : -ENOMEM;
-    }
-    file->data = queue;
-    anon_set_owner(file, task);
-    if (asprintf(&file->path, "/%s", name) < 0)
-        file->path = NULL;
-    return fd_install(task, file, true, 0); /* always close-on-exec */
+    struct file *file;
+    if (!error)
+        error = queue_file(task, queue, (int)flags, &file);
+    return error ? error : fd_install(task, file, true, 0); /* always close-on-exec */
 }
 
 long sys_mq_unlink(struct task *task, gaddr_t name_at) {

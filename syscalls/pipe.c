@@ -1,5 +1,6 @@
 /* pipe(2): host pipes. Reads and writes are the host's; a write without readers sends SIGPIPE. */
 #include "core/space.h"
+#include "syscalls/fs_place.h"
 #include "syscalls/io.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@ const struct file_ops pipe_ops = {
     .read = stream_read,
     .write = stream_write,
     .stat = anon_stat,
+    .reopen = file_reopen_inode,
 };
 
 long sys_pipe2(struct task *task, gaddr_t fds_at, uint32_t flags) {

@@ -129,7 +129,7 @@ static __thread bool entered;
 
 void privilege_enter(const struct task *task, const struct mount *mount) {
     const struct process *process = task->process;
-    entered = host_root && fs_private_root && mount && !mount->metadata &&
+    entered = host_root && fs_private_root && mount && mount != &fs_nowhere && !mount->metadata &&
               (process->fsuid || process->fsgid);
     if (!entered)
         return;

@@ -21,9 +21,9 @@ int privilege_become(const struct process *process);
 void privilege_follow(struct task *task);
 
 /* Around a host call on a mount that asks who acts (names, attributes, permissions, sockets): the
- * host sees the task's user, without capabilities, when that is not root. `mount` may be NULL: a
- * file of nowhere, the host sees what it always sees. leave keeps errno and may come without
- * enter. */
+ * host sees the task's user, without capabilities, when that is not root. `mount` may be NULL or
+ * fs_nowhere: a file of nowhere, the host sees what it always sees. leave keeps errno and may come
+ * without enter. */
 void privilege_enter(const struct task *task, const struct mount *mount);
 void privilege_leave(void);
 

@@ -1,5 +1,6 @@
 /* /proc/PID: memory. maps, smaps, statm, cmdline, environ, auxv, mem. The list of mappings is
  * copied under mm->lock and printed without it. */
+#include "syscalls/abi_open.h"
 #include "syscalls/proc_internal.h"
 #include "syscalls/process.h"
 #include "syscalls/rw.h"
@@ -291,11 +292,18 @@ static void mem_release(struct file *file) {
         close(file->host_fd);
 }
 
+/* By name, so that the opener is asked whether it may look at the process. */
+static int mem_reopen(struct file *file, struct task *task, int flags, struct file **out) {
+    return file->path ? fs_open(task, AT_FDCWD, file->path, (int)open_flags_to_guest(flags), 0, out)
+                      : -ENXIO;
+}
+
 static const struct file_ops mem_ops = {.kind = "mem",
                                         .read = mem_read,
                                         .write = mem_write,
                                         .seek = mem_seek,
                                         .stat = mem_stat,
+                                        .reopen = mem_reopen,
                                         .release = mem_release};
 
 int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, struct file **out) {

@@ -3,6 +3,8 @@
  * foreground group that the host does not have, so a write to the master looks for VINTR, VQUIT and
  * VSUSP as the line discipline does and signals the guest's foreground group. */
 #include "core/space.h"
+#include "syscalls/abi_open.h"
+#include "syscalls/fs_place.h"
 #include "syscalls/io.h"
 #include "syscalls/signal.h"
 #include "syscalls/tty_internal.h"
@@ -135,12 +137,19 @@ static void ptmx_release(struct file *file) {
     tty_drop(tty);
 }
 
+/* As for every open of the node, a pty of its own. */
+static int ptmx_reopen(struct file *file, struct task *task, int flags, struct file **out) {
+    int error = file_reopen_check(file, task, flags);
+    return error ? error : ptmx_open(task, (int)open_flags_to_guest(flags), out);
+}
+
 const struct file_ops ptmx_ops = {
     .kind = "ptmx",
     .read = stream_read,
     .write = ptmx_write,
     .ioctl = tty_ioctl,
     .stat = tty_file_stat,
+    .reopen = ptmx_reopen,
     .release = ptmx_release,
 };
 

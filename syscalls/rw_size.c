@@ -23,38 +23,32 @@ static int check_size(struct task *task, int64_t size) {
     return -EFBIG;
 }
 
+/* As an open for writing: with its checks, and of the very file that they were made of. */
 static long truncate_path(struct task *task, gaddr_t path, int64_t size) {
     struct place place;
-    struct stat st;
+    struct file *file;
     if (size < 0)
         return -EINVAL;
     int error = place_find_guest(task, AT_FDCWD, path, PLACE_FOLLOW, &place);
     if (error)
         return error;
-    error = place_stat(&place, &st);
-    if (!error)
-        error = S_ISDIR(st.st_mode) ? -EISDIR : !S_ISREG(st.st_mode) ? -EINVAL : 0;
+    error = S_ISDIR(place.st.st_mode) ? -EISDIR : !S_ISREG(place.st.st_mode) ? -EINVAL : 0;
     if (!error)
         error = place_writable(&place);
     if (!error)
-        error = permission_check(task, &st, 2);
-    if (!error)
-        error = check_size(task, size);
-    if (!error) {
-        char host[40];
-        int fd = -1;
-        if (place.file)
-            snprintf(host, sizeof host, "/proc/self/fd/%d", place.file->host_fd);
-        else if ((fd = openat(place.dir, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC)) >= 0)
-            snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
-        if (fd >= 0 || place.file)
-            set_id_drop(task, place_mount(&place), place.file ? place.file->host_fd : fd);
-        if ((!place.file && fd < 0) || truncate(host, size))
-            error = -errno;
-        if (fd >= 0)
-            close(fd);
-    }
+        error =
+            place_open(task, &place, O_WRONLY | O_NONBLOCK | O_CLOEXEC | FILE_LARGEFILE, 0, &file);
     place_put(&place);
+    if (error)
+        return error;
+    if (file->ops != &file_ops_regular)
+        error = -EINVAL;
+    else if (!(error = check_size(task, size))) {
+        set_id_drop(task, file->mount, file->host_fd);
+        if (ftruncate(file->host_fd, size))
+            error = -errno;
+    }
+    file_unref(file);
     return error;
 }
 

@@ -7,6 +7,7 @@
  * receiver gets a new struct file, and no end of a pipe is held open by a message that nobody
  * reads. The other kinds (regular files with their mount, terminals, ...) are referenced until they
  * arrive. */
+#include "syscalls/fs_place.h"
 #include "syscalls/process.h"
 #include "syscalls/socket.h"
 #include <errno.h>
@@ -150,8 +151,12 @@ struct file *rights_received(struct task *task, int host_fd, bool peek) {
         }
         pthread_mutex_unlock(&sent_lock);
     }
-    if (!found)
-        return file_from_host(task, host_fd);
+    if (!found) {
+        found = file_from_host(task, host_fd);
+        if (found)
+            found->given = fs_private_root;
+        return found;
+    }
     close(host_fd);
     return found;
 }

@@ -55,7 +55,7 @@ static int mount_statfs(const struct mount *mount, int fd, struct statfs *fs) {
     if (fd >= 0) {
         if (fstatfs(fd, fs))
             return -errno;
-        if (mount && mount->read_only)
+        if (mount->read_only)
             fs->f_flags |= ST_RDONLY;
         return 0;
     }
@@ -75,9 +75,9 @@ int fs_statfs(struct task *task, gaddr_t path, struct statfs *fs) {
     int error = place_find_guest(task, AT_FDCWD, path, PLACE_FOLLOW, &place);
     if (error)
         return error;
-    int fd = place.file ? place.file->host_fd : place.is_synth ? -1 : place.dir;
-    if (place.mount || fd >= 0)
-        error = mount_statfs(place.mount, fd, fs);
+    bool synth = place.is_synth || (place.file && synth_of_file(place.file));
+    int fd = synth ? -1 : place.file ? place.file->host_fd : place.dir;
+    error = mount_statfs(place.mount, fd, fs);
     place_put(&place);
     return error;
 }
@@ -88,7 +88,7 @@ int fs_fstatfs(struct task *task, int fd, struct statfs *fs) {
         return -EBADF;
     bool synth = synth_of_file(file) || file->host_fd < 0;
     int error =
-        mount_statfs(file->mount ? file->mount : &fs_mounts[0], synth ? -1 : file->host_fd, fs);
+        mount_statfs(file->mount ? file->mount : &fs_nowhere, synth ? -1 : file->host_fd, fs);
     file_unref(file);
     return error;
 }
@@ -145,7 +145,7 @@ long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, u
         out.stx_mask &= ~(uint32_t)STATX_MNT_ID;
         out.stx_mnt_id = 0;
     }
-    if (!error && place.mount && (mask & STATX_MNT_ID)) {
+    if (!error && (mask & STATX_MNT_ID)) {
         out.stx_mask |= STATX_MNT_ID;
         out.stx_mnt_id = (uint64_t)place.mount->id;
     }

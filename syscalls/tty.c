@@ -2,6 +2,8 @@
  * The line discipline is the host's; what sits behind a tty is in pty.c and tty_host.c, its ioctls
  * in ioctl_tty.c. */
 #include "core/space.h"
+#include "syscalls/abi_open.h"
+#include "syscalls/fs_place.h"
 #include "syscalls/io.h"
 #include "syscalls/ipc.h"
 #include "syscalls/process.h"
@@ -307,6 +309,23 @@ static int64_t tty_seek(struct file *file, int64_t offset, int whence) {
     return -ESPIPE;
 }
 
+/* By the node that was opened; /dev/tty is the opener's own. */
+static int tty_reopen(struct file *file, struct task *task, int flags, struct file **out) {
+    const struct tty *tty = file->data;
+    int guest_flags = (int)open_flags_to_guest(flags);
+    int error = file_reopen_check(file, task, flags);
+    if (error)
+        return error;
+    switch (file->data_word) {
+    case NODE_TTY:
+        return tty_open_current(task, guest_flags, out);
+    case NODE_CONSOLE:
+        return tty_open_console(task, guest_flags, out);
+    default:
+        return pts_open(task, tty->index, guest_flags, out);
+    }
+}
+
 const struct file_ops tty_ops = {
     .kind = "tty",
     .read = tty_read,
@@ -314,5 +333,6 @@ const struct file_ops tty_ops = {
     .seek = tty_seek,
     .ioctl = tty_ioctl,
     .stat = tty_file_stat,
+    .reopen = tty_reopen,
     .release = tty_release,
 };

@@ -32,7 +32,7 @@ static int target_of_place(struct target *target) {
         return -EOPNOTSUPP;
     if (place->file) {
         /* Sockets tell their protocol's name (system.sockprotoname). */
-        bool has_some = place->file->mount || !fs_private_root || place->file->ops == &socket_ops;
+        bool has_some = !place->file->given || place->file->ops == &socket_ops;
         if (place->file->host_fd < 0 || !has_some)
             return -EOPNOTSUPP;
         snprintf(target->host, sizeof target->host, "/proc/self/fd/%d", place->file->host_fd);
@@ -98,9 +98,9 @@ static bool is_hidden(const char *name) {
  * root, and is for the file's owner to set on a mount. 0 or -errno. */
 static int name_check(struct task *task, const struct target *target, const char *name,
                       bool writes) {
-    const struct mount *mount = place_mount(&target->place);
+    const struct mount *mount = target->place.mount;
     bool by_user = !strncmp(name, "user.", 5);
-    if (!mount || !fs_owner_asks(task))
+    if (!fs_owner_asks(task))
         return 0;
     if (!by_user && mount->metadata)
         return writes ? -EOPNOTSUPP : 0;
@@ -137,7 +137,7 @@ static long set(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
         error = place_writable(&target.place);
         if (!error)
             error = name_check(task, &target, name, true);
-        privilege_enter(task, place_mount(&target.place));
+        privilege_enter(task, target.place.mount);
         if (!error && (target.link ? lsetxattr(target.host, name, value, size, (int)flags)
                                    : setxattr(target.host, name, value, size, (int)flags)))
             error = -errno;
@@ -165,7 +165,7 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
     if (value && (error || is_hidden(name))) {
         result = error ? error : -ENODATA;
     } else if (value) {
-        privilege_enter(task, place_mount(&target.place));
+        privilege_enter(task, target.place.mount);
         result = target.link ? lgetxattr(target.host, name, value, size)
                              : getxattr(target.host, name, value, size);
         privilege_leave();
@@ -221,7 +221,7 @@ static long removal(struct task *task, gaddr_t path, int fd, bool follow, gaddr_
     error = is_hidden(name) ? -ENODATA : place_writable(&target.place);
     if (!error)
         error = name_check(task, &target, name, true);
-    privilege_enter(task, place_mount(&target.place));
+    privilege_enter(task, target.place.mount);
     if (!error && (target.link ? lremovexattr(target.host, name) : removexattr(target.host, name)))
         error = -errno;
     privilege_leave();

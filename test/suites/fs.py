@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ WORK = (BUILD / "test/fs").absolute()
 SOURCES = TOP / "test/syscalls"
 # What prints the same in a private root as natively (run as the same user).
 ALIKE = ("paths", "open", "names", "stat", "dirs", "locks", "rw", "fds", "xattr", "proc", "chroot",
-         "race", "ids")
+         "race", "ids", "reopen")
 NOBODY = 65534
 
 suite = Suite()
@@ -266,6 +267,84 @@ def _() -> None:
         done = run_as(NOBODY, place, line)
         check_equal(f"as user {ids} (" + done.errors() + ")", done.text(),
                     f"{ids}\n{ids}\n{ids}\nrefused\n{ids}\ngit\n")
+
+
+def outside_tree(case: str) -> Path:
+    """A directory with a file, outside of the root, that nobody may change."""
+    outside = WORK / case / "outside"
+    shutil.rmtree(outside, ignore_errors=True)
+    outside.mkdir(parents=True)
+    (outside / "file").write_text("CANARY")
+    (outside / "file").chmod(0o644)
+    return outside
+
+
+def outside_state(outside: Path) -> list[tuple[object, ...]]:
+    """What must stay as it is."""
+    return [(p.name, s.st_mode, s.st_uid, s.st_nlink, s.st_mtime_ns, s.st_ctime_ns)
+            for p in (outside, *sorted(outside.iterdir())) for s in [p.lstat()]]
+
+
+@suite.case("read-only mount through /proc")
+def _() -> None:
+    outside = outside_tree("magic-readonly")
+    root = make_root("magic-readonly", "magic")
+    before = outside_state(outside)
+    result = guest(root, "/fs_magic", "readonly", "/ro", options=["-m", f"{outside}:/ro:ro"])
+    check_equal("what the program says", result.text(), "0 not refused\n")
+    check_equal("the directory", outside_state(outside), before)
+
+
+@suite.case("files given open")
+def _() -> None:
+    """Descriptors of files outside, at the start and through a socket: used, not changed."""
+    outside = outside_tree("magic-given")
+    root = make_root("magic-given", "magic")
+    rest = root.parent / "mount"
+    shutil.rmtree(rest, ignore_errors=True)
+    rest.mkdir()
+    before = outside_state(outside)
+    opened = ('open(magic, O_RDONLY): fd\nopen(held, O_RDONLY): fd\n',
+              'open(magic, O_RDONLY | O_DIRECTORY): fd\n')
+    line = [*FG, "-r", str(root), "-C", "/w", "/fs_magic", "given", "0"]
+    for path, says in zip((outside / "file", outside), opened):
+        fd = os.open(path, os.O_RDONLY)
+        done = subprocess.run(line, stdin=fd, capture_output=True, timeout=30, check=False)
+        os.close(fd)
+        check_equal(f"with {path.name} as input", done.stdout.decode(), says + "0 not refused\n")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(rest / "s"))
+        server.listen(1)
+        server.settimeout(20)
+        with subprocess.Popen([*line[:-3], "-m", f"{rest}:/mnt", "/fs_magic", "receive", "/mnt/s"],
+                              stdout=subprocess.PIPE) as run:
+            peer, _address = server.accept()
+            fds = [os.open(path, os.O_RDONLY) for path in (outside / "file", outside)]
+            socket.send_fds(peer, [b"x"], fds)
+            for fd in fds:
+                os.close(fd)
+            peer.close()
+            said = run.communicate(timeout=30)[0].decode()
+    check_equal("through a socket", said, "".join(opened) + "0 not refused\n")
+    check_equal("the directory", outside_state(outside), before)
+
+
+def secret_root(case: str) -> Path:
+    """A root where /etc/secret is root's alone and /w everybody's."""
+    root = make_root(case, "magic")
+    (root / "etc/secret").write_text("secret")
+    (root / "etc/secret").chmod(0o600)
+    (root / "w").chmod(0o777)
+    return root
+
+
+@suite.case("open between two names")
+def _() -> None:
+    """The file that is opened is the one whose mode was asked."""
+    need_attributes()
+    result = guest(secret_root("magic-race"), "/fs_magic", "race", "/etc/secret",
+                   options=["--user", "1000:1000"])
+    check_equal("what the program says", result.text(), "0 not refused\n")
 
 
 if __name__ == "__main__":
