@@ -21,10 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import pace
+
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
 ROOT = Path(os.environ.get("ROOT", BUILD / "root")).resolve()
 FG = shlex.split(os.environ.get("FG", str(BUILD / "fiberglass")))
+LIMITS = pace.factor()  # every limit is multiplied by it
 
 
 class Failure(Exception):
@@ -68,17 +71,18 @@ _current = threading.local()
 
 
 def remaining(default: float = 60.0) -> float:
-    """Seconds left to the running case (`default` outside of one)."""
+    """Seconds left to the running case (`default` outside of one), as the clock has them."""
     deadline: float | None = getattr(_current, "deadline", None)
-    return default if deadline is None else max(0.1, deadline - time.monotonic())
+    return default * LIMITS if deadline is None else max(0.1, deadline - time.monotonic())
 
 
 def command(args: Sequence[str | Path], stdin: bytes = b"", cwd: str | Path | None = None,
             env: dict[str, str] | None = None, limit: float | None = None) -> Result:
-    """Run a command in a process group of its own; a Failure when it outlives its time."""
+    """Run a command in a process group of its own; a Failure when it outlives its time (`limit`
+    seconds of a quiet machine)."""
     words = [str(a) for a in args]
     start = time.monotonic()
-    limit = min(limit, remaining()) if limit is not None else remaining()
+    limit = min(limit * LIMITS, remaining()) if limit is not None else remaining()
     try:
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, cwd=cwd or TOP, env=env,
@@ -190,7 +194,7 @@ class Suite:
 
     def run_one(self, case: Case) -> None:
         """Run one case and print its result."""
-        _current.deadline = time.monotonic() + case.limit
+        _current.deadline = time.monotonic() + case.limit * LIMITS
         try:
             case.func()
         except Skip as e:

@@ -15,7 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import Failure, remaining
+import pace
+from harness import LIMITS, Failure, remaining
 
 
 # Bash switches bracketed paste on and off around each line: noise between prompt and output.
@@ -83,8 +84,9 @@ class Terminal:
         return True
 
     def expect(self, pattern: str, limit: float = 20) -> re.Match[bytes]:
-        """Wait until the screen's new text matches; what came up to there is used up."""
-        limit = min(limit, remaining())
+        """Wait until the screen's new text matches; what came up to there is used up. Limits are
+        seconds of a quiet machine (pace.py)."""
+        limit = min(limit * LIMITS, remaining())
         end = time.monotonic() + limit
         expression = re.compile(pattern.encode(), re.S)
         while True:
@@ -101,17 +103,17 @@ class Terminal:
     def press(self, text: str, pattern: str) -> None:
         """Type this, again every second, until the screen's new text matches: for a moment that
         nothing on the screen announces."""
-        end = time.monotonic() + min(20, remaining())
+        end = time.monotonic() + min(20 * LIMITS, remaining())
         while True:
             self.send(text)
             try:
-                self.expect(pattern, 1)
+                self.expect(pattern, 1 / LIMITS)
                 return
             except Failure:
                 if time.monotonic() > end:
                     raise
 
-    def settle(self, quiet: float = 0.5) -> None:
+    def settle(self, quiet: float = 0.5 * LIMITS / pace.ROOM) -> None:
         """Wait until nothing new is shown for a while. Readline loses a signal that comes between
         its prompt and its wait for a key, so a test that sends one waits here first."""
         while self.read(quiet):
@@ -119,7 +121,7 @@ class Terminal:
 
     def wait(self, limit: float = 20) -> int:
         """Wait for the program's end; its status, negative for death by a signal."""
-        end = time.monotonic() + min(limit, remaining())
+        end = time.monotonic() + min(limit * LIMITS, remaining())
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:

@@ -2,9 +2,9 @@
 # suite: checked
 # time: 60
 # order: 40
-"""Watched and checked code by the counters of --stats: parts of test/engine/smc_hot.c, whose results
-the suite `native` compares. Here: which kind of code ran, and that nothing was made more often than
-it need be. No case looks at the time."""
+"""Watched and checked code by the counters of --stats: parts of test/engine/smc_hot.c, whose
+results the suite `native` compares. Here: which kind of code ran, and that nothing was made more
+often than it need be. No case looks at the time."""
 
 from __future__ import annotations
 

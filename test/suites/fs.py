@@ -16,7 +16,7 @@ from pathlib import Path
 
 from elf import compile_c
 from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
-                     need_attributes)
+                     need_attributes, remaining)
 
 WORK = (BUILD / "test/fs").absolute()
 SOURCES = TOP / "test/syscalls"
@@ -55,7 +55,7 @@ def run_as(user: int | None, tree: Path, line: Sequence[str]) -> Result:
     for path in (tree, *tree.rglob("*")):
         os.lchown(path, user, user)
     done = subprocess.run(line, user=user, group=user, extra_groups=[], capture_output=True,
-                          timeout=60, stdin=subprocess.DEVNULL, check=False)
+                          timeout=remaining(), stdin=subprocess.DEVNULL, check=False)
     return Result(done.returncode, done.stdout, done.stderr, 0)
 
 
