@@ -57,6 +57,8 @@ enum {
 /* trap_error of TRAP_PF, beside the architecture's bits: the host said SIGBUS (the page lies behind
  * the end of its file). */
 #define FAULT_BUS 0x100
+/* trap_error of TRAP_DB: a single step (DR6's BS); 0: INT1. */
+#define DEBUG_STEP 0x4000
 
 /* Why cpu_run() returned (gadgets leave through the same numbers; those below EXIT_PUBLIC are the
  * run loop's own business and never reach its caller). */
@@ -119,8 +121,8 @@ struct cpu {
     enum guest_mode mode;
     struct space *space;    /* not owned; changes only between two cpu_run() */
     uint32_t trap;          /* TRAP_*, at EXIT_TRAP */
-    uint32_t trap_error;    /* page fault: bit 0 present, 1 write, 4 fetch, FAULT_BUS; else the
-                               selector or 0 */
+    uint32_t trap_error;    /* page fault: bit 0 present, 1 write, 4 fetch, FAULT_BUS; debug trap:
+                               DEBUG_STEP; else the selector or 0 */
     gaddr_t trap_addr;      /* CR2 of a page fault */
     unsigned fault_part;    /* EXIT_FAULT: which part of the gadget at `fiber` */
     uint64_t thread;        /* pthread_t of the running thread, for kicks */

@@ -61,6 +61,7 @@ HELPER(enter); /* raw imm imm2 */
 HELPER(popf);  /* raw */
 HELPER(bound); /* raw */
 HELPER(arpl);  /* raw */
+HELPER(umip);  /* raw */
 HELPER(bit16); /* raw */
 
 /* helpers_string.c: 16-bit addresses and FS/GS overrides; next raw imm */

@@ -225,6 +225,32 @@ int helper_verw(struct cpu *cpu, const uint32_t *params) {
     return verify(cpu, params[0], true);
 }
 
+/* SGDT, SIDT, SLDT, STR, SMSW: what Linux makes of them for 32-bit programs where the processor has
+ * UMIP, which forbids them to user mode (arch/x86 umip; measured on Linux 6.18): constants in place
+ * of the kernel's addresses, and no fault but that of the operand. */
+#define UMIP_GDT_BASE    0xfffe0000u
+#define UMIP_IDT_BASE    0xffff0000u
+#define UMIP_TASK        0x40u       /* the task register's selector in 64-bit kernels */
+#define UMIP_STATUS_WORD 0x80050033u /* CR0: PE MP ET NE WP AM PG */
+
+int helper_umip(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0], value = UMIP_STATUS_WORD;
+    if (raw_opcode(raw) == 0x01 && raw_reg(raw) < 2) {
+        uint8_t image[6] = {0}; /* limit 0, base */
+        uint32_t base = raw_reg(raw) == 0 ? UMIP_GDT_BASE : UMIP_IDT_BASE;
+        memcpy(image + 2, &base, 4);
+        return helper_write(cpu, cpu->ea, image, sizeof(image));
+    }
+    if (raw_opcode(raw) == 0x00) {
+        value = raw_reg(raw) == 0 ? 0 : UMIP_TASK;
+    }
+    if (raw_mod(raw) != 3) {
+        return helper_write(cpu, cpu->ea, &value, 2);
+    }
+    set_reg(cpu, raw_rm(raw), value, raw_opsize(raw));
+    return 0;
+}
+
 /* Read what a far return pops, CS before the offset, as processors do. */
 static int read_return(struct cpu *cpu, uint32_t esp, unsigned size, uint32_t *target,
                        uint16_t *selector) {

@@ -62,6 +62,7 @@ static enum exit_reason step_done(struct cpu *cpu, bool trap_flag) {
     }
     if (trap_flag) {
         cpu->trap = TRAP_DB;
+        cpu->trap_error = DEBUG_STEP;
         return EXIT_TRAP;
     }
     return 0;

@@ -149,7 +149,7 @@ static void exception(struct task *task) {
         break;
     case TRAP_DB:
         info.signo = SIGTRAP;
-        info.code = TRAP_TRACE;
+        info.code = cpu->trap_error & DEBUG_STEP ? TRAP_TRACE : TRAP_BRKPT;
         info.addr = cpu->pc;
         break;
     case TRAP_BP:
@@ -187,7 +187,7 @@ static void exception(struct task *task) {
         break;
     }
     task->last_trap = cpu->trap;
-    task->last_trap_error = cpu->trap_error & 0xffff;
+    task->last_trap_error = cpu->trap == TRAP_DB ? 0 : cpu->trap_error & 0xffff;
     if (cpu->trap == TRAP_PF) {
         task->last_trap_error = (cpu->trap_error & 0x13) | 4; /* from user mode */
         uint8_t page = atomic_load(&cpu->space->page[cpu->trap_addr >> PAGE_BITS]);
