@@ -19,11 +19,21 @@ CFLAGS   += -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDFLAGS  += -fsanitize=$(SAN)
 endif
 
+# make COVERAGE=1: a build that counts the executed lines (make coverage, test/mutants).
+ifdef COVERAGE
+BUILD     := build/cov
+O         := -O0
+CFLAGS    += --coverage -fprofile-update=atomic
+LDFLAGS   += --coverage
+COVER_OBJ := $(BUILD)/obj/test/mutants/beside.o
+$(COVER_OBJ): CFLAGS += -DCOVER_BUILD='"$(BUILD)"' -DCOVER_STRIP='"$(words $(subst /, ,$(CURDIR)/$(BUILD)))"'
+endif
+
 GEN_SRC   := $(wildcard gen/*.py gen/spec/*.x86 gen/spec/*.policy templates/$(HOST)/*) syscalls/table
 CORE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c)) $(wildcard syscalls/*.c)
 CORE_S    := $(wildcard core/*.S)
 GEN_OBJS  := rows opmap ngrams cpuid syscall_table
-LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) $(GEN_OBJS:%=$(BUILD)/obj/gen/%.o)
+LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) $(GEN_OBJS:%=$(BUILD)/obj/gen/%.o) $(COVER_OBJ)
 
 .PHONY: all gadgets fuzz soak clean distclean help
 all: $(BUILD)/fiberglass
@@ -34,6 +44,7 @@ help:
 	@echo 'make test       every test (make test-quick: under two minutes)'
 	@echo 'make check      format, linters, types, generated text up to date (make fmt mends)'
 	@echo 'make gadgets    regenerate and assemble what changed'
+	@echo 'make coverage   what the tests execute;  make mutants: whether they notice mistakes (test/README.md)'
 	@echo 'make bench      measure against native and qemu-i386;  make soak, make fuzz: longer tests'
 
 # --- generated: one run of the generator rewrites only the files whose text changes -------------

@@ -3,7 +3,7 @@
 
 ENGINE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c))
 ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) \
-               $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap ngrams cpuid) build/gadgets.a
+               $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap ngrams cpuid) $(COVER_OBJ) build/gadgets.a
 # All gadgets, also those that only the list of n-grams names.
 LINK_ENGINE  = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--whole-archive build/gadgets.a \
                -Wl,--no-whole-archive $(filter-out build/gadgets.a,$^)
