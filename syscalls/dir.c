@@ -31,8 +31,9 @@ struct host_dirent {
 struct dir_positions {
     int64_t *host; /* host[n]: where the host continues for guest position n; host[0] = 0 */
     size_t known, room;
-    size_t at;  /* guest position */
-    bool ended; /* the host has no more; what follows from position `end` on are mount points */
+    size_t at;      /* guest position */
+    int64_t beyond; /* how far behind it lseek(2) asked to be: nobody has read so far yet */
+    bool ended;     /* the host has no more; what follows from position `end` on are mount points */
     size_t end;
 };
 
@@ -84,7 +85,7 @@ int64_t dir_seek(struct file *file, int64_t offset, int whence) {
     if (!dir)
         result = -ENOMEM;
     else if (whence == SEEK_CUR && offset == 0)
-        result = (int64_t)dir->at;
+        result = (int64_t)dir->at + dir->beyond;
     else if (whence == SEEK_SET && offset >= 0) {
         if (offset == 0) {
             dir->known = 1; /* rewound: entries may come in another order */
@@ -92,11 +93,12 @@ int64_t dir_seek(struct file *file, int64_t offset, int whence) {
         } else {
             dir->at = (size_t)offset < dir->known ? (size_t)offset : dir->known - 1;
         }
+        dir->beyond = offset - (int64_t)dir->at;
         dir->ended = dir->ended && dir->at >= dir->end;
         if (lseek(file->host_fd, dir->host[dir->at], SEEK_SET) < 0)
             result = -errno;
         else
-            result = (int64_t)dir->at;
+            result = offset;
     }
     pthread_mutex_unlock(&file->lock);
     return result;
@@ -164,6 +166,8 @@ int dir_getdents(struct file *file, struct task *task,
     struct dir_positions *dir = positions_of(file);
     if (!dir)
         result = -ENOMEM;
+    else
+        dir->beyond = 0;
     bool full = false;
     while (!result && !full) {
         long got = syscall(SYS_getdents64, file->host_fd, buffer, HOST_BUFFER);

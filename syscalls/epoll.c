@@ -6,11 +6,14 @@
  * with the file, not with a descriptor, and the host's description may outlive ours. */
 #include "core/space.h"
 #include "syscalls/abi_time.h"
+#include "syscalls/fdinfo.h"
 #include "syscalls/io.h"
 #include "syscalls/signal.h"
+#include "syscalls/vfs_synthetic.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -82,11 +85,38 @@ static ssize_t epoll_no_io(struct file *file, struct task *task, const struct io
     return -EINVAL;
 }
 
+struct info_lines {
+    struct file *epoll;
+    struct strbuf *out;
+};
+
+/* The host's line has the host's descriptor. */
+static void add_info_line(void *arg, const char *line) {
+    struct info_lines *lines = arg;
+    int fd, used = 0;
+    if (sscanf(line, "tfd: %d%n", &fd, &used) != 1)
+        return;
+    pthread_mutex_lock(&epoll_lock);
+    struct epoll_item *item = lines->epoll->data;
+    while (item && item->host_fd != fd)
+        item = item->next_in_epoll;
+    int guest_fd = item ? item->guest_fd : -1;
+    pthread_mutex_unlock(&epoll_lock);
+    if (guest_fd >= 0)
+        strbuf_printf(lines->out, "tfd: %8d%s", guest_fd, line + used);
+}
+
+static void epoll_info(struct file *file, struct strbuf *out) {
+    struct info_lines lines = {file, out};
+    fdinfo_host_lines(file, add_info_line, &lines);
+}
+
 const struct file_ops epoll_ops = {
     .kind = "anon_inode:[eventpoll]",
     .read = epoll_no_io,
     .write = epoll_no_io,
     .stat = anon_stat,
+    .info = epoll_info,
     .release = epoll_release,
 };
 

@@ -1,5 +1,6 @@
 /* eventfd(2): a host eventfd. */
 #include "syscalls/io.h"
+#include "syscalls/fdinfo.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -11,6 +12,7 @@ const struct file_ops eventfd_ops = {
     .read = stream_read,
     .write = stream_write,
     .stat = anon_stat,
+    .info = fdinfo_of_host,
 };
 
 long sys_eventfd2(struct task *task, uint32_t initial, uint32_t flags) {

@@ -261,6 +261,8 @@ long sys_flock(struct task *task, int32_t fd, uint32_t op) {
     long result = -EBADF;
     if (!(file->flags & O_PATH) && file->host_fd >= 0)
         result = host_call(task, SYS_flock, file->host_fd, (long)op, 0, 0, 0, 0);
+    if (!result && kind != LOCK_UN)
+        file->flock_pid = task->process->pid;
     file_unref(file);
     return restartable(result);
 }

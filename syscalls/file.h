@@ -18,6 +18,7 @@ struct task;
 struct file;
 struct mm;
 struct mount;
+struct strbuf;
 
 /* Operations; a NULL one means what the comment says. All return bytes or -errno (or -ERESTARTSYS);
  * buffers are guest memory already turned into host iovecs (the host's EFAULT is the guest's). */
@@ -37,6 +38,8 @@ struct file_ops {
                     void *arg);                     /* NULL: ENOTDIR */
     short (*poll)(struct file *file, short events); /* readiness that the host fd does not show:
                     or'ed into (NULL: the host descriptor's alone) */
+    void (*info)(struct file *file,
+                 struct strbuf *out); /* the kind's own lines of /proc/PID/fdinfo; NULL: none */
     int (*reopen)(struct file *file, struct task *task, int flags,
                   struct file **out);   /* open(2) of /proc/PID/fd/N without O_PATH: another
                       description of the same thing, with the checks of an open by name (fs_reopen.c);
@@ -64,6 +67,7 @@ struct file {
     atomic_uint no_set_id; /* fs_set_id.c: when the file was known to have no set-id bits */
     int32_t owner;         /* F_SETOWN */
     int owner_signal;
+    int32_t flock_pid; /* who took a lock with flock(2) last */
     struct epoll_item
         *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
     bool given; /* came open from outside of a private root (start, SCM_RIGHTS of host processes):

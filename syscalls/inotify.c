@@ -2,6 +2,7 @@
  * paths, so they can be read from the host's descriptor as they are. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi_open.h"
+#include "syscalls/fdinfo.h"
 #include "syscalls/fs_place.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-static const struct file_ops inotify_ops = {.kind = "inotify"};
+static const struct file_ops inotify_ops = {.kind = "inotify", .info = fdinfo_of_host};
 
 /* inotify_init1(2) */
 long sys_inotify_init1(struct task *task, uint32_t flags) {

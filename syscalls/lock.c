@@ -7,10 +7,12 @@
  * the same file. */
 #include "syscalls/lock.h"
 #include "syscalls/task.h"
+#include "syscalls/vfs_synthetic.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 struct range_lock {
@@ -20,6 +22,7 @@ struct range_lock {
     const void *owner;
     bool ofd;
     int32_t pid;
+    const struct file *file; /* that it was set through; for /proc alone */
 };
 
 struct waiter {
@@ -101,9 +104,10 @@ static bool is_deadlock(const void *owner, const void *blocker, int depth) {
 
 /* Sets [start, end] of `owner` to `type` (F_UNLCK: none), splitting and merging its locks. spare:
  * two fresh locks; what is used becomes NULL. */
-static void set_range(struct locked_file *file, const void *owner, int16_t type, int64_t start,
-                      int64_t end, bool ofd, int32_t pid, struct range_lock *spare[2]) {
-    struct range_lock **link = &file->locks;
+static void set_range(struct locked_file *entry, const void *owner, int16_t type, int64_t start,
+                      int64_t end, const struct file *file, bool ofd, int32_t pid,
+                      struct range_lock *spare[2]) {
+    struct range_lock **link = &entry->locks;
     while (*link) {
         struct range_lock *lock = *link;
         bool touches = lock->owner == owner &&
@@ -146,8 +150,8 @@ static void set_range(struct locked_file *file, const void *owner, int16_t type,
         return;
     struct range_lock *lock = spare[0];
     spare[0] = NULL;
-    *lock = (struct range_lock){NULL, type, start, end, owner, ofd, pid};
-    for (link = &file->locks; *link && (*link)->start < start; link = &(*link)->next)
+    *lock = (struct range_lock){NULL, type, start, end, owner, ofd, pid, file};
+    for (link = &entry->locks; *link && (*link)->start < start; link = &(*link)->next)
         ;
     lock->next = *link;
     *link = lock;
@@ -262,7 +266,8 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
                                           ? NULL
                                           : find_conflict(entry, owner, request->type, start, end);
         if (!conflict) {
-            set_range(entry, owner, request->type, start, end, ofd, task->process->pid, spare);
+            set_range(entry, owner, request->type, start, end, file, ofd, task->process->pid,
+                      spare);
             wake_waiters(st.st_dev, st.st_ino); /* also a downgrade lets others in */
             drop_if_empty(entry);
             break;
@@ -284,7 +289,7 @@ static void release(const void *owner, struct file *file) {
     struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
     if (entry) {
         struct range_lock *spare[2] = {NULL, NULL};
-        set_range(entry, owner, F_UNLCK, 0, INT64_MAX, false, 0, spare);
+        set_range(entry, owner, F_UNLCK, 0, INT64_MAX, file, false, 0, spare);
         wake_waiters(st.st_dev, st.st_ino);
         drop_if_empty(entry);
     }
@@ -297,4 +302,25 @@ void lock_close(struct fd_table *table, struct file *file) {
 
 void lock_release(struct file *file) {
     release(file, file);
+}
+
+void lock_info(const struct fd_table *table, struct file *file, int count, struct strbuf *out) {
+    struct stat st;
+    if (!lock_count || file->host_fd < 0 || fstat(file->host_fd, &st))
+        return;
+    pthread_mutex_lock(&lock_mutex);
+    struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
+    for (struct range_lock *lock = entry ? entry->locks : NULL; lock; lock = lock->next) {
+        if (lock->file != file || (lock->owner != table && lock->owner != file))
+            continue;
+        strbuf_printf(out, "lock:\t%d: %s ADVISORY  %s %d %02x:%02x:%lu %lld ", ++count,
+                      lock->ofd ? "OFDLCK" : "POSIX ", lock->type == F_RDLCK ? "READ" : "WRITE",
+                      lock->ofd ? -1 : lock->pid, major(st.st_dev), minor(st.st_dev),
+                      (unsigned long)st.st_ino, (long long)lock->start);
+        if (lock->end == INT64_MAX)
+            strbuf_printf(out, "EOF\n");
+        else
+            strbuf_printf(out, "%lld\n", (long long)lock->end);
+    }
+    pthread_mutex_unlock(&lock_mutex);
 }

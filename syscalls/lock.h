@@ -23,4 +23,8 @@ void lock_close(struct fd_table *table, struct file *file);
 /* The open file description goes: its OFD locks go. */
 void lock_release(struct file *file);
 
+/* The "lock:" lines of /proc/PID/fdinfo: the locks that `table` or the description itself has on
+ * the file, numbered from behind `count`. */
+void lock_info(const struct fd_table *table, struct file *file, int count, struct strbuf *out);
+
 #endif

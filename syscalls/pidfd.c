@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PIDFD_NONBLOCK O_NONBLOCK
@@ -82,11 +83,21 @@ static void pidfd_release(struct file *file) {
     pthread_mutex_unlock(&process_lock);
 }
 
+/* -1 once the process is gone and waited for. */
+static void pidfd_info(struct file *file, struct strbuf *out) {
+    pthread_mutex_lock(&process_lock);
+    struct process *process = pidfd_process_locked(file);
+    int32_t pid = process ? process->pid : -1;
+    pthread_mutex_unlock(&process_lock);
+    strbuf_printf(out, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+}
+
 static const struct file_ops pidfd_ops = {
     .kind = "pidfd",
     .read = pidfd_read,
     .write = pidfd_write,
     .seek = pidfd_seek,
+    .info = pidfd_info,
     .release = pidfd_release,
 };
 
@@ -114,6 +125,7 @@ struct file *pidfd_create_locked(struct process *process, int flags) {
         return NULL;
     }
     file->data = handle;
+    file->path = strdup("anon_inode:[pidfd]");
     return file;
 }
 

@@ -1,9 +1,9 @@
 /* /proc/PID/fd and fdinfo: a magic link per descriptor, and what fcntl and lseek say of it. */
-#include "syscalls/abi_open.h"
+#include "syscalls/fdinfo.h"
 #include "syscalls/proc_internal.h"
-#include "syscalls/rw.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,15 +50,24 @@ static int link_stat(const struct synth_ref *ref, struct stat *st) {
 }
 
 static int info_text(const struct synth_ref *ref, struct strbuf *out) {
-    struct stat st = {0};
-    struct file *file = file_of(ref);
+    struct file *file = NULL;
+    bool cloexec = false;
+    const struct fd_table *table = NULL;
+    pthread_mutex_lock(&process_lock);
+    struct task *task = proc_files_task(ref);
+    if (task && task->fds) {
+        table = task->fds;
+        pthread_mutex_lock(&task->fds->lock);
+        if (ref->number < table->size && table->slot[ref->number].file) {
+            file = file_ref(table->slot[ref->number].file);
+            cloexec = table->slot[ref->number].cloexec;
+        }
+        pthread_mutex_unlock(&task->fds->lock);
+    }
+    pthread_mutex_unlock(&process_lock);
     if (!file)
         return -ENOENT;
-    int64_t at = file_seek(file, 0, SEEK_CUR);
-    file_stat(file, &st);
-    strbuf_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n",
-                  at < 0 ? 0ll : (long long)at, open_flags_to_guest(file->flags),
-                  file->mount ? file->mount->id : 0, (unsigned long long)st.st_ino);
+    fdinfo_text(file, cloexec, table, out);
     file_unref(file);
     return 0;
 }

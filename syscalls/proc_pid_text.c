@@ -270,14 +270,19 @@ int proc_limits_text(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
+/* As Debian mounts /dev/pts: slaves belong to the group tty. */
+static const char *mount_options(const struct mount *mount) {
+    return strcmp(mount->type, "devpts") ? "" : ",gid=5,mode=620,ptmxmode=666";
+}
+
 int proc_mounts_text(const struct synth_ref *ref, struct strbuf *out) {
     for (int i = 0; i < fs_mount_count; i++) {
         const struct mount *mount = &fs_mounts[i];
         if (!mount->node)
-            strbuf_printf(out, "%s %s %s %s,relatime 0 0\n",
+            strbuf_printf(out, "%s %s %s %s,relatime%s 0 0\n",
                           mount->source && *mount->source ? mount->source : "none",
                           *mount->guest ? mount->guest : "/", mount->type,
-                          mount->read_only ? "ro" : "rw");
+                          mount->read_only ? "ro" : "rw", mount_options(mount));
     }
     return 0;
 }
@@ -288,9 +293,10 @@ int proc_mountinfo_text(const struct synth_ref *ref, struct strbuf *out) {
         if (mount->node)
             continue;
         const char *mode = mount->read_only ? "ro" : "rw";
-        strbuf_printf(out, "%d %d 0:%d / %s %s,relatime - %s %s %s\n", mount->id,
+        strbuf_printf(out, "%d %d 0:%d / %s %s,relatime - %s %s %s%s\n", mount->id,
                       i ? fs_mounts[0].id : 1, mount->id, *mount->guest ? mount->guest : "/", mode,
-                      mount->type, mount->source && *mount->source ? mount->source : "none", mode);
+                      mount->type, mount->source && *mount->source ? mount->source : "none", mode,
+                      mount_options(mount));
     }
     return 0;
 }

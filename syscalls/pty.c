@@ -197,13 +197,13 @@ int pts_open(struct task *task, int index, int flags, struct file **out) {
     int host_flags = (flags & (O_ACCMODE | O_NONBLOCK)) | O_NOCTTY | O_CLOEXEC;
     int fd = -ENOENT;
     pthread_mutex_lock(&process_lock);
-    struct tty *tty = tty_find_locked(index);
+    struct tty *tty = pts_find_locked(index);
     if (tty && tty->exclusive && task->process->euid != 0)
         fd = -EBUSY;
     else if (tty && tty->host)
         fd = tty_host_reopen(host_flags);
     else if (tty)
-        fd = tty->master_fd < 0 || tty->locked ? -EIO : open_slave(tty->master_fd, host_flags);
+        fd = tty->locked ? -EIO : open_slave(tty->master_fd, host_flags);
     if (fd >= 0)
         tty->open_files++; /* holds it until the file does */
     pthread_mutex_unlock(&process_lock);

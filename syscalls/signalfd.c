@@ -5,6 +5,7 @@
 #include "core/space.h"
 #include "syscalls/io.h"
 #include "syscalls/signal.h"
+#include "syscalls/vfs_synthetic.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -134,12 +135,20 @@ static void signalfd_release(struct file *file) {
     close(file->host_fd);
 }
 
+static void signalfd_info(struct file *file, struct strbuf *out) {
+    pthread_mutex_lock(&process_lock);
+    sigset64 mask = ((struct signalfd *)file->data)->mask;
+    pthread_mutex_unlock(&process_lock);
+    strbuf_printf(out, "sigmask:\t%016llx\n", (unsigned long long)mask);
+}
+
 static const struct file_ops signalfd_ops = {
     .kind = "anon_inode:[signalfd]",
     .read = signalfd_read,
     .write = signalfd_write,
     .stat = anon_stat,
     .poll = signalfd_poll,
+    .info = signalfd_info,
     .release = signalfd_release,
 };
 

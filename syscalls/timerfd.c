@@ -1,5 +1,6 @@
 /* timerfd_create(2) and its settings: a host timerfd, whose clocks are the guest's as well. */
 #include "syscalls/abi_time.h"
+#include "syscalls/fdinfo.h"
 #include "syscalls/io.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@ const struct file_ops timerfd_ops = {
     .read = stream_read,
     .write = timerfd_write,
     .stat = anon_stat,
+    .info = fdinfo_of_host,
 };
 
 long sys_timerfd_create(struct task *task, int32_t clock, uint32_t flags) {

@@ -143,9 +143,14 @@ static void fill_stat(const struct tty *tty, struct stat *st) {
     st->st_atim = st->st_mtim = st->st_ctim = tty->opened;
 }
 
+struct tty *pts_find_locked(int index) {
+    struct tty *tty = tty_find_locked(index);
+    return tty && (tty->host || tty->master_fd >= 0) ? tty : NULL;
+}
+
 int pts_stat(int index, struct stat *st) {
     pthread_mutex_lock(&process_lock);
-    struct tty *tty = tty_find_locked(index);
+    struct tty *tty = pts_find_locked(index);
     if (tty)
         fill_stat(tty, st);
     pthread_mutex_unlock(&process_lock);
@@ -154,7 +159,7 @@ int pts_stat(int index, struct stat *st) {
 
 int pts_chown(int index, uint32_t uid, uint32_t gid) {
     pthread_mutex_lock(&process_lock);
-    struct tty *tty = tty_find_locked(index);
+    struct tty *tty = pts_find_locked(index);
     if (tty && uid != UINT32_MAX)
         tty->uid = uid;
     if (tty && gid != UINT32_MAX)
@@ -165,7 +170,7 @@ int pts_chown(int index, uint32_t uid, uint32_t gid) {
 
 int pts_chmod(int index, uint32_t mode) {
     pthread_mutex_lock(&process_lock);
-    struct tty *tty = tty_find_locked(index);
+    struct tty *tty = pts_find_locked(index);
     if (tty)
         tty->mode = mode & 0777;
     pthread_mutex_unlock(&process_lock);

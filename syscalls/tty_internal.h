@@ -13,6 +13,8 @@ extern const struct file_ops ptmx_ops; /* master of a guest pty */
 /* New tty in the list with one file on it; process_lock held. NULL: out of memory. */
 struct tty *tty_new_locked(int index);
 struct tty *tty_find_locked(int index);
+/* The same for what has a name in /dev/pts: no longer once the master is closed. */
+struct tty *pts_find_locked(int index);
 /* Lowest number that no tty has, from `from` on. */
 int tty_free_index_locked(int from);
 /* One file less; the last one's tty goes away. Takes process_lock. */

@@ -267,9 +267,25 @@ static void rules(void) {
     close(master);
 }
 
+/* The name goes with the master, though the slave is still open. */
+static void name_goes(void) {
+    int slave;
+    char name[64];
+    struct stat st;
+    openpty(&master, &slave, name, NULL, NULL);
+    SHOW(stat(name, &st));
+    close(master);
+    SHOW(stat(name, &st));
+    SHOW(open(name, O_RDWR));
+    SHOW(chmod(name, 0600));
+    SHOW(fstat(slave, &st));
+    close(slave);
+}
+
 int main(void) {
     discipline();
     jobs();
     rules();
+    name_goes();
     return 0;
 }
