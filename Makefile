@@ -86,6 +86,9 @@ $(BUILD)/obj/gen/%.o: build/gen/%.S
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+# What the kernel layer hands to guests is built on the stack: nothing of that is ever what calls before
+# left there, padding of structures included.
+$(BUILD)/obj/syscalls/%.o: CFLAGS += -ftrivial-auto-var-init=zero
 $(BUILD)/obj/%.S.o: %.S build/gen/offsets.inc
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) -Ibuild/gen -MMD -MP -c -o $@ $<

@@ -13,6 +13,7 @@
 #define FX_MXCSR      24 /* offsets in an FXSAVE image, SDM Vol. 2A FXSAVE */
 #define FX_MXCSR_MASK 28
 #define FX_XMM        160
+#define FX_END        288
 #define FX_POINTERS   8
 
 /* Selectors of a 32-bit process under a 64-bit Linux kernel. */
@@ -86,7 +87,7 @@ void cpu_kick_clear(struct cpu *cpu) {
 
 void cpu_fpu_save(struct cpu *cpu) {
     if (!cpu->fx_valid) {
-        uint8_t image[512] __attribute__((aligned(16)));
+        uint8_t image[512] __attribute__((aligned(16))) = {0}; /* FXSAVE leaves gaps */
         host_fpu_save(image);
         memcpy(cpu->fx, image, FX_MXCSR);
         memcpy(cpu->fx + 32, image + 32, FX_XMM - 32);
@@ -95,6 +96,9 @@ void cpu_fpu_save(struct cpu *cpu) {
     memcpy(cpu->fx + FX_MXCSR, &cpu->mxcsr, 4);
     memcpy(cpu->fx + FX_MXCSR_MASK, &(uint32_t){0xffff}, 4);
     memcpy(cpu->fx + FX_XMM, cpu->xmm, 8 * 16);
+    /* The guest has no more registers. A gadget's FXSAVE leaves the host's here, and sigreturn what
+     * the guest wrote. */
+    memset(cpu->fx + FX_END, 0, sizeof cpu->fx - FX_END);
 }
 
 void cpu_fpu_dirty(struct cpu *cpu) {

@@ -116,9 +116,9 @@ int vma_map_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t e
 }
 
 int vma_extend_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end,
-                     const struct mm *from, gaddr_t of) {
+                     const struct mm *from, gaddr_t of, gaddr_t skip) {
     if (vma_shared(vma) &&
-        space_map_again(mm->space, start, end - start, vma->prot, from->space, of, start - of) == 0)
+        space_map_again(mm->space, start, end - start, vma->prot, from->space, of, skip) == 0)
         return 0;
     return vma_map_pages(mm, vma, start, end); /* private, or of a device that refuses the other */
 }

@@ -10,7 +10,7 @@
 static int copy_pages(struct mm *child, const struct mm *mm, const struct vma *vma) {
     gaddr_t len = vma->end - vma->start;
     if (vma_shared(vma))
-        return vma_extend_pages(child, vma, vma->start, vma->end, mm, vma->start);
+        return vma_extend_pages(child, vma, vma->start, vma->end, mm, vma->start, 0);
     int err = space_map(child->space, vma->start, len, vma->prot, false,
                         vma->file ? vma->file->host_fd : -1, (off_t)vma->offset, NULL);
     return err || vma->wipe_on_fork ? err

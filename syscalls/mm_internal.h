@@ -27,10 +27,11 @@ gaddr_t vma_start_gap(const struct vma *vma);
 /* Make the pages of `vma` (or of its part [start, end)) in the space, asking its file. 0 or -errno:
  * what was there is still there then, unless space_mapped() says that it is lost. */
 int vma_map_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end);
-/* The same for more of a vma of which the page at `of` (in `from`, perhaps mm) is mapped already:
- * of a shared one nobody is asked, since the file's seals and modes may have changed. */
+/* The same for more of a vma of which the page at `of` (in `from`, perhaps mm) is mapped already,
+ * `skip` bytes in front of what is wanted: of a shared one nobody is asked, since the file's seals
+ * and modes may have changed. */
 int vma_extend_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end,
-                     const struct mm *from, gaddr_t of);
+                     const struct mm *from, gaddr_t of, gaddr_t skip);
 /* The identity under which code of the file's pages may be shared, see mm_identity.c. False: it may
  * not. */
 bool mm_file_identity(int host_fd, const struct stat *st, struct file_id *id);

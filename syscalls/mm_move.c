@@ -55,7 +55,7 @@ static int64_t move_to(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t to, 
     }
     if (new_len > moved) {
         err = vma_extend_pages(mm, &vma, to + moved, vma.end, mm,
-                               moved ? to + moved - PAGE_BYTES : old);
+                               moved ? to + moved - PAGE_BYTES : old, moved ? PAGE_BYTES : 0);
         if (err) { /* the old place again, as if nothing had been asked */
             if (moved)
                 (void)space_move(mm->space, to, moved, old, moved);
@@ -122,7 +122,7 @@ static bool grow_in_place(struct mm *mm, struct vma *vma, gaddr_t old, gaddr_t o
         return false;
     if (next < mm->vma_count && vma_start_gap(&mm->vma[next]) < end)
         return false;
-    if (vma_extend_pages(mm, vma, vma->end, end, mm, vma->end - PAGE_BYTES))
+    if (vma_extend_pages(mm, vma, vma->end, end, mm, vma->end - PAGE_BYTES, PAGE_BYTES))
         return false;
     uint64_t pages = (end - vma->end) >> PAGE_BITS;
     mm->total_pages += pages;
