@@ -241,7 +241,7 @@ static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted,
         at = (wanted & ~(align - 1)) + low;
     if (elf->type == ET_EXEC || wanted) {
         struct vma *next = mm_find(mm, at);
-        if (at < MM_MIN_ADDR)
+        if (mm_too_low(at))
             return -EPERM;
         if (at > mm->task_top || len > mm->task_top - at)
             return -ENOMEM;

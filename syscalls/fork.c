@@ -200,6 +200,7 @@ static int set_up_child(struct task *task, struct task *child,
     memcpy(child->comm, task->comm, sizeof child->comm);
     child->nice = *task_nice(task->process, task);
     child->abi = task->abi;
+    child->memory_policy = task->memory_policy;
     child->signals.blocked =
         task->signals.restore_blocked ? task->signals.saved_blocked : task->signals.blocked;
     bool own_stack = (request->flags & CLONE_VM) && !(request->flags & CLONE_VFORK);

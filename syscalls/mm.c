@@ -78,6 +78,10 @@ void mm_check(struct mm *mm, int64_t number) {
     }
 }
 
+bool mm_too_low(gaddr_t addr) {
+    return addr < MM_MIN_ADDR && current && current->process->euid != 0;
+}
+
 /* What RLIMIT_DATA counts: private, writable, not a stack. */
 static bool counts_as_data(int prot, int flags) {
     return (prot & PROT_WRITE) && (flags & MAP_TYPE) == MAP_PRIVATE && !(flags & MAP_GROWSDOWN);
@@ -179,7 +183,7 @@ static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flag
         return -ENOMEM;
     if (addr & (PAGE_BYTES - 1))
         return -EINVAL;
-    if (addr < MM_MIN_ADDR)
+    if (mm_too_low(addr))
         return -EPERM;
     if (flags & MAP_FIXED_NOREPLACE) {
         struct vma *next = mm_find(mm, addr);

@@ -18,6 +18,7 @@ struct vma {
     uint64_t offset;
     const char *name; /* "[heap]", "[stack]", "[vdso]" or NULL; static string */
     bool dont_fork, wipe_on_fork, locked;
+    uint16_t policy; /* MPOL_* and its flags, see mm_policy.c */
 };
 
 /* An i386 program under a 64-bit kernel: where its addresses end, where PIEs go, where the search

@@ -93,12 +93,14 @@ static int advise_vma(struct mm *mm, struct vma *vma, gaddr_t start, gaddr_t end
     case ADVISE_POPULATE_READ:
     case ADVISE_POPULATE_WRITE:
         if (!(vma->prot & (advice == ADVISE_POPULATE_WRITE ? PROT_WRITE : PROT_READ)))
-            return -EFAULT;
+            return -EINVAL;
         /* A page that holds compiled code is write-protected; it is populated, though. */
         if (madvise(space_ptr(mm->space, start), end - start, ADVISE_POPULATE_READ) < 0 &&
             errno != EINVAL)
             return -errno;
         return 0;
+    case ADVISE_COLLAPSE:
+        return madvise(space_ptr(mm->space, start), end - start, ADVISE_COLLAPSE) < 0 ? -errno : 0;
     case MADV_WILLNEED:
     case MADV_RANDOM:
     case MADV_SEQUENTIAL:

@@ -49,6 +49,18 @@ long sys_pkey_mprotect(struct task *task, gaddr_t addr, uint64_t len, uint32_t p
     return key == -1 ? sys_mprotect(task, addr, len, prot) : -EINVAL;
 }
 
+/* pkeys(7): the error of a processor without them. */
+long sys_pkey_alloc(struct task *task, uint32_t flags, uint32_t rights) {
+    (void)task;
+    return flags || rights & ~3u ? -EINVAL : -ENOSPC;
+}
+
+long sys_pkey_free(struct task *task, int32_t key) {
+    (void)task;
+    (void)key;
+    return -EINVAL; /* nobody has one */
+}
+
 long sys_mremap(struct task *task, gaddr_t old, uint64_t old_len, uint64_t new_len, uint32_t flags,
                 gaddr_t new_addr) {
     return mm_remap(task->process->mm, old, old_len, new_len, (int)flags, new_addr);

@@ -41,6 +41,8 @@ void mm_file_written_unseen(const struct stat *st);
 int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags);
 /* RLIMIT_* of the running process; RLIM_INFINITY before there is one. */
 uint64_t mm_limit(int resource);
+/* Below vm.mmap_min_addr, where only the superuser may map. */
+bool mm_too_low(gaddr_t addr);
 /* mm_unmap without the lock and checks. */
 int mm_unmap_locked(struct mm *mm, gaddr_t addr, gaddr_t len);
 /* mm_map for a checked, page-aligned request. */

@@ -95,7 +95,7 @@ static bool joins(const struct vma *a, const struct vma *b) {
     return a->end == b->start && a->prot == b->prot && a->flags == b->flags && a->file == b->file &&
            (!a->file || a->offset + (a->end - a->start) == b->offset) && a->name == b->name &&
            a->dont_fork == b->dont_fork && a->wipe_on_fork == b->wipe_on_fork &&
-           a->locked == b->locked;
+           a->locked == b->locked && a->policy == b->policy;
 }
 
 void mm_merge(struct mm *mm, gaddr_t start, gaddr_t end) {

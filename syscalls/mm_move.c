@@ -90,7 +90,7 @@ static int64_t move_fixed(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t n
     if (mm->vma_count + 2 >= MM_MAX_VMAS)
         return -ENOMEM;
     if (flags & MREMAP_FIXED) {
-        if (to < MM_MIN_ADDR)
+        if (mm_too_low(to))
             return -EPERM;
         err = mm_unmap_locked(mm, to, new_len);
         if (err)

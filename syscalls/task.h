@@ -64,9 +64,10 @@ struct task {
     int exit_status;
     uint32_t last_trap, last_trap_error; /* of the last fault, as sigcontext shows them */
     gaddr_t last_trap_addr;
-    bool futexes_left;   /* it lets go of its locks: nobody may begin to wait for it */
-    bool fork_restarted; /* the last fork gave way to a signal */
-    bool vfork_done;     /* parent's side of vfork: the child let go of the memory */
+    uint16_t memory_policy; /* of set_mempolicy(2), see mm_policy.c */
+    bool futexes_left;      /* it lets go of its locks: nobody may begin to wait for it */
+    bool fork_restarted;    /* the last fork gave way to a signal */
+    bool vfork_done;        /* parent's side of vfork: the child let go of the memory */
 };
 
 struct process {

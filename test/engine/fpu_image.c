@@ -1,5 +1,5 @@
-/* Nothing of the host in FPU images: bytes of signal frames and of FXSAVE that belong to no register
- * of a 32-bit program are zero or untouched, whatever the calls before did. */
+/* Nothing of the host in FPU images: bytes of signal frames and of FXSAVE that belong to no
+ * register of a 32-bit program are zero or untouched, whatever the calls before did. */
 #include "engine_test.h"
 #include <fcntl.h>
 #include <signal.h>
