@@ -27,6 +27,7 @@ struct fg_options {
     size_t mount_count;
     bool set_user; /* run as uid:gid; else user 0, or with the host's root as the invoking user */
     uint32_t uid, gid;
+    bool no_network; /* the guest has no network but unix sockets of its own */
     bool strace;
     const char *strace_file; /* NULL: stderr */
     bool dump_fibers, dump_blocks, dump_gadgets, trace, stats;

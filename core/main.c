@@ -20,6 +20,8 @@ static const char usage[] =
     "  -m, --mount HOST:GUEST[:ro]  show a directory of the host in the guest\n"
     "  -u, --user UID[:GID]         run as this user (default: 0 with --root, else the invoking\n"
     "                               user); GID is UID unless given\n"
+    "  -n, --network none|host      none: no network but unix sockets among the guest's programs;\n"
+    "                               host (the default): the host's, as an ordinary program has it\n"
     "      --strace[=FILE]          show system calls on stderr, or write them to FILE\n"
     "      --dump=fibers|blocks|gadgets\n"
     "                               show what guest code is turned into\n"
@@ -59,6 +61,7 @@ static const struct option long_options[] = {
     {"clear-env", no_argument, NULL, OPT_CLEAR_ENV},
     {"mount", required_argument, NULL, 'm'},
     {"user", required_argument, NULL, 'u'},
+    {"network", required_argument, NULL, 'n'},
     {"strace", optional_argument, NULL, OPT_STRACE},
     {"dump", required_argument, NULL, OPT_DUMP},
     {"trace", no_argument, NULL, OPT_TRACE},
@@ -132,6 +135,12 @@ static void set_user(struct command_line *line, const char *text) {
     options->set_user = true;
 }
 
+static void set_network(struct fg_options *options, const char *what) {
+    if (strcmp(what, "none") != 0 && strcmp(what, "host") != 0)
+        refuse("no such network as", what, "say --network none or --network host");
+    options->no_network = what[0] == 'n';
+}
+
 static void set_dump(struct fg_options *options, const char *what) {
     if (!strcmp(what, "fibers"))
         options->dump_fibers = true;
@@ -147,7 +156,7 @@ static void parse(struct command_line *line, int argc, char **argv) {
     struct fg_options *options = &line->options;
     int c;
     opterr = 0;
-    while ((c = getopt_long(argc, argv, "+:r:C:e:m:u:h", long_options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "+:r:C:e:m:u:n:h", long_options, NULL)) != -1) {
         switch (c) {
         case 'r':
             options->root = optarg;
@@ -169,6 +178,9 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case 'u':
             set_user(line, optarg);
+            break;
+        case 'n':
+            set_network(options, optarg);
             break;
         case OPT_STRACE:
             options->strace = true;

@@ -48,16 +48,20 @@ int fs_chdir(struct task *task, const char *path);
 /* Guest path of the current directory into buf (PATH_MAX). 0 or -errno (-ENOENT: removed). */
 int fs_getcwd(struct task *task, char *buf, size_t size);
 
+/* --- fs_socket.c: names of unix sockets ----------------------------------------------------------
+ */
+
 struct mount;
-/* For bind(2) of unix sockets: a host path (through /proc/self/fd) that names the guest's `path`,
- * valid until *dir_fd is closed, in a directory where the task may make names. The last component
- * need not exist and is not followed. 0 or -errno. */
-int fs_socket_path(struct task *task, const char *path, char *host, size_t size, int *dir_fd,
-                   const struct mount **mount);
-/* For connect(2) and sendto(2): an O_PATH descriptor of what `path` names, which the task may write
- * to, or -errno. */
+/* bind(2): binds the host socket under `temporary`, a name that says whose it is, in the directory
+ * of the guest's `path`, tells made(arg) of it as the host shows it, and renames it to that. 0 or
+ * -errno (-EADDRINUSE: there is something). */
+int fs_socket_bind(struct task *task, const char *path, int host_fd, const char *temporary,
+                   const struct mount **mount, void (*made)(void *arg, const struct stat *st),
+                   void *arg);
+/* Is there something by that name, not followed? */
+bool fs_socket_name_taken(struct task *task, const char *path);
+/* connect(2), sendto(2): an O_PATH descriptor of what `path` names, which the task may write to, or
+ * -errno. */
 int fs_socket_find(struct task *task, const char *path, const struct mount **mount);
-/* The metadata of something that the guest just made at that place (a unix socket). */
-int fs_socket_created(struct task *task, const char *host);
 
 #endif

@@ -18,6 +18,26 @@
 #define RENAME_WHITEOUT  4
 #endif
 
+static pthread_rwlock_t names_lock = PTHREAD_RWLOCK_INITIALIZER;
+
+void fs_names_hold(void) {
+    pthread_rwlock_wrlock(&names_lock);
+}
+
+void fs_names_let_go(void) {
+    pthread_rwlock_unlock(&names_lock);
+}
+
+void fs_names_change_begin(void) {
+    pthread_rwlock_rdlock(&names_lock);
+}
+
+void fs_names_change_end(void) {
+    int error = errno; /* of the call in between */
+    pthread_rwlock_unlock(&names_lock);
+    errno = error;
+}
+
 int place_names_check(struct task *task, const struct place *place, bool victim) {
     struct stat dir, st;
     if (task_is_root(task) || !fs_owner_asks(task))
@@ -225,6 +245,7 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
         return error;
     }
     int host_from = from.file ? from.file->host_fd : from.dir;
+    fs_names_change_begin();
     privilege_enter(task, to.mount);
     if (from.is_synth || (from.file && host_from < 0))
         error = -EXDEV;
@@ -241,6 +262,7 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
         error = -errno;
     }
     privilege_leave();
+    fs_names_change_end();
     place_put(&to);
     place_put(&from);
     return error;
@@ -283,12 +305,14 @@ static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
     if (!error)
         error = place_names_check(task, &place, true);
     if (!error) {
+        fs_names_change_begin();
         privilege_enter(task, place.mount);
         if (unlinkat(place.dir, place.name, dir ? AT_REMOVEDIR : 0))
             error = -errno;
         else if (place.st.st_nlink <= 1)
             fs_owner_forget(&place.st);
         privilege_leave();
+        fs_names_change_end();
     }
     place_put(&place);
     return error;
@@ -354,6 +378,7 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
     }
     error = rename_check(task, &from, &to, flags);
     if (!error) {
+        fs_names_change_begin();
         privilege_enter(task, to.mount);
         int failed = flags
                          ? (int)syscall(SYS_renameat2, from.dir, from.name, to.dir, to.name, flags)
@@ -363,6 +388,7 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
         else if (to.exists && !flags && to.st.st_nlink <= 1 && to.st.st_ino != from.st.st_ino)
             fs_owner_forget(&to.st);
         privilege_leave();
+        fs_names_change_end();
     }
     place_put(&to);
     place_put(&from);

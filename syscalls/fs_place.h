@@ -88,6 +88,14 @@ int place_writable(const struct place *place);
  * bit counts too. */
 int place_names_check(struct task *task, const struct place *place, bool victim);
 
+/* While held no guest renames, links or removes a name: what a maker made is still there by its
+ * name. Nothing else is locked by the holder but the metadata. fs_names_change_begin and _end stand
+ * around such a change. */
+void fs_names_hold(void);
+void fs_names_let_go(void);
+void fs_names_change_begin(void);
+void fs_names_change_end(void);
+
 /* Guest path of a host descriptor on a mount, from the host's /proc: 0 or -ENOENT. *deleted says
  * that the path is where it was; with `deleted` NULL that is not told. */
 int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, bool *deleted);

@@ -2,6 +2,7 @@
  * harm nothing. What is shown as writable takes the write and forgets it only where Linux would let
  * the guest change nothing either; everything else refuses. */
 #include "syscalls/proc_internal.h"
+#include "syscalls/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -221,6 +222,18 @@ const struct synth_entry proc_sys_children[] = {DIR_("kernel", kernel_files),
 /* --- /proc/net: the host's, since sockets are
  * ---------------------------------------------------------- */
 
+/* Bytes of the lines that name the columns. */
+static size_t head_of(const char *table, const char *text, size_t len) {
+    static const char *const headless[] = {"if_inet6", "ipv6_route", "sockstat", "snmp", "netstat"};
+    for (size_t i = 0; i < ARRAY_LEN(headless); i++)
+        if (!strcmp(table, headless[i]))
+            return 0;
+    size_t lines = strcmp(table, "dev") ? 1 : 2, at = 0;
+    while (at < len && lines)
+        lines -= text[at++] == '\n';
+    return at;
+}
+
 static int net_copy(const struct synth_ref *ref, struct strbuf *out) {
     char path[64], buf[4096];
     snprintf(path, sizeof path, "/proc/net/%s", ref->entry->name);
@@ -228,8 +241,10 @@ static int net_copy(const struct synth_ref *ref, struct strbuf *out) {
     if (fd < 0)
         return -errno;
     ssize_t n;
-    while ((n = read(fd, buf, sizeof buf)) > 0)
+    while ((n = read(fd, buf, sizeof buf)) > 0 && socket_network)
         strbuf_add(out, buf, (size_t)n);
+    if (n > 0) /* nothing but the head of the table */
+        strbuf_add(out, buf, head_of(ref->entry->name, buf, (size_t)n));
     close(fd);
     return n < 0 ? -errno : 0;
 }

@@ -176,8 +176,10 @@ int socket_address_out(struct task *task, struct socket_address *address, bool s
  * ------------------------------------------------------------------------------------------------
  */
 
+bool socket_network = true;
+
 static int check_family(int domain, int type, int protocol) {
-    if (domain < 0 || domain >= 46)
+    if (domain < 0 || domain >= 46 || (!socket_network && domain != AF_UNIX))
         return -EAFNOSUPPORT;
     if (domain == AF_NETLINK)
         return protocol == NETLINK_ROUTE || protocol == NETLINK_KOBJECT_UEVENT ||
@@ -242,8 +244,26 @@ long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t pro
  * ------------------------------------------------------------------------------------------------
  */
 
+/* A netlink socket bound to 0 gets its process's number, as the host would give Fiberglass's:
+ * unless another socket has it. */
+static bool bind_own_port(struct task *task, struct file *file, const struct sockaddr *address,
+                          socklen_t len) {
+    struct sockaddr_nl own, now;
+    if (len != sizeof(own) || address->sa_family != AF_NETLINK)
+        return false;
+    memcpy(&own, address, sizeof(own));
+    if (own.nl_pid != 0 ||
+        getsockname(file->host_fd, (struct sockaddr *)&now, &(socklen_t){sizeof(now)}) ||
+        now.nl_pid != 0)
+        return false;
+    own.nl_pid = (uint32_t)task->process->pid;
+    return bind(file->host_fd, (const struct sockaddr *)&own, sizeof(own)) == 0;
+}
+
 static int bind_number(struct task *task, struct file *file, const struct sockaddr *address,
                        socklen_t len) {
+    if (bind_own_port(task, file, address, len))
+        return 0;
     privilege_bind_begin(task);
     int failed = bind(file->host_fd, address, len);
     privilege_bind_end();

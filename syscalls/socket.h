@@ -74,6 +74,9 @@ struct socket_address {
 /* --- socket.c
  * -------------------------------------------------------------------------------------- */
 
+/* False (--network none): the guest has unix sockets of this run alone, and sees no interface. Set
+ * before the first task runs. */
+extern bool socket_network;
 /* The socket of a descriptor, referenced; NULL with *error EBADF or ENOTSOCK. */
 struct file *socket_get(struct task *task, int fd, long *error);
 bool socket_is_unix(const struct file *file);

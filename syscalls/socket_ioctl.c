@@ -174,7 +174,17 @@ static long int_ioctl(struct file *file, struct task *task, uint32_t request, ga
     return guest_write(task->cpu->space, arg, &value, sizeof(value));
 }
 
+/* Requests of netdevice(7) and its like; those on the socket alone have other numbers. */
+static bool asks_for_interface(uint32_t request) {
+    return request >= SIOCADDRT && request <= SIOCPROTOPRIVATE;
+}
+
 long socket_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
+    static const int32_t nothing;
+    if (!socket_network && request == SIOCGIFCONF)
+        return guest_write(task->cpu->space, arg, &nothing, sizeof(nothing));
+    if (!socket_network && asks_for_interface(request))
+        return -ENODEV;
     switch (request) {
     case SIOCINQ:
     case SIOCOUTQ:

@@ -8,7 +8,6 @@
  * ours, under which the accepting side finds it. */
 #include "core/space.h"
 #include "syscalls/fs.h"
-#include "syscalls/privilege.h"
 #include "syscalls/process.h"
 #include "syscalls/socket.h"
 #include <errno.h>
@@ -92,6 +91,8 @@ static struct unix_name *name_new(const struct sockaddr_un *guest, socklen_t len
  * accepted stays known for longer. */
 void unix_name_retire(struct unix_name *name) {
     pthread_mutex_lock(&unix_names_lock);
+    name->dev = 0;
+    name->ino = 0;
     uint32_t *slot = &dead[dead_count++ % DEAD_NAMES];
     struct unix_name *oldest = *slot ? unix_name_find(*slot) : NULL;
     if (oldest && unix_pair_waits(oldest->pair)) {
@@ -218,7 +219,7 @@ int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, soc
     char path[PATH_BYTES + 1];
     path_of(guest, len, path);
     /* The thing itself, since its name may be too long for sun_path. */
-    int fd = fs_socket_find(task, path, &out->mount);
+    int error = 0, fd = fs_socket_find(task, path, &out->mount);
     if (fd < 0)
         return fd;
     memset(&out->un, 0, sizeof(out->un));
@@ -226,67 +227,35 @@ int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, soc
     int used = snprintf(out->un.sun_path, PATH_BYTES, "/proc/self/fd/%d", fd);
     out->len = (socklen_t)(FAMILY_BYTES + (size_t)used + 1);
     out->hold_fd = fd;
-    return 0;
+    if (!socket_network) { /* of this run, and living: else its inode could be another's by now */
+        pthread_mutex_lock(&unix_names_lock);
+        error = unix_name_at(out) ? 0 : -ECONNREFUSED;
+        pthread_mutex_unlock(&unix_names_lock);
+    }
+    return error;
 }
 
 static bool path_exists(struct task *task, const struct sockaddr_un *guest, socklen_t len) {
-    char path[PATH_BYTES + 1], host[PATH_MAX];
-    const struct mount *mount;
-    int dir = -1;
+    char path[PATH_BYTES + 1];
     path_of(guest, len, path);
-    int error = fs_socket_path(task, path, host, sizeof(host), &dir, &mount);
-    if (!error)
-        close(dir);
-    return error == -EADDRINUSE;
+    return fs_socket_name_taken(task, path);
 }
 
-/* rename without replacing, on file systems that cannot do that in one call too. */
-static int rename_new(const char *from, const char *to) {
-    if (!syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */))
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS)
-        return -errno;
-    if (link(from, to))
-        return -errno;
-    unlink(from);
-    return 0;
+/* What is made for a name, before anybody can send to it (fs_socket_bind). */
+static void note_inode(void *arg, const struct stat *st) {
+    struct unix_name *name = arg;
+    pthread_mutex_lock(&unix_names_lock);
+    name->dev = st->st_dev;
+    name->ino = st->st_ino;
+    pthread_mutex_unlock(&unix_names_lock);
 }
 
 static int bind_path(struct task *task, struct file *file, struct unix_name *name) {
-    char path[PATH_BYTES + 1], host[PATH_MAX], temporary[PATH_MAX];
-    int dir = -1;
+    struct unix_socket *socket = file->data;
+    char path[PATH_BYTES + 1], temporary[40];
     path_of(&name->guest, name->len, path);
-    const struct mount *mount;
-    int error = fs_socket_path(task, path, host, sizeof(host), &dir, &mount);
-    if (error)
-        return error;
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    int used =
-        snprintf(un.sun_path, PATH_BYTES, "/proc/self/fd/%d/.%s%x", dir, run_prefix(), name->id);
-    snprintf(temporary, sizeof(temporary), "%s", un.sun_path);
-    fchmod(file->host_fd, 0777 & ~task->fs->umask); /* becomes the mode of the name */
-    privilege_enter(task, mount);
-    if (bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used + 1)))
-        error = -errno;
-    struct stat st; /* before anybody can send to it */
-    if (!error && !fstatat(AT_FDCWD, temporary, &st, AT_SYMLINK_NOFOLLOW)) {
-        pthread_mutex_lock(&unix_names_lock);
-        name->dev = st.st_dev;
-        name->ino = st.st_ino;
-        pthread_mutex_unlock(&unix_names_lock);
-    }
-    if (!error && (error = rename_new(temporary, host))) {
-        unlink(temporary);
-        if (error == -EEXIST)
-            error = -EADDRINUSE;
-    }
-    privilege_leave();
-    if (!error) {
-        ((struct unix_socket *)file->data)->mount = mount;
-        fs_socket_created(task, host);
-    }
-    close(dir);
-    return error;
+    snprintf(temporary, sizeof(temporary), ".%s%x", run_prefix(), name->id);
+    return fs_socket_bind(task, path, file->host_fd, temporary, &socket->mount, note_inode, name);
 }
 
 /* Binds an abstract name and notes its host form. */

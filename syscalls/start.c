@@ -16,6 +16,7 @@
 #include "syscalls/io.h"
 #include "syscalls/privilege.h"
 #include "syscalls/process.h"
+#include "syscalls/socket.h"
 #include "syscalls/strace.h"
 #include "syscalls/tty.h"
 #include <errno.h>
@@ -288,6 +289,7 @@ int fg_run(const struct fg_options *options) {
         return status;
     tty_block_host_signals();
     io_init();
+    socket_network = !options->no_network;
     if (options->strace && (status = strace_start(options->strace_file)) != 0) {
         status = error(FG_STATUS_ERROR, "cannot write system calls to '%s': %s",
                        options->strace_file ? options->strace_file : "stderr", strerror(-status));

@@ -86,8 +86,20 @@ static int address(int type, const char *ip) {
     return errno ? -1 : 0;
 }
 
+static void own_port(void) {
+    struct sockaddr_nl nl = {.nl_family = AF_NETLINK};
+    int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    show("bind netlink", bind(fd, (struct sockaddr *)&nl, sizeof nl));
+    getsockname(fd, (struct sockaddr *)&nl, &(socklen_t){sizeof nl});
+    printf("own number %d\n", nl.nl_pid == (unsigned)getpid());
+    nl.nl_pid = 0;
+    show("again", bind(fd, (struct sockaddr *)&nl, sizeof nl));
+    close(fd);
+}
+
 static void network(int port) {
     sockets();
+    own_port();
     try_bind("a port", port);
     try_bind("a port below 1024", 1 + port % 1000);
     option("mark", SO_MARK, 1);

@@ -65,8 +65,8 @@ def expect_error(done: Result, status: int, *words: str) -> None:
 def _() -> None:
     done = fiberglass("--help")
     check_equal("status", done.status, 0)
-    for option in ("--root", "--workdir", "--env", "--clear-env", "--mount", "--user", "--strace",
-                   "--dump", "--trace", "--stats", "--help", "--version"):
+    for option in ("--root", "--workdir", "--env", "--clear-env", "--mount", "--user",
+                   "--network", "--strace", "--dump", "--trace", "--stats", "--help", "--version"):
         check(option in done.text(), f"--help does not name {option}")
 
 

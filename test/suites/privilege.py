@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c
-from harness import BUILD, FG, TOP, Result, Skip, Suite, check_equal, command, need_attributes
+from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check_equal, command,
+                     need_attributes)
 
 # The place must be one that every user can reach.
 WORK = Path("/tmp") / f"fiberglass-privilege-{os.getpid()}"
@@ -54,7 +56,8 @@ def place(case: str, *programs: str) -> Path:
     (top / "w").chmod(0o777)
     for name, owner in (("roots", 0), ("another's", USER + 1)):
         (top / "w" / name).write_text("secret\n")
-        os.chown(top / "w" / name, owner, owner)
+        if os.geteuid() == 0:
+            os.chown(top / "w" / name, owner, owner)
         (top / "w" / name).chmod(0o600)
     return top
 
@@ -185,6 +188,95 @@ for each_name, own in (("paths", ("own",)), ("set_id", ())):
 def _() -> None:
     # all files are the first guest user's: none can be the other's own
     drops("paths", "paths-mount-ordinary", "/m", MOUNT, USER + 2)
+
+
+NO_NETWORK = """\
+inet: Address family not supported by protocol
+inet6: Address family not supported by protocol
+netlink: Address family not supported by protocol
+pair: Address family not supported by protocol
+the host's path: Connection refused
+datagram: Connection refused
+the host's name: Connection refused
+a link to it: ok
+by the link: Connection refused
+interfaces: ok
+bytes 0
+lo: No such device
+lines of dev 2
+bind: ok
+listen: ok
+connect: ok
+send: ok
+hello
+when it is gone: Connection refused
+abstract: ok
+connect: ok
+pair: ok
+"""
+
+
+def no_network(case: str, where: str, options: Sequence[str], user: int = 0) -> None:
+    """Servers of the host's beside a guest that shall not reach them."""
+    top = place(case, "network")
+    (top / "w").chmod(0o777)
+    abstract = f"fiberglass-{os.getpid()}-{case}"
+    kinds: list[tuple[int, int, str | tuple[str, int]]] = [
+        (socket.AF_UNIX, socket.SOCK_STREAM, str(top / "w/host")),
+        (socket.AF_UNIX, socket.SOCK_DGRAM, str(top / "w/host.datagram")),
+        (socket.AF_UNIX, socket.SOCK_STREAM, "\0" + abstract),
+        (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))]
+    servers = []
+    for family, kind, address in kinds:
+        server = socket.socket(family, kind)
+        server.bind(address)
+        server.setblocking(False)
+        if kind == socket.SOCK_STREAM:
+            server.listen()
+        servers.append(server)
+    for name in ("host", "host.datagram"):
+        (top / "w" / name).chmod(0o666)
+        if user:
+            os.chown(top / "w" / name, user, user)
+    words = [f"{where}/host", abstract, where, str(servers[3].getsockname()[1])]
+    program_path = "/network" if "-r" in options else str(top / "network")
+    line = [word.replace("TOP", str(top)) for word in
+            (*engine(top), "--network", "none", *options, program_path, *words)]
+    got = command([*as_user(user), *line], cwd="/")
+    check_equal(f"standard output ({got.errors()})", got.text(), NO_NETWORK)
+    for server in servers:
+        try:
+            server.recv(1) if server.type == socket.SOCK_DGRAM else server.accept()
+            raise Failure("the guest reached a server of the host's")
+        except BlockingIOError:
+            server.close()
+    shutil.rmtree(top)
+
+
+@suite.case("--network none: host's root")
+def _() -> None:
+    no_network("none-host", f"{WORK}/none-host/w", [])
+
+
+@suite.case("--network none: mount")
+def _() -> None:
+    no_network("none-mount", "/m", ["-r", "TOP/root", "-m", "TOP/w:/m"])
+
+
+@suite.case("--network none: mount, by an ordinary user")
+def _() -> None:
+    need_root()
+    no_network("none-ordinary", "/m", ["-r", "TOP/root", "-m", "TOP/w:/m"], USER)
+
+
+@suite.case("--network host")
+def _() -> None:
+    done = command([*FG, "--network", "host", program("network"), "/none", "none", "/tmp", "1"])
+    check_equal("inet", done.text().splitlines()[0], "inet: Connection refused")
+    wrong = command([*FG, "--network", "other", "/bin/true"])
+    check_equal("status", wrong.status, 125)
+    check_equal("what it says", wrong.errors(), "fiberglass: no such network as 'other'; "
+                "say --network none or --network host\n")
 
 
 if __name__ == "__main__":
