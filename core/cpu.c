@@ -18,12 +18,17 @@
 
 /* Selectors of a 32-bit process under a 64-bit Linux kernel. */
 #define SEL_USER_CS   0x23
+#define SEL_USER_CS64 0x33
 #define SEL_USER_DS   0x2b
 #define GDT_TLS_FIRST 12
 
-static void set_flat(struct cpu *cpu, int seg, uint16_t selector, bool code) {
-    cpu->seg[seg] = (struct cpu_segment){
-        .base = 0, .limit = 0xffffffff, .selector = selector, .attr = code ? 0xcffb : 0xcff3};
+#define ATTR_CODE   0xcffb /* of descriptors, as LAR shows them from bit 8 on */
+#define ATTR_CODE64 0xaffb
+#define ATTR_DATA   0xcff3
+
+static void set_flat(struct cpu *cpu, int seg, uint16_t selector, uint16_t attr) {
+    cpu->seg[seg] =
+        (struct cpu_segment){.base = 0, .limit = 0xffffffff, .selector = selector, .attr = attr};
 }
 
 struct cpu *cpu_create(enum guest_mode mode) {
@@ -35,10 +40,10 @@ struct cpu *cpu_create(enum guest_mode mode) {
     cpu->mode = mode;
     cpu->anchor = (uint64_t)(uintptr_t)host_null_entry;
     cpu->flags_hidden = FLAG_IF;
-    set_flat(cpu, SEG_CS, SEL_USER_CS, true);
-    set_flat(cpu, SEG_DS, SEL_USER_DS, false);
-    set_flat(cpu, SEG_ES, SEL_USER_DS, false);
-    set_flat(cpu, SEG_SS, SEL_USER_DS, false);
+    set_flat(cpu, SEG_CS, SEL_USER_CS, ATTR_CODE);
+    set_flat(cpu, SEG_DS, SEL_USER_DS, ATTR_DATA);
+    set_flat(cpu, SEG_ES, SEL_USER_DS, ATTR_DATA);
+    set_flat(cpu, SEG_SS, SEL_USER_DS, ATTR_DATA);
     cpu_fpu_reset(cpu);
     cpu_list_add(cpu);
     return cpu;
@@ -160,11 +165,16 @@ int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
         if (seg == SEG_SS && selector != SEL_USER_DS) {
             return -TRAP_GP;
         }
-        set_flat(cpu, seg, selector, false);
+        set_flat(cpu, seg, selector, ATTR_DATA);
         return 0;
     }
     if ((selector | 3) == SEL_USER_CS && seg != SEG_SS) {
-        set_flat(cpu, seg, selector, true);
+        set_flat(cpu, seg, selector, ATTR_CODE);
+        return 0;
+    }
+    /* Linux's 64-bit code segment: it can be looked at and read through, but not yet entered. */
+    if ((selector | 3) == SEL_USER_CS64 && seg != SEG_SS && seg != SEG_CS) {
+        set_flat(cpu, seg, selector, ATTR_CODE64);
         return 0;
     }
     struct cpu_segment loaded;

@@ -36,8 +36,9 @@ def section(insn: Insn, vendors: dict[str, Vendor]) -> str:
         notes = " ".join(sorted(r.words))
         lines.append(f"| `{code}` | {args} | {' '.join(r.modes)} | {notes} |\n")
     lines.append(f"\n* does: `{row.does}`\n* flags: {flags_text(row.flags)}\n")
-    for name, value in (("implicit", row.implicit), ("faults", row.faults),
-                        ("feature", row.feature)):
+    for name, value in (("access", ", ".join(row.access)),
+                        ("implicit", " ".join(str(e) for e in row.implicit)),
+                        ("faults", " ".join(row.faults)), ("feature", row.feature)):
         if value:
             lines.append(f"* {name}: {value}\n")
     for name in sorted({name for r in insn.rows for name in r.vendor}):

@@ -21,11 +21,12 @@ from typing import Iterator
 
 from gen import test_hints as hint
 from gen.errors import SpecError
-from gen.model import Form, Place, Row, Spec, forms
+from gen.model import Form, Place, Row, Spec, forms, memory_access, memory_alignment
 from gen.reader import read_spec
 
 ROOT = Path(__file__).resolve().parent.parent
 MODE = "i386"
+NO_INPUT = ("vendor=", "access=", "implicit=", "faults=", "bytes=")  # words of a row
 MAGIC = 0x32736746
 NO_REG = 8
 NO_SEG = 0xFF
@@ -180,9 +181,10 @@ def encode(test: TestForm, rng: Random) -> bytes:
 def access_bytes(form: Form) -> int:
     """Width of the memory operand in bytes; 0: no access that needs contents."""
     row = form.row
-    for name in (row.mnemonic, row.mnemonic[:8]):
-        if name in hint.ACCESS:
-            return hint.ACCESS[name][0 if form.opsize == 2 else 1]
+    if row.memory_bytes:
+        return row.memory_bytes
+    if memory_access(form) in ("-", "a"):
+        return 0
     for operand in row.operands:
         if operand.place(True) is Place.MEM:
             if operand.size == "p":
@@ -340,7 +342,7 @@ def test_forms(form: Form, rng: Random) -> Iterator[TestForm]:
         yield from string_forms(form, rng)
         return
     if form.mem:
-        size, align = access_bytes(form), alignment(form)
+        size, align = access_bytes(form), memory_alignment(form)
         every_sib = row.mnemonic in ("MOV", "LEA", "PUSH") and form.opsize == 4 \
             and row.opcode in (0x8B, 0x8D, 0xFF)
         regs = reg_numbers(row)
@@ -376,15 +378,6 @@ def loads_tls(row: Row, reg: int) -> bool:
         or any(o.text in ("FS", "GS") for o in row.operands)
 
 
-def alignment(form: Form) -> int:
-    """What a memory operand must be aligned to."""
-    row = form.row
-    if row.mnemonic in ("FXSAVE", "FXRSTOR"):
-        return 16
-    wide = any(o.place(True) is Place.MEM and o.bits(form.opsize) == 128 for o in row.operands)
-    return 16 if wide and row.mnemonic not in hint.UNALIGNED else 1
-
-
 def ignored_prefix_forms(form: Form) -> Iterator[TestForm]:
     """F3 BSF and F3 BSR, which are other instructions where a processor has TZCNT and LZCNT."""
     if "scan_f3" not in form.row.vendor:
@@ -410,7 +403,8 @@ def pack(test: TestForm, row_number: int, seed: int, first: int, rng: Random,
     seg = mem.seg if mem else test.seg
     size = access_bytes(form) if form.mem or form.row.operands else 0
     return RECORD.pack(row_number, seed, first, test.count, form.row.flags_undefined, hints,
-                       mem.disp if mem else 0, size, alignment(form), form.opsize, len(code), code,
+                       mem.disp if mem else 0, size, memory_alignment(form), form.opsize,
+                       len(code), code,
                        0 if mem is None else 2 if mem.addr16 else 1, mem.base if mem else NO_REG,
                        mem.index if mem else NO_REG, mem.scale if mem else 0, seg, test.reg,
                        test.rm if form.row.modrm else test.cond & 7, rules)
@@ -427,8 +421,8 @@ def usable(form: Form) -> bool:
 
 
 def seed_text(row: Row) -> str:
-    """The row's text, but for the vendor rules: naming one does not choose other inputs."""
-    words = (w for w in row.text.split() if not w.startswith("vendor="))
+    """The row's text without words that choose no inputs: an edit of them keeps the cases."""
+    words = (w for w in row.text.split() if not w.startswith(NO_INPUT))
     return f"{row.mnemonic} {' '.join(words)}"
 
 

@@ -14,7 +14,8 @@ from typing import Iterator
 
 from gen import bodies as bd
 from gen.errors import SpecError
-from gen.model import CONDITIONS, Form, HelperCall, Operand, Place, Row, Spec, forms
+from gen.model import (CONDITIONS, Form, HelperCall, Operand, Place, Row, Spec, forms, may_fault,
+                       may_store, memory_access)
 from gen.policy import Policy
 
 HELPER_BODY = "helper"
@@ -196,40 +197,30 @@ class Expander:
             steps = tuple(self.step(form, self.templates.body(name, row.where), i == 0,
                                     len(names) == 1)
                           for i, name in enumerate(names))
-        mem = "NONE"
-        if form.mem:
-            by_base = any(kind == "BASE" for kind, _ in steps[0].index)
-            mem = "BASE" if by_base else "EA"
-            mem = "LEA" if "lea" in row.words else "POP" if "espafter" in row.words else mem
         end = "GOES_ON"
         if "ends" in row.words:
             end = "ENDS"
         elif "endsnext" in row.words:
             end = "ENDS_NEXT"
         mask = 0xFFFF
-        writes = self.writes(form)
-        if row.helper is not None and end == "GOES_ON" and (writes or "stores" in row.words):
+        stores = may_store(form)
+        if row.helper is not None and end == "GOES_ON" and stores:
             end = "ENDS_NEXT"  # what C code writes may be the code that follows
-        return Variant(steps, mem, end, writes or "stores" in row.words, writes,
-                       mask if self.may_fault(form) else row.flags_read & mask,
+        return Variant(steps, self.memory(form, steps[0]), end, stores, "w" in memory_access(form),
+                       mask if may_fault(form) else row.flags_read & mask,
                        row.flags_killed & mask)
 
     @staticmethod
-    def may_fault(form: Form) -> bool:
-        """May it fault? Then the flags before it can be seen, in a signal frame."""
-        row = form.row
-        return bool(form.mem or row.faults or row.implicit or row.helper)
-
-    @staticmethod
-    def writes(form: Form) -> bool:
-        """May it write its explicit memory operand? Yes when `does` assigns to it."""
-        if not form.mem or "nostore" in form.row.words:
-            return False
-        names = [n for n, o in zip(bd.OPERANDS, form.row.operands) if o.place(True) is Place.MEM]
-        does = form.row.does
-        targets = " ".join(part.rsplit(";", 1)[-1].rsplit(":", 1)[-1]
-                           for part in does.split("=")[:-1])
-        return any(name in targets.replace(",", " ").replace("[", " ").split() for name in names)
+    def memory(form: Form, first: Step) -> str:
+        """How the steps reach the memory operand (enum mem_use of core/rows.h)."""
+        access = memory_access(form)
+        if access in ("", "-"):
+            return "NONE"
+        if access == "a":
+            return "LEA"
+        if "w" in access and form.row.touches("[rSP]") == "r":
+            return "POP"  # an ESP base counts as after the pop
+        return "BASE" if any(kind == "BASE" for kind, _ in first.index) else "EA"
 
     def helper_step(self, form: Form, call: HelperCall) -> Step:
         """The step that calls a C function."""

@@ -30,6 +30,15 @@ SIZE_BITS = {
     "ss": 32, "sd": 64, "pi": 64, "": 0, "p": 0, "a": 0, "s": 0,
 }
 LETTERS = "EGMRZIJOSVUWPNQAXY"
+# Effects that are no operands: registers (r*: of the operand or address size), the x87 unit with
+# MMX, MXCSR, all vector registers, segment registers, memory at a register.
+IMPLICIT = frozenset(
+    [p + r for p in "rR" for r in ("AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI")] +
+    ["AL", "AH", "AX", "DX", "EAX", "ECX", "EDX", "EBX", "R11", "FPU", "MXCSR", "XMM",
+     "ES", "CS", "SS", "DS", "FS", "GS", "[rSI]", "[rDI]", "[rSP]", "[rBP]", "[rBX+AL]"] +
+    [f"ST{i}" for i in range(8)])
+ACCESSES = ("-", "a", "r", "w", "rw", "c", "rc")  # NOTATION.md
+EXCEPTIONS = ("#DE", "#DB", "#BP", "#OF", "#BR", "#UD", "#NP", "#SS", "#GP", "#MF", "#XM")
 FIXED_REGS = {  # name -> (number, size letter)
     "AL": (0, "b"), "AX": (0, "w"), "eAX": (0, "z"), "rAX": (0, "v"), "EAX": (0, "d"),
 }
@@ -93,6 +102,22 @@ class Operand:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """Something beside the operands that an instruction reads or writes (IMPLICIT)."""
+
+    what: str
+    access: str  # one of ACCESSES
+
+    @property
+    def is_memory(self) -> bool:
+        """Memory at a register."""
+        return self.what.startswith("[")
+
+    def __str__(self) -> str:
+        return f"{self.what}={self.access}"
+
+
+@dataclass(frozen=True)
 class HelperCall:
     """A C helper and the parameters it wants, in order."""
 
@@ -129,8 +154,11 @@ class Row:
     host: str = ""
     does: str = ""
     feature: str = ""
-    implicit: str = ""
-    faults: str = ""
+    access: tuple[str, ...] = ()        # of each operand, one of ACCESSES
+    implicit: tuple[Effect, ...] = ()
+    faults: tuple[str, ...] = ()        # beside those of a memory operand
+    align: int | None = None            # bytes, where it is not the rule of memory_alignment()
+    memory_bytes: int = 0               # of a memory operand without size letter
     vendor: tuple[str, ...] = ()  # rules of gen/spec/vendors
     synthetic: bool = False      # made from `slow`, not written in the spec
     seg: int | None = None       # 1: only with an FS/GS override, 0: only without
@@ -167,6 +195,10 @@ class Row:
         if not self.modrm:
             return True
         return not ("memonly" in self.words or any(o.letter == "M" for o in self.operands))
+
+    def touches(self, what: str) -> str:
+        """How it accesses something implicit; "" when not at all."""
+        return next((e.access for e in self.implicit if e.what == what), "")
 
     @property
     def opsize_matters(self) -> bool:
@@ -221,6 +253,39 @@ class Form:
     mem: bool
     opsize: int    # 2, 4, 8
     prefix: str    # "", "lock", "rep", "repe", "repne"
+
+
+def memory_access(form: Form) -> str:
+    """How the form accesses its explicit memory operand; "" without one."""
+    if not form.mem:
+        return ""
+    return next((access for operand, access in zip(form.row.operands, form.row.access)
+                 if operand.place(True) is Place.MEM), "")
+
+
+def memory_alignment(form: Form) -> int:
+    """Bytes to which the memory operand must be aligned (#GP): SSE operands of 128 bits to 16,
+    unless the row says otherwise (SDM Vol. 1, 4.1.1)."""
+    if form.row.align is not None:
+        return form.row.align
+    wide = any(o.place(True) is Place.MEM and o.bits(form.opsize) == 128
+               for o in form.row.operands)
+    return 16 if form.mem and wide else 1
+
+
+def may_store(form: Form) -> bool:
+    """May it write memory, by its operand or else?"""
+    implicit = any(e.is_memory and set(e.access) & set("wc") for e in form.row.implicit)
+    strings = any(o.letter in ("X", "Y") and "w" in access
+                  for o, access in zip(form.row.operands, form.row.access))
+    return implicit or strings or bool(set(memory_access(form)) & set("wc"))
+
+
+def may_fault(form: Form) -> bool:
+    """May it raise an exception? MMX instructions do (#MF): they wait for the x87 unit."""
+    row = form.row
+    memory = any(e.is_memory for e in row.implicit) or memory_access(form) not in ("", "-", "a")
+    return memory or bool(row.faults) or any(o.letter in tuple("XYPQN") for o in row.operands)
 
 
 def row_opsizes(row: Row, mode: str) -> tuple[int, ...]:

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from gen.errors import SpecError, Where
-from gen.model import (FIXED_REGS, FLAG_BITS, FLAG_EFFECTS, LETTERS, LITERALS, MODES, SIZE_BITS,
-                       HelperCall, Insn, Operand, Row, Spec)
+from gen.model import (ACCESSES, EXCEPTIONS, FIXED_REGS, FLAG_BITS, FLAG_EFFECTS, IMPLICIT, LETTERS,
+                       LITERALS, MODES, SIZE_BITS, Effect, HelperCall, Insn, Operand, Row, Spec)
 from gen.vendors import read_vendors
 
 PREFIXES = ("NP", "66", "F3", "F2")
@@ -18,10 +18,11 @@ IMMS = ("ib", "iw", "iz", "iv", "ifar", "moffs", "cb", "cz")
 ENCODINGS = {"MR", "RM", "MI", "M", "M1", "MC", "R", "O", "OI", "I", "D", "ZO", "RMI", "MRI", "MRC",
              "RVM", "FD", "TD", "II", "NP", "A", "RO", "MO"}
 WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "i386only", "x86-64only", "o16",
-         "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string", "stores", "nostore",
-         "lea", "espafter"}
-FIELDS = {"flags", "does", "body", "helper", "slow", "implicit", "faults", "feature", "host",
-          "ends", "endsnext", "stores", "nostore", "modes", "vendor"}
+         "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string"}
+FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
+          "host", "align", "ends", "endsnext", "modes", "vendor"}
+SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes",
+            "vendor")
 HELPER_PARAMS = ("next", "raw", "imm", "imm2")
 HEX = re.compile(r"[0-9A-F]{2}$")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
@@ -182,6 +183,50 @@ def parse_flags(where: Where, text: str) -> dict[str, str]:
     return flags
 
 
+def parse_access(where: Where, text: str, operands: tuple[Operand, ...]) -> tuple[str, ...]:
+    """`rw r`: one word per operand; rows with fewer operands take the first ones."""
+    words = text.replace(",", " ").split()
+    for word in words:
+        if word not in ACCESSES:
+            raise SpecError(where, f"{word} is no access ({' '.join(ACCESSES)})")
+    if len(words) < len(operands):
+        raise SpecError(where, f"access names {len(words)} operands, the row has {len(operands)}")
+    return tuple(words[:len(operands)])
+
+
+def parse_implicit(where: Where, text: str) -> tuple[Effect, ...]:
+    """`rAX=rw [rSP]=w`"""
+    effects: list[Effect] = []
+    for word in text.replace(",", " ").split():
+        what, equals, access = word.partition("=")
+        if what not in IMPLICIT:
+            raise SpecError(where, f"{what} is no implicit register or memory")
+        if not equals or access not in ACCESSES or access in ("-", "a"):
+            raise SpecError(where, f"implicit wants words such as rAX=rw, not {word}")
+        if any(e.what == what for e in effects):
+            raise SpecError(where, f"implicit {what} stands twice")
+        effects.append(Effect(what, access))
+    return tuple(effects)
+
+
+def parse_faults(where: Where, text: str) -> tuple[str, ...]:
+    """`#GP #NP`, or `none`"""
+    words = text.replace(",", " ").split()
+    if words == ["none"]:
+        return ()
+    for word in words:
+        if word not in EXCEPTIONS:
+            raise SpecError(where, f"{word} is no exception ({' '.join(EXCEPTIONS)})")
+    return tuple(words)
+
+
+def parse_number(where: Where, what: str, text: str) -> int:
+    """A decimal number."""
+    if not text.isdigit():
+        raise SpecError(where, f"{what} wants a number, not {text}")
+    return int(text)
+
+
 def parse_helper(where: Where, text: str) -> HelperCall:
     """`NAME param...`"""
     words = text.split()
@@ -244,7 +289,7 @@ class Block:
         if not self.rows:
             raise SpecError(self.head.where, f"{name} has no rows")
         for field, (where, text) in values.items():
-            if not text and field not in ("ends", "endsnext", "stores", "nostore"):
+            if not text and field not in ("ends", "endsnext"):
                 raise SpecError(where, f"field {field} is empty")
         rows = tuple(self.row(name, line, braces(line, count, pick), values) for line in self.rows)
         return Insn(name, self.head.where, rows, self.head.comment)
@@ -276,8 +321,8 @@ class Block:
         flags = parse_flags(*values["flags"])
         if "flags" in settings:
             flags.update(parse_flags(line.where, f"OSZAPC = {settings['flags']}"))
-        for end in ("ends", "endsnext", "stores", "nostore"):
-            if end in values and not (end == "stores" and "nostore" in words):
+        for end in ("ends", "endsnext"):
+            if end in values:
                 words.add(end)
         modes: tuple[str, ...] = MODES
         if "modes" in values:
@@ -293,14 +338,27 @@ class Block:
         slow = values["slow"][1] if "slow" in values else None
         if slow is not None:
             words.add("string")
-        texts = {f: values[f][1] if f in values else "" for f in
-                 ("does", "feature", "implicit", "faults", "host")}
+        texts = {f: values[f][1] if f in values else "" for f in ("does", "feature", "host")}
+
+        def setting(field: str) -> tuple[Where, str] | None:
+            """The row's own words of a list field, or the block's."""
+            return (line.where, settings[field]) if field in settings else values.get(field)
+
+        access = setting("access")
+        if operands and access is None:
+            raise SpecError(line.where, f"{name} has operands but no access field")
+        implicit, faults, align = setting("implicit"), setting("faults"), values.get("align")
         return Row(line.where, parser.text, name, prefix, map_, opcode, span, modrm, reg, rm, fixed,
                    imms, encoding, operands, frozenset(words), modes,
                    tuple(s for s in (2, 4, 8) if f"o{s * 8}" in words),
                    tuple(s for s in (2, 4, 8) if f"a{s * 8}" in words),
                    flags, bodies, helper, slow, texts["host"] or name.lower(), texts["does"],
-                   settings.get("feature", texts["feature"]), texts["implicit"], texts["faults"],
+                   settings.get("feature", texts["feature"]),
+                   parse_access(*access, operands) if access else (),
+                   parse_implicit(*implicit) if implicit else (),
+                   parse_faults(*faults) if faults else (),
+                   parse_number(align[0], "align", align[1]) if align else None,
+                   parse_number(line.where, "bytes", settings.get("bytes", "0")),
                    self.vendor_rules(line.where, settings, values))
 
     @staticmethod
@@ -327,7 +385,7 @@ class Block:
         while parser.peek():
             word = parser.take()
             key, equals, value = word.partition("=")
-            if equals and key in ("body", "helper", "flags", "feature", "vendor") and value:
+            if equals and key in SETTINGS and value:
                 settings[key] = value
             elif word in WORDS:
                 if word in words:

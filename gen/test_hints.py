@@ -1,7 +1,8 @@
-"""What the instruction tests must know about instructions beyond their operands: which registers
-are used implicitly, which inputs make sense, and what cannot be compared at all.
+"""What the instruction tests must know of a row beside its operands: which registers and memory
+need sensible values, and what cannot be compared at all.
 
-Everything is keyed by the manual's mnemonic. Used by emit_tests.py; knows nothing of encodings.
+Most follows from the row's effects; the rest is keyed by the manual's mnemonic. Used by
+emit_tests.py; knows nothing of encodings.
 """
 
 from __future__ import annotations
@@ -58,33 +59,12 @@ EXCLUDED = {
     "RDSEED": "random by design",
 }
 
-STRINGS = {
-    "MOVS": SOURCE | DEST, "CMPS": SOURCE | DEST, "STOS": DEST, "LODS": SOURCE, "SCAS": DEST,
+# What no effect tells: how the operands' values are interpreted.
+VALUES = {
+    "CMPXCHG": CMPXCHG, "CMPXCHG8B": CMPXCHG8B, "LAR": SEGMENT, "LSL": SEGMENT, "VERR": SEGMENT,
+    "VERW": SEGMENT, "ARPL": SEGMENT,
 }
-HINTS = {
-    "PUSH": STACK, "PUSHA": STACK, "PUSHF": STACK, "POP": STACK, "POPA": STACK,
-    "POPF": STACK | FLAGS_TOP, "CALL": STACK, "RET": STACK | RETURN, "RETN": STACK | RETURN,
-    "RETF": STACK | RETURN | FAR, "IRET": STACK | RETURN | FAR | FLAGS_TOP,
-    "ENTER": STACK | LEAVE, "LEAVE": STACK | LEAVE,
-    "XLAT": XLAT, "CMPXCHG": CMPXCHG, "CMPXCHG8B": CMPXCHG8B,
-    "DIV": DIVIDE, "IDIV": DIVIDE, "BOUND": BOUND,
-    "LDMXCSR": MXCSR, "MASKMOVQ": MASKMOV, "MASKMOVDQU": MASKMOV,
-    "FLDENV": FPU_LOAD, "FRSTOR": FPU_LOAD, "FLDCW": FPU_LOAD, "FXRSTOR": FPU_LOAD | MXCSR,
-    "FNSTENV": FPU_ENV, "FSTENV": FPU_ENV, "FNSAVE": FPU_ENV, "FSAVE": FPU_ENV,
-    "FXSAVE": FPU_ENV,
-    "LDS": SEGMENT | FAR, "LES": SEGMENT | FAR, "LSS": SEGMENT | FAR, "LFS": SEGMENT | FAR,
-    "LGS": SEGMENT | FAR, "LAR": SEGMENT, "LSL": SEGMENT, "VERR": SEGMENT, "VERW": SEGMENT,
-    "ARPL": SEGMENT,
-}
-# Bytes of memory operands whose width the operand letter does not tell, by operand size 2 and 4.
-ACCESS = {
-    "FXSAVE": (512, 512), "FXRSTOR": (512, 512), "FNSAVE": (94, 108), "FSAVE": (94, 108),
-    "FRSTOR": (94, 108), "FNSTENV": (14, 28), "FSTENV": (14, 28), "FLDENV": (14, 28),
-    "CMPXCHG8B": (8, 8), "BOUND": (4, 8), "LDMXCSR": (4, 4), "STMXCSR": (4, 4),
-    "FLDCW": (2, 2), "FNSTCW": (2, 2), "FNSTSW": (2, 2), "FSTCW": (2, 2), "FSTSW": (2, 2),
-    "LEA": (0, 0), "PREFETCH": (0, 0), "CLFLUSH": (1, 1), "INVLPG": (0, 0), "NOP": (0, 0),
-}
-UNALIGNED = {"MOVUPS", "MOVUPD", "MOVDQU", "LDDQU"}
+SEGMENTS = ("ES", "CS", "SS", "DS", "FS", "GS")
 
 
 def excluded(row: Row) -> str | None:
@@ -92,41 +72,49 @@ def excluded(row: Row) -> str | None:
     return EXCLUDED.get(row.mnemonic)
 
 
-def string_name(mnemonic: str) -> str | None:
-    """MOVS of MOVS, MOVSB, MOVSD ...; None when it is no string instruction."""
-    for name in STRINGS:
-        if mnemonic in (name, name + "B", name + "W", name + "D"):
-            return name
-    return None
-
-
 def is_string(row: Row) -> bool:
-    """True for the integer string instructions (SSE2's MOVSD and CMPSD have a ModRM byte)."""
-    return string_name(row.mnemonic) is not None and not row.modrm
+    """True for the integer string instructions."""
+    return any(o.letter in ("X", "Y") for o in row.operands)
+
+
+def effect_hints(row: Row) -> int:
+    """What follows from the effects: registers that need sensible values, memory beside the
+    operand."""
+    letters = {o.letter for o in row.operands}
+    hints = (SOURCE if "X" in letters else 0) | (DEST if "Y" in letters else 0)
+    stack = row.touches("[rSP]")
+    hints |= STACK if stack or row.touches("[rBP]") else 0
+    hints |= LEAVE if row.touches("[rBP]") else 0
+    hints |= RETURN if stack == "r" and "ends" in row.words else 0
+    hints |= FLAGS_TOP if "N" in row.flags else 0
+    hints |= XLAT if row.touches("[rBX+AL]") else 0
+    hints |= MASKMOV if row.touches("[rDI]") else 0
+    hints |= DIVIDE if "#DE" in row.faults and row.touches("rDX") else 0
+    hints |= BOUND if "#BR" in row.faults else 0
+    hints |= MXCSR if "w" in row.touches("MXCSR") else 0
+    if row.can_mem and "w" in row.touches("FPU") and row.access[0] == "r":
+        hints |= FPU_LOAD
+    if row.can_mem and "r" in row.touches("FPU") and row.memory_bytes:
+        hints |= FPU_ENV if row.access[0] == "w" else 0
+    if row.touches("CS") or any(o.size == "p" for o in row.operands):
+        hints |= FAR
+    loads = any(row.touches(name) for name in SEGMENTS if name != "CS")
+    operand = any((o.letter == "S" or o.text in SEGMENTS) and access == "w"
+                  for o, access in zip(row.operands, row.access))
+    return hints | (SEGMENT if loads or operand else 0)
 
 
 def hints_of(row: Row) -> int:
     """The hints of every form of a row."""
     name = row.mnemonic
-    hints = HINTS.get(name, 0)
-    if is_string(row):
-        hints |= STRINGS[string_name(name) or ""]
-    for suffix in ("A", "AD", "AW", "F", "FD", "FW"):
-        if name in ("PUSH" + suffix, "POP" + suffix):
-            hints |= HINTS[name[:-len(suffix)] + suffix[0]]
-    if name in ("RET", "RETF") and row.opcode in (0xCA, 0xCB):
-        hints |= STACK | RETURN | FAR
+    hints = VALUES.get(name, 0) | effect_hints(row)
     if name in ("BT", "BTS", "BTR", "BTC") and any(o.letter == "G" for o in row.operands):
         hints |= BIT_OFFSET
     letters = {o.letter for o in row.operands}
     if "J" in letters:
         hints |= BRANCH
-    elif name in ("JMP", "CALL"):
-        hints |= INDIRECT | (FAR if any(o.size == "p" for o in row.operands) else 0)
-        if "A" in letters:
-            hints = (hints & ~INDIRECT) | BRANCH
-    if "S" in letters or any(o.text in ("ES", "SS", "DS", "FS", "GS") for o in row.operands):
-        hints |= SEGMENT if _loads_segment(row) else 0
+    elif name.startswith(("JMP", "CALL")):
+        hints |= BRANCH if "A" in letters else INDIRECT
     if row.feature == "FPU" or 0xD8 <= row.opcode <= 0xDF and row.map == 0:
         hints |= X87 | FP
     elif letters & set("VWUPQN"):
@@ -147,9 +135,3 @@ NOT_IN_STREAMS = {
     "LMSW", "WBINVD", "INVD", "INVLPG", "RDMSR", "WRMSR", "ARPL", "LAR", "LSL", "VERR", "VERW",
     "MASKMOVQ", "MASKMOVDQU", "XLAT", "RSM", "MONITOR", "MWAIT", "CLAC", "STAC",
 }
-
-
-def _loads_segment(row: Row) -> bool:
-    """True when a segment register is written: MOV Sw,Ew and POP."""
-    first = row.operands[0]
-    return first.letter == "S" or row.mnemonic == "POP"

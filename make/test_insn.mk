@@ -10,7 +10,7 @@ LINK_ENGINE  = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--whole-archive build/gadget
 TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms \
     vendors vendors_value)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
-    $(BUILD)/test/ngrams build/gen/cases.bin
+    $(BUILD)/test/ngrams $(BUILD)/test/zydis_effects build/gen/cases.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
@@ -36,6 +36,10 @@ $(BUILD)/test/stream: $(patsubst %,$(BUILD)/obj/test/stream/%.o,main generate) $
 $(BUILD)/test/decoder: $(BUILD)/obj/test/decoder/main.o $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(LINK_ENGINE) -lZydis -lm
+
+$(BUILD)/test/zydis_effects: $(BUILD)/obj/test/decoder/zydis_effects.o
+	@mkdir -p $(dir $@)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -lZydis
 
 $(BUILD)/test/ngrams: $(patsubst %,$(BUILD)/obj/test/stream/%.o,ngrams ways) $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)

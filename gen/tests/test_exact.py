@@ -16,6 +16,7 @@ insn ADD                                        # Add
   03 /r      RM   Gv Ev
   05 iz      I    rAX Iz
   flags      OSZAPC = wwwwww
+  access     rw r
   does       dst = dst + src
   body       alu2
 """
@@ -134,6 +135,34 @@ class Tables(unittest.TestCase):
             # memory destination: stores, writes; flags O S Z A P C killed
             self.assertRegex(text, r"MEM_EA, BLOCK_GOES_ON, true, true, 0xffff, 0x8d5")
 
+    def effects(self, access: str, more: str = "", body: str = "alu2_nolock") -> list[str]:
+        """Effects of each variant of a row `Gv Ev`: (memory use, stores, writes, flags read)."""
+        with Project("insn ADD\n  03 /r RM Gv Ev\n  flags OSZAPC = wwwwww\n"
+                     f"  access {access}\n{more}  does things\n  body {body}\n") as project:
+            project.run()
+            return re.findall(r"1, (MEM_\w+, BLOCK_GOES_ON, \w+, \w+, 0x\w+), 0x8d5",
+                              project.read("out/rows.c"))
+
+    def test_effects(self) -> None:
+        read = "MEM_EA, BLOCK_GOES_ON, false, false, 0xffff"
+        quiet = "MEM_NONE, BLOCK_GOES_ON, false, false, 0x0"
+        self.assertEqual(set(self.effects("rw r")), {quiet, read})
+        self.assertEqual(set(self.effects("w -", body="nop")), {quiet})
+        self.assertEqual(set(self.effects("w a")),
+                         {quiet, "MEM_LEA, BLOCK_GOES_ON, false, false, 0x0"})
+        # A conditional write may store, but is no write that a read-only segment forbids.
+        self.assertEqual(set(self.effects("rw rc")),
+                         {quiet, "MEM_EA, BLOCK_GOES_ON, true, false, 0xffff"})
+        fault = "MEM_NONE, BLOCK_GOES_ON, false, false, 0xffff"
+        self.assertEqual(set(self.effects("rw r", "  faults #DE\n")), {fault, read})
+        self.assertEqual(set(self.effects("rw r", "  faults none\n")), {quiet, read})
+        self.assertEqual(set(self.effects("rw r", "  implicit rAX=w\n")), {quiet, read})
+        push = "MEM_{}, BLOCK_GOES_ON, true, false, 0xffff"
+        self.assertEqual(set(self.effects("rw r", "  implicit rSP=rw [rSP]=w\n")),
+                         {push.format("NONE"), push.format("EA")})
+        self.assertIn("MEM_POP, BLOCK_GOES_ON, true, true, 0xffff",
+                      self.effects("r rw", "  implicit rSP=rw [rSP]=r\n"))
+
     def test_opmap(self) -> None:
         with Project(ADD) as project:
             project.run()
@@ -144,16 +173,16 @@ class Tables(unittest.TestCase):
 
     def test_split_by_prefix_and_specificity(self) -> None:
         spec = NOP.replace("90              ZO", "90              ZO\n  F3 90           ZO") + \
-            "insn XCHG\n  90+r O rAX Zv\n  flags OSZAPC = ------\n  does dst = src = dst\n" \
-            "  body xchg\n"
+            "insn XCHG\n  90+r O rAX Zv\n  flags OSZAPC = ------\n  access rw rw\n" \
+            "  does dst = src = dst\n  body xchg\n"
         with Project(spec) as project:
             project.run()
             text = project.read("out/opmap.c")
             self.assertIn("{SPLIT_PREFIX, {1, 1, 2, 1}}", text)
 
     def test_slow_form(self) -> None:
-        spec = "insn STOS\n  AA ZO Yb AL rep\n  flags OSZAPC = ------ D = r\n" \
-               "  does [ES:rDI] = rAX\n  body stos\n  slow string\n  stores\n"
+        spec = "insn STOS\n  AA ZO Yb AL rep\n  flags OSZAPC = ------ D = r\n  access w r\n" \
+               "  does [ES:rDI] = rAX\n  body stos\n  slow string\n"
         with Project(spec) as project:
             project.run()
             self.assertIn("SPLIT_ADDRSIZE", project.read("out/opmap.c"))
@@ -175,6 +204,7 @@ class Tables(unittest.TestCase):
             self.assertIn("## ADD", page)
             self.assertIn("| `01 /r` | Ev, Gv | i386 x86-64 | lock |", page)
             self.assertIn("OF SF ZF AF PF CF written", page)
+            self.assertIn("* access: rw, r\n", page)
 
 
 class CommandLine(unittest.TestCase):

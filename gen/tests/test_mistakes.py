@@ -9,6 +9,7 @@ from gen.tests.project import FEATURES, NOP, POLICY, mistake
 
 TAIL = """\
   flags      OSZAPC = wwwwww
+  access     rw r r r
   does       dst = dst + src
   body       alu2
 """
@@ -111,6 +112,37 @@ class Mistakes(unittest.TestCase):
         self.spec("insn NOP\n  90 ZO\n  flags OSZAPC = ------\n  does nothing\n", 2,
                   "neither body nor helper")
 
+    # --- effects
+    def effect(self, fields: str, *words: str) -> None:
+        """A mistake in the fields after `flags`, on line 4."""
+        self.spec(block("01 /r MR Ev Gv", tail=f"  flags OSZAPC = wwwwww\n{fields}"
+                        "  does dst = dst + src\n  body alu2\n"), 4, *words)
+
+    def test_no_access(self) -> None:
+        self.spec(block("01 /r MR Ev Gv", tail=TAIL.replace("  access     rw r r r\n", "")), 2,
+                  "operands but no access field")
+
+    def test_bad_access(self) -> None:
+        self.effect("  access rw x\n", "x is no access")
+
+    def test_short_access(self) -> None:
+        self.effect("  access rw\n", "access names 1 operands, the row has 2")
+
+    def test_bad_implicit(self) -> None:
+        self.effect("  implicit EIP=w\n  access rw r\n", "EIP is no implicit register")
+
+    def test_bad_implicit_access(self) -> None:
+        self.effect("  implicit rAX\n  access rw r\n", "such as rAX=rw, not rAX")
+
+    def test_implicit_twice(self) -> None:
+        self.effect("  implicit rAX=r rAX=w\n  access rw r\n", "rAX stands twice")
+
+    def test_bad_fault(self) -> None:
+        self.effect("  faults #PG\n  access rw r\n", "#PG is no exception")
+
+    def test_bad_align(self) -> None:
+        self.effect("  align wide\n  access rw r\n", "align wants a number, not wide")
+
     # --- brace lists
     def test_brace_length(self) -> None:
         self.spec(block("{01,09} /r MR Ev Gv", name="{ADD,OR,ADC}"), 2, "2 members", "has 3")
@@ -193,7 +225,7 @@ class Mistakes(unittest.TestCase):
         self.spec(block("01 /r MR Ev Gv", tail=TAIL.replace("OSZAPC", "OSZAPO")), 3, "named twice")
 
     def test_bad_mode(self) -> None:
-        self.spec(block("01 /r MR Ev Gv", tail=TAIL + "  modes i286\n"), 6, "no guest mode i286")
+        self.spec(block("01 /r MR Ev Gv", tail=TAIL + "  modes i286\n"), 7, "no guest mode i286")
 
     def test_helper_parameter(self) -> None:
         self.spec(block("01 /r MR Ev Gv helper=daa,speed"), 2, "helper parameter speed")

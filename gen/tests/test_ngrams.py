@@ -21,6 +21,7 @@ insn ADD                                        # Add
   03 /r      RM   Gv Ev
   81 /0 iz   MI   Ev Iz
   flags      OSZAPC = wwwwww
+  access     rw r
   does       dst = dst + src
   body       alu2_nolock
 """

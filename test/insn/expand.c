@@ -136,8 +136,8 @@ static uint32_t aim16(struct builder *b, uint32_t addr) {
 
 static uint32_t selector(struct builder *b) {
     static const uint16_t flat[] = {0, 1, 3, 0x2b, 0x2b, 0x2b, 0x2b, 0x73, 0x0007, 0x0104, 0xfff3};
-    static const uint16_t known[] = {0,    1,    3,    0x2b,   0x2b,   0x63,  0x63,
-                                     0x6b, 0x6b, 0x73, 0x0007, 0x0104, 0xfff3};
+    static const uint16_t known[] = {0,    1,    3,    0x2b, 0x2b,   0x63,   0x63,
+                                     0x6b, 0x6b, 0x33, 0x73, 0x0007, 0x0104, 0xfff3};
     if (!(b->form->hints & HINT_TLS))
         return flat[below(&b->r, sizeof(flat) / sizeof(flat[0]))];
     return known[below(&b->r, sizeof(known) / sizeof(known[0]))];
