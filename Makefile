@@ -29,7 +29,8 @@ COVER_OBJ := $(BUILD)/obj/test/mutants/beside.o
 $(COVER_OBJ): CFLAGS += -DCOVER_BUILD='"$(BUILD)"' -DCOVER_STRIP='"$(words $(subst /, ,$(CURDIR)/$(BUILD)))"'
 endif
 
-GEN_SRC   := $(wildcard gen/*.py gen/spec/*.x86 gen/spec/*.policy templates/$(HOST)/*) syscalls/table
+# What the generator reads, by name: new files are noticed. What it did read is in gen.d, which it writes.
+GEN_SRC   := $(wildcard gen/*.py gen/spec/* templates/$(HOST)/*) syscalls/table
 CORE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c)) $(wildcard syscalls/*.c)
 CORE_S    := $(wildcard core/*.S)
 GEN_OBJS  := rows opmap ngrams cpuid syscall_table
@@ -52,6 +53,7 @@ build/gen/stamp: $(GEN_SRC)
 	@mkdir -p build/gen
 	$(PYTHON) -m gen --host $(HOST) --out build/gen --gadgets gadgets
 	@touch $@
+-include $(wildcard build/gen/gen.d build/gen/cases.d)
 build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/ngrams.S build/gen/cpuid.c build/gen/syscall_table.c: build/gen/stamp ;
 
 # The list of gadget files; make reads itself again when the generator changed it. Not for goals that

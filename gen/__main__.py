@@ -15,6 +15,7 @@ from pathlib import Path
 from gen import (emit_core, emit_cpuid, emit_gadgets, emit_ngrams, emit_reference, emit_report,
                  emit_tables, opmap)
 from gen.bodies import Templates
+from gen.dependencies import Recorder
 from gen.errors import SpecError
 from gen.expand import Expander
 from gen.files import Output
@@ -70,12 +71,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/gen"))
     parser.add_argument("--gadgets", type=Path, default=Path("gadgets"))
     args = parser.parse_args()
+    recorder = Recorder(ROOT)
     try:
-        generate(args.host, args.out, args.gadgets, ROOT / "gen/spec",
+        output = generate(args.host, args.out, args.gadgets, ROOT / "gen/spec",
                  ROOT / "templates" / args.host, ROOT, docs=ROOT / "docs")
         syscalls = optional("gen.emit_syscalls")
         if syscalls is not None:
             getattr(syscalls, "emit")(ROOT / "syscalls/table", args.out, ROOT / "docs")
+        recorder.write(f"{args.out}/stamp", args.out / "gen.d", output,
+                       ("build", "gadgets", "docs"))
     except SpecError as error:
         print(error, file=sys.stderr)
         return 1

@@ -20,7 +20,9 @@ from random import Random
 from typing import Iterator
 
 from gen import test_hints as hint
+from gen.dependencies import Recorder
 from gen.errors import SpecError
+from gen.files import Output
 from gen.model import Form, Place, Row, Spec, forms, memory_access, memory_alignment
 from gen.reader import read_spec
 
@@ -487,8 +489,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="gen.emit_tests", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/gen"))
     args = parser.parse_args()
+    recorder = Recorder(ROOT)
     try:
         emit(ROOT / "gen/spec", args.out, ROOT)
+        recorder.write(f"{args.out}/cases.bin", args.out / "cases.d", Output(), ("build",))
     except SpecError as error:
         print(error, file=sys.stderr)
         return 1

@@ -15,7 +15,7 @@ INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BU
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
 
-build/gen/cases.bin: $(wildcard gen/*.py gen/spec/*.x86) gen/spec/vendors
+build/gen/cases.bin: $(wildcard gen/spec/*)
 	$(PYTHON) -m gen.emit_tests --out build/gen
 
 # 32 bits, no C library, away from the addresses that cases use.
