@@ -4,6 +4,7 @@
  * Nothing here knows an instruction: prefixes, ModRM, SIB, displacement and immediate are fetched
  * as SDM Vol. 2A chapter 2 lays them out, the maps and the row say which of them there are. */
 #include "core/cpu.h"
+#include "core/cpuid.h"
 #include "core/insn.h"
 
 #include <string.h>
@@ -256,10 +257,10 @@ enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, c
     if (c.more) {
         return size >= INSN_MAX_BYTES ? DECODE_TOO_LONG : DECODE_MORE;
     }
-    if (insn->row == 0) {
+    const struct row *row = &rows[insn->row];
+    if (insn->row == 0 || !cpuid_has(row->feature)) {
         return DECODE_UD;
     }
-    const struct row *row = &rows[insn->row];
     if (row->imm == IMM_JB || row->imm == IMM_JZ) {
         resolve_branch(insn, mode);
     }

@@ -1,48 +1,11 @@
-/* Helpers of system-flavoured instructions in user mode: CPUID, segment registers, far transfers,
- * descriptor queries. Descriptors are those that cpu_load_segment knows: flat code and data, the
- * three TLS entries. Far transfers stay within privilege 3. Source: SDM Vol. 2. */
+/* Helpers of system-flavoured instructions in user mode: segment registers, far transfers,
+ * descriptor queries; CPUID's leaves are cpuid.c's. Descriptors are those that cpu_load_segment
+ * knows: flat code and data, the three TLS entries. Far transfers stay within privilege 3. Source:
+ * SDM Vol. 2. */
 #include "core/cpuid.h"
 #include "core/helpers.h"
 
 #include <string.h>
-
-/* --- CPUID
- * ---------------------------------------------------------------------------------------- */
-
-#define CPUID_SIGNATURE   0x000006d8u /* family 6: what programs take for an i686 with SSE2 */
-#define CPUID_CLFLUSH     (8u << 8)   /* 64-byte lines, in units of 8 */
-#define CPUID_LOGICAL_ONE (1u << 16)
-
-void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
-    static const char brand[48] = "Fiberglass virtual i686 CPU";
-    memset(out, 0, 16);
-    switch (leaf) {
-    case 0:
-        out[0] = 2;
-        memcpy(&out[1], "Genu", 4);
-        memcpy(&out[3], "ineI", 4);
-        memcpy(&out[2], "ntel", 4);
-        break;
-    case 1:
-        out[0] = CPUID_SIGNATURE;
-        out[1] = CPUID_CLFLUSH | CPUID_LOGICAL_ONE;
-        cpuid_features(&out[2], &out[3]);
-        break;
-    case 2: /* one descriptor byte: no information, as for a processor without leaf 4 */
-        out[0] = 1;
-        break;
-    case 0x80000000u:
-        out[0] = 0x80000004u;
-        break;
-    case 0x80000002u:
-    case 0x80000003u:
-    case 0x80000004u:
-        memcpy(out, brand + (leaf - 0x80000002u) * 16, 16);
-        break;
-    default:
-        break;
-    }
-}
 
 int helper_cpuid(struct cpu *cpu, const uint32_t *params) {
     uint32_t out[4];

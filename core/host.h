@@ -36,7 +36,8 @@ int host_cmpxchg32(void *at, uint32_t *old, uint32_t desired);
 /* The entry that matches no guest pc: an empty jump-cache word (0) leads to it. */
 extern const uint64_t host_null_entry[];
 
-/* CPUID leaf of the host, for helpers that give the guest real cache and name data. */
-void host_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* Can this host run the gadgets of a feature? */
+struct cpuid_feature;
+bool host_has_feature(const struct cpuid_feature *feature);
 
 #endif

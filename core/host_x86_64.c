@@ -7,6 +7,7 @@
  * it dies. */
 #include "core/fixup.h"
 #include "core/host.h"
+#include "core/cpuid.h"
 #include "core/ngram.h"
 
 #include <asm/prctl.h>
@@ -186,8 +187,9 @@ void host_use_window(uint64_t window) {
     in_use = window;
 }
 
-void host_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
-    if (!__get_cpuid_count(leaf, subleaf, &out[0], &out[1], &out[2], &out[3])) {
-        memset(out, 0, 4 * sizeof *out);
-    }
+/* Gadgets run the guest's own instructions: the host must have the same bit. */
+bool host_has_feature(const struct cpuid_feature *feature) {
+    uint32_t out[4];
+    return __get_cpuid_count(feature->leaf, feature->subleaf, &out[0], &out[1], &out[2], &out[3]) &&
+           out[feature->reg] >> feature->bit & 1;
 }

@@ -138,6 +138,7 @@ struct row {
     uint16_t flags;                    /* ROW_* */
     uint8_t imm;                       /* enum imm_kind */
     uint8_t seg;                       /* default segment of an implicit operand, SEG_* */
+    uint8_t feature;                   /* number for cpuid_has(); 0: there without a bit */
 };
 
 /* Opcode maps: [guest mode][map][opcode byte] is an opnode. 0 is #UD; below OPNODE_SPLIT a row

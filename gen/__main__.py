@@ -51,9 +51,11 @@ def generate(host: str, out: Path, gadgets: Path, spec_dir: Path, templates_dir:
     core += ngrams
     output.remove_stale(gadgets / host / MODE, ".S")
     emit_gadgets.emit_list([m.path for m in made] + core, out, output)
-    emit_tables.emit_rows(library, out, output)
+    every = emit_cpuid.read_features(spec_dir / "features", root)
+    features = emit_cpuid.present(spec, every)
+    emit_tables.emit_rows(library, emit_cpuid.numbers(features), out, output)
     emit_tables.emit_opmap(maps, out, output)
-    emit_cpuid.emit(spec, spec_dir / "features", out, output, root)
+    emit_cpuid.emit(features, every, out, output)
     emit_reference.emit(spec, out, output)
     if docs is not None:
         emit_reference.emit_index(spec, docs, output)

@@ -1,13 +1,13 @@
-"""CPUID feature bits out of the spec.
+"""CPUID features out of the spec.
 
-Reads gen/spec/features: lines `NAME REGISTER BIT = INSN...`, REGISTER one of edx, ecx (leaf 1),
-`base` instead of instructions for what is no instruction's. A bit is set when every instruction of
-its list has a row, and every row that names the feature is one of the list. Writes <out>/cpuid.c
-(core/cpuid.h).
+Reads gen/spec/features, whose head explains its lines. Writes <out>/cpuid.c, the features that have
+rows (core/cpuid.h; a row names its feature by its place there), and <out>/isa_sets.inc, the
+independent decoder's names for what is claimed (test/decoder).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,72 +15,96 @@ from gen.errors import SpecError, Where
 from gen.files import Output
 from gen.model import Spec
 
+BASE = "i686"  # the line of what needs no bit
+REGISTERS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3}
+PLACE = re.compile(r"(0x[0-9a-f]+|\d+)(?:\.(\d+))?\.(e[abcd]x)$")
+
 
 @dataclass(frozen=True)
 class Feature:
-    """One CPUID bit and the instructions it promises."""
+    """One CPUID bit."""
 
     where: Where
     name: str
+    leaf: int
+    subleaf: int
     register: str
     bit: int
-    insns: tuple[str, ...]
-    base: bool
+    incomplete: bool
+    sets: tuple[str, ...]  # Zydis' names
+
+
+def parse_feature(where: Where, words: list[str]) -> Feature:
+    """The words of one line."""
+    sets: tuple[str, ...] = ()
+    incomplete = False
+    for word in words[3:]:
+        if word == "incomplete":
+            incomplete = True
+        elif word.startswith("zydis=") and word != "zydis=":
+            sets = tuple(word.removeprefix("zydis=").split(","))
+        else:
+            raise SpecError(where, f"{word} is no word of a feature (incomplete, zydis=SET,...)")
+    if words[0] == BASE and words[1:3] == ["-", "-"]:
+        return Feature(where, BASE, 0, 0, "", 0, False, sets)
+    place = PLACE.match(words[1]) if len(words) > 2 else None
+    if place is None or not words[2].isdigit() or int(words[2]) > 31:
+        raise SpecError(where, "a feature wants NAME LEAF[.SUBLEAF].REGISTER BIT, "
+                               "such as POPCNT 1.ecx 23")
+    return Feature(where, words[0], int(place[1], 0), int(place[2] or 0), place[3], int(words[2]),
+                   incomplete, sets)
 
 
 def read_features(path: Path, root: Path | None) -> list[Feature]:
-    """The features file."""
+    """The features file, in its order."""
     name = str(path.relative_to(root)) if root and path.is_relative_to(root) else str(path)
     features: list[Feature] = []
-    text = path.read_text(encoding="utf-8").replace("\\\n", " \x00")
-    number = 1
-    for line in text.splitlines():
-        where = Where(name, number)
-        number += 1 + line.count("\x00")
-        words = line.replace("\x00", "").partition("#")[0].split()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        words = line.partition("#")[0].split()
         if not words:
             continue
-        if len(words) < 5 or words[3] != "=" or words[1] not in ("edx", "ecx") \
-                or not words[2].isdigit() or int(words[2]) > 31:
-            raise SpecError(where, "a feature wants NAME edx|ecx BIT = INSN...")
-        base = words[4] == "base"
-        features.append(Feature(where, words[0], words[1], int(words[2]),
-                                () if base else tuple(words[4:]), base))
-        if sum(f.name == words[0] for f in features) > 1:
-            raise SpecError(where, f"feature {words[0]} stands twice")
+        feature = parse_feature(Where(name, number), words)
+        for other in features:
+            if other.name == feature.name:
+                raise SpecError(feature.where, f"feature {feature.name} stands twice")
+            if (other.leaf, other.subleaf, other.register, other.bit) == \
+                    (feature.leaf, feature.subleaf, feature.register, feature.bit):
+                raise SpecError(feature.where, f"{feature.name} has the bit of {other.name}")
+        features.append(feature)
     return features
 
 
 def present(spec: Spec, features: list[Feature]) -> list[Feature]:
-    """Features all of whose instructions are in the spec; checks the rows' feature names."""
-    by_name = {f.name: f for f in features}
-    have: set[str] = set()
-    for insn in spec.insns:
-        have.add(insn.name)
-        for row in insn.rows:
-            feature = by_name.get(row.feature)
-            if row.feature and feature is None:
-                raise SpecError(insn.where, f"{insn.name} belongs to the unknown feature "
-                                            f"{row.feature}")
-            if feature is not None and insn.name not in feature.insns:
-                raise SpecError(insn.where, f"{insn.name} is not in the list of its feature "
-                                            f"{feature.name} ({feature.where})")
-    return [f for f in features if all(i in have for i in f.insns)]
+    """Features that have rows, `i686` left out; checks the rows' feature names."""
+    named: set[str] = set()
+    for row in spec.rows:
+        if row.feature and row.feature not in {f.name for f in features if f.name != BASE}:
+            raise SpecError(row.where, f"{row.mnemonic} belongs to the unknown feature "
+                                       f"{row.feature} (gen/spec/features)")
+        named.add(row.feature)
+    return [f for f in features if f.name in named]
 
 
-def emit(spec: Spec, path: Path, out: Path, output: Output, root: Path | None = None) -> None:
-    """cpuid.c"""
-    features = present(spec, read_features(path, root))
-    values = {"ecx": 0, "edx": 0}
-    lines: list[str] = []
-    for feature in features:
-        values[feature.register] |= 1 << feature.bit
-        lines.append(f"    {{{0 if feature.register == 'edx' else 1}, {feature.bit}, "
-                     f"\"{feature.name.lower()}\"}},\n")
+def numbers(features: list[Feature]) -> dict[str, int]:
+    """What rows.c calls each feature: its place in cpuid_feature_list from 1 on; "" is 0."""
+    return {"": 0} | {f.name: number for number, f in enumerate(features, 1)}
+
+
+def emit(features: list[Feature], every: list[Feature], out: Path, output: Output) -> None:
+    """cpuid.c of the features present, isa_sets.inc of these and of what needs no bit."""
+    lines = [f"    {{{f.leaf:#x}, {f.subleaf}, {REGISTERS[f.register]}, {f.bit}, "
+             f"{'false' if f.incomplete else 'true'}, \"{f.name.lower()}\"}},\n"
+             for f in features]
     output.write(out / "cpuid.c", (
         "/* Made by gen/emit_cpuid.py from gen/spec/features. */\n"
         '#include "core/cpuid.h"\n\n'
-        "void cpuid_features(uint32_t *leaf1_ecx, uint32_t *leaf1_edx) {\n"
-        f"    *leaf1_ecx = {values['ecx']:#x}u;\n    *leaf1_edx = {values['edx']:#x}u;\n}}\n\n"
         "const struct cpuid_feature cpuid_feature_list[] = {\n" + "".join(lines) +
-        "    {0, 0, 0},\n};\n"))
+        "    {0},\n};\n"
+        f"const unsigned cpuid_feature_count = {len(features)};\n"))
+    sets = [f"{{\"{name}\", {number}}},\n"
+            for number, feature in enumerate([f for f in every if f.name == BASE] + features,
+                                             0 if any(f.name == BASE for f in every) else 1)
+            for name in feature.sets]
+    output.write(out / "isa_sets.inc",
+                 "/* Made by gen/emit_cpuid.py: Zydis' ISA sets and the feature that shows them "
+                 "(0: none). */\n" + "".join(sets))

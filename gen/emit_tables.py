@@ -123,7 +123,8 @@ class Tables:
         return self.variants[variant]
 
 
-def row_line(row: Row, variants: dict[tuple[int, bool, str], Variant], tables: Tables) -> str:
+def row_line(row: Row, variants: dict[tuple[int, bool, str], Variant], tables: Tables,
+             feature: int) -> str:
     """Initialiser of one row."""
     numbers = [[[0, 0, 0], [0, 0, 0]] for _ in range(3)]
     for (opsize, mem, prefix), variant in variants.items():
@@ -136,7 +137,7 @@ def row_line(row: Row, variants: dict[tuple[int, bool, str], Variant], tables: T
                      for size in numbers)
     cite = row.cite + (" (slow form)" if row.synthetic else "")
     return (f"    {{{c_string(row.mnemonic)}, {c_string(cite)},\n     {{{text}}},\n"
-            f"     {row_flags(row)}, {imm_kind(row)}, SEG_DS}},\n")
+            f"     {row_flags(row)}, {imm_kind(row)}, SEG_DS, {feature}}},\n")
 
 
 def gadget_ids(library: Library) -> dict[str, int]:
@@ -175,13 +176,13 @@ def name_lines(library: Library) -> str:
     return "".join(lines)
 
 
-def emit_rows(library: Library, out: Path, output: Output) -> None:
-    """rows.c"""
+def emit_rows(library: Library, features: dict[str, int], out: Path, output: Output) -> None:
+    """rows.c; `features`: the number of each (emit_cpuid.numbers)"""
     ids = gadget_ids(library)
     tables = Tables(ids)
-    rows = ['    {"(none)", "", {{{0}}}, 0, 0, 0},\n']
+    rows = ['    {"(none)", "", {{{0}}}, 0, 0, 0, 0},\n']
     for row, variants in zip(library.rows, library.variants):
-        rows.append(row_line(row, variants, tables))
+        rows.append(row_line(row, variants, tables, features[row.feature]))
     for table in library.tables.values():
         tables.externs[table.name] = None
     externs = sorted(tables.externs) + ["ea_index", "ea_addr16", "ea_seg"] + \

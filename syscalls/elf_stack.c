@@ -74,15 +74,15 @@ static void put_auxv(struct words *words, struct task *task, struct mm *mm,
                      const struct elf_image *image, gaddr_t random, gaddr_t name,
                      gaddr_t platform) {
     struct process *process = task->process;
-    uint32_t ecx, edx;
-    cpuid_features(&ecx, &edx);
+    uint32_t id[4];
+    cpuid(1, 0, id);
     bool secure = process->uid != process->euid || process->gid != process->egid;
     if (image->sysinfo) {
         put_aux(words, AT_SYSINFO, image->sysinfo);
         put_aux(words, AT_SYSINFO_EHDR, mm->vdso);
     }
     put_aux(words, AT_MINSIGSTKSZ, GUEST_MINSIGSTKSZ);
-    put_aux(words, AT_HWCAP, edx);
+    put_aux(words, AT_HWCAP, id[3]);
     put_aux(words, AT_PAGESZ, PAGE_BYTES);
     put_aux(words, AT_CLKTCK, GUEST_CLOCK_TICKS);
     put_aux(words, AT_PHDR, image->phdr);

@@ -43,8 +43,9 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
                       "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n"
                       "flags\t\t:",
                       i, vendor, family, model, name, stepping, count, i, count, level);
-        for (const struct cpuid_feature *at = cpuid_feature_list; at->name; at++)
-            strbuf_printf(out, " %s", at->name);
+        for (unsigned f = 0; f < cpuid_feature_count; f++)
+            if (cpuid_has(f + 1))
+                strbuf_printf(out, " %s", cpuid_feature_list[f].name);
         strbuf_printf(out, "\nbogomips\t: 4000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
                            "address sizes\t: 32 bits physical, 32 bits virtual\n\n");
     }

@@ -13,7 +13,7 @@ from gen.__main__ import ROOT, generate
 from gen.errors import SpecError
 
 POLICY = "budget gadgets 100000\nbudget bytes 9000000\n"
-FEATURES = "FPU edx 0 = base\n"
+FEATURES = "FPU 1.edx 0\n"
 NOP = """\
 insn NOP
   90              ZO

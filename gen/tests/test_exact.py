@@ -190,12 +190,19 @@ class Tables(unittest.TestCase):
             self.assertIn("helper_string", project.read("out/rows.c"))
 
     def test_cpuid(self) -> None:
-        features = "FPU edx 0 = base\nONE edx 3 = NOP\nTWO edx 4 = NOP ADD\nTHREE ecx 1 = ADD\n"
-        with Project(NOP, features=features) as project:
+        features = "i686 - - zydis=I86,PPRO\nONE 7.1.eax 3 zydis=AB,CD\nTWO 1.edx 4\n" \
+                   "THREE 0x80000001.ecx 1 incomplete zydis=EF\n"
+        spec = NOP + "  feature    ONE\n" + NOP.replace("NOP", "NOPE").replace("90 ", "91 ") + \
+            "  feature    THREE\n"
+        with Project(spec, features=features) as project:
             project.run()
             text = project.read("out/cpuid.c")
-            self.assertIn("*leaf1_edx = 0x9u;", text)  # TWO and THREE lack ADD
-            self.assertIn("*leaf1_ecx = 0x0u;", text)
+            self.assertIn('{0x7, 1, 0, 3, true, "one"},\n'
+                          '    {0x80000001, 0, 2, 1, false, "three"},\n    {0},', text)
+            self.assertIn("cpuid_feature_count = 2;", text)
+            self.assertIn('{"I86", 0},\n{"PPRO", 0},\n{"AB", 1},\n{"CD", 1},\n{"EF", 2},\n',
+                          project.read("out/isa_sets.inc"))
+            self.assertRegex(project.read("out/rows.c"), r"SEG_DS, 1\},\n.*\n.*\n.*SEG_DS, 2\}")
 
     def test_reference(self) -> None:
         with Project(ADD) as project:

@@ -330,18 +330,21 @@ class Mistakes(unittest.TestCase):
         self.check(mistake(spec, features=text), place, *words)
 
     def test_feature_line(self) -> None:
-        self.features(NOP, "MMX edx 40 = NOP\n", "gen/spec/features:1", "a feature wants")
+        self.features(NOP, "MMX 1.edx 40\n", "gen/spec/features:1", "a feature wants")
 
     def test_feature_twice(self) -> None:
         self.features(NOP, FEATURES + FEATURES, "gen/spec/features:2", "stands twice")
 
     def test_feature_unknown(self) -> None:
-        self.features(NOP + "  feature    WARP\n", FEATURES, "gen/spec/mini.x86:1",
+        self.features(NOP + "  feature    WARP\n", FEATURES, "gen/spec/mini.x86:2",
                       "unknown feature WARP")
 
-    def test_feature_not_listed(self) -> None:
-        self.features(NOP + "  feature    MMX\n", "MMX edx 23 = EMMS\n", "gen/spec/mini.x86:1",
-                      "not in the list of its feature MMX")
+    def test_feature_word(self) -> None:
+        self.features(NOP, "MMX 1.edx 23 soon\n", "gen/spec/features:1", "soon is no word")
+
+    def test_feature_bit_twice(self) -> None:
+        self.features(NOP, FEATURES + "FPV 1.edx 0\n", "gen/spec/features:2",
+                      "FPV has the bit of FPU")
 
 
 class Messages(unittest.TestCase):
