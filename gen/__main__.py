@@ -76,7 +76,7 @@ def main() -> int:
     recorder = Recorder(ROOT)
     try:
         output = generate(args.host, args.out, args.gadgets, ROOT / "gen/spec",
-                 ROOT / "templates" / args.host, ROOT, docs=ROOT / "docs")
+                          ROOT / "templates" / args.host, ROOT, docs=ROOT / "docs")
         syscalls = optional("gen.emit_syscalls")
         if syscalls is not None:
             getattr(syscalls, "emit")(ROOT / "syscalls/table", args.out, ROOT / "docs")
