@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# time: 120
+# time: 900
 """The generator's own tests (gen/tests): mistakes, exact output, golden gadgets, the page about
 adding an instruction. One case per test."""
 
