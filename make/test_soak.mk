@@ -1,4 +1,5 @@
-# make fuzz: bounded runs of the fuzzers over their corpora; make soak: random streams with new seeds.
+# make fuzz: bounded runs of the fuzzers over their corpora; make soak: random streams and attacks with
+# new seeds, SOAK_SECONDS for each part; make soak-attacks [SAN=...] [PARTS=...]: the attacks alone.
 
 DECODE_CORPUS := $(sort $(wildcard test/fuzz/corpus/decode/*))
 FUZZ_SEED     ?= $(shell date +%s)
@@ -17,3 +18,10 @@ soak: tests-insn
 	$(BUILD)/test/stream --seed $(FUZZ_SEED)000000 --seconds $(SOAK_SECONDS)
 	$(BUILD)/test/ngrams --each 64
 	$(BUILD)/test/decoder --seed $(FUZZ_SEED) --count 500000000
+	@$(MAKE) soak-attacks
+	@$(MAKE) SAN=address,undefined soak-attacks
+	@$(MAKE) SAN=thread soak-attacks
+
+.PHONY: soak-attacks
+soak-attacks: all
+	$(PYTHON) test/fuzz/soak.py --seconds $(SOAK_SECONDS) --seed $(FUZZ_SEED) $(if $(SAN),--san $(SAN)) $(PARTS)

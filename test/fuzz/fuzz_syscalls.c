@@ -1,92 +1,44 @@
-/* Random system calls with hostile arguments: the guest may fail in any way, the engine may not.
+/* Random system calls by several processes, users and threads at once: whatever becomes of the
+ * guest, the engine neither dies nor hangs.
  *
- *     fuzz_syscalls SEED CALLS     runs CALLS calls in each of some children; prints "done"
+ *     fuzz_syscalls SEED SECONDS [PROCESSES [THREADS [CALLS]]]
  *
- * Run by test/suites/fuzz_syscalls.py in a root of its own. Calls that would reach beyond the guest
- * by design (clocks of the host) or only end the run are left out. */
-#define _GNU_SOURCE
+ * Process 1, which makes no random calls, keeps PROCESSES others alive (each some hundred CALLS
+ * long, with THREADS threads that share everything) until the time is over, ends all that is left,
+ * and prints how many calls there were. Run by test/lib/fuzzing.py in a root of its own; one
+ * process of one thread does the same every time. */
+#include "fuzz_args.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define CHILDREN  8
-#define LAST_CALL 460
+enum { MOST = 8, BOARD = 0x70000000 };
 
-static const int left_out[] = {
-    1,   252,                          /* exit, exit_group */
-    25,  79,  124, 264, 343, 404, 405, /* clocks */
-    88,  74,  121,                     /* reboot, sethostname, setdomainname */
-    29,  72,  179,                     /* pause, sigsuspend */
-    119, 173,                          /* sigreturn: signal_hostile.c */
-    37,  238, 270, 178, 335, 424,      /* kill: not the parent */
-    111, 66,  36,  344,                /* vhangup, setsid, sync, syncfs */
+/* Where random calls seldom point. */
+struct board {
+    volatile uint32_t calls;
+    volatile uint32_t lives;
+    volatile int32_t tids[16];
 };
+static struct board *board;
 
-static uint32_t state;
-static int gentle;
-static uint32_t rnd(void) {
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
-}
-
-static char *area, *readonly, *none;
-static char names[8][32] = {"/tmp/a", "/tmp/b",          "/tmp",      ".",
-                            "..",     "/proc/self/maps", "/dev/null", ""};
-
-static uint32_t argument(void) {
-    switch (rnd() % 16) {
-    case 0:
-        return 0;
-    case 1:
-        return (uint32_t)-1;
-    case 2:
-        return rnd();
-    case 3:
-        return 1u << rnd() % 32;
-    case 4:
-        return 0xfffff000u + rnd() % 4096;
-    case 5:
-        return (uint32_t)(uintptr_t)(area + rnd() % 8192);
-    case 6:
-        return (uint32_t)(uintptr_t)(area + 8192 - rnd() % 64);
-    case 7:
-        return (uint32_t)(uintptr_t)(readonly + rnd() % 4096);
-    case 8:
-        return (uint32_t)(uintptr_t)none;
-    case 9:
-        return (uint32_t)(uintptr_t)names[rnd() % 8];
-    case 10:
-        return (uint32_t)getpid();
-    case 11:
-        return rnd() % 4096;
-    default:
-        return rnd() % 12;
-    }
-}
-
-static void fill(void) {
-    uint32_t *word = (uint32_t *)area;
-    for (int i = 0; i < 64; i++) {
-        word[rnd() % 2048] = argument();
-    }
-    for (int i = 0; i < 8; i++) { /* iovecs, message headers: pointer, length */
-        uint32_t at = rnd() % 2046;
-        word[at] = (uint32_t)(uintptr_t)(area + rnd() % 8192);
-        word[at + 1] = rnd() % 2 ? rnd() % 8192 : argument();
-    }
-}
-
-static long call(uint32_t number, const uint32_t *arg) {
+static long raw(uint32_t number, const uint32_t *arg) {
     long result;
     asm volatile("push %%ebp\n"
                  "push %%ebx\n"
@@ -101,87 +53,253 @@ static long call(uint32_t number, const uint32_t *arg) {
                  "pop %%ebp"
                  : "=a"(result)
                  : "a"(number), "S"(arg)
-                 : "ecx", "edx", "edi", "memory");
+                 : "ecx", "edx", "edi", "memory", "cc");
     return result;
 }
 
-/* These take the ground from under the process's feet: one child in four does without mercy. */
-static const int deadly[] = {45,  90,  91,  92,  125, 163, 192, 193, 11,  358,
-                             190, 120, 2,   435, 75,  340, 125, 329, 243, 219,
-                             257, 117, 397, 398, 386, 6,   436, 119, 27};
+/* Writes a small function into the pages that all threads execute, and calls one. */
+static void run_code(struct fuzz *f) {
+    uint8_t *at = (uint8_t *)(uintptr_t)(CODE + 64 * below(f, CODE_BYTES / 64));
+    if (one_in(f, 2)) {
+        at[0] = 0xb8; /* mov $N,%eax; ret */
+        *(volatile uint32_t *)(at + 1) = rnd(f);
+        at[5] = 0xc3;
+    }
+    if (at[0] == 0xb8 && at[5] == 0xc3) {
+        ((int (*)(void))(uintptr_t)at)();
+    }
+}
 
-static int is_left_out(uint32_t number) {
-    for (unsigned i = 0; i < sizeof left_out / sizeof *left_out; i++) {
-        if (left_out[i] == (int)number) {
-            return 1;
+/* The process that watches, and everybody at once, are spared. */
+static void before(struct fuzz *f, const struct call *call, uint32_t *arg) {
+    if (call->number == SYS_clone) {
+        arg[0] &= ~(uint32_t)CLONE_PARENT; /* its end would send any signal to that process */
+    }
+    if (call->number == SYS_clone3 && arg[0] - f->scratch < 4 * PAGE - 4) {
+        words(arg[0])[0] &= ~(uint32_t)CLONE_PARENT;
+    }
+    if (call->spares) {
+        for (int i = 0; i < 2; i++) {
+            if (arg[i] == f->parent || arg[i] == -f->parent || arg[i] == (uint32_t)-1) {
+                arg[i] = (uint32_t)f->tids[below(f, 16)];
+            }
+        }
+        if (arg[0] == (uint32_t)-1 || arg[0] <= 1) {
+            arg[0] = 0;
         }
     }
-    for (unsigned i = 0; gentle && i < sizeof deadly / sizeof *deadly; i++) {
-        if (deadly[i] == (int)number) {
-            return 1;
+}
+
+static void random_call(struct fuzz *f) {
+    uint32_t arg[6];
+    const struct call *call;
+    do {
+        call = &calls[below(f, ARRAY(calls))];
+    } while ((f->gentle && call->deadly) || (call->rare && !one_in(f, 10)));
+    for (int i = 0; i < 6; i++) {
+        arg[i] = argument(f, call->kind[i], call->at);
+    }
+    before(f, call, arg);
+    int32_t self = getpid();
+    raw(call->number, arg);
+    if (getpid() != self) {
+        _exit(0); /* fork and its like: one of us is enough */
+    }
+}
+
+struct thread {
+    struct fuzz fuzz;
+    uint32_t calls;
+    int index;
+};
+
+static int run_thread(void *arg) {
+    struct thread *thread = arg;
+    struct fuzz *f = &thread->fuzz;
+    board->tids[thread->index % 16] = (int32_t)syscall(SYS_gettid);
+    for (uint32_t i = 0; i < thread->calls; i++) {
+        if (one_in(f, 16)) {
+            run_code(f);
         }
+        random_call(f);
+        __atomic_add_fetch(&board->calls, 1, __ATOMIC_RELAXED);
     }
     return 0;
 }
 
-static void on_alarm(int signo) {
+static void on_signal(int signo) {
     (void)signo; /* ends calls that would sleep */
 }
 
-static void child(uint32_t seed, int calls) {
-    state = seed | 1;
-    area = mmap(NULL, 12288, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    none = area + 8192;
-    mprotect(none, 4096, PROT_NONE);
-    readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    int fds[2];
-    unlink("/tmp/a");
-    int file = open("/tmp/a", O_RDWR | O_CREAT | O_TRUNC | O_LARGEFILE, 0600);
-    int ok = file >= 0 && dup2(file, 0) == 0 && dup2(file, 1) == 1 && dup2(file, 2) == 2;
-    ok &= pipe(fds) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0;
-    ok &= open("/tmp", O_RDONLY) >= 0;
-    struct sigaction action = {.sa_handler = on_alarm};
-    sigaction(SIGALRM, &action, NULL);
-    for (int i = 0; i < calls && ok; i++) {
-        uint32_t number, arg[6];
-        do {
-            number = rnd() % LAST_CALL;
-        } while (is_left_out(number));
-        for (int j = 0; j < 6; j++) {
-            arg[j] = argument();
-        }
-        if (i % 8 == 0) {
-            fill();
-        }
-        ualarm(3000, 3000);
-        pid_t self = getpid();
-        call(number, arg);
-        if (getpid() != self) {
-            _exit(0); /* fork and its like: one of us is enough */
-        }
+static void *fixed(uint32_t at, uint32_t bytes, int prot) {
+    return mmap((void *)(uintptr_t)at, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+/* Descriptors of every kind from 0 on. */
+static void open_files(void) {
+    int pair[2];
+    struct sockaddr_un_like {
+        short family;
+        char path[30];
+    } name = {1, "/tmp/s1"};
+    sigset_t set;
+    sigfillset(&set);
+    for (int i = 0; i < 3; i++) {
+        close(i);
+        (void)!open("/tmp/out", O_RDWR | O_CREAT | O_APPEND, 0666);
+    }
+    (void)!open("/tmp/a", O_RDWR | O_CREAT, 0666);
+    (void)!open("/tmp", O_RDONLY | O_DIRECTORY);
+    (void)!pipe(pair);
+    (void)!pipe2(pair, O_NONBLOCK);
+    (void)!socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    (void)!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    unlink(name.path);
+    bind(listener, (struct sockaddr *)&name, sizeof name);
+    listen(listener, 4);
+    (void)!socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    (void)!socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    (void)!socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, 0);
+    (void)!epoll_create1(0);
+    (void)!eventfd(1, EFD_NONBLOCK);
+    (void)!timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    (void)!signalfd(-1, &set, SFD_NONBLOCK);
+    (void)!inotify_init1(IN_NONBLOCK);
+    (void)!memfd_create("m", MFD_ALLOW_SEALING);
+    (void)!(int)syscall(SYS_pidfd_open, getpid(), 0);
+    (void)!open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
+    (void)!open("/proc/self/mem", O_RDWR);
+    (void)!open("/proc/self/maps", O_RDONLY);
+    (void)!open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+    (void)!open("/dev/zero", O_RDWR);
+    (void)!open("/dev/null", O_RDWR);
+    (void)!open("/tmp/b", O_PATH | O_CREAT, 0666);
+    (void)!open("/tmp/map", O_RDWR | O_CREAT, 0666);
+    (void)!open("/tmp/fifo", O_RDWR | O_NONBLOCK);
+}
+
+static void limit(int what, rlim_t value) {
+    struct rlimit both = {value, value};
+    setrlimit(what, &both);
+}
+
+static void become(uint32_t index) {
+    static const uid_t users[] = {0, 1000, 1001, 1000};
+    uid_t user = users[index % ARRAY(users)];
+    if (user && setgid(user) == 0) {
+        (void)!setresuid(user, user, index == 3 ? 0 : user); /* one may go back */
     }
 }
 
-int main(int argc, char **argv) {
-    uint32_t seed = argc > 1 ? (uint32_t)atoi(argv[1]) : 1;
-    int calls = argc > 2 ? atoi(argv[2]) : 1000;
-    for (uint32_t i = 0; i < CHILDREN; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            setsid();
-            gentle = i % 4 != 0;
-            child(seed * 2654435761u + i * 40503u, calls);
-            _exit(0);
-        }
-        for (int tries = 0; tries < 400; tries++) {
-            if (waitpid(pid, NULL, WNOHANG) != 0) {
-                break;
-            }
-            usleep(5000);
-        }
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, WNOHANG);
+/* The life of a process: some hundred calls by each of its threads. */
+static void life(uint32_t seed, uint32_t index, uint32_t threads, uint32_t calls, int parent) {
+    static struct thread state[MOST];
+    static char stack[MOST][16384] __attribute__((aligned(16)));
+    setsid();
+    limit(RLIMIT_NOFILE, 64);
+    limit(RLIMIT_FSIZE, 1 << 20);
+    limit(RLIMIT_NPROC, 60);
+    limit(RLIMIT_AS, 256 << 20);
+    limit(RLIMIT_MSGQUEUE, 1 << 20);
+    open_files();
+    for (uint32_t i = 0; i < threads; i++) {
+        uint32_t at = SCRATCH + i * SCRATCH_STEP;
+        fixed(at, 4 * PAGE, PROT_READ | PROT_WRITE);
+        fixed(at + 4 * PAGE, PAGE, PROT_READ);
+        fixed(at + 5 * PAGE, PAGE, PROT_NONE);
+        state[i] = (struct thread){{(seed + i * 2654435761u) | 1, at,
+                                    index % 4 != 3 || one_in(&(struct fuzz){.state = seed | 1}, 2),
+                                    (uint32_t)parent, board->tids},
+                                   calls,
+                                   (int)(index * threads + i)};
     }
-    printf("done\n");
+    fixed(PLAY, PLAY_BYTES, PROT_READ | PROT_WRITE);
+    fixed(CODE, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC);
+    become(index);
+    struct sigaction action = {.sa_handler = on_signal};
+    for (int signo = 1; signo < 32; signo++) {
+        int fault = signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE;
+        action.sa_handler = fault ? SIG_DFL : on_signal;
+        sigaction(signo, &action, NULL);
+    }
+    ualarm(3000, 3000);
+    for (uint32_t i = 1; i < threads; i++) {
+        clone(run_thread, stack[i] + sizeof stack[i],
+              CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+              &state[i]);
+    }
+    run_thread(&state[0]);
+    syscall(SYS_exit_group, 0);
+}
+
+static void tell(int signo, siginfo_t *info, void *context) {
+    (void)context;
+    printf("the watching process got signal %d, code %d, pid %d, address %p\n", signo,
+           info->si_code, info->si_pid, info->si_addr);
+    _exit(1);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv) {
+    uint32_t seed = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : 1;
+    double seconds = argc > 2 ? atof(argv[2]) : 5;
+    uint32_t processes = argc > 3 ? (uint32_t)atoi(argv[3]) : 4;
+    uint32_t threads = argc > 4 ? (uint32_t)atoi(argv[4]) : 3;
+    uint32_t calls = argc > 5 ? (uint32_t)atoi(argv[5]) : 400;
+    processes = processes > MOST ? MOST : processes;
+    threads = threads > MOST ? MOST : threads;
+    umask(0);
+    mmap((void *)SHARED, SHARED_BYTES, PROT_READ | PROT_WRITE,
+         MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    board = mmap((void *)BOARD, PAGE, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    pid_t living[MOST] = {0};
+    uint32_t generation[MOST] = {0};
+    double end = now() + seconds, born[MOST] = {0};
+    int parent = getpid();
+    for (int signo = 1; signo < 65; signo++) {
+        if (signo != SIGCHLD) {
+            signal(signo, SIG_IGN);
+        }
+    }
+    struct sigaction action = {.sa_sigaction = tell, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    (void)!mknod("/tmp/fifo", S_IFIFO | 0666, 0);
+    mkdir("/tmp/d", 0777);
+    (void)!symlink("d", "/tmp/l");
+    (void)!symlink("loop", "/tmp/loop");
+    (void)!chdir("/tmp");
+    while (now() < end) {
+        for (uint32_t i = 0; i < processes; i++) {
+            if (living[i] && waitpid(living[i], NULL, WNOHANG) == living[i]) {
+                living[i] = 0;
+            }
+            if (living[i] && now() - born[i] > 2) {
+                kill(living[i], SIGKILL);
+            }
+            if (!living[i] && now() < end) {
+                uint32_t own = seed * 2654435761u + i * 40503u + generation[i]++ * 7919u;
+                born[i] = now();
+                living[i] = fork();
+                if (living[i] == 0) {
+                    life(own, i, threads, calls, parent);
+                }
+                board->tids[i] = living[i];
+                board->lives++;
+            }
+        }
+        while (waitpid(-1, NULL, WNOHANG) > 0) {
+        }
+        usleep(2000);
+    }
+    kill(-1, SIGKILL);
+    printf("%u calls by %u processes\n", board->calls, board->lives);
     return 0;
 }

@@ -1,45 +1,41 @@
 #!/usr/bin/python3
-# suite: random system calls
-# time: 120
+# suite: random system calls, races of names
+# time: 240
 # order: 45
-"""Random system calls with hostile arguments (test/fuzz/fuzz_syscalls.c), in a root that is thrown
-away: the engine neither dies nor hangs, whatever becomes of the guest's processes."""
+"""A slice of the attacks that make soak runs for long (test/fuzz): random system calls by several
+processes, users and threads, and races of names. The engine neither dies nor hangs, and nothing is
+reached that should not be."""
 
 from __future__ import annotations
 
-import shutil
-import sys
+import os
+from functools import partial
 
-from elf import compile_c
-from harness import BUILD, TOP, Suite, check, fiberglass
+from fuzzing import random_calls, races
+from harness import Skip, Suite
 
-HERE = BUILD / "test/fuzz_syscalls"
-SEEDS = 2 if "--quick" in sys.argv else 8
+SECONDS = 5
 suite = Suite()
 
 
-def run(seed: int, calls: int) -> None:
-    """One run in a fresh root."""
-    root = HERE / f"root{seed}"
-    shutil.rmtree(root, ignore_errors=True)
-    for name in ("bin", "tmp", "dev", "proc"):
-        (root / name).mkdir(parents=True)
-    program = compile_c(TOP / "test/fuzz/fuzz_syscalls.c", HERE / f"program{seed}", "-static")
-    shutil.copy(program, root / "bin/fuzz_syscalls")
-    done = fiberglass("--root", root, "/bin/fuzz_syscalls", str(seed), str(calls),
-                      limit=40)
-    errors = done.errors()
-    check(done.status == 0 and "internal fault" not in errors and "Sanitizer" not in errors,
-          f"seed {seed}: status {done.status}: {errors[-400:]}")
-    shutil.rmtree(root, ignore_errors=True)
+def calls(seed: int, *more: str) -> None:
+    """A seed of its own, so that a failure can be replayed."""
+    random_calls(seed, SECONDS, *more)
 
 
-for number in range(1, SEEDS + 1):
-    @suite.case(f"seed {number}", quick=True, limit=50)
-    def _(seed: int = number) -> None:
-        """A seed of its own, so that a failure can be replayed."""
-        run(seed, 1500)
+def names(seed: int, user: int) -> None:
+    """Races by a user of the guest."""
+    if user and os.geteuid():
+        raise Skip("other users of the guest are others to the host only where root runs it")
+    races(seed, SECONDS, user)
 
+
+suite.add("calls", partial(calls, 1), limit=80)
+suite.add("calls, one thread", partial(calls, 2, "1", "1"), limit=80)
+suite.add("calls, many threads", partial(calls, 3, "2", "8"), quick=False, limit=80)
+suite.add("calls, many processes", partial(calls, 4, "8", "2"), quick=False, limit=80)
+suite.add("races of a user", partial(names, 1, 1000), limit=80)
+suite.add("races of root", partial(names, 2, 0), quick=False, limit=80)
 
 if __name__ == "__main__":
     suite.main()
