@@ -7,8 +7,6 @@
 #include "core/region_internal.h"
 #include "core/stats.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -122,8 +120,12 @@ static struct fiber *build(struct space *space, struct region *region, gaddr_t p
     region_collect(region);
     struct fiber *fiber = make_fiber(&region->chunks, block, false);
     if (!fiber || !region_insert(region, fiber)) {
-        fputs("fiberglass: out of memory for translated code\n", stderr);
-        abort();
+        if (fiber) {
+            fiber_free(&region->chunks, fiber);
+        }
+        *addr = pc;
+        *error = FAULT_NO_MEMORY;
+        return NULL;
     }
     /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */
     for (unsigned i = 0; i < fiber->exits; i++) {
@@ -229,8 +231,9 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
     }
     fiber = make_fiber(&cpu->step_chunks, block, true);
     if (!fiber) {
-        fputs("fiberglass: out of memory for translated code\n", stderr);
-        abort();
+        *addr = pc;
+        *error = FAULT_NO_MEMORY;
+        return NULL;
     }
     return fiber_slots(fiber);
 }

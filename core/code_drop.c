@@ -85,11 +85,32 @@ static int host_prot(uint8_t flags) {
     return flags & PAGE_WRITE ? PROT_READ | PROT_WRITE : prot;
 }
 
-/* First the protection, then the flag: who sees it gone may write. */
-static void page_unwatch(struct space *space, gaddr_t addr) {
-    _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
-    mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, host_prot(*flags));
-    atomic_fetch_and(flags, (uint8_t)~PAGE_CODE);
+static bool page_watched_by_host(const struct space *space, gaddr_t addr) {
+    return (space->page[addr >> PAGE_BITS] & (PAGE_CODE | PAGE_WRITE)) == (PAGE_CODE | PAGE_WRITE);
+}
+
+/* First the protection, then the flag: who sees it gone may write. Where the host has no room to
+ * cut a mapping in pieces, the watched pages around go with it: together they are whole mappings.
+ * False: not even that; the page stays as it is, without fibers. */
+static bool page_unwatch(struct space *space, gaddr_t addr) {
+    gaddr_t start = PAGE_BASE(addr), end = start + PAGE_BYTES;
+    int prot = host_prot(space->page[addr >> PAGE_BITS]);
+    if (mprotect(space_ptr(space, start), PAGE_BYTES, prot)) {
+        while (start && page_watched_by_host(space, start - PAGE_BYTES)) {
+            start -= PAGE_BYTES;
+        }
+        while (end < space->top && page_watched_by_host(space, end)) {
+            end += PAGE_BYTES;
+        }
+        if (end - start == PAGE_BYTES || mprotect(space_ptr(space, start), end - start, prot)) {
+            return false;
+        }
+    }
+    for (gaddr_t at = start; at < end; at += PAGE_BYTES) {
+        drop_page(space, at, false);
+        atomic_fetch_and(&space->page[at >> PAGE_BITS], (uint8_t)~PAGE_CODE);
+    }
+    return true;
 }
 
 bool code_written(struct space *space, gaddr_t addr, struct cpu *self) {
@@ -102,7 +123,7 @@ bool code_written(struct space *space, gaddr_t addr, struct cpu *self) {
         if (*flags & PAGE_CODE) {
             pthread_mutex_lock(&space->own->lock);
             drop_page(space, addr, true);
-            page_unwatch(space, addr);
+            again = page_unwatch(space, addr);
             pthread_mutex_unlock(&space->own->lock);
             STAT(smc_faults);
             dropped = true;
@@ -163,15 +184,16 @@ bool code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
 /* --- files --------------------------------------------------------------------------------------
  */
 
-/* Forget idle file regions beyond the bound, least recently attached first; file_regions_lock held.
+/* Forget idle file regions beyond `most` bytes, least recently attached first; file_regions_lock
+ * held.
  */
-static void evict_file_regions(void) {
+static void evict_file_regions(size_t most) {
     uint64_t safe = epoch_oldest();
     size_t bytes = 0;
     for (struct region **link = &file_regions; *link;) {
         struct region *region = *link;
         bytes += chunks_bytes(region->chunks);
-        if (bytes > FILE_REGIONS_BYTES && region->refs == 0 && region->idle_epoch <= safe) {
+        if (bytes > most && region->refs == 0 && region->idle_epoch <= safe) {
             *link = region->next;
             bytes -= chunks_bytes(region->chunks);
             region_free(region);
@@ -194,7 +216,7 @@ static struct region *file_region(enum guest_mode mode, gaddr_t start, gaddr_t e
         *link = region->next;
         STAT(regions_shared);
     } else {
-        evict_file_regions();
+        evict_file_regions(FILE_REGIONS_BYTES);
         region = region_new(false);
         if (region) {
             region->start = start;
@@ -268,6 +290,21 @@ void code_inherit(struct space *child, struct space *parent) {
         }
     }
     pthread_mutex_unlock(&parent->code_lock);
+}
+
+void code_make_room(struct space *space) {
+    pthread_mutex_lock(&space->code_lock);
+    pthread_mutex_lock(&space->own->lock);
+    region_retire_all(space, space->own);
+    region_collect(space->own);
+    chunks_trim(&space->own->chunks);
+    pthread_mutex_unlock(&space->own->lock);
+    pthread_mutex_unlock(&space->code_lock);
+    pthread_mutex_lock(&file_regions_lock);
+    evict_file_regions(0);
+    pthread_mutex_unlock(&file_regions_lock);
+    space_kick(space, NULL);
+    STAT(rooms_made);
 }
 
 int code_init(struct space *space) {

@@ -57,6 +57,9 @@ enum {
 /* trap_error of TRAP_PF, beside the architecture's bits: the host said SIGBUS (the page lies behind
  * the end of its file). */
 #define FAULT_BUS 0x100
+/* ... and of a fetch: there is no memory for the code, even after all that could go was given back.
+ * The program cannot go on. */
+#define FAULT_NO_MEMORY 0x200
 /* trap_error of TRAP_DB: a single step (DR6's BS); 0: INT1. */
 #define DEBUG_STEP 0x4000
 

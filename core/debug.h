@@ -6,14 +6,16 @@
 #include <stdbool.h>
 
 struct fg_debug {
-    bool dump_fibers;  /* each fiber when it is made: slots and gadget names */
-    bool dump_blocks;  /* each guest block when it is decoded */
-    bool dump_gadgets; /* each gadget of a block, by name */
-    bool profile;      /* count runs of fibers, for the training of n-grams */
-    bool plain;        /* no n-grams: profiles and tests want the gadgets that they are made of */
-    bool trace;        /* each guest instruction with the registers before it */
-    bool check_memory; /* space_check() after each system call; a mistake ends the run */
-    bool stats;        /* counters of the engine and of the kernel layer at the end */
+    bool dump_fibers;   /* each fiber when it is made: slots and gadget names */
+    bool dump_blocks;   /* each guest block when it is decoded */
+    bool dump_gadgets;  /* each gadget of a block, by name */
+    bool profile;       /* count runs of fibers, for the training of n-grams */
+    bool plain;         /* no n-grams: profiles and tests want the gadgets that they are made of */
+    bool trace;         /* each guest instruction with the registers before it */
+    unsigned most_maps; /* of the host's mappings; 0: as the host says */
+    unsigned most_chunks; /* of memory for fibers (CHUNK_BYTES each) in all; 0: no bound */
+    bool check_memory;    /* space_check() after each system call; a mistake ends the run */
+    bool stats;           /* counters of the engine and of the kernel layer at the end */
 };
 
 extern struct fg_debug fg_debug;

@@ -112,6 +112,7 @@ void engine_stats_print(void) {
         {"shared regions left", &engine_stats.leaves},
         {"writes to code", &engine_stats.smc_faults},
         {"pages turned to checked code", &engine_stats.hot_pages},
+        {"times code was given up for want of memory", &engine_stats.rooms_made},
         {"pages turned back to unchecked code", &engine_stats.cooled_pages},
         {"checked code found changed", &engine_stats.checked_changes},
         {"faults in gadgets", &engine_stats.faults},

@@ -1,5 +1,6 @@
 /* Memory of fibers, the side table, links. See fiber.h. */
 #include "core/fiber.h"
+#include "core/debug.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ static size_t align(size_t n, size_t to) {
 static pthread_mutex_t slab_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct chunk *spare; /* chunks that were given back */
 static char *slab, *slab_end;
+static size_t chunks_made;
 
 /* A slab aligned to its size: map twice as much and give back what lies around it. */
 static bool slab_new(void) {
@@ -48,9 +50,11 @@ static struct chunk *chunk_new(void) {
     if (spare) {
         chunk = spare;
         spare = chunk->next;
-    } else if (slab < slab_end || slab_new()) {
+    } else if ((!fg_debug.most_chunks || chunks_made < fg_debug.most_chunks) &&
+               (slab < slab_end || slab_new())) {
         chunk = (struct chunk *)slab;
         slab += CHUNK_BYTES;
+        chunks_made++;
     }
     pthread_mutex_unlock(&slab_lock);
     if (chunk) {
@@ -118,6 +122,19 @@ void chunks_free(struct chunk **chunks) {
         chunk->next = spare;
         spare = chunk;
         pthread_mutex_unlock(&slab_lock);
+    }
+}
+
+void chunks_trim(struct chunk **chunks) {
+    for (struct chunk **link = chunks; *link;) {
+        struct chunk *chunk = *link;
+        if (chunk->live) {
+            link = &chunk->next;
+            continue;
+        }
+        *link = chunk->next;
+        chunk->next = NULL;
+        chunks_free(&chunk);
     }
 }
 

@@ -119,6 +119,8 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
 /* Give one back; its chunk's memory is reused once all fibers of the chunk were given back. */
 void fiber_free(struct chunk **chunks, struct fiber *fiber);
 void chunks_free(struct chunk **chunks);
+/* Give chunks without live fibers to whoever asks next. */
+void chunks_trim(struct chunk **chunks);
 size_t chunks_bytes(const struct chunk *chunks);
 
 /* Gadgets find fibers through link slots and the jump cache, which C fills with release stores; the

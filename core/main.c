@@ -27,6 +27,8 @@ static const char usage[] =
     "                               show what guest code is turned into\n"
     "      --trace                  show each guest instruction with the registers\n"
     "      --stats                  show counters at the end\n"
+    "      --code-limit KIB         most memory for translated code of all programs together\n"
+    "      --map-limit COUNT        most mappings of the host (default: vm.max_map_count)\n"
     "      --check-memory           verify guest memory after each system call (slow)\n"
     "      --profile=FILE           append counts of executed fibers to FILE (make train)\n"
     "      --help, --version\n"
@@ -49,6 +51,8 @@ enum {
     OPT_TRACE,
     OPT_STATS,
     OPT_CHECK_MEMORY,
+    OPT_CODE_LIMIT,
+    OPT_MAP_LIMIT,
     OPT_PROFILE,
     OPT_HELP,
     OPT_VERSION
@@ -67,6 +71,8 @@ static const struct option long_options[] = {
     {"trace", no_argument, NULL, OPT_TRACE},
     {"stats", no_argument, NULL, OPT_STATS},
     {"check-memory", no_argument, NULL, OPT_CHECK_MEMORY},
+    {"code-limit", required_argument, NULL, OPT_CODE_LIMIT},
+    {"map-limit", required_argument, NULL, OPT_MAP_LIMIT},
     {"profile", required_argument, NULL, OPT_PROFILE},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -121,6 +127,14 @@ static bool parse_id(const char *text, char **end, uint32_t *id) {
     unsigned long value = strtoul(text, end, 10);
     *id = (uint32_t)value;
     return !errno && value < UINT32_MAX;
+}
+
+static uint32_t parse_limit(const char *text) {
+    char *end;
+    uint32_t value = 0;
+    if (!parse_id(text, &end, &value) || *end || value == 0)
+        refuse("bad limit", text, "write a decimal number above 0");
+    return value;
 }
 
 static void set_user(struct command_line *line, const char *text) {
@@ -194,6 +208,12 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case OPT_STATS:
             options->stats = true;
+            break;
+        case OPT_CODE_LIMIT:
+            options->code_kib = parse_limit(optarg);
+            break;
+        case OPT_MAP_LIMIT:
+            options->map_limit = parse_limit(optarg);
             break;
         case OPT_CHECK_MEMORY:
             options->check_memory = true;

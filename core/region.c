@@ -151,6 +151,16 @@ void region_collect(struct region *region) {
     }
 }
 
+void region_retire_all(struct space *space, struct region *region) {
+    for (unsigned i = 0; i < region->buckets;) {
+        if (region->bucket[i].fiber) {
+            region_retire(space, region, region->bucket[i].fiber); /* moves another one here */
+        } else {
+            i++;
+        }
+    }
+}
+
 void region_retire(struct space *space, struct region *region, struct fiber *fiber) {
     bucket_remove(region, fiber->pc);
     region->count--;

@@ -19,7 +19,8 @@ struct space_region {
 };
 
 /* The slots to run for `pc`, built if need be and entered in the jump cache. NULL: cannot be
- * fetched; *addr and *error describe the page fault. The cpu's epoch must be published. */
+ * fetched; *addr and *error describe the page fault (FAULT_NO_MEMORY: code_make_room() and try
+ * again). The cpu's epoch must be published. */
 const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
 /* A fiber of one instruction that leaves behind it; lives until the cpu's next call of this. */
 const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
@@ -28,9 +29,14 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
                           uint32_t *error);
 
+/* Give memory of code back: all of the space's own code, and of files that nobody maps. What is run
+ * at the moment goes when every cpu was in C; the caller's cpu must hold no fiber. */
+void code_make_room(struct space *space);
+
 /* A write to a page with PAGE_CODE was refused by the host: drop its fibers and let writes through;
  * other cpus than `self` (NULL: all) leave what they run. True when the page may be written now
- * (try again), false when the guest may not write it at all. */
+ * (try again), false when the guest may not write it at all, or the host
+ * cannot change the protection for want of room. */
 bool code_written(struct space *space, gaddr_t addr, struct cpu *self);
 /* A gadget faulted, cpu->pc is set. True: it was a check gadget, whose fiber is gone now; what its
  * page has become shows when pc is looked up. */

@@ -52,6 +52,8 @@ bool region_insert(struct region *region, struct fiber *fiber);
 void region_collect(struct region *region);
 /* Take a fiber out of the table, out of all links and of the jump cache; onto the jetsam list. */
 void region_retire(struct space *space, struct region *region, struct fiber *fiber);
+/* Retire all fibers. */
+void region_retire_all(struct space *space, struct region *region);
 /* The own region's record of a page, made if asked for. */
 struct code_page *region_page(struct region *region, gaddr_t addr, bool make);
 

@@ -8,6 +8,7 @@
 #include "core/stats.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 struct engine_stats engine_stats;
 struct fg_debug fg_debug;
@@ -18,6 +19,21 @@ static enum exit_reason fetch_fault(struct cpu *cpu, gaddr_t addr, uint32_t erro
     cpu->trap_addr = addr;
     cpu->trap_error = error | 4;
     return EXIT_TRAP;
+}
+
+/* A fetch failed: true when it may be tried again, after room was made for code. The other cpus of
+ * the space must let go of theirs first; they do so at the next branch back. */
+static bool fetch_again(struct cpu *cpu, uint32_t error, unsigned *tries) {
+    if (!(error & FAULT_NO_MEMORY) || ++*tries > 100) {
+        return false;
+    }
+    epoch_leave(cpu);
+    code_make_room(cpu->space);
+    if (*tries > 1) {
+        usleep(1000);
+    }
+    epoch_enter(cpu);
+    return true;
 }
 
 /* The host refused a gadget's access. True: it was the engine's own protection, run on. */
@@ -38,9 +54,8 @@ static bool fault_is_ours(struct cpu *cpu) {
             return false;
         }
         /* The storing instruction runs alone, so that what follows it is decoded anew. */
-        code_written(space, cpu->trap_addr, cpu);
-        cpu->step_once = true;
-        return true;
+        cpu->step_once = code_written(space, cpu->trap_addr, cpu);
+        return cpu->step_once;
     }
     /* Readable by now: another thread changed the protection in between. */
     return flags & (PAGE_READ | PAGE_WRITE | PAGE_EXEC);
@@ -70,6 +85,7 @@ static enum exit_reason step_done(struct cpu *cpu, bool trap_flag) {
 
 static enum exit_reason run(struct cpu *cpu) {
     const uint64_t *slot0 = NULL; /* what to run; NULL: look pc up */
+    unsigned tries = 0;           /* to find memory for code, in a row */
     for (;;) {
         gaddr_t addr = 0;
         uint32_t error = 0;
@@ -89,12 +105,16 @@ static enum exit_reason run(struct cpu *cpu) {
             epoch_enter(cpu); /* what was held until here is no longer */
             slot0 = code_find(cpu, cpu->pc, &addr, &error);
         }
+        if (!slot0 && fetch_again(cpu, error, &tries)) {
+            continue;
+        }
         if (!slot0) {
             if (step) {
                 step_done(cpu, false);
             }
             return fetch_fault(cpu, addr, error);
         }
+        tries = 0;
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
         enum exit_reason reason = host_enter(cpu, slot0);
@@ -107,7 +127,7 @@ static enum exit_reason run(struct cpu *cpu) {
             }
             slot0 =
                 code_link(cpu, (const uint64_t *)(uintptr_t)cpu->fiber, &cpu->pc, &addr, &error);
-            if (!slot0) {
+            if (!slot0 && !(error & FAULT_NO_MEMORY)) {
                 return fetch_fault(cpu, addr, error);
             }
             continue;

@@ -5,6 +5,7 @@
 #include "syscalls/dir.h"
 #include "syscalls/fs_place.h"
 #include "syscalls/lock.h"
+#include "syscalls/mm_account.h"
 #include "syscalls/tty.h"
 
 #include <errno.h>
@@ -27,13 +28,17 @@ const struct file_ops file_ops_directory = {
 };
 
 struct file *file_create(const struct file_ops *ops, int host_fd, int flags) {
-    struct file *file = calloc(1, sizeof *file);
+    struct account *account = account_current();
+    bool allowed = account_allows(account, SHARE_FILES, 1);
+    struct file *file = allowed ? calloc(1, sizeof *file) : NULL;
     if (!file) {
         if (host_fd >= 0)
             close(host_fd);
-        errno = ENOMEM;
+        errno = allowed ? ENOMEM : ENFILE;
         return NULL;
     }
+    file->account = account;
+    account_add(account, SHARE_FILES, 1);
     file->ops = ops;
     file->host_fd = host_fd;
     file->refs = 1;
@@ -59,6 +64,7 @@ void file_unref(struct file *file) {
         file->ops->release(file);
     else if (file->host_fd >= 0)
         close(file->host_fd);
+    account_add(file->account, SHARE_FILES, -1);
     pthread_mutex_destroy(&file->lock);
     free(file->path);
     free(file);

@@ -72,11 +72,12 @@ struct file {
         *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
     bool given; /* came open from outside of a private root (start, SCM_RIGHTS of host processes):
                    it may be used as it is, not changed, linked or opened with more */
-    bool sent;  /* went through SCM_RIGHTS: file_unref() calls rights_file_gone() (io.h) first */
+    struct account *account; /* whose share of the host's descriptors it uses, see mm_account.h */
+    bool sent; /* went through SCM_RIGHTS: file_unref() calls rights_file_gone() (io.h) first */
 };
 
-/* New description with one reference; takes over host_fd. NULL with errno ENOMEM (host_fd closed).
- */
+/* New description with one reference; takes over host_fd. NULL with errno ENOMEM, or ENFILE when
+ * the user has their share of the host's descriptors (host_fd closed). */
 struct file *file_create(const struct file_ops *ops, int host_fd, int flags);
 struct file *file_ref(struct file *file);
 void file_unref(struct file *file);

@@ -62,7 +62,7 @@ static int check_flags(const struct task *task, const struct clone_request *requ
     return 0;
 }
 
-static int count_processes(uint32_t uid) {
+static int count_tasks(uint32_t uid) {
     int count = 0;
     for (struct process *process = process_list; process; process = process->next) {
         count += process->uid == uid ? process->task_count : 0;
@@ -143,12 +143,11 @@ static int publish(struct task *task, struct task *child, const struct clone_req
         return tid;
     }
     child->tid = tid;
+    rlim_t limit = process->limits[RLIMIT_NPROC].rlim_cur;
+    if (process->uid != 0 && limit != RLIM_INFINITY && (rlim_t)count_tasks(process->uid) >= limit) {
+        return -EAGAIN;
+    }
     if (made != process) {
-        rlim_t limit = process->limits[RLIMIT_NPROC].rlim_cur;
-        if (process->uid != 0 && limit != RLIM_INFINITY &&
-            (rlim_t)count_processes(process->uid) >= limit) {
-            return -EAGAIN;
-        }
         made->pid = tid;
         made->pgid = process->pgid;
         made->sid = process->sid;

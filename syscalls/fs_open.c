@@ -207,7 +207,7 @@ static int open_existing(struct task *task, struct place *place, int flags, stru
     bool host_decides = !fs_private_root && !place->mount->read_only;
     bool harmless = (type == S_IFREG || type == S_IFDIR) && !place->mount->devices;
     bool at_once = !place->name[0] || ((harmless || host_decides) && !truncates_unwritten);
-    int fd;
+    int fd = -1;
     int result = at_once ? open_and_look(task, place, flags, &fd, &st)
                          : look_and_open(task, place, flags, &fd, &st);
     if (result < 0)

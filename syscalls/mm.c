@@ -5,6 +5,7 @@
  * list of mappings is mm_list.c's, the pages are core/space.h's.
  * Sources: mmap(2), munmap(2), mprotect(2), brk(2), getrlimit(2), proc(5). */
 #include "syscalls/mm_internal.h"
+#include "syscalls/mm_account.h"
 #include "syscalls/task.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,9 @@ struct mm *mm_create(enum guest_mode mode) {
     pthread_mutex_init(&mm->lock, NULL);
     mm->task_top = mode == GUEST_I386 ? MM_I386_TOP : 0x7ffffffff000;
     mm->refs = 1;
+    mm->account = account_current();
+    mm->host_maps = 1;
+    account_add(mm->account, SHARE_MAPS, mm->host_maps);
     mm_set_layout(mm, mm_limit(RLIMIT_STACK));
     return mm;
 }
@@ -57,6 +61,7 @@ void mm_unref(struct mm *mm) {
         if (mm->vma[i].file)
             file_unref(mm->vma[i].file);
     free(mm->vma);
+    account_add(mm->account, SHARE_MAPS, -mm->host_maps);
     space_unref(mm->space);
     pthread_mutex_destroy(&mm->lock);
     free(mm);
@@ -80,6 +85,16 @@ void mm_check(struct mm *mm, int64_t number) {
 
 bool mm_too_low(gaddr_t addr) {
     return addr < MM_MIN_ADDR && current && current->process->euid != 0;
+}
+
+bool mm_may_have_maps(struct mm *mm, long extra) {
+    struct account *account = account_current();
+    if (account != mm->account) { /* after setuid(2) */
+        account_add(mm->account, SHARE_MAPS, -mm->host_maps);
+        account_add(account, SHARE_MAPS, mm->host_maps);
+        mm->account = account;
+    }
+    return account_allows(account, SHARE_MAPS, extra);
 }
 
 /* What RLIMIT_DATA counts: private, writable, not a stack. */
@@ -202,7 +217,7 @@ static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flag
 int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags,
                       struct file *file, uint64_t offset, const char *name) {
     int err = mm_reserve(mm, 3);
-    if (err || mm->vma_count > MM_MAX_VMAS)
+    if (err || mm->vma_count > MM_MAX_VMAS || !mm_may_have_maps(mm, 3))
         return -ENOMEM;
     int64_t place = choose_address(mm, addr, len, flags);
     if (place < 0)
@@ -353,7 +368,7 @@ static int protect_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, bo
     }
     if (reached == addr)
         return result;
-    int err = mm_reserve(mm, 2);
+    int err = mm_may_have_maps(mm, 2) ? mm_reserve(mm, 2) : -ENOMEM;
     if (!err)
         err = space_protect(mm->space, addr, reached - addr, prot);
     if (err)
@@ -446,7 +461,7 @@ bool mm_grow_stack(struct mm *mm, gaddr_t addr) {
     mm->total_pages += pages;
     if (vma->locked)
         mm->locked_pages += pages;
-    vma->start = page;
+    mm_set_bounds(mm, vma, page, vma->end);
     grown = true;
 out:
     pthread_mutex_unlock(&mm->lock);

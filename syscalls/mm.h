@@ -47,10 +47,12 @@ struct mm {
     uint64_t reserved_pages; /* of the stack, mapped ahead of use: not counted against limits */
     /* Placement: no gap between place_from and mmap_top is as large as place_size. */
     gaddr_t place_from, place_size;
-    gaddr_t task_top;    /* first address that no mapping may reach */
-    bool lock_future;    /* mlockall(MCL_FUTURE) */
-    uint32_t membarrier; /* registered MEMBARRIER_CMD_*, see mm_calls.c */
-    _Atomic int refs;    /* CLONE_VM */
+    struct account *account; /* whose share of the host's mappings it uses, see mm_account.h */
+    long host_maps;          /* how many: one for each vma and for each gap */
+    gaddr_t task_top;        /* first address that no mapping may reach */
+    bool lock_future;        /* mlockall(MCL_FUTURE) */
+    uint32_t membarrier;     /* registered MEMBARRIER_CMD_*, see mm_calls.c */
+    _Atomic int refs;        /* CLONE_VM */
 };
 
 struct mm *mm_create(enum guest_mode mode);

@@ -37,6 +37,8 @@ struct mm *mm_fork(struct mm *mm) {
     if (!child)
         return NULL;
     pthread_mutex_lock(&mm->lock);
+    if (!mm_may_have_maps(child, mm->host_maps))
+        err = -ENOMEM;
     for (size_t i = 0; i < mm->vma_count && !err; i++)
         if (!mm->vma[i].dont_fork)
             err = copy_vma(child, mm, &mm->vma[i]);

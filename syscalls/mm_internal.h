@@ -15,6 +15,8 @@ int mm_reserve(struct mm *mm, size_t extra);
 void mm_split(struct mm *mm, gaddr_t addr);
 /* Drop what the list knows of [start, end); pages are not touched. Needs two reserved places. */
 void mm_forget(struct mm *mm, gaddr_t start, gaddr_t end);
+/* Change where a vma begins and ends, at the cost of free room beside it. */
+void mm_set_bounds(struct mm *mm, struct vma *vma, gaddr_t start, gaddr_t end);
 /* Add a vma (its file reference is taken over) and merge it with like neighbours. One place. */
 void mm_insert(struct mm *mm, struct vma vma);
 /* Merge like neighbours around and inside [start, end]. */
@@ -37,6 +39,9 @@ int vma_extend_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_
 bool mm_file_identity(int host_fd, const struct stat *st, struct file_id *id);
 /* The file may from now on be written through a mapping: its code is not shared any more. */
 void mm_file_written_unseen(const struct stat *st);
+/* May the memory have `extra` more of the host's mappings? They are counted for the user that the
+ * running process belongs to now. */
+bool mm_may_have_maps(struct mm *mm, long extra);
 /* 0 when RLIMIT_AS and RLIMIT_DATA of the running process allow `bytes` more, else -ENOMEM. */
 int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags);
 /* RLIMIT_* of the running process; RLIM_INFINITY before there is one. */

@@ -4,6 +4,7 @@
  * Stands between the memory calls (mm.c, mm_move.c, mm_advise.c) and core/space.h, which changes
  * the pages. Nothing here touches a page. Callers reserve room first (mm_reserve), so that no
  * change stops half-way for want of memory. */
+#include "syscalls/mm_account.h"
 #include "syscalls/mm_internal.h"
 #include <assert.h>
 #include <errno.h>
@@ -44,6 +45,16 @@ int mm_reserve(struct mm *mm, size_t extra) {
     return 0;
 }
 
+/* Is there a gap in front of vma number i (of the end, when there is no such one)? */
+static long gap_before(const struct mm *mm, size_t i) {
+    return i == 0 || i == mm->vma_count || mm->vma[i - 1].end != mm->vma[i].start;
+}
+
+static void count_maps(struct mm *mm, long delta) {
+    mm->host_maps += delta;
+    account_add(mm->account, SHARE_MAPS, delta);
+}
+
 static void open_gap(struct mm *mm, size_t i) {
     assert(mm->vma_count < mm->vma_room);
     memmove(&mm->vma[i + 1], &mm->vma[i], (mm->vma_count - i) * sizeof(mm->vma[0]));
@@ -60,6 +71,7 @@ void mm_split(struct mm *mm, gaddr_t addr) {
     if (i == mm->vma_count || mm->vma[i].start >= addr)
         return;
     open_gap(mm, i);
+    count_maps(mm, 1);
     struct vma *low = &mm->vma[i], *high = &mm->vma[i + 1];
     *low = *high;
     low->end = addr;
@@ -74,6 +86,7 @@ void mm_forget(struct mm *mm, gaddr_t start, gaddr_t end) {
     mm_split(mm, start);
     mm_split(mm, end);
     size_t first = mm_index(mm, start), last = first;
+    long before = gap_before(mm, first);
     for (; last < mm->vma_count && mm->vma[last].start < end; last++) {
         struct vma *vma = &mm->vma[last];
         uint64_t pages = (vma->end - vma->start) >> PAGE_BITS;
@@ -82,8 +95,10 @@ void mm_forget(struct mm *mm, gaddr_t start, gaddr_t end) {
             mm->locked_pages -= pages;
         if (vma->file)
             file_unref(vma->file);
+        before += 1 + gap_before(mm, last + 1);
     }
     close_gap(mm, first, last - first);
+    count_maps(mm, gap_before(mm, first) - before);
     if (last > first && end > mm->place_from) { /* a gap up there has grown */
         mm->place_from = mm->mmap_top;
         mm->place_size = 0;
@@ -110,14 +125,25 @@ void mm_merge(struct mm *mm, gaddr_t start, gaddr_t end) {
         if (b->file)
             file_unref(b->file);
         close_gap(mm, i + 1, 1);
+        count_maps(mm, -1);
     }
+}
+
+void mm_set_bounds(struct mm *mm, struct vma *vma, gaddr_t start, gaddr_t end) {
+    size_t i = (size_t)(vma - mm->vma);
+    long before = gap_before(mm, i) + gap_before(mm, i + 1);
+    vma->start = start;
+    vma->end = end;
+    count_maps(mm, gap_before(mm, i) + gap_before(mm, i + 1) - before);
 }
 
 void mm_insert(struct mm *mm, struct vma vma) {
     size_t i = mm_index(mm, vma.start);
     assert(i == mm->vma_count || mm->vma[i].start >= vma.end);
+    long before = gap_before(mm, i);
     open_gap(mm, i);
     mm->vma[i] = vma;
+    count_maps(mm, 1 + gap_before(mm, i) + gap_before(mm, i + 1) - before);
     uint64_t pages = (vma.end - vma.start) >> PAGE_BITS;
     mm->total_pages += pages;
     if (vma.locked)

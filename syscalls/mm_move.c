@@ -38,7 +38,7 @@ static struct vma *resizable(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_
 /* Move (or, with old_len 0, duplicate) to the free place `to`. The target was unmapped. */
 static int64_t move_to(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t to, gaddr_t new_len,
                        bool keep_source) {
-    int err = mm_reserve(mm, 6);
+    int err = mm_may_have_maps(mm, 4) ? mm_reserve(mm, 6) : -ENOMEM;
     if (err)
         return err;
     struct vma *found = mm_find(mm, old);
@@ -128,7 +128,7 @@ static bool grow_in_place(struct mm *mm, struct vma *vma, gaddr_t old, gaddr_t o
     mm->total_pages += pages;
     if (vma->locked)
         mm->locked_pages += pages;
-    vma->end = end;
+    mm_set_bounds(mm, vma, vma->start, end);
     mm_merge(mm, vma->start, end);
     return true;
 }

@@ -141,6 +141,9 @@ static bool page_fault(struct task *task, struct sigqueue_info *info) {
 static void exception(struct task *task) {
     struct cpu *cpu = task->cpu;
     struct sigqueue_info info = {.signo = SIGSEGV, .code = SI_KERNEL};
+    if (cpu->trap == TRAP_PF && cpu->trap_error & FAULT_NO_MEMORY) {
+        process_exit_group(task, SIGKILL); /* as Linux does where memory is short */
+    }
     switch (cpu->trap) {
     case TRAP_DE:
         info.signo = SIGFPE;

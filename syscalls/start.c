@@ -6,6 +6,7 @@
  * names. */
 #include "core/fiberglass.h"
 #include "core/debug.h"
+#include "core/fiber.h"
 #include "core/host.h"
 #include "core/profile.h"
 #include "core/stats.h"
@@ -275,6 +276,8 @@ int fg_run(const struct fg_options *options) {
         .dump_gadgets = options->dump_gadgets,
         .trace = options->trace,
         .stats = options->stats,
+        .most_maps = options->map_limit,
+        .most_chunks = options->code_kib / (CHUNK_BYTES / 1024) + (options->code_kib != 0),
         .check_memory = options->check_memory,
         .profile = options->profile_file != NULL,
         .plain = options->profile_file != NULL,
