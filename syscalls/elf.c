@@ -232,7 +232,7 @@ static int map_segment(struct mm *mm, const struct elf_file *elf, const struct e
 static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted,
                     bool read_implies_exec, gaddr_t *bias) {
     gaddr_t low, high, align;
-    if (!load_extent(elf, mm->task_top, &low, &high, &align))
+    if (!load_extent(elf, mm_end(mm), &low, &high, &align))
         return -EINVAL;
     gaddr_t len = high - low, at = 0;
     if (elf->type == ET_EXEC)
@@ -243,13 +243,13 @@ static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted,
         struct vma *next = mm_find(mm, at);
         if (mm_too_low(at))
             return -EPERM;
-        if (at > mm->task_top || len > mm->task_top - at)
+        if (at > mm_end(mm) || len > mm_end(mm) - at)
             return -ENOMEM;
         if (next && next->start < at + len)
             return -EEXIST;
     } else {
         gaddr_t extra = align > PAGE_BYTES ? align : 0;
-        int64_t place = extra > mm->task_top ? -ENOMEM : mm_place(mm, 0, len + extra);
+        int64_t place = extra > mm_end(mm) ? -ENOMEM : mm_place(mm, 0, len + extra);
         if (place < 0)
             return (int)place;
         at = (gaddr_t)place;
@@ -310,16 +310,16 @@ int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
 
     /* A program that needs no interpreter but is position-independent (static PIE, or ld.so itself)
      * goes where libraries go, so that it does not stand in the way of the one it will load. */
-    int err =
-        map_file(mm, program, interpreter ? MM_I386_PIE_BASE : 0, image->read_implies_exec, &bias);
+    int err = map_file(mm, program, interpreter ? mm_low_base(mm) + MM_I386_PIE_GAP : 0,
+                       image->read_implies_exec, &bias);
     if (err)
         return err;
     image->entry = image->start = program->entry + bias;
     image->phdr = phdr_address(program, bias);
-    (void)load_extent(program, mm->task_top, &low, &high, &align);
+    (void)load_extent(program, mm_end(mm), &low, &high, &align);
     mm->brk_start = high + bias;
     if (program->type == ET_DYN && !interpreter)
-        mm->brk_start = MM_I386_PIE_BASE;
+        mm->brk_start = mm_low_base(mm) + MM_I386_PIE_GAP;
     mm->brk = mm->brk_start;
 
     if (interpreter) {
@@ -329,7 +329,10 @@ int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
         image->base = bias;
         image->start = interpreter->entry + bias;
     }
-    if (image->start >= mm->task_top)
+    if (image->start >= mm_end(mm))
         return -EINVAL;
+    if (task->process->personality & PERSONA_MMAP_PAGE_ZERO) /* for who may; else it is not there */
+        (void)mm_map(mm, 0, PAGE_BYTES, PROT_READ | PROT_EXEC,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
     return map_vdso(mm, image);
 }

@@ -171,7 +171,7 @@ static void set_credentials(struct task *task, const struct stat *st) {
     bool secure = process->uid != process->euid || process->gid != process->egid;
     process->dumpable = !secure;
     if (secure)
-        process->personality &= ~(uint32_t)(PERSONA_READ_IMPLIES_EXEC | PERSONA_ADDR_NO_RANDOMIZE);
+        process->personality &= ~(uint32_t)PERSONA_CLEAR_ON_SETID;
     pthread_mutex_unlock(&process_lock);
 }
 

@@ -27,6 +27,14 @@ void deadline_after(struct timespec *deadline, const struct timespec *timeout) {
         deadline->tv_sec = INT64_MAX / 1000000000 - 1;
 }
 
+bool time_left_is_told(const struct task *task, long *result) {
+    if (!(task->process->personality & 0x4000000 /* STICKY_TIMEOUTS */))
+        return true;
+    if (*result == -ERESTARTNOHAND)
+        *result = -EINTR;
+    return false;
+}
+
 void deadline_left(const struct timespec *deadline, struct timespec *left) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -14,6 +14,10 @@ void io_init(void);
 void deadline_after(struct timespec *deadline, const struct timespec *timeout);
 /* What is left until `deadline` (CLOCK_MONOTONIC), zero when it is over. */
 void deadline_left(const struct timespec *deadline, struct timespec *left);
+/* Does a call tell the time that was left? Not with STICKY_TIMEOUTS (personality(2)); a call that a
+ * signal broke is not restarted then, for it would wait for the whole time again: *result is
+ * -EINTR. */
+bool time_left_is_told(const struct task *task, long *result);
 static inline bool timespec_valid(const struct timespec *ts) {
     return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000;
 }

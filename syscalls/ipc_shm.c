@@ -133,6 +133,8 @@ long sys_shmat(struct task *task, int32_t id, gaddr_t at, uint32_t flags) {
         return error;
     int prot =
         PROT_READ | (flags & FLAG_RDONLY ? 0 : PROT_WRITE) | (flags & FLAG_EXEC ? PROT_EXEC : 0);
+    if (task->process->personality & PERSONA_READ_IMPLIES_EXEC)
+        prot |= PROT_EXEC;
     int how = MAP_SHARED | (!at ? 0 : flags & FLAG_REMAP ? MAP_FIXED : MAP_FIXED_NOREPLACE);
     int64_t address = mm_map(task->process->mm, at, PAGE_ALIGN(bytes), prot, how, file, 0, NULL);
     file_unref(file);

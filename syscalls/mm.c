@@ -38,7 +38,15 @@ struct mm *mm_create(enum guest_mode mode) {
     return mm;
 }
 
+gaddr_t mm_end(const struct mm *mm) {
+    if (mm->space->mode != GUEST_I386 || !current)
+        return mm->task_top;
+    return current->process->personality & PERSONA_LIMIT_3GB ? MM_I386_TOP_3GB : MM_I386_TOP;
+}
+
 void mm_set_layout(struct mm *mm, uint64_t stack_limit) {
+    mm->task_top = mm_end(mm);
+    mm->bottom_up = current && (current->process->personality & PERSONA_COMPAT_LAYOUT);
     gaddr_t gap = stack_limit > mm->task_top ? mm->task_top : stack_limit;
     gap += MM_STACK_GAP;
     if (gap < 128 << 20)
@@ -194,7 +202,7 @@ static int check_file(const struct file *file, int prot, int flags, bool *anonym
 static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flags) {
     if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
         return mm_place(mm, addr, len);
-    if (len > mm->task_top || addr > mm->task_top - len)
+    if (len > mm_end(mm) || addr > mm_end(mm) - len)
         return -ENOMEM;
     if (addr & (PAGE_BYTES - 1))
         return -EINVAL;
@@ -280,7 +288,7 @@ int64_t mm_map(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags, st
                uint64_t offset, const char *name) {
     if (len == 0)
         return -EINVAL;
-    if (len > mm->task_top)
+    if (len > mm_end(mm))
         return -ENOMEM;
     len = PAGE_ALIGN(len);
     prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
@@ -328,7 +336,7 @@ int mm_unmap_locked(struct mm *mm, gaddr_t addr, gaddr_t len) {
 }
 
 int mm_unmap(struct mm *mm, gaddr_t addr, gaddr_t len) {
-    if ((addr & (PAGE_BYTES - 1)) || addr > mm->task_top || len > mm->task_top - addr)
+    if ((addr & (PAGE_BYTES - 1)) || addr > mm_end(mm) || len > mm_end(mm) - addr)
         return -EINVAL;
     len = PAGE_ALIGN(len);
     if (len == 0)
@@ -405,7 +413,7 @@ int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot) {
 static bool brk_locked(struct mm *mm, gaddr_t brk) {
     uint64_t limit = mm_limit(RLIMIT_DATA);
     gaddr_t old_end = PAGE_ALIGN(mm->brk), new_end = PAGE_ALIGN(brk);
-    if (brk < mm->brk_start || brk > mm->task_top - PAGE_BYTES)
+    if (brk < mm->brk_start || brk > mm_end(mm) - PAGE_BYTES)
         return false;
     if (limit != RLIM_INFINITY && brk - mm->brk_start > limit)
         return false;

@@ -7,8 +7,15 @@
 #include "syscalls/file.h"
 
 /* Guest's personality bits that matter to mappings (personality(2)). */
-#define PERSONA_READ_IMPLIES_EXEC 0x0400000
 #define PERSONA_ADDR_NO_RANDOMIZE 0x0040000
+#define PERSONA_MMAP_PAGE_ZERO    0x0100000
+#define PERSONA_COMPAT_LAYOUT     0x0200000 /* ADDR_COMPAT_LAYOUT */
+#define PERSONA_READ_IMPLIES_EXEC 0x0400000
+#define PERSONA_LIMIT_3GB         0x8000000 /* ADDR_LIMIT_3GB */
+/* What a program does not inherit that gets other rights by its set-id bits. */
+#define PERSONA_CLEAR_ON_SETID                                                                     \
+    (PERSONA_READ_IMPLIES_EXEC | PERSONA_ADDR_NO_RANDOMIZE | PERSONA_COMPAT_LAYOUT |               \
+     PERSONA_MMAP_PAGE_ZERO)
 
 struct vma {
     gaddr_t start, end;
@@ -21,12 +28,14 @@ struct vma {
     uint16_t policy; /* MPOL_* and its flags, see mm_policy.c */
 };
 
-/* An i386 program under a 64-bit kernel: where its addresses end, where PIEs go, where the search
+/* An i386 program under a 64-bit kernel: where its addresses end, where PIEs go (above a third of
+ * the address space), where the search
  * for room begins when there is none below mmap_top (all without randomisation, so that the same
  * file is mapped at the same address in every run, which is what lets fibers be shared). */
 #define MM_I386_TOP      0xffffe000u
-#define MM_I386_PIE_BASE 0x56555000u
+#define MM_I386_TOP_3GB  0xc0000000u
 #define MM_I386_LOW_BASE 0x55555000u
+#define MM_I386_PIE_GAP  0x1000000u
 #define MM_MIN_ADDR      0x10000u  /* vm.mmap_min_addr as distributions set it */
 #define MM_STACK_GAP     0x100000u /* kept free below a MAP_GROWSDOWN mapping */
 #define MM_MAX_VMAS      65530
@@ -50,6 +59,7 @@ struct mm {
     struct account *account; /* whose share of the host's mappings it uses, see mm_account.h */
     long host_maps;          /* how many: one for each vma and for each gap */
     gaddr_t task_top;        /* first address that no mapping may reach */
+    bool bottom_up;      /* ADDR_COMPAT_LAYOUT: places are looked for from a third upwards */
     bool lock_future;        /* mlockall(MCL_FUTURE) */
     uint32_t membarrier;     /* registered MEMBARRIER_CMD_*, see mm_calls.c */
     _Atomic int refs;        /* CLONE_VM */
@@ -71,7 +81,8 @@ int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot);
  * the access should be tried again. */
 bool mm_grow_stack(struct mm *mm, gaddr_t addr);
 
-/* Set the top of placement for a stack limit (RLIMIT_STACK), as exec does. */
+/* Set where addresses end and how they are chosen, for a stack limit (RLIMIT_STACK) and the running
+ * process's personality, as exec does. */
 void mm_set_layout(struct mm *mm, uint64_t stack_limit);
 /* Move the break; returns the new one, or the old one when it cannot move (brk(2)). */
 gaddr_t mm_brk(struct mm *mm, gaddr_t brk);

@@ -48,6 +48,8 @@ struct mm *mm_fork(struct mm *mm) {
         child->reserved_pages = mm->reserved_pages;
         child->mmap_top = child->place_from = mm->mmap_top;
         child->place_size = 0;
+        child->task_top = mm->task_top;
+        child->bottom_up = mm->bottom_up;
         child->stack_top = mm->stack_top;
         child->vdso = mm->vdso;
         child->arg_start = mm->arg_start;

@@ -46,6 +46,13 @@ bool mm_may_have_maps(struct mm *mm, long extra);
 int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags);
 /* RLIMIT_* of the running process; RLIM_INFINITY before there is one. */
 uint64_t mm_limit(int resource);
+/* First address that new mappings may not reach: the running process's personality says so, at any
+ * time (where the stack is and where places are looked for is of the last exec). */
+gaddr_t mm_end(const struct mm *mm);
+/* From where places are looked for upwards, a third of the address space. */
+static inline gaddr_t mm_low_base(const struct mm *mm) {
+    return PAGE_ALIGN(mm->task_top / 3);
+}
 /* Below vm.mmap_min_addr, where only the superuser may map. */
 bool mm_too_low(gaddr_t addr);
 /* mm_unmap without the lock and checks. */

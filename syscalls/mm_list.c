@@ -168,7 +168,7 @@ static gaddr_t place_below_top(struct mm *mm, gaddr_t len) {
     gaddr_t limit = mm->place_from;
     bool remember = true;
     for (size_t i = mm_index(mm, limit) + 1; i-- > 0;) {
-        gaddr_t high = i == mm->vma_count ? mm->task_top : mm->vma[i].start;
+        gaddr_t high = i == mm->vma_count ? mm_end(mm) : mm->vma[i].start;
         gaddr_t low = i == 0 ? 0 : mm->vma[i - 1].end;
         if (high > limit)
             high = limit;
@@ -197,22 +197,22 @@ static gaddr_t place_below_top(struct mm *mm, gaddr_t len) {
 /* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then
  * the lowest one above the low base. */
 int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len) {
-    if (len > mm->task_top)
+    if (len > mm_end(mm))
         return -ENOMEM;
     hint = PAGE_BASE(hint);
     if (hint && hint < MM_MIN_ADDR)
         hint = MM_MIN_ADDR;
-    if (hint && hint <= mm->task_top - len) {
+    if (hint && hint <= mm_end(mm) - len) {
         size_t i = mm_index(mm, hint);
         if (i == mm->vma_count || hint + len <= vma_start_gap(&mm->vma[i]))
             return (int64_t)hint;
     }
-    gaddr_t below = place_below_top(mm, len);
+    gaddr_t below = mm->bottom_up ? 0 : place_below_top(mm, len);
     if (below)
-        return (int64_t)below;
-    gaddr_t low = mm->task_top / 3 & ~(PAGE_BYTES - 1);
+        return below > mm_end(mm) - len ? -ENOMEM : (int64_t)below;
+    gaddr_t low = mm_low_base(mm);
     for (size_t i = mm_index(mm, low);; i++) {
-        gaddr_t high = i == mm->vma_count ? mm->task_top : vma_start_gap(&mm->vma[i]);
+        gaddr_t high = i == mm->vma_count ? mm_end(mm) : vma_start_gap(&mm->vma[i]);
         if (high >= low && high - low >= len)
             return (int64_t)low;
         if (i == mm->vma_count)

@@ -83,7 +83,7 @@ static int64_t move_fixed(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t n
     int err = 0;
     if (to & (PAGE_BYTES - 1))
         return -EINVAL;
-    if (new_len > mm->task_top || to > mm->task_top - new_len)
+    if (new_len > mm_end(mm) || to > mm_end(mm) - new_len)
         return -EINVAL;
     if (old + old_len > to && to + new_len > old)
         return -EINVAL;
@@ -118,7 +118,7 @@ static bool grow_in_place(struct mm *mm, struct vma *vma, gaddr_t old, gaddr_t o
                           gaddr_t new_len) {
     gaddr_t end = old + new_len;
     size_t next = (size_t)(vma - mm->vma) + 1;
-    if (old + old_len != vma->end || new_len > mm->task_top || old > mm->task_top - new_len)
+    if (old + old_len != vma->end || new_len > mm_end(mm) || old > mm_end(mm) - new_len)
         return false;
     if (next < mm->vma_count && vma_start_gap(&mm->vma[next]) < end)
         return false;
@@ -176,8 +176,8 @@ int64_t mm_remap(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t new_len, i
     new_len = PAGE_ALIGN(new_len);
     if (new_len == 0)
         return -EINVAL;
-    if (new_len > mm->task_top || old_len > mm->task_top)
-        return old_len > mm->task_top ? -EFAULT : -ENOMEM;
+    if (new_len > mm_end(mm) || old_len > mm_end(mm))
+        return old_len > mm_end(mm) ? -EFAULT : -ENOMEM;
     pthread_mutex_lock(&mm->lock);
     int64_t result = remap_locked(mm, old, old_len, new_len, flags, new_addr);
     pthread_mutex_unlock(&mm->lock);

@@ -187,7 +187,7 @@ static long do_ppoll(struct task *task, enum time_layout layout, gaddr_t fds, ui
         result = -ERESTARTNOHAND;
     else if (mask_at)
         signal_mask_restore(task);
-    if (timeout_at) {
+    if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &timeout);
         if (time_put_timespec(task, layout, timeout_at, &timeout) && result == -ERESTARTNOHAND)
             result = -EINTR; /* a restart would wait for the whole time again */

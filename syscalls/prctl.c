@@ -162,7 +162,10 @@ long sys_arch_prctl(struct task *task, int32_t code, uint32_t arg) {
     }
 }
 
-/* personality(2) */
+/* personality(2). What has an effect: ADDR_LIMIT_3GB, ADDR_COMPAT_LAYOUT, MMAP_PAGE_ZERO and
+ * READ_IMPLIES_EXEC (mm.c, elf.c), UNAME26 (sysinfo.c), STICKY_TIMEOUTS (select.c, poll.c);
+ * addresses are never random. WHOLE_SECONDS, SHORT_INODE, ADDR_LIMIT_32BIT, FDPIC_FUNCPTRS and the
+ * numbers of other systems are kept and do nothing for an i386 program, as under Linux. */
 long sys_personality(struct task *task, uint32_t persona) {
     uint32_t old = task->process->personality;
     if (persona != UINT32_MAX) {

@@ -155,7 +155,7 @@ long sys__newselect(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr
     long result = select_sets(task, n, (gaddr_t[]){in, out, except}, timeout_at ? &deadline : NULL);
     if (result == -EINTR)
         result = -ERESTARTNOHAND;
-    if (timeout_at) {
+    if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &left);
         struct timeval tv = {left.tv_sec, left.tv_nsec / 1000};
         if (time_put_timeval(task, TIME32, timeout_at, &tv) && result == -ERESTARTNOHAND)
@@ -207,7 +207,7 @@ static long pselect6(struct task *task, enum time_layout layout, int32_t n, cons
         result = -ERESTARTNOHAND;
     else if (pair[0])
         signal_mask_restore(task);
-    if (timeout_at) {
+    if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &timeout);
         if (time_put_timespec(task, layout, timeout_at, &timeout) && result == -ERESTARTNOHAND)
             result = -EINTR;

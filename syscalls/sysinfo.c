@@ -15,13 +15,26 @@
 
 #define PERSONA_UNAME26 0x0020000
 
+/* UNAME26: 3.x is 2.6.(40+x), later ones 2.6.(60+x); what stands behind the numbers stays. */
+static void old_release(char *release, size_t size) {
+    unsigned major = 0, minor = 0;
+    char rest[65];
+    int dots = 0;
+    const char *at = release;
+    sscanf(release, "%u.%u", &major, &minor);
+    for (; (*at >= '0' && *at <= '9') || (*at == '.' && dots < 2); at++)
+        dots += *at == '.';
+    snprintf(rest, sizeof rest, "%s", at);
+    snprintf(release, size, "2.6.%u%.50s", minor + (major == 3 ? 40 : 60), rest);
+}
+
 /* The fields are the host's, but for the machine. */
 static void machine_name(struct task *task, struct utsname *name) {
     uname(name);
     strcpy(name->sysname, "Linux");
     strcpy(name->machine, task->abi->mode == GUEST_I386 ? "i686" : "x86_64");
     if (task->process->personality & PERSONA_UNAME26)
-        strcpy(name->release, "2.6.60");
+        old_release(name->release, sizeof name->release);
 }
 
 /* new_utsname: six fields of 65 bytes. */
