@@ -59,7 +59,7 @@ struct mm {
     struct account *account; /* whose share of the host's mappings it uses, see mm_account.h */
     long host_maps;          /* how many: one for each vma and for each gap */
     gaddr_t task_top;        /* first address that no mapping may reach */
-    bool bottom_up;      /* ADDR_COMPAT_LAYOUT: places are looked for from a third upwards */
+    bool bottom_up;          /* ADDR_COMPAT_LAYOUT: places are looked for from a third upwards */
     bool lock_future;        /* mlockall(MCL_FUTURE) */
     uint32_t membarrier;     /* registered MEMBARRIER_CMD_*, see mm_calls.c */
     _Atomic int refs;        /* CLONE_VM */
