@@ -265,6 +265,10 @@ static int pagemap_fd(void) {
     return atomic_load(&fd);
 }
 
+void space_open_pagemap(void) {
+    pagemap_fd();
+}
+
 /* Copy pages [at, at+count) although either side may be protected. */
 static int copy_pages(struct space *to, struct space *from, gaddr_t at, size_t count) {
     size_t len = count << PAGE_BITS;

@@ -76,6 +76,9 @@ int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, 
  * exist) from one space into another in which the same mapping was just made; protections may be
  * anything. Returns 0 or -errno. */
 int space_copy_private(struct space *to, struct space *from, gaddr_t addr, gaddr_t len);
+/* Opens what tells space_copy_private which pages there are, while the host process may; else it
+ * copies more than it needs. */
+void space_open_pagemap(void);
 /* The child of a fork uses the regions of files that its parent uses, where it has their pages
  * (call after all are mapped and copied). */
 void space_share_code(struct space *child, struct space *parent);

@@ -17,6 +17,7 @@
  *
  * Sources: capabilities(7), credentials(7), setresuid(2), setfsuid(2), prctl(2). */
 #include "syscalls/privilege.h"
+#include "core/space.h"
 #include "syscalls/fs_place.h"
 
 #include <errno.h>
@@ -78,7 +79,9 @@ void privilege_start(bool private_root) {
     uint64_t have = data[0].permitted | (uint64_t)data[1].permitted << 32;
     kept = have & (private_root ? FILES | ON_DEMAND : HOST_ROOT);
     usual = private_root ? kept & ~ON_DEMAND : kept;
-    caps_set(kept, usual); /* fewer than before: cannot fail */
+    if (host_root && !private_root)
+        space_open_pagemap(); /* threads of other users could not */
+    caps_set(kept, usual);    /* fewer than before: cannot fail */
 }
 
 /* --- ids ----------------------------------------------------------------------------------------
@@ -127,10 +130,14 @@ void privilege_follow(struct task *task) {
 /* Whether enter switched: the process's ids may be others by the time of leave. */
 static __thread bool entered;
 
+bool privilege_differs(const struct task *task, const struct mount *mount) {
+    return host_root && fs_private_root && mount && mount != &fs_nowhere && !mount->metadata &&
+           (task->process->fsuid || task->process->fsgid);
+}
+
 void privilege_enter(const struct task *task, const struct mount *mount) {
     const struct process *process = task->process;
-    entered = host_root && fs_private_root && mount && mount != &fs_nowhere && !mount->metadata &&
-              (process->fsuid || process->fsgid);
+    entered = privilege_differs(task, mount);
     if (!entered)
         return;
     set_groups(process);

@@ -26,6 +26,8 @@ void privilege_follow(struct task *task);
  * without enter. */
 void privilege_enter(const struct task *task, const struct mount *mount);
 void privilege_leave(void);
+/* Is the task's user there another than the one that the host sees without privilege_enter? */
+bool privilege_differs(const struct task *task, const struct mount *mount);
 
 /* Around the one host call that needs CAP_NET_BIND_SERVICE: the guest's root may bind ports below
  * 1024. Nothing is raised for others, or where the run has not got it. errno is kept. */

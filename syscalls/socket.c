@@ -42,9 +42,12 @@ static ssize_t socket_write(struct file *file, struct task *task, const struct i
         return -ESPIPE;
     struct msghdr host = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     struct unix_creds sender;
-    long done = unix_sender_wanted(task, file, NULL, NULL, &sender)
-                    ? socket_send_as(task, file, &host, &sender, MSG_NOSIGNAL)
-                    : host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
+    long done =
+        unix_sender_wanted(task, file, NULL, NULL, &sender)
+            ? socket_send_as(task, file, &host, &sender, MSG_NOSIGNAL)
+        : socket_is_unix(file) && privilege_differs(task, ((struct unix_socket *)file->data)->mount)
+            ? socket_send_plain(task, file, &host, NULL, MSG_NOSIGNAL)
+            : host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
     if (done == -EPIPE)
         socket_broken_pipe(task, file);
     return socket_interrupted(file, SO_SNDTIMEO, done);
@@ -310,8 +313,10 @@ long sys_connect(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
         result =
             host_call(task, SYS_connect, file->host_fd, (long)&address.any, address.len, 0, 0, 0);
         privilege_leave();
-        if (result >= 0 && socket_is_unix(file))
+        if (result >= 0 && socket_is_unix(file)) {
             unix_connected(file);
+            ((struct unix_socket *)file->data)->mount = address.mount;
+        }
         result = socket_interrupted(file, SO_SNDTIMEO, result);
     }
     socket_address_put(&address);

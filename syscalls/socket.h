@@ -52,7 +52,7 @@ struct unix_socket {
     struct unix_pair *pair; /* when connected */
     int side;               /* 0: connected, 1: was accepted; of a socketpair either */
     int type;               /* SOCK_STREAM, ... */
-    const struct mount *mount; /* where its name lies, NULL: nowhere */
+    const struct mount *mount; /* where its name lies, or its peer's; NULL: nowhere */
     uint32_t peer;             /* id of the name that a datagram socket is connected to; 0: none */
     bool asks;
     size_t rest_bytes;      /* of a stream: what is left of a piece that was read in part, */
@@ -96,6 +96,10 @@ long socket_interrupted(struct file *file, int option, long result);
 /* sendmsg(2) that tells its sender to who is asked. Bytes or -errno. */
 long socket_send_as(struct task *task, struct file *file, const struct msghdr *host,
                     const struct unix_creds *sender, uint32_t flags);
+/* sendmsg(2) to where nobody of this run asks. `to`: the mount of the address, NULL: none given.
+ * Bytes or -errno. */
+long socket_send_plain(struct task *task, struct file *file, const struct msghdr *host,
+                       const struct mount *to, uint32_t flags);
 /* recvmsg(2) where tokens may come, at most `most` bytes, without a guest's control messages. Bytes
  * or -errno. */
 long socket_receive_token(struct task *task, struct file *file, struct msghdr *host, size_t most,

@@ -3,6 +3,7 @@
 #include "core/space.h"
 #include "syscalls/abi.h"
 #include "syscalls/abi_time.h"
+#include "syscalls/privilege.h"
 #include "syscalls/process.h"
 #include "syscalls/socket.h"
 #include <errno.h>
@@ -94,6 +95,31 @@ long socket_send_as(struct task *task, struct file *file, const struct msghdr *h
     return done ? (long)done : result;
 }
 
+long socket_send_plain(struct task *task, struct file *file, const struct msghdr *host,
+                       const struct mount *to, uint32_t flags) {
+    const struct process *process = task->process;
+    if (!to && socket_is_unix(file))
+        to = ((struct unix_socket *)file->data)->mount;
+    if (!privilege_differs(task, to))
+        return host_call(task, SYS_sendmsg, file->host_fd, (long)host, flags, 0, 0, 0);
+    /* the host would tell a receiver of its own that its root sends */
+    size_t own = CMSG_SPACE(sizeof(struct ucred));
+    struct msghdr told = *host;
+    struct cmsghdr *first = calloc(1, own + host->msg_controllen);
+    if (!first)
+        return -ENOMEM;
+    *first = (struct cmsghdr){CMSG_LEN(sizeof(struct ucred)), SOL_SOCKET, SCM_CREDENTIALS};
+    struct ucred creds = {getpid(), process->euid, process->egid};
+    memcpy(CMSG_DATA(first), &creds, sizeof(creds));
+    if (host->msg_controllen)
+        memcpy((char *)first + own, host->msg_control, host->msg_controllen);
+    told.msg_control = first;
+    told.msg_controllen = own + host->msg_controllen;
+    long result = host_call(task, SYS_sendmsg, file->host_fd, (long)&told, flags, 0, 0, 0);
+    free(first);
+    return result;
+}
+
 long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_t flags,
                 gaddr_t address_at, uint32_t address_len) {
     long result;
@@ -108,14 +134,16 @@ long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_
     if (!result && address_at)
         result = socket_address_in(task, file, address_at, (int32_t)address_len, &address);
     struct unix_creds sender;
-    if (!result && socket_is_unix(file))
+    if (!result && socket_is_unix(file)) {
         unix_autobind(task, file);
-    if (!result && unix_sender_wanted(task, file, &address, NULL, &sender)) {
+        uint32_t host_flags = (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL;
         struct msghdr host = {.msg_name = address.len ? &address.any : NULL,
                               .msg_namelen = address.len,
                               .msg_iov = &iov,
                               .msg_iovlen = 1};
-        result = socket_send_as(task, file, &host, &sender, (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL);
+        result = unix_sender_wanted(task, file, &address, NULL, &sender)
+                     ? socket_send_as(task, file, &host, &sender, host_flags)
+                     : socket_send_plain(task, file, &host, address.mount, host_flags);
     } else if (!result) {
         result = host_call(task, SYS_sendto, file->host_fd, (long)iov.iov_base, (long)iov.iov_len,
                            (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL,
@@ -165,8 +193,7 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
         struct unix_creds sender;
         result = unix_sender_wanted(task, file, &address, stated, &sender)
                      ? socket_send_as(task, file, &host, &sender, flags | MSG_NOSIGNAL)
-                     : host_call(task, SYS_sendmsg, file->host_fd, (long)&host,
-                                 flags | MSG_NOSIGNAL, 0, 0, 0);
+                     : socket_send_plain(task, file, &host, address.mount, flags | MSG_NOSIGNAL);
     }
     for (int i = 0; control && i < control->file_count; i++) {
         if (noted && result < 0)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import struct
+import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -188,6 +190,72 @@ for each_name, own in (("paths", ("own",)), ("set_id", ())):
 def _() -> None:
     # all files are the first guest user's: none can be the other's own
     drops("paths", "paths-mount-ordinary", "/m", MOUNT, USER + 2)
+
+
+def ids_of(control: Sequence[tuple[int, int, bytes]]) -> tuple[int, int]:
+    """User and group of SCM_CREDENTIALS."""
+    _, uid, gid = struct.unpack("3i", control[0][2])
+    return uid, gid
+
+
+def peer_ids(conn: socket.socket) -> tuple[int, int]:
+    """User and group of SO_PEERCRED."""
+    _, uid, gid = struct.unpack("3i", conn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return uid, gid
+
+
+def seen_by_host(case: str, where: str, options: Sequence[str], *words: str) -> None:
+    """Servers and a client of the host's are told the guest's user."""
+    need_root()
+    top = place(case, "client")
+    servers = []
+    for kind, name in ((socket.SOCK_STREAM, "s"), (socket.SOCK_DGRAM, "s.datagram")):
+        servers.append(socket.socket(socket.AF_UNIX, kind))
+        servers[-1].bind(str(top / "w" / name))
+        servers[-1].setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        servers[-1].settimeout(20)
+        (top / "w" / name).chmod(0o666)
+    servers[0].listen()
+    program_path = "/client" if "-r" in options else str(top / "client")
+    line = [word.replace("TOP", str(top)) for word in
+            (*engine(top), *options, program_path, f"{where}/s", *words)]
+    with subprocess.Popen(line, stdin=subprocess.DEVNULL, cwd="/") as guest:
+        conn, _ = servers[0].accept()
+        check_equal("who connects", peer_ids(conn), (USER, USER))
+        text, control, _, _ = conn.recvmsg(100, 100)
+        check_equal("who writes", (text, ids_of(control)), (b"write", (USER, USER)))
+        for wanted in (b"sendto", b"sendmsg"):
+            text, control, _, _ = servers[1].recvmsg(100, 100)
+            check_equal("who sends", (text, ids_of(control)), (wanted, (USER, USER)))
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(top / "w/s.own"))
+        check_equal("who listens", peer_ids(client), (USER, USER))
+        own = (top / "w/s.own").stat()
+        check_equal("whose name it is", (own.st_uid, own.st_gid), (USER, USER))
+        check_equal("status", guest.wait(20), 0)
+    for each in (*servers, conn, client):
+        each.close()
+    shutil.rmtree(top)
+
+
+@suite.case("sockets: the host sees the user: /, --user")
+def _() -> None:
+    seen_by_host("seen-user", "TOP/w", ["--user", str(USER)])
+
+
+@suite.case("sockets: the host sees the user: /, after setuid")
+def _() -> None:
+    seen_by_host("seen-setuid", "TOP/w", [], str(USER))
+
+
+@suite.case("sockets: the host sees the user: mount, --user")
+def _() -> None:
+    seen_by_host("seen-mount", "/m", ["-r", "TOP/root", "-m", "TOP/w:/m", "--user", str(USER)])
+
+
+@suite.case("sockets: the host sees the user: mount, after setuid")
+def _() -> None:
+    seen_by_host("seen-mount-setuid", "/m", ["-r", "TOP/root", "-m", "TOP/w:/m"], str(USER))
 
 
 NO_NETWORK = """\
