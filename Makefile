@@ -31,8 +31,9 @@ endif
 
 # What the generator reads, by name: new files are noticed. What it did read is in gen.d, which it writes.
 GEN_SRC   := $(wildcard gen/*.py gen/spec/* templates/$(HOST)/*) syscalls/table
-CORE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c)) $(wildcard syscalls/*.c)
-CORE_S    := $(wildcard core/*.S)
+ENGINE_C  := $(filter-out core/cpu/offsets.c,$(wildcard core/*/*.c core/host/$(HOST)/*.c))
+CORE_C    := $(ENGINE_C) $(wildcard syscalls/*/*.c syscalls/abi/*/*.c)
+CORE_S    := $(wildcard core/host/$(HOST)/*.S)
 GEN_OBJS  := rows opmap ngrams cpuid syscall_table
 LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) $(GEN_OBJS:%=$(BUILD)/obj/gen/%.o) $(COVER_OBJ)
 
@@ -64,7 +65,7 @@ ifneq ($(filter-out $(OUTER_GOALS),$(or $(MAKECMDGOALS),all)),)
 endif
 GADGET_OBJS := $(GADGET_SRC:gadgets/%.S=build/gadgets/%.o)
 
-build/gen/offsets.inc: core/offsets.c core/cpu.h core/fixup.h core/fiber.h core/types.h
+build/gen/offsets.inc: core/cpu/offsets.c core/cpu/cpu.h core/host/fixup.h core/code/fiber.h core/base/types.h
 	@mkdir -p $(dir $@)
 	@$(CC) -I. -D_GNU_SOURCE -S -o - $< | sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/.set \1, \2/p' > $@
 build/gadgets/%.o: gadgets/%.S build/gen/offsets.inc
@@ -96,17 +97,17 @@ $(BUILD)/obj/%.S.o: %.S build/gen/offsets.inc
 	$(CC) $(CFLAGS) -Ibuild/gen -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-# The vDSO: guest code, linked as a 32-bit shared object and embedded by syscalls/vdso.c.
-build/gen/vdso_i386.so: syscalls/vdso/i386.S syscalls/vdso/i386.ld
+# The vDSO: guest code, linked as a 32-bit shared object and embedded by syscalls/exec/vdso.c.
+build/gen/vdso_i386.so: syscalls/abi/i386/vdso.S syscalls/abi/i386/vdso.ld
 	@mkdir -p $(dir $@)
 	$(AS) --32 -o $(@:.so=.o) $<
 	ld -m elf_i386 -shared -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr --build-id=none \
-	    -z noexecstack -z max-page-size=4096 -T syscalls/vdso/i386.ld -o $@ $(@:.so=.o)
-$(BUILD)/obj/syscalls/vdso.o: build/gen/vdso_i386.so
+	    -z noexecstack -z max-page-size=4096 -T syscalls/abi/i386/vdso.ld -o $@ $(@:.so=.o)
+$(BUILD)/obj/syscalls/exec/vdso.o: build/gen/vdso_i386.so
 
 $(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
-	@cp build/gadgets.a $@.$$PPID; ar qsD $@.$$PPID $(LIB_OBJS) 2>/dev/null && mv $@.$$PPID $@
-$(BUILD)/fiberglass: $(BUILD)/obj/core/main.o $(BUILD)/libfiberglass.a
+	@rm -f $@.$$PPID; ar qcsD $@.$$PPID @build/gadgets.list $(LIB_OBJS) && mv $@.$$PPID $@
+$(BUILD)/fiberglass: $(BUILD)/obj/cli/main.o $(BUILD)/libfiberglass.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.$$PPID $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
 	@mv $@.$$PPID $@
 

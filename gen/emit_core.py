@@ -1,4 +1,4 @@
-"""Core gadgets: address preludes and what fiber code itself needs (core/rows.h: ea_tables,
+"""Core gadgets: address preludes and what fiber code itself needs (core/decode/rows.h: ea_tables,
 core_gadgets).
 
 Reads templates/<host>/core_*.j2; writes <gadgets>/<host>/<mode>/window/core/*.S.
@@ -71,7 +71,7 @@ def emit(templates: Templates, host: str, mode: str, directory: Path, output: Ou
         ("core_ea_addr16", "ea_addr16", "16-bit addressing: address into r11d.", addr16),
         ("core_ea_seg", "ea_seg", "Adds a segment's base to r11d.", segs),
     ]
-    files += [(f"core_{m}", f"core_{m}", f"Fiber code: {m} (core/rows.h).", [(f"core_{m}", {})])
+    files += [(f"core_{m}", f"core_{m}", f"Fiber code: {m} (core/decode/rows.h).", [(f"core_{m}", {})])
               for m in MEMBERS]
     paths: list[Path] = []
     for template, table, what, entries in files:
@@ -81,7 +81,7 @@ def emit(templates: Templates, host: str, mode: str, directory: Path, output: Ou
     # struct core_gadgets: its words are link-time constants that C cannot name.
     words = "".join(f"    .quad g_core_{m}\n" for m in MEMBERS)
     path = base / "core_gadgets.S"
-    output.write(path, "# struct core_gadgets of core/rows.h. Made by gen/emit_core.py.\n"
+    output.write(path, "# struct core_gadgets of core/decode/rows.h. Made by gen/emit_core.py.\n"
                        '    .section .data.rel.ro, "aw", @progbits\n    .balign 8\n'
                        f"    .globl core_gadgets\ncore_gadgets:\n{words}"
                        '    .section .note.GNU-stack, "", @progbits\n')

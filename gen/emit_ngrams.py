@@ -2,9 +2,9 @@
 
 Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files
 without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<first table>/<second table>.S and
-<out>/ngrams.S, the tables by which core/ngram.c finds them. An n-gram is the texts of its parts one
+<out>/ngrams.S, the tables by which core/build/ngram.c finds them. An n-gram is the texts of its parts one
 behind the other, dispatch between them left out; the parameters of a part follow those of the part
-before (core/ngram.c).
+before (core/build/ngram.c).
 """
 
 from __future__ import annotations
@@ -172,23 +172,23 @@ def ngram_text(parts: list[Part], where: Where) -> str:
 
 @dataclass(frozen=True)
 class Ngram:
-    """What core/ngram.c must know of one: the ids of its gadgets, its symbols."""
+    """What core/build/ngram.c must know of one: the ids of its gadgets, its symbols."""
 
     ids: tuple[int, ...]
     symbol: str
     loop: bool  # there is <symbol>_self, for when its branch leads to its own start
 
 
-FILTER_BITS = 65536  # as core/ngram.h has it
+FILTER_BITS = 65536  # as core/build/ngram.h has it
 
 
 def pair_hash(first: int, second: int) -> int:
-    """ngram_hash() of core/ngram.h."""
+    """ngram_hash() of core/build/ngram.h."""
     return ((first * 31 + second) * 0x9e3779b97f4a7c15 & 0xffffffffffffffff) >> 32
 
 
 def tables_text(ngrams: list[Ngram]) -> str:
-    """ngrams.S: what core/ngram.h declares. Assembly, for in C an array has items of one size."""
+    """ngrams.S: what core/build/ngram.h declares. Assembly, for in C an array has items of one size."""
     by_pair: dict[tuple[int, int], list[Ngram]] = {}
     for ngram in sorted(ngrams, key=lambda n: (n.ids[:2], -len(n.ids), n.ids)):
         by_pair.setdefault((ngram.ids[0], ngram.ids[1]), []).append(ngram)
@@ -215,7 +215,7 @@ def tables_text(ngrams: list[Ngram]) -> str:
         lists.append("    .quad 0\n")
         word += 1
     return "".join([
-        "# Made by gen/emit_ngrams.py. Shapes: core/ngram.h.\n"
+        "# Made by gen/emit_ngrams.py. Shapes: core/build/ngram.h.\n"
         '    .section .data.rel.ro, "aw", @progbits\n    .balign 64\n'
         "    .globl ngram_lists\nngram_lists:\n", *lists,
         '    .section .rodata, "a", @progbits\n    .balign 64\n'

@@ -1,4 +1,4 @@
-"""C tables of core/rows.h.
+"""C tables of core/decode/rows.h.
 
 Writes <out>/rows.c (rows, variants, steps, gadget name parts, ea_tables, core_gadgets) and
 <out>/opmap.c (opcode maps).
@@ -19,7 +19,7 @@ PARAM = {"target": "P_TARGET", "fall": "P_FALL", "disp": "P_DISP", "imm": "P_IMM
 PFX = {"": 0, "lock": 1, "rep": 1, "repe": 1, "repne": 2}
 IMM = {"iw": "IMM_W", "iz": "IMM_Z", "iv": "IMM_V", "ifar": "IMM_FAR", "moffs": "IMM_MOFFS",
        "cb": "IMM_JB", "cz": "IMM_JZ"}
-TOP = "/* Made by gen/emit_tables.py from gen/spec. Shapes: core/rows.h. */\n"
+TOP = "/* Made by gen/emit_tables.py from gen/spec. Shapes: core/decode/rows.h. */\n"
 
 
 def c_string(text: str) -> str:
@@ -187,8 +187,8 @@ def emit_rows(library: Library, features: dict[str, int], out: Path, output: Out
         tables.externs[table.name] = None
     externs = sorted(tables.externs) + ["ea_index", "ea_addr16", "ea_seg"] + \
         [f"core_{m}" for m in MEMBERS]
-    text = [TOP, '#include "core/cpu.h"\n#include "core/gadget_name.h"\n'
-                 '#include "core/helpers.h"\n#include "core/rows.h"\n\n']
+    text = [TOP, '#include "core/cpu/cpu.h"\n#include "core/debug/gadget_name.h"\n'
+                 '#include "core/helpers/helpers.h"\n#include "core/decode/rows.h"\n\n']
     text += [f"extern void *const gt_{name}[];\n" for name in externs]
     text += ["\nstatic const struct step steps[] = {\n", *tables.step_lines, "};\n",
              "\nconst struct variant variants[] = {\n", *tables.variant_lines, "};\n",
@@ -205,7 +205,7 @@ def emit_rows(library: Library, features: dict[str, int], out: Path, output: Out
 
 def emit_opmap(maps: Maps, out: Path, output: Output) -> None:
     """opmap.c; the x86-64 maps stay empty until that guest is rendered."""
-    text = [TOP, '#include "core/rows.h"\n\nconst struct opsplit opsplits[] = {\n']
+    text = [TOP, '#include "core/decode/rows.h"\n\nconst struct opsplit opsplits[] = {\n']
     for name, nexts in maps.splits:
         text.append(f"    {{SPLIT_{name}, {{{', '.join(str(n) for n in nexts)}}}}},\n")
     if not maps.splits:

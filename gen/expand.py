@@ -122,7 +122,7 @@ class Library:
 
 
 def layout(params: tuple[str, ...], start: int = 8) -> tuple[dict[str, int], int]:
-    """Offsets of parameters from slot 0, and the padded size (core/rows.h)."""
+    """Offsets of parameters from slot 0, and the padded size (core/decode/rows.h)."""
     offsets: dict[str, int] = {}
     at = start
     for param in params:
@@ -148,8 +148,8 @@ def split_slow(row: Row) -> Iterator[Row]:
 
 
 def declared_helpers() -> frozenset[str]:
-    """Names of the C helpers: HELPER(name) in core/helpers.h."""
-    path = Path(__file__).resolve().parent.parent / "core/helpers.h"
+    """Names of the C helpers: HELPER(name) in core/helpers/helpers.h."""
+    path = Path(__file__).resolve().parent.parent / "core/helpers/helpers.h"
     return frozenset(re.findall(r"^HELPER\((\w+)\)", path.read_text(encoding="utf-8"), re.M))
 
 
@@ -212,7 +212,7 @@ class Expander:
 
     @staticmethod
     def memory(form: Form, first: Step) -> str:
-        """How the steps reach the memory operand (enum mem_use of core/rows.h)."""
+        """How the steps reach the memory operand (enum mem_use of core/decode/rows.h)."""
         access = memory_access(form)
         if access in ("", "-"):
             return "NONE"
@@ -226,7 +226,7 @@ class Expander:
         """The step that calls a C function."""
         row = form.row
         if call.name not in self.helpers:
-            raise SpecError(row.where, f"helper_{call.name} is not declared in core/helpers.h")
+            raise SpecError(row.where, f"helper_{call.name} is not declared in core/helpers/helpers.h")
         body = self.templates.body(HELPER_BODY, row.where)
         names = {"next": "nextpc"}
         params = ("helper", "pc") + tuple(names.get(p, p) for p in call.params)

@@ -1,4 +1,4 @@
-"""Opcode maps: a decision tree per opcode out of the rows' constraints (core/rows.h).
+"""Opcode maps: a decision tree per opcode out of the rows' constraints (core/decode/rows.h).
 
 Also the spec's overlap check: two rows that the same bytes select are a mistake.
 """

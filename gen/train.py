@@ -61,7 +61,7 @@ def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngra
 
 
 def lower(names: Ngram, chosen: dict[Ngram, int]) -> list[Ngram]:
-    """What core/ngram.c makes of a sequence: from the left, the longest of the chosen. `chosen`:
+    """What core/build/ngram.c makes of a sequence: from the left, the longest of the chosen. `chosen`:
     n-gram (prefixes included, with 0) -> 1."""
     out: list[Ngram] = []
     at = 0

@@ -8,7 +8,7 @@ coverage:
 	@$(MAKE) tests-insn
 	@$(PYTHON) test/mutants/coverage.py $(if $(WRITE),--write docs/coverage.md)
 
-# make mutants [N=200] [SEED=1] [MINUTES=60] [FILES='syscalls/futex.c ...'] [SURVIVORS=1]
+# make mutants [N=200] [SEED=1] [MINUTES=60] [FILES='syscalls/futex/futex.c ...'] [SURVIVORS=1]
 mutants:
 	@$(MAKE) ready
 	@$(MAKE) tests-insn

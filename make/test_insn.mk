@@ -1,7 +1,6 @@
 # Instruction, stream, decoder and engine tests: their programs. The suites that run them stand in
 # test/suites/. They are linked with the engine alone, not with the kernel layer.
 
-ENGINE_C    := $(filter-out core/main.c core/offsets.c,$(wildcard core/*.c))
 ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) \
                $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap ngrams cpuid) $(COVER_OBJ) build/gadgets.a
 # All gadgets, also those that only the list of n-grams names.

@@ -28,7 +28,7 @@ class Dependencies(unittest.TestCase):
                                  cwd=ROOT, check=True, capture_output=True, text=True)
         inputs = {name for name in tracked.stdout.split() if not name.endswith(".md")}
         self.assertEqual(inputs - listed, set())
-        self.assertIn("core/helpers.h", listed)
+        self.assertIn("core/helpers/helpers.h", listed)
         self.assertIn("gen/expand.py", listed)
         self.assertFalse([name for name in listed if name.startswith(("build/", "docs/"))])
 

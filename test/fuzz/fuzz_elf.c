@@ -6,12 +6,12 @@
  * A crash, a hang or a broken mapping list is a failure; the input that is being tried stands in
  * DIR/current meanwhile (default build/test/fuzz_elf.input), so that it is there after a crash. Run
  * it on that file with --count 0 to see it again. */
-#include "core/host.h"
-#include "syscalls/abi.h"
-#include "syscalls/elf.h"
-#include "syscalls/exec.h"
-#include "syscalls/file.h"
-#include "syscalls/process.h"
+#include "core/host/host.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/exec/elf.h"
+#include "syscalls/exec/exec.h"
+#include "syscalls/file/file.h"
+#include "syscalls/task/process.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>

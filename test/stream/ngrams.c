@@ -5,9 +5,9 @@
  * fused with each Jcc.
  *
  *   ngrams [--quick] [--only N] [--details N] [--missing]      --only: one n-gram by its number */
-#include "core/debug.h"
-#include "core/gadget_name.h"
-#include "core/ngram.h"
+#include "core/base/debug.h"
+#include "core/debug/gadget_name.h"
+#include "core/build/ngram.h"
 #include "test/stream/ways.h"
 
 #include <stdlib.h>

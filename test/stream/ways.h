@@ -2,7 +2,7 @@
 #ifndef FG_TEST_STREAM_WAYS_H
 #define FG_TEST_STREAM_WAYS_H
 
-#include "core/block.h"
+#include "core/build/block.h"
 #include "test/insn/forms.h"
 
 /* One way to make a run of gadgets: a form, behind it a Jcc when the two are fused. */

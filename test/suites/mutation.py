@@ -112,7 +112,7 @@ def _() -> None:
 
 @suite.case("mutants found again")
 def _() -> None:
-    file = "syscalls/futex.c"
+    file = "syscalls/futex/futex.c"
     lines = (TOP / file).read_text().splitlines()
     at = next(n for n, line in enumerate(lines, 1) if lines.count(line) == 1 and "return" in line)
     moved = mutants.Mutant(file, at + 3, "constant", lines[at - 1], "x", "survived")

@@ -1,0 +1,68 @@
+/* Blocks: decoded guest instructions on their way to a fiber (block.c), and their lowering to slots
+ * (lower.c). */
+#ifndef FG_CORE_BLOCK_H
+#define FG_CORE_BLOCK_H
+
+#include "core/code/fiber.h"
+#include "core/decode/insn.h"
+
+/* How a block's decoding ended. */
+enum block_status {
+    BLOCK_BUILT,
+    BLOCK_FAULT,   /* the first instruction cannot be fetched: fault_addr, fault_error */
+    BLOCK_OUTSIDE, /* the first instruction leaves [.., limit): build it elsewhere */
+};
+
+struct block {
+    gaddr_t pc, end; /* guest bytes [pc, end) */
+    unsigned count;
+    bool checked;            /* ends behind the first store, gets a check in front */
+    bool unwatched;          /* set by block_page_fn: must be decoded again as checked code */
+    enum decode_status last; /* of the last instruction: DECODE_OK, or why it is a trap */
+    gaddr_t fault_addr;
+    uint32_t fault_error;
+    struct insn insn[FIBER_MAX_INSNS];
+    uint8_t bytes[FIBER_MAX_INSNS * INSN_MAX_BYTES]; /* the guest bytes, of checked code */
+};
+
+/* Where a block's bytes come from: makes sure that the page at `addr` may be executed and that
+ * writes to it will be noticed (or says `unwatched`); returns false and fills error/addr when it
+ * may not be fetched. */
+typedef bool (*block_page_fn)(struct space *space, gaddr_t addr, struct block *block);
+
+/* Decode from `pc` at most `max` instructions, ending at a branch, at the page's end, at `limit`
+ * (the end of the code region), or at an undecodable instruction (which becomes a trap). */
+enum block_status block_decode(struct block *block, struct space *space, gaddr_t pc, gaddr_t limit,
+                               unsigned max, bool checked, block_page_fn page);
+
+/* Gadgets in front of checked code. The first has a count that goes down with each run. */
+#define CHECK_BYTES     16
+#define CHECK_SLOTS     8
+#define CHECK_RUNS      1024
+#define CHECK_RUNS_SLOT 3
+#define MAX_CHECKS      (1 + FIBER_MAX_INSNS * INSN_MAX_BYTES / (2 * CHECK_BYTES))
+
+/* Slots of a lowered block, before they have an address. */
+struct lowered {
+    unsigned slots, marks, exits;
+    unsigned gadgets;
+    unsigned copies; /* replicated gadgets used so far */
+    gaddr_t pc;
+    uint64_t slot[FIBER_MAX_INSNS * 24 + MAX_CHECKS * CHECK_SLOTS];
+    uint16_t gadget[FIBER_MAX_INSNS * 8 + MAX_CHECKS]; /* slot of each gadget */
+    uint32_t id[FIBER_MAX_INSNS * 8 + MAX_CHECKS];     /* its number (rows.h); 0: in no n-gram */
+    struct mark mark[FIBER_MAX_INSNS];
+    struct {
+        unsigned slot; /* which slot holds the link */
+        gaddr_t target;
+    } exit[FIBER_MAX_EXITS];
+};
+
+/* Turn a block into slots. `step`: the block is one instruction that must leave to C behind it. */
+void lower_block(struct lowered *low, const struct block *block, bool step);
+
+/* A check gadget found other bytes than the fiber was made of, or its count is 0. The fiber is
+ * retired, unless there are more runs to come on pages that stay hot. */
+int helper_check(struct cpu *cpu, const uint32_t *params);
+
+#endif

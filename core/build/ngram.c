@@ -1,0 +1,152 @@
+/* Finding n-grams in lowered blocks, by the tables that the generator made. See ngram.h. */
+#include "core/build/ngram.h"
+#include "core/base/debug.h"
+#include "core/debug/gadget_name.h"
+#include "core/decode/rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where parts but the first begin, ascending: gadgets and parts are emitted in the same order. */
+extern const uint64_t __start_fg_parts[] __attribute__((weak));
+extern const uint64_t __stop_fg_parts[] __attribute__((weak));
+
+static const struct ngram *next_ngram(const struct ngram *ngram) {
+    size_t bytes = offsetof(struct ngram, id) + ngram->count * sizeof *ngram->id;
+    return (const struct ngram *)((const char *)ngram + (bytes + 7) / 8 * 8);
+}
+
+/* The list of n-grams that begin with these two; NULL: none. */
+static const struct ngram *find_list(uint32_t first, uint32_t second) {
+    uint32_t hash = ngram_hash(first, second);
+    if (!(ngram_filter[hash % NGRAM_FILTER_BITS / 64] >> hash % 64 & 1)) {
+        return NULL;
+    }
+    for (uint32_t at = hash & ngram_pair_mask; ngram_pairs[at].first;
+         at = (at + 1) & ngram_pair_mask) {
+        if (ngram_pairs[at].first == first && ngram_pairs[at].second == second) {
+            return (const struct ngram *)&ngram_lists[ngram_pairs[at].list];
+        }
+    }
+    return NULL;
+}
+
+/* The longest n-gram that gadgets `number`, `number` + 1, ... make; NULL: none. */
+static const struct ngram *find(const struct lowered *low, unsigned number) {
+    if (number + 1 >= low->gadgets) {
+        return NULL;
+    }
+    const uint32_t *id = &low->id[number];
+    const struct ngram *ngram = find_list(id[0], id[1]);
+    for (; ngram && ngram->combined; ngram = next_ngram(ngram)) {
+        if (number + ngram->count > low->gadgets) {
+            continue;
+        }
+        uint32_t same = 2;
+        while (same < ngram->count && id[same] == ngram->id[same]) {
+            same++;
+        }
+        if (same == ngram->count) {
+            return ngram;
+        }
+    }
+    return NULL;
+}
+
+static unsigned slots_of(const struct lowered *low, unsigned number) {
+    unsigned end = number + 1 < low->gadgets ? low->gadget[number + 1] : low->slots;
+    return end - low->gadget[number];
+}
+
+void ngram_merge(struct lowered *low) {
+    if (fg_debug.plain) {
+        return;
+    }
+    /* `out` is where the next slot goes; marks and exits are walked along, both ascending. */
+    unsigned out = 0, mark = 0, exit = 0, gadgets = 0;
+    const struct ngram *ngram = NULL;
+    for (unsigned number = 0; number < low->gadgets; gadgets++) {
+        ngram = find(low, number);
+        unsigned parts = ngram ? ngram->count : 1, start = out;
+        for (unsigned part = 0; part < parts; part++, number++) {
+            unsigned from = low->gadget[number], count = slots_of(low, number);
+            /* A further part has no gadget word of its own. */
+            unsigned skip = part ? 1 : 0;
+            for (; mark < low->marks && low->mark[mark].slot == from; mark++) {
+                low->mark[mark].slot = (uint16_t)start;
+                low->mark[mark].part = (uint16_t)part;
+            }
+            for (; exit < low->exits && low->exit[exit].slot < from + count; exit++) {
+                low->exit[exit].slot = out + (low->exit[exit].slot - from - skip);
+            }
+            for (unsigned slot = from + skip; slot < from + count; slot++) {
+                low->slot[out++] = low->slot[slot];
+            }
+        }
+        if (ngram) {
+            low->slot[start] = (uint64_t)(uintptr_t)ngram->combined;
+        }
+    }
+    low->slots = out;
+    /* A fiber that is one n-gram and branches to itself: the form that keeps the fiber register. */
+    if (gadgets == 1 && ngram && ngram->self && low->exit[0].target == low->pc) {
+        low->slot[0] = (uint64_t)(uintptr_t)ngram->self;
+    }
+}
+
+const void *ngram_gadget(uint32_t id) {
+    uint32_t first = 1;
+    for (unsigned i = 0; i < gadget_table_count; i++) {
+        if (id - first < gadget_tables[i].count) {
+            return gadget_tables[i].table[id - first];
+        }
+        first += gadget_tables[i].count;
+    }
+    return NULL;
+}
+
+const struct ngram *ngram_get(uint32_t number) {
+    const struct ngram *ngram = (const struct ngram *)ngram_lists;
+    while (number--) {
+        ngram = next_ngram(ngram);
+        if (!ngram->combined) { /* the end of a list */
+            ngram = (const struct ngram *)((const uint64_t *)ngram + 1);
+        }
+    }
+    return ngram;
+}
+
+const char *ngram_name(const void *gadget) {
+    static _Thread_local char name[512];
+    for (uint32_t number = 0; number < ngram_count; number++) {
+        const struct ngram *ngram = ngram_get(number);
+        if (ngram->combined != gadget && ngram->self != gadget) {
+            continue;
+        }
+        size_t at = 0;
+        for (uint32_t i = 0; i < ngram->count && at < sizeof name; i++) {
+            at += (size_t)snprintf(name + at, sizeof name - at, "%s%s", i ? " + " : "",
+                                   gadget_name(ngram_gadget(ngram->id[i])));
+        }
+        return name;
+    }
+    return "";
+}
+
+unsigned ngram_part(const void *gadget, const void *at) {
+    const uint64_t start = (uint64_t)(uintptr_t)gadget, here = (uint64_t)(uintptr_t)at;
+    const uint64_t *low = __start_fg_parts, *high = __stop_fg_parts;
+    while (low < high) { /* first part that begins behind `here` */
+        const uint64_t *mid = low + (high - low) / 2;
+        if (*mid <= here) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    unsigned part = 0;
+    while (low > __start_fg_parts && *--low >= start) { /* equal: the first part is empty, a NOP */
+        part++;
+    }
+    return part;
+}

@@ -1,0 +1,302 @@
+/* Code of a space: found, built, linked. Stands between the run loop and block building.
+ * Invalidation is code_drop.c's, tables are region.c's. */
+#include "core/build/block.h"
+#include "core/base/debug.h"
+#include "core/debug/dump.h"
+#include "core/host/host.h"
+#include "core/code/region_internal.h"
+#include "core/base/stats.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+/* --- pages --------------------------------------------------------------------------------------
+ */
+
+static uint8_t page_flags(struct space *space, gaddr_t addr) {
+    return atomic_load_explicit(&space->page[addr >> PAGE_BITS], memory_order_relaxed);
+}
+
+/* May the page be executed? Fills the fault when not. */
+static bool page_executable(struct space *space, gaddr_t addr, struct block *block) {
+    uint8_t flags = addr < space->top ? page_flags(space, addr) : 0;
+    if (flags & PAGE_EXEC) {
+        return true;
+    }
+    block->fault_addr = addr;
+    block->fault_error = 0x10 | !!(flags & PAGE_MAPPED);
+    return false;
+}
+
+/* The same for private code: from now on writes to the page are noticed, or the block is to be
+ * checked. Both locks are held. */
+static bool page_watched(struct space *space, gaddr_t addr, struct block *block) {
+    if (!page_executable(space, addr, block)) {
+        return false;
+    }
+    _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
+    if (*flags & (PAGE_SHARED | PAGE_HOT)) {
+        block->unwatched = true;
+    } else if (!(*flags & PAGE_CODE)) {
+        /* First the flag, then the question (space_prepare_write does both the other way round). */
+        atomic_fetch_or(flags, PAGE_CODE);
+        bool refused = *flags & PAGE_WRITE &&
+                       (host_write_under_way(space, PAGE_BASE(addr), PAGE_BYTES) ||
+                        mprotect(space_ptr(space, PAGE_BASE(addr)), PAGE_BYTES, PROT_READ) != 0);
+        if (refused) {
+            page_heat(space, addr);
+            atomic_fetch_and(flags, (uint8_t)~PAGE_CODE);
+            block->unwatched = true;
+        }
+    }
+    return true;
+}
+
+/* --- building -----------------------------------------------------------------------------------
+ */
+
+static void fill_fiber(struct fiber *fiber, const struct block *block, const struct lowered *low) {
+    uint64_t *slot = fiber_slots(fiber);
+    fiber->pc = block->pc;
+    fiber->guest_len = (uint32_t)(block->end - block->pc);
+    fiber->checked = block->checked;
+    *entry_of(slot) = (struct entry){-(int64_t)block->pc, core_gadgets.poll_stop};
+    memcpy(slot, low->slot, low->slots * sizeof *low->slot);
+    memcpy(fiber_marks(fiber), low->mark, low->marks * sizeof *low->mark);
+    for (unsigned i = 0; i < low->exits; i++) {
+        struct exit *exit = &fiber->exit[i];
+        gaddr_t target = low->exit[i].target;
+        *exit = (struct exit){
+            .number = (uint16_t)i,
+            .link_slot = (uint16_t)low->exit[i].slot,
+            .stub = {-(int64_t)target, core_gadgets.poll_stop},
+            .stub_slot =
+                {[STUB_GADGET] = (uint64_t)(uintptr_t)core_gadgets.exit_link, [STUB_PC] = target},
+        };
+        slot[exit->link_slot] = (uint64_t)(uintptr_t)exit->stub_slot;
+    }
+}
+
+static __thread struct block scratch_block;
+static __thread struct lowered scratch_low;
+
+static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step) {
+    lower_block(&scratch_low, block, step);
+    struct fiber *fiber =
+        fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits);
+    if (fiber) {
+        fill_fiber(fiber, block, &scratch_low);
+        STAT(blocks);
+        STAT_ADD(checked_blocks, block->checked);
+        STAT_ADD(insns, block->count);
+        if (fg_debug.dump_fibers || fg_debug.dump_blocks || fg_debug.dump_gadgets) {
+            dump_fiber(fiber, block);
+        }
+    }
+    return fiber;
+}
+
+/* Build `pc` in `region`. NULL with *error 0: the block does not fit in (its first instruction
+ * leaves a file region); else the fetch fault. Both locks are held. */
+static struct fiber *build(struct space *space, struct region *region, gaddr_t pc, gaddr_t *addr,
+                           uint32_t *error) {
+    struct block *block = &scratch_block;
+    bool own = region->pages != NULL;
+    gaddr_t limit = own ? space->top : region->end;
+    block_page_fn page = own ? page_watched : page_executable;
+    enum block_status status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, false, page);
+    if (block->unwatched) {
+        status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, true, page);
+    }
+    *error = 0;
+    if (status == BLOCK_FAULT) {
+        *addr = block->fault_addr;
+        *error = block->fault_error;
+        return NULL;
+    }
+    if (status == BLOCK_OUTSIDE) {
+        return NULL;
+    }
+    region_collect(region);
+    struct fiber *fiber = make_fiber(&region->chunks, block, false);
+    if (!fiber || !region_insert(region, fiber)) {
+        if (fiber) {
+            fiber_free(&region->chunks, fiber);
+        }
+        *addr = pc;
+        *error = FAULT_NO_MEMORY;
+        return NULL;
+    }
+    /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */
+    for (unsigned i = 0; i < fiber->exits; i++) {
+        struct fiber *to = region_lookup(region, fiber->exit[i].stub_slot[STUB_PC]);
+        if (to) {
+            exit_link_to(&fiber->exit[i], to);
+            STAT(links);
+        }
+    }
+    return fiber;
+}
+
+static struct region *region_at(struct space *space, gaddr_t pc) {
+    size_t low = 0, high = space->region_count;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        const struct space_region *at = &space->regions[mid];
+        if (pc < at->start) {
+            high = mid;
+        } else if (pc >= at->end) {
+            low = mid + 1;
+        } else {
+            return at->region;
+        }
+    }
+    return NULL;
+}
+
+/* Link an exit that was taken to its target. A target in another region is never linked: its stub
+ * will look it up. The target's region is locked. */
+static void link_exit(struct exit *exit, struct fiber *to) {
+    const struct fiber *from = exit_fiber(exit);
+    if (from->region != to->region) {
+        __atomic_store_n(&exit->stub_slot[STUB_GADGET],
+                         (uint64_t)(uintptr_t)core_gadgets.exit_lookup, __ATOMIC_RELEASE);
+    } else if (!from->retired && !exit->to) {
+        exit_link_to(exit, to);
+        STAT(links);
+    }
+}
+
+/* The fiber of `pc`, to which `exit` (unless NULL) is linked; code_lock is held. */
+static struct fiber *find_or_build(struct space *space, gaddr_t pc, struct exit *exit,
+                                   gaddr_t *addr, uint32_t *error) {
+    struct region *file = region_at(space, pc);
+    struct region *order[2] = {file ? file : space->own, file ? space->own : NULL};
+    struct fiber *fiber = NULL;
+    *error = 0;
+    for (unsigned i = 0; i < 2 && order[i] && !fiber && !*error; i++) {
+        pthread_mutex_lock(&order[i]->lock);
+        fiber = region_lookup(order[i], pc);
+        if (!fiber) {
+            fiber = build(space, order[i], pc, addr, error);
+        }
+        if (fiber && exit) {
+            link_exit(exit, fiber);
+        }
+        pthread_mutex_unlock(&order[i]->lock);
+    }
+    return fiber;
+}
+
+static void cache_entry(struct space *space, const struct fiber *fiber) {
+    fiber_published();
+    uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - (uint64_t)(uintptr_t)host_null_entry;
+    __atomic_store_n(&space->jump_cache[fiber->pc & 0xffff], word, __ATOMIC_RELEASE);
+}
+
+const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error) {
+    struct space *space = cpu->space;
+    STAT(lookups);
+    uint64_t word = __atomic_load_n(&space->jump_cache[pc & 0xffff], __ATOMIC_ACQUIRE);
+    const uint64_t *slot0 = (const uint64_t *)((uintptr_t)host_null_entry + word);
+    if (word && entry_pc(slot0, space->mode) == pc) {
+        STAT(lookup_hits);
+        return slot0;
+    }
+    pthread_mutex_lock(&space->code_lock);
+    struct fiber *fiber = find_or_build(space, pc, NULL, addr, error);
+    if (fiber) {
+        cache_entry(space, fiber);
+    }
+    pthread_mutex_unlock(&space->code_lock);
+    return fiber ? fiber_slots(fiber) : NULL;
+}
+
+const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error) {
+    struct space *space = cpu->space;
+    struct block *block = &scratch_block;
+    struct fiber *fiber = NULL;
+    STAT(steps);
+    pthread_mutex_lock(&space->code_lock);
+    enum block_status status =
+        block_decode(block, space, pc, space->top, 1, false, page_executable);
+    pthread_mutex_unlock(&space->code_lock);
+    if (status == BLOCK_FAULT) {
+        *addr = block->fault_addr;
+        *error = block->fault_error;
+        return NULL;
+    }
+    if (cpu->step_chunks) {
+        cpu->step_chunks->live = 0;
+    }
+    fiber = make_fiber(&cpu->step_chunks, block, true);
+    if (!fiber) {
+        *addr = pc;
+        *error = FAULT_NO_MEMORY;
+        return NULL;
+    }
+    return fiber_slots(fiber);
+}
+
+const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
+                          uint32_t *error) {
+    fiber_acquire();
+    struct space *space = cpu->space;
+    *pc = stub[STUB_PC];
+    pthread_mutex_lock(&space->code_lock);
+    struct fiber *to = find_or_build(space, *pc, exit_of_stub(stub), addr, error);
+    if (to) {
+        cache_entry(space, to);
+    }
+    pthread_mutex_unlock(&space->code_lock);
+    return to ? fiber_slots(to) : NULL;
+}
+
+/* The checked fiber of cpu->pc that runs at `slot`; NULL: it was retired. Both locks are held. */
+static struct fiber *checked_fiber(const struct space *space, gaddr_t pc, const uint64_t *slot) {
+    struct fiber *fiber = region_lookup(space->own, pc);
+    if (fiber && (slot < fiber_slots(fiber) || slot >= fiber_slots(fiber) + fiber->slots)) {
+        fiber = NULL;
+    }
+    return fiber;
+}
+
+int helper_check(struct cpu *cpu, const uint32_t *params) {
+    (void)params;
+    struct space *space = cpu->space;
+    uint64_t *slot = (uint64_t *)(uintptr_t)cpu->fiber;
+    bool runs_out =
+        slot[0] == (uint64_t)(uintptr_t)core_gadgets.check && slot[CHECK_RUNS_SLOT] == 0;
+    bool retired = true;
+    pthread_mutex_lock(&space->code_lock);
+    pthread_mutex_lock(&space->own->lock);
+    struct fiber *fiber = checked_fiber(space, cpu->pc, slot);
+    if (runs_out) {
+        slot[CHECK_RUNS_SLOT] = CHECK_RUNS;
+        retired = !fiber || code_cool(space, fiber);
+    } else if (fiber) {
+        STAT(checked_changes);
+        region_retire(space, space->own, fiber);
+    }
+    pthread_mutex_unlock(&space->own->lock);
+    pthread_mutex_unlock(&space->code_lock);
+    return retired ? EXIT_LOOKUP : 0;
+}
+
+bool code_check_failed(struct cpu *cpu) {
+    const uint64_t *slot = (const uint64_t *)(uintptr_t)cpu->fiber;
+    if (slot[0] != (uint64_t)(uintptr_t)core_gadgets.check &&
+        slot[0] != (uint64_t)(uintptr_t)core_gadgets.check_more) {
+        return false;
+    }
+    struct space *space = cpu->space;
+    pthread_mutex_lock(&space->code_lock);
+    pthread_mutex_lock(&space->own->lock);
+    struct fiber *fiber = checked_fiber(space, cpu->pc, slot);
+    if (fiber) {
+        region_retire(space, space->own, fiber);
+    }
+    pthread_mutex_unlock(&space->own->lock);
+    pthread_mutex_unlock(&space->code_lock);
+    return true;
+}

@@ -1,0 +1,191 @@
+/* Tables of regions: fibers by pc and by page, and their retirement. See region.h. */
+#include "core/code/region_internal.h"
+#include "core/host/host.h"
+#include "core/base/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_BUCKETS 64
+
+struct region *region_new(bool own) {
+    struct region *region = calloc(1, sizeof *region);
+    if (!region) {
+        return NULL;
+    }
+    region->buckets = FIRST_BUCKETS;
+    region->bucket = calloc(region->buckets, sizeof *region->bucket);
+    region->pages = own ? calloc(PAGE_BUCKETS, sizeof *region->pages) : NULL;
+    if (!region->bucket || (own && !region->pages)) {
+        free(region->bucket);
+        free(region->pages);
+        free(region);
+        return NULL;
+    }
+    pthread_mutex_init(&region->lock, NULL);
+    return region;
+}
+
+void region_free(struct region *region) {
+    for (unsigned i = 0; region->pages && i < PAGE_BUCKETS; i++) {
+        while (region->pages[i]) {
+            struct code_page *next = region->pages[i]->next;
+            free(region->pages[i]);
+            region->pages[i] = next;
+        }
+    }
+    chunks_free(&region->chunks);
+    pthread_mutex_destroy(&region->lock);
+    free(region->bucket);
+    free(region->pages);
+    free(region);
+}
+
+/* Code that runs together lies together: 256 bytes of it share 64 buckets in a row, so that a block
+ * and the targets of its branches are mostly found in the same few lines. */
+static unsigned hash_pc(gaddr_t pc) {
+    return (unsigned)(((pc >> 8) * 0x9e3779b97f4a7c15u) >> 32) + ((unsigned)pc >> 2 & 63);
+}
+
+static struct bucket *probe(const struct region *region, gaddr_t pc) {
+    unsigned at = hash_pc(pc) & (region->buckets - 1);
+    while (region->bucket[at].fiber && region->bucket[at].pc != pc) {
+        at = (at + 1) & (region->buckets - 1);
+    }
+    return &region->bucket[at];
+}
+
+struct fiber *region_lookup(const struct region *region, gaddr_t pc) {
+    return probe(region, pc)->fiber;
+}
+
+/* False: out of memory. */
+static bool region_grow(struct region *region) {
+    struct bucket *old = region->bucket;
+    unsigned buckets = region->buckets;
+    struct bucket *grown = calloc(2 * (size_t)buckets, sizeof *grown);
+    if (!grown) {
+        return false;
+    }
+    region->bucket = grown;
+    region->buckets = 2 * buckets;
+    for (unsigned i = 0; i < buckets; i++) {
+        if (old[i].fiber) {
+            *probe(region, old[i].pc) = old[i];
+        }
+    }
+    free(old);
+    return true;
+}
+
+/* Take a pc out and close the gap: what stands behind it may have been pushed there by it. */
+static void bucket_remove(struct region *region, gaddr_t pc) {
+    unsigned mask = region->buckets - 1;
+    unsigned gap = (unsigned)(probe(region, pc) - region->bucket);
+    for (unsigned at = (gap + 1) & mask; region->bucket[at].fiber; at = (at + 1) & mask) {
+        unsigned home = hash_pc(region->bucket[at].pc) & mask;
+        if (((at - home) & mask) >= ((at - gap) & mask)) {
+            region->bucket[gap] = region->bucket[at];
+            gap = at;
+        }
+    }
+    region->bucket[gap] = (struct bucket){0};
+}
+
+struct code_page *region_page(struct region *region, gaddr_t addr, bool make) {
+    struct code_page **link = &region->pages[(addr >> PAGE_BITS) % PAGE_BUCKETS];
+    while (*link && (*link)->page != PAGE_BASE(addr)) {
+        link = &(*link)->next;
+    }
+    if (!*link && make && (*link = calloc(1, sizeof **link))) {
+        (*link)->page = PAGE_BASE(addr);
+    }
+    return *link;
+}
+
+/* Which of a fiber's two page lists is the one of `page`. */
+static unsigned list_of(const struct fiber *fiber, gaddr_t page) {
+    return PAGE_BASE(fiber->pc) == page ? 0 : 1;
+}
+
+static gaddr_t last_page(const struct fiber *fiber) {
+    return PAGE_BASE(fiber->pc + fiber->guest_len - 1);
+}
+
+bool region_insert(struct region *region, struct fiber *fiber) {
+    if (region->count >= region->buckets / 2 && !region_grow(region)) {
+        return false;
+    }
+    if (region->pages) {
+        gaddr_t pages[2] = {PAGE_BASE(fiber->pc), last_page(fiber)};
+        struct code_page *page[2] = {region_page(region, pages[0], true),
+                                     region_page(region, pages[1], true)};
+        if (!page[0] || !page[1]) {
+            return false;
+        }
+        for (unsigned i = 0; i < (pages[0] == pages[1] ? 1u : 2u); i++) {
+            fiber->page_next[i] = page[i]->first;
+            page[i]->first = fiber;
+        }
+    }
+    *probe(region, fiber->pc) = (struct bucket){fiber->pc, fiber};
+    fiber->region = region;
+    region->count++;
+    return true;
+}
+
+void region_collect(struct region *region) {
+    if (!region->jetsam) {
+        return;
+    }
+    uint64_t safe = epoch_oldest();
+    struct fiber **link = &region->jetsam;
+    while (*link) {
+        struct fiber *fiber = *link;
+        if (fiber->retire_epoch <= safe) {
+            *link = fiber->jetsam_next;
+            fiber_free(&region->chunks, fiber);
+        } else {
+            link = &fiber->jetsam_next;
+        }
+    }
+}
+
+void region_retire_all(struct space *space, struct region *region) {
+    for (unsigned i = 0; i < region->buckets;) {
+        if (region->bucket[i].fiber) {
+            region_retire(space, region, region->bucket[i].fiber); /* moves another one here */
+        } else {
+            i++;
+        }
+    }
+}
+
+void region_retire(struct space *space, struct region *region, struct fiber *fiber) {
+    bucket_remove(region, fiber->pc);
+    region->count--;
+    gaddr_t pages[2] = {PAGE_BASE(fiber->pc), last_page(fiber)};
+    for (unsigned i = 0; region->pages && i < (pages[0] == pages[1] ? 1u : 2u); i++) {
+        struct fiber **at = &region_page(region, pages[i], false)->first;
+        while (*at != fiber) {
+            at = &(*at)->page_next[list_of(*at, pages[i])];
+        }
+        *at = fiber->page_next[i];
+    }
+    while (fiber->incoming) {
+        exit_unlink(fiber->incoming);
+    }
+    for (unsigned i = 0; i < fiber->exits; i++) {
+        exit_unlink(&fiber->exit[i]);
+    }
+    uint64_t *cached = &space->jump_cache[fiber->pc & 0xffff];
+    uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - (uint64_t)(uintptr_t)host_null_entry;
+    if (__atomic_load_n(cached, __ATOMIC_RELAXED) == word) {
+        __atomic_store_n(cached, 0, __ATOMIC_RELAXED);
+    }
+    fiber->retired = true;
+    fiber->retire_epoch = epoch_advance();
+    fiber->jetsam_next = region->jetsam;
+    region->jetsam = fiber;
+    STAT(invalidations);
+}

@@ -1,0 +1,71 @@
+/* Compiled code of a space: which fibers exist, their sharing, linking, invalidation and death.
+ *
+ * A region is a set of fibers whose guest bytes are the same for all who use it: the private code
+ * of one space (`own`), or one mapping of a file (same file, offset, address), shared by every
+ * space that has it and kept for the next one. Fibers are linked within a region only.
+ *
+ * Locks: space.code_lock, then region.lock. Readers (running gadgets, the jump cache) take none:
+ * fibers that leave the table live on as jetsam until every cpu has been outside since (epochs). */
+#ifndef FG_CORE_REGION_H
+#define FG_CORE_REGION_H
+
+#include "core/cpu/cpu.h"
+#include "core/code/fiber.h"
+#include "core/memory/space.h"
+
+struct space_region {
+    gaddr_t start, end;
+    struct region *region; /* holds a reference */
+};
+
+/* The slots to run for `pc`, built if need be and entered in the jump cache. NULL: cannot be
+ * fetched; *addr and *error describe the page fault (FAULT_NO_MEMORY: code_make_room() and try
+ * again). The cpu's epoch must be published. */
+const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
+/* A fiber of one instruction that leaves behind it; lives until the cpu's next call of this. */
+const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
+/* A cpu left by an exit stub: find the target and link, when both lie in one region. Returns as
+ * code_find; *pc is the target. */
+const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
+                          uint32_t *error);
+
+/* Give memory of code back: all of the space's own code, and of files that nobody maps. What is run
+ * at the moment goes when every cpu was in C; the caller's cpu must hold no fiber. */
+void code_make_room(struct space *space);
+
+/* A write to a page with PAGE_CODE was refused by the host: drop its fibers and let writes through;
+ * other cpus than `self` (NULL: all) leave what they run. True when the page may be written now
+ * (try again), false when the guest may not write it at all, or the host
+ * cannot change the protection for want of room. */
+bool code_written(struct space *space, gaddr_t addr, struct cpu *self);
+/* A gadget faulted, cpu->pc is set. True: it was a check gadget, whose fiber is gone now; what its
+ * page has become shows when pc is looked up. */
+bool code_check_failed(struct cpu *cpu);
+/* The mapping of [addr, addr+len) changes: fibers there die, shared regions there are left.
+ * code_lock is held, and stays so until the change is done: else another thread that runs there
+ * makes fibers of the old bytes in between. True: space_kick() is due when the lock is released. */
+bool code_drop(struct space *space, gaddr_t addr, gaddr_t len);
+/* A private file mapping that may be executed appeared: use or make its region. */
+void code_attach_file(struct space *space, gaddr_t addr, gaddr_t len, off_t offset,
+                      const struct file_id *id);
+/* All of `parent`'s file regions, for a forked child. */
+void code_inherit(struct space *child, struct space *parent);
+/* At the birth and death of a space. */
+int code_init(struct space *space);
+void code_fini(struct space *space);
+
+/* Epochs: a cpu publishes that it may hold pointers to fibers, or that it holds none. */
+void epoch_enter(struct cpu *cpu);
+void epoch_leave(struct cpu *cpu);
+/* Start a new epoch, and return it: what left the tables before it is free once epoch_oldest() is
+ * as new. */
+uint64_t epoch_advance(void);
+uint64_t epoch_oldest(void);
+void cpu_list_add(struct cpu *cpu);
+void cpu_list_remove(struct cpu *cpu);
+/* Is a host call about to write to a part of the range (space_prepare_write)? */
+bool host_write_under_way(const struct space *space, gaddr_t addr, gaddr_t len);
+/* Stop all cpus on `space` but `self` at their next back edge. */
+void space_kick(struct space *space, struct cpu *self);
+
+#endif

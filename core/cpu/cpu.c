@@ -1,0 +1,195 @@
+/* A guest CPU outside of gadgets: creation, flags, FPU state, segments, kicks. */
+#include "core/cpu/cpu.h"
+#include "core/host/host.h"
+#include "core/code/region.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MXCSR_DEFAULT 0x1f80u
+#define FCW_DEFAULT   0x037fu
+#define FX_MXCSR      24 /* offsets in an FXSAVE image, SDM Vol. 2A FXSAVE */
+#define FX_MXCSR_MASK 28
+#define FX_XMM        160
+#define FX_END        288
+#define FX_POINTERS   8
+
+/* Selectors of a 32-bit process under a 64-bit Linux kernel. */
+#define SEL_USER_CS   0x23
+#define SEL_USER_CS64 0x33
+#define SEL_USER_DS   0x2b
+#define GDT_TLS_FIRST 12
+
+#define ATTR_CODE   0xcffb /* of descriptors, as LAR shows them from bit 8 on */
+#define ATTR_CODE64 0xaffb
+#define ATTR_DATA   0xcff3
+
+static void set_flat(struct cpu *cpu, int seg, uint16_t selector, uint16_t attr) {
+    cpu->seg[seg] =
+        (struct cpu_segment){.base = 0, .limit = 0xffffffff, .selector = selector, .attr = attr};
+}
+
+struct cpu *cpu_create(enum guest_mode mode) {
+    struct cpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
+    if (!cpu) {
+        return NULL;
+    }
+    memset(cpu, 0, sizeof *cpu);
+    cpu->mode = mode;
+    cpu->anchor = (uint64_t)(uintptr_t)host_null_entry;
+    cpu->flags_hidden = FLAG_IF;
+    set_flat(cpu, SEG_CS, SEL_USER_CS, ATTR_CODE);
+    set_flat(cpu, SEG_DS, SEL_USER_DS, ATTR_DATA);
+    set_flat(cpu, SEG_ES, SEL_USER_DS, ATTR_DATA);
+    set_flat(cpu, SEG_SS, SEL_USER_DS, ATTR_DATA);
+    cpu_fpu_reset(cpu);
+    cpu_list_add(cpu);
+    return cpu;
+}
+
+struct cpu *cpu_clone(struct cpu *from) {
+    struct cpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
+    if (!cpu) {
+        return NULL;
+    }
+    cpu_fpu_save(from);
+    memcpy(cpu, from, sizeof *cpu);
+    cpu->fx_valid = true;
+    cpu->step_chunks = NULL;
+    cpu->owner = NULL;
+    cpu->thread = 0;
+    cpu->step_once = false;
+    atomic_store(&cpu->epoch, 0);
+    atomic_store(&cpu->kicked, false);
+    atomic_store(&cpu->poll, POLL_RUN);
+    cpu_list_add(cpu);
+    return cpu;
+}
+
+void cpu_destroy(struct cpu *cpu) {
+    if (cpu) {
+        cpu_list_remove(cpu);
+        chunks_free(&cpu->step_chunks);
+        free(cpu);
+    }
+}
+
+void cpu_kick(struct cpu *cpu) {
+    atomic_store(&cpu->kicked, true);
+    atomic_store(&cpu->poll, POLL_STOP);
+    uint64_t thread = __atomic_load_n(&cpu->thread, __ATOMIC_ACQUIRE);
+    if (thread) {
+        pthread_kill((pthread_t)thread, host_kick_signal());
+    }
+}
+
+void cpu_kick_clear(struct cpu *cpu) {
+    atomic_store(&cpu->kicked, false);
+    atomic_store(&cpu->poll, POLL_RUN);
+}
+
+void cpu_fpu_save(struct cpu *cpu) {
+    if (!cpu->fx_valid) {
+        uint8_t image[512] __attribute__((aligned(16))) = {0}; /* FXSAVE leaves gaps */
+        host_fpu_save(image);
+        memcpy(cpu->fx, image, FX_MXCSR);
+        memcpy(cpu->fx + 32, image + 32, FX_XMM - 32);
+        memset(cpu->fx + FX_POINTERS, 0, FX_MXCSR - FX_POINTERS); /* host addresses */
+    }
+    memcpy(cpu->fx + FX_MXCSR, &cpu->mxcsr, 4);
+    memcpy(cpu->fx + FX_MXCSR_MASK, &(uint32_t){0xffff}, 4);
+    memcpy(cpu->fx + FX_XMM, cpu->xmm, 8 * 16);
+    /* The guest has no more registers. A gadget's FXSAVE leaves the host's here, and sigreturn what
+     * the guest wrote. */
+    memset(cpu->fx + FX_END, 0, sizeof cpu->fx - FX_END);
+}
+
+void cpu_fpu_dirty(struct cpu *cpu) {
+    memcpy(&cpu->mxcsr, cpu->fx + FX_MXCSR, 4);
+    cpu->mxcsr &= 0xffff; /* LDMXCSR of reserved bits would fault on the host */
+    memcpy(cpu->xmm, cpu->fx + FX_XMM, 8 * 16);
+    cpu->fx_valid = true;
+}
+
+void cpu_fpu_reset(struct cpu *cpu) {
+    memset(cpu->fx, 0, sizeof cpu->fx);
+    memcpy(cpu->fx, &(uint16_t){FCW_DEFAULT}, 2);
+    memcpy(cpu->fx + FX_MXCSR, &(uint32_t){MXCSR_DEFAULT}, 4);
+    cpu_fpu_dirty(cpu);
+}
+
+uint32_t cpu_eflags(const struct cpu *cpu) {
+    return (uint32_t)((cpu->flags & FLAGS_HOST) | (cpu->flags_hidden & FLAGS_HIDDEN) | FLAG_IF | 2);
+}
+
+void cpu_set_eflags(struct cpu *cpu, uint32_t eflags) {
+    cpu->flags = eflags & FLAGS_HOST;
+    cpu->flags_hidden = (eflags & FLAGS_HIDDEN) | FLAG_IF;
+}
+
+/* Read a raw descriptor (SDM Vol. 3 3.4.5) into a segment. Returns 0, TRAP_GP when it is not a data
+ * or code segment that ring 3 may load (as an empty one is not), TRAP_NP when it is not present. */
+static int read_descriptor(uint64_t desc, uint16_t selector, struct cpu_segment *out) {
+    bool present = desc >> 47 & 1, system = !(desc >> 44 & 1);
+    if (system || (desc >> 45 & 3) != 3) {
+        return TRAP_GP;
+    }
+    if (!present) {
+        return TRAP_NP;
+    }
+    uint32_t limit = (uint32_t)((desc & 0xffff) | (desc >> 32 & 0xf0000));
+    if (desc >> 55 & 1) {
+        limit = limit << 12 | 0xfff;
+    }
+    *out = (struct cpu_segment){
+        .base = (desc >> 16 & 0xffffff) | (desc >> 32 & 0xff000000),
+        .limit = limit,
+        .selector = selector,
+        .attr = (uint16_t)(desc >> 40),
+    };
+    return 0;
+}
+
+int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
+    unsigned index = selector >> 3;
+    if ((selector & ~3) == 0) {
+        if (seg == SEG_SS || seg == SEG_CS) {
+            return -TRAP_GP;
+        }
+        cpu->seg[seg] = (struct cpu_segment){.selector = selector};
+        return 0;
+    }
+    if ((selector | 3) == SEL_USER_DS) {
+        if (seg == SEG_SS && selector != SEL_USER_DS) {
+            return -TRAP_GP;
+        }
+        set_flat(cpu, seg, selector, ATTR_DATA);
+        return 0;
+    }
+    if ((selector | 3) == SEL_USER_CS && seg != SEG_SS) {
+        set_flat(cpu, seg, selector, ATTR_CODE);
+        return 0;
+    }
+    /* Linux's 64-bit code segment: it can be looked at and read through, but not yet entered. */
+    if ((selector | 3) == SEL_USER_CS64 && seg != SEG_SS && seg != SEG_CS) {
+        set_flat(cpu, seg, selector, ATTR_CODE64);
+        return 0;
+    }
+    struct cpu_segment loaded;
+    if (selector & 4 || index < GDT_TLS_FIRST ||
+        index >= GDT_TLS_FIRST + ARRAY_LEN(cpu->tls_desc)) {
+        return -TRAP_GP;
+    }
+    int trap = read_descriptor(cpu->tls_desc[index - GDT_TLS_FIRST], selector, &loaded);
+    if (trap) {
+        return trap == TRAP_NP && seg == SEG_SS ? -TRAP_SS : -trap;
+    }
+    /* Gadgets add a base for FS and GS alone: another segment with one cannot be had. */
+    if (seg != SEG_FS && seg != SEG_GS && loaded.base != 0) {
+        return -TRAP_GP;
+    }
+    cpu->seg[seg] = loaded;
+    return 0;
+}

@@ -1,0 +1,81 @@
+/* Compiled to assembly only: exports struct offsets and constants to assembly as `.set NAME, value`
+ * lines of build/gen/offsets.inc (the Makefile picks the "->" lines out of the compiler's output).
+ */
+#include "core/cpu/cpu.h"
+#include "core/host/fixup.h"
+
+#define DEFINE(name, value) __asm__ volatile("\n#->" #name " %0" : : "i"(value))
+#define OFFSET(name, field) DEFINE(name, offsetof(struct cpu, field))
+
+void offsets(void);
+void offsets(void) {
+    OFFSET(CPU_POLL, poll);
+    OFFSET(CPU_JUMP_CACHE, jump_cache);
+    OFFSET(CPU_ANCHOR, anchor);
+    OFFSET(CPU_WINDOW, window);
+    OFFSET(CPU_HOST_SP, host_sp);
+    OFFSET(CPU_REGS, regs);
+    OFFSET(CPU_PC, pc);
+    OFFSET(CPU_FLAGS, flags);
+    OFFSET(CPU_FLAGS_HIDDEN, flags_hidden);
+    OFFSET(CPU_EA, ea);
+    OFFSET(CPU_FIBER, fiber);
+    OFFSET(CPU_SCRATCH, scratch);
+    OFFSET(CPU_EXIT_REASON, exit_reason);
+    OFFSET(CPU_GATE, gate);
+    OFFSET(CPU_TRAP, trap);
+    OFFSET(CPU_TRAP_ERROR, trap_error);
+    OFFSET(CPU_MXCSR, mxcsr);
+    OFFSET(CPU_HOST_MXCSR, host_mxcsr);
+    OFFSET(CPU_SEG, seg);
+    DEFINE(CPU_SEG_SIZE, sizeof(struct cpu_segment));
+    DEFINE(SEG_BASE, offsetof(struct cpu_segment, base));
+    DEFINE(SEG_SELECTOR, offsetof(struct cpu_segment, selector));
+    OFFSET(CPU_SEG_BASE_ES, seg[SEG_ES].base);
+    OFFSET(CPU_SEG_BASE_CS, seg[SEG_CS].base);
+    OFFSET(CPU_SEG_BASE_SS, seg[SEG_SS].base);
+    OFFSET(CPU_SEG_BASE_DS, seg[SEG_DS].base);
+    OFFSET(CPU_SEG_BASE_FS, seg[SEG_FS].base);
+    OFFSET(CPU_SEG_BASE_GS, seg[SEG_GS].base);
+    OFFSET(CPU_SEG_SEL_ES, seg[SEG_ES].selector);
+    OFFSET(CPU_SEG_SEL_CS, seg[SEG_CS].selector);
+    OFFSET(CPU_SEG_SEL_SS, seg[SEG_SS].selector);
+    OFFSET(CPU_SEG_SEL_DS, seg[SEG_DS].selector);
+    OFFSET(CPU_SEG_SEL_FS, seg[SEG_FS].selector);
+    OFFSET(CPU_SEG_SEL_GS, seg[SEG_GS].selector);
+    OFFSET(CPU_XMM, xmm);
+    OFFSET(CPU_FX, fx);
+    DEFINE(EXIT_LINK, EXIT_LINK);
+    DEFINE(EXIT_LOOKUP, EXIT_LOOKUP);
+    DEFINE(EXIT_POLL, EXIT_POLL);
+    DEFINE(EXIT_STEP, EXIT_STEP);
+    DEFINE(EXIT_FAULT, EXIT_FAULT);
+    DEFINE(EXIT_SYSCALL, EXIT_SYSCALL);
+    DEFINE(EXIT_TRAP, EXIT_TRAP);
+    DEFINE(EXIT_KICKED, EXIT_KICKED);
+    DEFINE(GATE_INT80, GATE_INT80);
+    DEFINE(GATE_SYSENTER, GATE_SYSENTER);
+    DEFINE(GATE_SYSCALL, GATE_SYSCALL);
+    DEFINE(TRAP_DE, TRAP_DE);
+    DEFINE(TRAP_DB, TRAP_DB);
+    DEFINE(TRAP_BP, TRAP_BP);
+    DEFINE(TRAP_OF, TRAP_OF);
+    DEFINE(TRAP_BR, TRAP_BR);
+    DEFINE(TRAP_UD, TRAP_UD);
+    DEFINE(TRAP_NP, TRAP_NP);
+    DEFINE(TRAP_SS, TRAP_SS);
+    DEFINE(TRAP_GP, TRAP_GP);
+    DEFINE(TRAP_PF, TRAP_PF);
+    DEFINE(FLAGS_HOST, FLAGS_HOST);
+    DEFINE(FLAGS_STATUS, FLAGS_STATUS);
+    DEFINE(FLAGS_HIDDEN, FLAGS_HIDDEN);
+    DEFINE(FLAG_DF, FLAG_DF);
+    DEFINE(FLAG_TF, FLAG_TF);
+    DEFINE(FLAG_IF, FLAG_IF);
+    DEFINE(FIXUP_CX_IN_R10, FIXUP_CX_IN_R10);
+    DEFINE(FIXUP_AX_IN_R10, FIXUP_AX_IN_R10);
+    DEFINE(FIXUP_DX_IN_R10, FIXUP_DX_IN_R10);
+    DEFINE(FIXUP_BX_IN_R10, FIXUP_BX_IN_R10);
+    DEFINE(FIXUP_FLAGS_PUSHED, FIXUP_FLAGS_PUSHED);
+    DEFINE(FIXUP_FLAGS_CX_R10, FIXUP_FLAGS_CX_R10);
+}

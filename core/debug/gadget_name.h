@@ -1,0 +1,37 @@
+/* Names of gadgets for dumps, made from table names and indices: shape of the generated list. */
+#ifndef FG_CORE_GADGET_NAME_H
+#define FG_CORE_GADGET_NAME_H
+
+#include "core/base/types.h"
+
+enum name_kind {
+    NAME_NONE,
+    NAME_REG8,
+    NAME_REG16,
+    NAME_REG32,
+    NAME_BASE,
+    NAME_XMM,
+    NAME_MMX,
+    NAME_ST,
+    NAME_SREG,
+    NAME_COND,
+    NAME_NUMBER,
+};
+
+/* One gadget table: its entries are numbered by up to four indices, the first most significant. */
+struct gadget_table {
+    void *const *table;
+    unsigned count;
+    const char *name;
+    struct {
+        uint16_t kind, radix;
+    } dim[4];
+};
+
+/* Table and entry of a gadget; false when it is in none (n-grams, parameters). */
+bool gadget_find(const void *gadget, const struct gadget_table **table, unsigned *entry);
+
+extern const struct gadget_table gadget_tables[];
+extern const unsigned gadget_table_count;
+
+#endif

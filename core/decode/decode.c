@@ -1,0 +1,269 @@
+/* The decoder: guest bytes to struct insn, by the generated opcode maps. First stage of a block's
+ * way.
+ *
+ * Nothing here knows an instruction: prefixes, ModRM, SIB, displacement and immediate are fetched
+ * as SDM Vol. 2A chapter 2 lays them out, the maps and the row say which of them there are. */
+#include "core/cpu/cpu.h"
+#include "core/cpu/cpuid.h"
+#include "core/decode/insn.h"
+
+#include <string.h>
+
+struct cursor {
+    const uint8_t *bytes;
+    size_t size, at; /* at <= size */
+    bool more;       /* wanted a byte behind the end */
+};
+
+static uint64_t fetch(struct cursor *c, unsigned count) {
+    uint64_t value = 0;
+    if (c->size - c->at < count) {
+        c->at = c->size;
+        c->more = true;
+        return 0;
+    }
+    memcpy(&value, c->bytes + c->at, count);
+    c->at += count;
+    return value;
+}
+
+static int64_t sign_extend(uint64_t value, unsigned bytes) {
+    unsigned shift = 64 - 8 * bytes;
+    return (int64_t)(value << shift) >> shift;
+}
+
+/* Displacement and registers of a memory operand with 16-bit addressing (SDM Table 2-1). */
+static void decode_mem16(struct insn *insn, struct cursor *c) {
+    insn->index = -1;
+    insn->base = (int8_t)insn->rm;
+    if (insn->mod == 0 && insn->rm == 6) {
+        insn->base = 8;
+        insn->disp = (int64_t)fetch(c, 2);
+    } else if (insn->mod == 1) {
+        insn->disp = sign_extend(fetch(c, 1), 1);
+    } else if (insn->mod == 2) {
+        insn->disp = sign_extend(fetch(c, 2), 2);
+    }
+}
+
+/* The same with 32- and 64-bit addressing (SDM Tables 2-2 and 2-3). */
+static void decode_mem32(struct insn *insn, struct cursor *c) {
+    unsigned base = insn->rm;
+    insn->index = -1;
+    if (base == 4) {
+        unsigned sib = (unsigned)fetch(c, 1);
+        base = sib & 7;
+        insn->index = (sib >> 3 & 7) == 4 ? -1 : (int8_t)(sib >> 3 & 7);
+        insn->scale = (uint8_t)(sib >> 6);
+    }
+    insn->base = (int8_t)base;
+    if (insn->mod == 0 && base == 5) {
+        insn->base = -1;
+        insn->disp = sign_extend(fetch(c, 4), 4);
+    } else if (insn->mod == 1) {
+        insn->disp = sign_extend(fetch(c, 1), 1);
+    } else if (insn->mod == 2) {
+        insn->disp = sign_extend(fetch(c, 4), 4);
+    }
+}
+
+/* True when `byte` was a prefix and was noted. */
+static bool take_prefix(struct insn *insn, uint8_t byte) {
+    switch (byte) {
+    case 0x26:
+        insn->seg = SEG_ES;
+        return true;
+    case 0x2e:
+        insn->seg = SEG_CS;
+        return true;
+    case 0x36:
+        insn->seg = SEG_SS;
+        return true;
+    case 0x3e:
+        insn->seg = SEG_DS;
+        return true;
+    case 0x64:
+        insn->seg = SEG_FS;
+        return true;
+    case 0x65:
+        insn->seg = SEG_GS;
+        return true;
+    case 0x66:
+        insn->opsize_prefix = true;
+        return true;
+    case 0x67:
+        insn->addrsize = 2; /* settled by the caller */
+        return true;
+    case 0xf0:
+        insn->lock = true;
+        return true;
+    case 0xf2:
+    case 0xf3:
+        insn->rep = byte;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Follow the splits of an opcode to its row; 0: no such instruction. */
+static uint16_t find_row(const struct insn *insn, opnode node) {
+    while (node >= OPNODE_SPLIT) {
+        const struct opsplit *split = &opsplits[node - OPNODE_SPLIT];
+        unsigned next = 0;
+        switch (split->kind) {
+        case SPLIT_PREFIX:
+            next = insn->rep == 0xf2 ? 3 : insn->rep == 0xf3 ? 2 : insn->opsize_prefix;
+            break;
+        case SPLIT_REG:
+            next = insn->reg;
+            break;
+        case SPLIT_MOD:
+            next = insn->mod == 3;
+            break;
+        case SPLIT_RM:
+            next = insn->rm;
+            break;
+        case SPLIT_OPSIZE:
+            next = insn->opsize == 2 ? 0 : insn->opsize == 4 ? 1 : 2;
+            break;
+        case SPLIT_ADDRSIZE:
+            next = insn->addrsize == 2 ? 0 : insn->addrsize == 4 ? 1 : 2;
+            break;
+        case SPLIT_SEG:
+            next = insn->seg == SEG_FS || insn->seg == SEG_GS;
+            break;
+        }
+        node = split->next[next];
+    }
+    return node;
+}
+
+static void fetch_immediate(struct insn *insn, struct cursor *c, unsigned imm_kind) {
+    unsigned z = insn->opsize == 2 ? 2 : 4;
+    switch (imm_kind) {
+    case IMM_NONE:
+        break;
+    case IMM_B:
+        insn->imm = (int64_t)fetch(c, 1);
+        break;
+    case IMM_BS:
+        insn->imm = sign_extend(fetch(c, 1), 1);
+        break;
+    case IMM_W:
+        insn->imm = (int64_t)fetch(c, 2);
+        break;
+    case IMM_Z:
+        insn->imm = sign_extend(fetch(c, z), z);
+        break;
+    case IMM_V:
+        insn->imm = sign_extend(fetch(c, insn->opsize), insn->opsize);
+        break;
+    case IMM_WB:
+        insn->imm = (int64_t)fetch(c, 2);
+        insn->imm2 = (uint32_t)fetch(c, 1);
+        break;
+    case IMM_FAR:
+        insn->imm = (int64_t)fetch(c, z);
+        insn->imm2 = (uint32_t)fetch(c, 2);
+        break;
+    case IMM_MOFFS:
+        insn->is_mem = true;
+        insn->base = -1;
+        insn->index = -1;
+        insn->disp = (int64_t)fetch(c, insn->addrsize);
+        if (insn->addrsize == 2) {
+            insn->base = 8;
+        }
+        break;
+    case IMM_JB:
+        insn->imm = sign_extend(fetch(c, 1), 1);
+        break;
+    case IMM_JZ:
+        insn->imm = sign_extend(fetch(c, z), z);
+        break;
+    }
+}
+
+/* Make a branch offset an absolute target; 16-bit operand size truncates EIP (SDM, Jcc and JMP). */
+static void resolve_branch(struct insn *insn, enum guest_mode mode) {
+    uint64_t target = insn->pc + insn->len + (uint64_t)insn->imm;
+    if (mode == GUEST_I386) {
+        target = insn->opsize == 2 ? (uint16_t)target : (uint32_t)target;
+    }
+    insn->imm = (int64_t)target;
+}
+
+static uint16_t choose_variant(const struct insn *insn, const struct row *row) {
+    unsigned size = insn->opsize == 2 ? 0 : insn->opsize == 4 ? 1 : 2;
+    unsigned prefix = PFX_NONE;
+    if (row->flags & ROW_REP) {
+        prefix = insn->rep == 0xf3 ? PFX_LOCK_REP : insn->rep == 0xf2 ? PFX_REPNE : PFX_NONE;
+    }
+    if (insn->lock) {
+        if (!(row->flags & ROW_LOCK) || !insn->is_mem) {
+            return 0;
+        }
+        prefix = PFX_LOCK_REP;
+    }
+    if (insn->has_modrm && (row->flags & (insn->is_mem ? ROW_REGONLY : ROW_MEMONLY))) {
+        return 0;
+    }
+    return row->variant[size][insn->is_mem][prefix];
+}
+
+enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, const uint8_t *bytes,
+                          size_t size) {
+    struct cursor c = {.bytes = bytes, .size = size < INSN_MAX_BYTES ? size : INSN_MAX_BYTES};
+    *insn = (struct insn){
+        .pc = pc, .seg = INSN_NO_SEG, .base = -1, .index = -1, .addrsize = 4, .opsize = 4};
+    uint8_t byte;
+
+    do {
+        byte = (uint8_t)fetch(&c, 1);
+    } while (!c.more && take_prefix(insn, byte));
+    if (insn->opsize_prefix) {
+        insn->opsize = 2;
+    }
+    if (!c.more && byte == 0x0f) {
+        byte = (uint8_t)fetch(&c, 1);
+        insn->map = MAP_0F;
+        if (!c.more && (byte == 0x38 || byte == 0x3a)) {
+            insn->map = byte == 0x38 ? MAP_0F38 : MAP_0F3A;
+            byte = (uint8_t)fetch(&c, 1);
+        }
+    }
+    insn->opcode = byte;
+    if (!c.more && opmap_modrm[mode][insn->map][byte / 8] >> (byte % 8) & 1) {
+        insn->has_modrm = true;
+        insn->modrm = (uint8_t)fetch(&c, 1);
+        insn->mod = insn->modrm >> 6;
+        insn->reg = insn->modrm >> 3 & 7;
+        insn->rm = insn->modrm & 7;
+        insn->is_mem = insn->mod != 3;
+        if (insn->is_mem && !c.more) {
+            if (insn->addrsize == 2) {
+                decode_mem16(insn, &c);
+            } else {
+                decode_mem32(insn, &c);
+            }
+        }
+    }
+    if (!c.more) {
+        insn->row = find_row(insn, opmap[mode][insn->map][byte]);
+        fetch_immediate(insn, &c, rows[insn->row].imm);
+    }
+    insn->len = (uint8_t)c.at;
+    if (c.more) {
+        return size >= INSN_MAX_BYTES ? DECODE_TOO_LONG : DECODE_MORE;
+    }
+    const struct row *row = &rows[insn->row];
+    if (insn->row == 0 || !cpuid_has(row->feature)) {
+        return DECODE_UD;
+    }
+    if (row->imm == IMM_JB || row->imm == IMM_JZ) {
+        resolve_branch(insn, mode);
+    }
+    insn->variant = choose_variant(insn, row);
+    return insn->variant ? DECODE_OK : DECODE_UD;
+}

@@ -1,0 +1,204 @@
+/* Shape of the generated tables: spec rows, their variants, the gadgets of a variant, opcode maps.
+ *
+ * The generator fills them (build/gen/rows.c, build/gen/opmap.c); decode.c reads the maps, lower.c
+ * turns an instruction and its row into slots. Nothing in C knows a single instruction: what is
+ * special about one stands in its row.
+ *
+ * A slot is 8 bytes. A gadget's slots: slot 0 is its address, then its parameters in the order of
+ * step.param, each at the next multiple of its own size (4 or 8), padded to 8 at the end. The fiber
+ * register points at slot 0, so that the first parameter is at offset 8. */
+#ifndef FG_CORE_ROWS_H
+#define FG_CORE_ROWS_H
+
+#include "core/base/types.h"
+
+struct cpu;
+
+/* What selects a gadget of a table; a table index is the mixed-radix number of its index kinds, the
+ * first kind most significant. */
+enum index_kind {
+    IX_NONE,
+    IX_REG,   /* ModRM.reg; byte operands: 4..7 are AH CH DH BH */
+    IX_RM,    /* ModRM.rm when mod = 3 */
+    IX_OPREG, /* low 3 bits of the opcode */
+    IX_BASE,  /* memory operand: 0..7 base register, 8 none (absolute), 9 address in the EA register
+               */
+    IX_COND,  /* low 4 bits of the opcode */
+    IX_IMM,   /* the immediate, modulo the radix */
+    IX_COPY,  /* one of several equal gadgets, in turn (gen/spec/default.policy: replicate) */
+    IX_IMM_SAT, /* the immediate, at most radix - 1 */
+};
+#define BASE_NONE 8
+#define BASE_EA   9
+
+/* Parameters of a gadget. 8 bytes: TARGET, FALL, HELPER; the others 4 bytes. */
+enum param_kind {
+    P_NONE,
+    P_DISP,   /* displacement of the memory operand; 0 when its address is in the EA register */
+    P_IMM,    /* first immediate, sign- or zero-extended to 32 bits as the row says */
+    P_IMM2,   /* second immediate (ENTER, far pointers) */
+    P_PC,     /* address of the instruction */
+    P_NEXT,   /* address of the next instruction */
+    P_RAW,    /* modrm | opcode << 8 | opsize << 16 | seg << 24 (0xff none), for helpers; without
+                 ModRM the low byte is: 1 16-bit addressing, 2 F3 prefix, 4 F2 prefix */
+    P_TARGET, /* link slot: entry of the taken branch's fiber (its exit stub until linked) */
+    P_FALL,   /* link slot: entry of the fiber at the next instruction */
+    P_HELPER, /* step.helper */
+};
+
+/* A C helper: called with the guest state saved in *cpu (cpu->ea: address of the memory operand)
+ * and the gadget's parameters behind P_HELPER. cpu->pc is that of the instruction. Returns 0 to go
+ * on with the next gadget, or an enum exit_reason to leave (with cpu->trap... filled for EXIT_TRAP,
+ * and cpu->pc set as it shall be then). */
+typedef int (*helper_fn)(struct cpu *cpu, const uint32_t *params);
+
+struct index_spec {
+    uint8_t kind; /* enum index_kind */
+    uint16_t radix;
+};
+
+/* One gadget of an instruction's sequence. */
+struct step {
+    void *const
+        *table; /* gadget addresses; NULL entry: not generated (lower.c falls back to #UD) */
+    void *const *table_dead; /* the same where no later flag read exists; NULL: no difference */
+    helper_fn helper;
+    uint32_t id, id_dead; /* number of the tables' first entry, for n-grams (ngram.h) */
+    struct index_spec index[3];
+    uint8_t param[5];
+    uint8_t size; /* bytes, slot 0 included */
+};
+
+/* How a memory operand reaches the gadgets. */
+enum mem_mode {
+    MEM_NONE, /* no memory operand, or implicit (string, stack) */
+    MEM_BASE, /* first step takes IX_BASE and P_DISP; an EA prelude only where index/seg/addr16 */
+    MEM_EA,   /* always an EA prelude; the steps read the EA register */
+    MEM_LEA,  /* as MEM_BASE, without segment base (LEA) */
+    MEM_POP,  /* as MEM_EA; an ESP base counts as after the increment by the operand size (POP m) */
+};
+
+enum block_end {
+    BLOCK_GOES_ON,
+    BLOCK_ENDS,      /* branch, trap: nothing follows */
+    BLOCK_ENDS_NEXT, /* goes on at the next instruction in a new block (segment loads, popf with TF)
+                      */
+};
+
+struct variant {
+    const struct step *step;
+    uint8_t steps;
+    uint8_t mem;           /* enum mem_mode */
+    uint8_t end;           /* enum block_end */
+    bool stores;           /* may write guest memory (checked code ends its block behind it) */
+    bool writes;           /* writes its explicit memory operand: #GP with a CS override */
+    uint16_t flags_read;   /* FLAG_* bits; all of them when it may fault: the frame shows them */
+    uint16_t flags_killed; /* written, forced or undefined */
+    /* Gadgets of this (single-step) variant fused with a following Jcc: indexed by the step's
+     * index, then the condition; parameters: the step's, then P_TARGET, P_FALL (each at its next
+     * multiple); NULL: none. */
+    void *const *fuse_jcc;
+    uint32_t fuse_id; /* number of that table's first entry */
+};
+
+enum imm_kind {
+    IMM_NONE,
+    IMM_B,     /* 8 bits, zero-extended */
+    IMM_BS,    /* 8 bits, sign-extended to the operand size */
+    IMM_W,     /* 16 bits */
+    IMM_Z,     /* 16 or 32 bits by operand size (sign-extended for 64) */
+    IMM_V,     /* 16, 32 or 64 bits by operand size */
+    IMM_WB,    /* 16 bits, then 8 into imm2 (ENTER) */
+    IMM_FAR,   /* offset of operand size, then 16-bit selector into imm2 */
+    IMM_MOFFS, /* absolute address of address size: becomes the memory operand's displacement */
+    IMM_JB,    /* branch offset, 8 bits */
+    IMM_JZ,    /* branch offset, 16 or 32 bits by operand size */
+};
+
+enum {
+    PFX_NONE,
+    PFX_LOCK_REP,
+    PFX_REPNE,
+    PFX_COUNT
+}; /* which variant of a row the prefixes choose */
+
+#define ROW_MODRM   1   /* has a ModRM byte */
+#define ROW_LOCK    2   /* LOCK allowed with a memory destination */
+#define ROW_BYTE    4   /* operand size is 8 whatever the prefixes */
+#define ROW_REP     8   /* string instruction: F2/F3 select a variant */
+#define ROW_STRING  16  /* memory operands are implicit; a segment override applies to the source */
+#define ROW_MEMONLY 32  /* mod = 3 is #UD */
+#define ROW_REGONLY 64  /* mod != 3 is #UD */
+#define ROW_DEF64   128 /* operand size defaults to 64 in 64-bit mode */
+
+struct row {
+    const char *mnemonic;              /* "ADD" */
+    const char *cite;                  /* "alu.x86:12: 01 /r MR Ev Gv" */
+    uint16_t variant[3][2][PFX_COUNT]; /* [operand size 2,4,8][memory operand?][prefix]; 0: #UD */
+    uint16_t flags;                    /* ROW_* */
+    uint8_t imm;                       /* enum imm_kind */
+    uint8_t seg;                       /* default segment of an implicit operand, SEG_* */
+    uint8_t feature;                   /* number for cpuid_has(); 0: there without a bit */
+};
+
+/* Opcode maps: [guest mode][map][opcode byte] is an opnode. 0 is #UD; below OPNODE_SPLIT a row
+ * number, else OPNODE_SPLIT + index into opsplits. */
+enum { MAP_1BYTE, MAP_0F, MAP_0F38, MAP_0F3A, MAP_COUNT };
+typedef uint16_t opnode;
+#define OPNODE_SPLIT 0x8000
+
+enum split_kind {
+    SPLIT_PREFIX,   /* next[0..3]: no mandatory prefix, 66, F3, F2 (F2/F3 win over 66) */
+    SPLIT_REG,      /* next[ModRM.reg] */
+    SPLIT_MOD,      /* next[0] memory, next[1] register */
+    SPLIT_RM,       /* next[ModRM.rm] */
+    SPLIT_OPSIZE,   /* next[0] 16, next[1] 32, next[2] 64 */
+    SPLIT_ADDRSIZE, /* next[0] 16, next[1] 32, next[2] 64 */
+    SPLIT_SEG,      /* next[0] no override or ES CS SS DS (flat), next[1] FS or GS override */
+};
+struct opsplit {
+    uint8_t kind;
+    opnode next[8];
+};
+
+extern const struct row rows[];
+extern const uint16_t row_count;
+extern const struct variant variants[];
+extern const uint16_t variant_count;
+extern const opnode opmap[GUEST_MODES][MAP_COUNT][256];
+extern const struct opsplit opsplits[];
+/* Bit per [guest mode][map][opcode]: a ModRM byte follows (also for opcodes that are #UD behind
+ * it). */
+extern const uint8_t opmap_modrm[GUEST_MODES][MAP_COUNT][32];
+
+/* Prelude gadgets that compute an address into the EA register. 32-bit addressing:
+ * ea_tables.index[base 0..8][index 0..7 (4: none)][scale 0..3], parameter P_DISP;
+ * 16-bit: ea_tables.addr16[form 0..8] (ModRM.rm 0..7, 8: absolute), P_DISP;
+ * add_seg[SEG_*]: adds the segment's base to the EA register; string source overrides use it too.
+ */
+struct ea_tables {
+    void *const *index;
+    void *const *addr16;
+    void *const *add_seg;
+    uint32_t index_id; /* number of index's first entry; the others are in no n-gram */
+};
+extern const struct ea_tables ea_tables;
+
+/* Gadgets that the fiber code itself needs. */
+struct core_gadgets {
+    void *poll_stop;   /* stands in front of every entry */
+    void *exit_link;   /* exit stub of a direct branch */
+    void *exit_lookup; /* exit stub that is never linked: jump cache, then C */
+    void *exit_step;   /* behind a one-instruction fiber: leave to C, pc = P_PC parameter */
+    void *jump_next;   /* end of a block that just goes on: parameter P_FALL */
+    void *trap;        /* parameters P_IMM (vector), P_PC: leave with EXIT_TRAP */
+    void *count;       /* --profile: P_HELPER-sized address of a counter */
+    void *check;       /* checked code: compares up to 16 guest bytes and counts its runs */
+    void *check_more;  /* compares 32 (lower.c: emit_checks) */
+};
+extern const struct core_gadgets core_gadgets;
+
+/* Gadget names for dumps: sorted by address at first use. "" when unknown. */
+const char *gadget_name(const void *gadget);
+
+#endif

@@ -1,0 +1,94 @@
+/* C helpers of instructions that are too rare for assembly: `helper NAME params` in the spec calls
+ * helper_NAME. What a helper gets and returns: helper_fn in core/decode/rows.h. params[] holds what
+ * the row names, in its order. */
+#ifndef FG_CORE_HELPERS_H
+#define FG_CORE_HELPERS_H
+
+#include "core/cpu/cpu.h"
+#include "core/decode/rows.h"
+
+#define HELPER(name) int helper_##name(struct cpu *cpu, const uint32_t *params)
+
+/* P_RAW, taken apart. */
+static inline unsigned raw_modrm(uint32_t raw) {
+    return raw & 0xff;
+}
+static inline unsigned raw_mod(uint32_t raw) {
+    return raw >> 6 & 3;
+}
+static inline unsigned raw_reg(uint32_t raw) {
+    return raw >> 3 & 7;
+}
+static inline unsigned raw_rm(uint32_t raw) {
+    return raw & 7;
+}
+static inline unsigned raw_opcode(uint32_t raw) {
+    return raw >> 8 & 0xff;
+}
+static inline unsigned raw_opsize(uint32_t raw) {
+    return raw >> 16 & 0xff;
+}
+/* Of an instruction without ModRM. */
+static inline bool raw_addr16(uint32_t raw) {
+    return raw & 1;
+}
+static inline bool raw_repz(uint32_t raw) {
+    return raw & 2;
+}
+static inline bool raw_repnz(uint32_t raw) {
+    return raw & 4;
+}
+static inline unsigned raw_seg(uint32_t raw) {
+    return raw >> 24;
+}
+
+/* helpers_common.c: exits and guest memory for helpers. Both accesses return 0 or what the helper
+ * has to return (a page fault, cpu->trap... filled). */
+int helper_trap(struct cpu *cpu, uint32_t vector, uint32_t error);
+int helper_read(struct cpu *cpu, void *to, gaddr_t addr, unsigned len);
+int helper_write(struct cpu *cpu, gaddr_t addr, const void *from, unsigned len);
+/* Could helper_write() write there? Nothing is written. */
+int helper_write_probe(struct cpu *cpu, gaddr_t addr, unsigned len);
+
+/* helpers_integer.c */
+HELPER(daa);
+HELPER(das);
+HELPER(aaa);
+HELPER(aas);
+HELPER(aam);   /* imm */
+HELPER(aad);   /* imm */
+HELPER(enter); /* raw imm imm2 */
+HELPER(popf);  /* raw */
+HELPER(bound); /* raw */
+HELPER(arpl);  /* raw */
+HELPER(umip);  /* raw */
+HELPER(bit16); /* raw */
+
+/* helpers_string.c: 16-bit addresses and FS/GS overrides; next raw imm */
+HELPER(string);
+HELPER(xlat);
+
+/* helpers_fp.c: 16-bit addresses and FS/GS overrides; next raw imm */
+HELPER(maskmov);
+
+/* helpers_fp.c */
+HELPER(maskmov); /* next raw imm */
+
+/* helpers_system.c */
+HELPER(cpuid);
+HELPER(mov_sreg);     /* raw */
+HELPER(pop_sreg);     /* raw */
+HELPER(load_far);     /* raw */
+HELPER(lar);          /* raw */
+HELPER(lsl);          /* raw */
+HELPER(verr);         /* raw */
+HELPER(verw);         /* raw */
+HELPER(jmp_far);      /* raw imm imm2 */
+HELPER(jmp_far_mem);  /* raw */
+HELPER(call_far);     /* next imm imm2 */
+HELPER(call_far16);   /* next imm imm2 */
+HELPER(call_far_mem); /* next raw */
+HELPER(ret_far);      /* raw (imm) */
+HELPER(iret);         /* raw */
+
+#endif

@@ -1,0 +1,151 @@
+/* String instructions and XLAT with 16-bit addresses or an FS/GS override of the source. The common
+ * forms are host string instructions (templates/<host>/movs.j2 ...). Restartable as hardware is: a
+ * fault leaves the registers of the iteration that faulted; a kick between iterations leaves at the
+ * instruction itself. */
+#include "core/helpers/helpers.h"
+
+#include <stdatomic.h>
+
+struct string {
+    struct cpu *cpu;
+    uint32_t raw;
+    unsigned size;
+    uint32_t mask;     /* 0xffff with 16-bit addressing */
+    uint32_t src_base; /* segment base of the source */
+};
+
+static uint32_t offset(const struct string *s, unsigned reg) {
+    return (uint32_t)s->cpu->regs[reg] & s->mask;
+}
+
+/* Add to a pointer or counter register, within the address size. */
+static void advance(const struct string *s, unsigned reg, int by) {
+    uint32_t old = (uint32_t)s->cpu->regs[reg];
+    s->cpu->regs[reg] = (old & ~s->mask) | ((old + (uint32_t)by) & s->mask);
+}
+
+static int read_src(const struct string *s, uint32_t *value) {
+    if (offset(s, REG_SI) > 0xffffffffu - (s->size - 1)) {
+        return helper_trap(s->cpu, TRAP_GP, 0); /* beyond the segment's limit */
+    }
+    return helper_read(s->cpu, value, (uint32_t)(offset(s, REG_SI) + s->src_base), s->size);
+}
+
+/* Status flags of a - b in `size` bytes. */
+static void compare(struct cpu *cpu, uint32_t a, uint32_t b, unsigned size) {
+    unsigned shift = 32 - size * 8;
+    uint32_t x = a << shift, y = b << shift, d = x - y;
+    uint32_t flags = (x < y ? FLAG_CF : 0) | (d == 0 ? FLAG_ZF : 0) | (d >> 31 ? FLAG_SF : 0) |
+                     (((x ^ y) & (x ^ d)) >> 31 ? FLAG_OF : 0) |
+                     ((a ^ b ^ (a - b)) & 16 ? FLAG_AF : 0) |
+                     (__builtin_parity((a - b) & 0xff) ? 0 : FLAG_PF);
+    cpu->flags = (cpu->flags & ~(uint64_t)FLAGS_STATUS) | flags;
+}
+
+/* One iteration; registers change behind the last access. */
+static int iterate(const struct string *s) {
+    struct cpu *cpu = s->cpu;
+    int step = cpu->flags & FLAG_DF ? -(int)s->size : (int)s->size;
+    unsigned operation = raw_opcode(s->raw) & 0xfe;
+    uint32_t value = (uint32_t)cpu->regs[REG_AX], other = 0;
+    uint32_t mask = s->size == 4 ? 0xffffffffu : (1u << s->size * 8) - 1;
+    bool si = false, di = true;
+    int leave = 0;
+    switch (operation) {
+    case 0xa4: /* MOVS */
+        si = true;
+        leave = read_src(s, &value);
+        if (!leave) {
+            leave = helper_write(cpu, offset(s, REG_DI), &value, s->size);
+        }
+        break;
+    case 0xaa: /* STOS */
+        leave = helper_write(cpu, offset(s, REG_DI), &value, s->size);
+        break;
+    case 0xac: /* LODS */
+        si = true;
+        di = false;
+        other = 0;
+        leave = read_src(s, &other);
+        if (!leave) {
+            cpu->regs[REG_AX] = (value & ~mask) | other;
+        }
+        break;
+    case 0xa6: /* CMPS */
+        si = true;
+        value = 0;
+        leave = read_src(s, &value);
+        if (!leave) {
+            leave = helper_read(cpu, &other, offset(s, REG_DI), s->size);
+        }
+        if (!leave) {
+            compare(cpu, value, other, s->size);
+        }
+        break;
+    case 0xae: /* SCAS */
+        leave = helper_read(cpu, &other, offset(s, REG_DI), s->size);
+        if (!leave) {
+            compare(cpu, value & mask, other, s->size);
+        }
+        break;
+    default:
+        return helper_trap(cpu, TRAP_UD, 0);
+    }
+    if (leave) {
+        return leave;
+    }
+    if (si) {
+        advance(s, REG_SI, step);
+    }
+    if (di) {
+        advance(s, REG_DI, step);
+    }
+    return 0;
+}
+
+static struct string decode_string(struct cpu *cpu, uint32_t raw) {
+    unsigned seg = raw_seg(raw);
+    return (struct string){
+        .cpu = cpu,
+        .raw = raw,
+        .size = raw_opcode(raw) & 1 ? raw_opsize(raw) : 1,
+        .mask = raw_addr16(raw) ? 0xffffu : 0xffffffffu,
+        .src_base = seg == SEG_FS || seg == SEG_GS ? (uint32_t)cpu->seg[seg].base : 0,
+    };
+}
+
+int helper_string(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[1];
+    struct string s = decode_string(cpu, raw);
+    if (!raw_repz(raw) && !raw_repnz(raw)) {
+        return iterate(&s);
+    }
+    unsigned operation = raw_opcode(raw) & 0xfe;
+    bool compares = operation == 0xa6 || operation == 0xae;
+    while (offset(&s, REG_CX) != 0) {
+        int leave = iterate(&s);
+        if (leave) {
+            return leave;
+        }
+        advance(&s, REG_CX, -1);
+        if (compares && !!(cpu->flags & FLAG_ZF) != raw_repz(raw)) {
+            break;
+        }
+        if (offset(&s, REG_CX) != 0 &&
+            atomic_load_explicit(&cpu->poll, memory_order_relaxed) != POLL_RUN) {
+            return EXIT_LOOKUP; /* cpu->pc is this instruction: go on with it after the kick */
+        }
+    }
+    return 0;
+}
+
+int helper_xlat(struct cpu *cpu, const uint32_t *params) {
+    struct string s = decode_string(cpu, params[1]);
+    uint32_t at = ((uint32_t)cpu->regs[REG_BX] + (uint8_t)cpu->regs[REG_AX]) & s.mask;
+    uint8_t al;
+    int leave = helper_read(cpu, &al, (uint32_t)(at + s.src_base), 1);
+    if (!leave) {
+        cpu->regs[REG_AX] = (cpu->regs[REG_AX] & 0xffffff00u) | al;
+    }
+    return leave;
+}

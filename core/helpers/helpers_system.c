@@ -1,0 +1,338 @@
+/* Helpers of system-flavoured instructions in user mode: segment registers, far transfers,
+ * descriptor queries; CPUID's leaves are cpuid.c's. Descriptors are those that cpu_load_segment
+ * knows: flat code and data, the three TLS entries. Far transfers stay within privilege 3. Source:
+ * SDM Vol. 2. */
+#include "core/cpu/cpuid.h"
+#include "core/helpers/helpers.h"
+
+#include <string.h>
+
+int helper_cpuid(struct cpu *cpu, const uint32_t *params) {
+    uint32_t out[4];
+    cpuid((uint32_t)cpu->regs[REG_AX], (uint32_t)cpu->regs[REG_CX], out);
+    cpu->regs[REG_AX] = out[0];
+    cpu->regs[REG_BX] = out[1];
+    cpu->regs[REG_CX] = out[2];
+    cpu->regs[REG_DX] = out[3];
+    return 0;
+}
+
+/* --- segment registers
+ * ---------------------------------------------------------------------------- */
+
+/* Load a segment register; returns 0 or what the helper returns (error code: the selector). */
+static int load_segment(struct cpu *cpu, int seg, uint16_t selector) {
+    int trap = cpu_load_segment(cpu, seg, selector);
+    return trap < 0 ? helper_trap(cpu, (uint32_t)-trap, selector & 0xfffcu) : 0;
+}
+
+static void set_reg(struct cpu *cpu, unsigned reg, uint32_t value, unsigned size) {
+    uint64_t *to = &cpu->regs[reg];
+    *to = size == 2 ? (*to & 0xffff0000u) | (value & 0xffff) : value;
+}
+
+int helper_mov_sreg(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0];
+    uint16_t selector = (uint16_t)cpu->regs[raw_rm(raw)];
+    if (raw_mod(raw) != 3) {
+        int leave = helper_read(cpu, &selector, cpu->ea, 2);
+        if (leave) {
+            return leave;
+        }
+    }
+    return load_segment(cpu, (int)raw_reg(raw), selector);
+}
+
+int helper_pop_sreg(struct cpu *cpu, const uint32_t *params) {
+    unsigned size = raw_opsize(params[0]);
+    uint32_t value = 0, esp = (uint32_t)cpu->regs[REG_SP];
+    int seg;
+    switch (raw_opcode(params[0])) {
+    case 0x07:
+        seg = SEG_ES;
+        break;
+    case 0x17:
+        seg = SEG_SS;
+        break;
+    case 0x1f:
+        seg = SEG_DS;
+        break;
+    case 0xa1:
+        seg = SEG_FS;
+        break;
+    default:
+        seg = SEG_GS;
+        break;
+    }
+    int leave = helper_read(cpu, &value, esp, size);
+    if (!leave) {
+        leave = load_segment(cpu, seg, (uint16_t)value);
+    }
+    if (!leave) {
+        cpu->regs[REG_SP] = (uint32_t)(esp + size);
+    }
+    return leave;
+}
+
+/* Read offset and selector of a far pointer in memory. */
+static int read_far(struct cpu *cpu, unsigned size, uint32_t *offset, uint16_t *selector) {
+    uint8_t bytes[6];
+    int leave = helper_read(cpu, bytes, cpu->ea, size + 2);
+    if (!leave) {
+        *offset = 0;
+        memcpy(offset, bytes, size);
+        memcpy(selector, bytes + size, 2);
+    }
+    return leave;
+}
+
+int helper_load_far(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0], offset;
+    uint16_t selector;
+    int leave = read_far(cpu, raw_opsize(raw), &offset, &selector);
+    if (leave) {
+        return leave;
+    }
+    static const struct {
+        uint8_t opcode, seg;
+    } which[] = {{0xc4, SEG_ES}, {0xc5, SEG_DS}, {0xb2, SEG_SS}, {0xb4, SEG_FS}, {0xb5, SEG_GS}};
+    for (unsigned i = 0; i < ARRAY_LEN(which); i++) {
+        if (which[i].opcode == raw_opcode(raw)) {
+            leave = load_segment(cpu, which[i].seg, selector);
+        }
+    }
+    if (!leave) {
+        set_reg(cpu, raw_reg(raw), offset, raw_opsize(raw));
+    }
+    return leave;
+}
+
+/* --- descriptor queries
+ * --------------------------------------------------------------------------- */
+
+/* The segment a selector names, if privilege 3 may see it. */
+static bool look_up(struct cpu *cpu, uint16_t selector, struct cpu_segment *found) {
+    struct cpu_segment old = cpu->seg[SEG_GS];
+    if ((selector & ~3) == 0 || cpu_load_segment(cpu, SEG_GS, selector) < 0) {
+        return false;
+    }
+    *found = cpu->seg[SEG_GS];
+    cpu->seg[SEG_GS] = old;
+    return true;
+}
+
+static int read_selector(struct cpu *cpu, uint32_t raw, uint16_t *selector) {
+    *selector = (uint16_t)cpu->regs[raw_rm(raw)];
+    return raw_mod(raw) == 3 ? 0 : helper_read(cpu, selector, cpu->ea, 2);
+}
+
+static void set_zf(struct cpu *cpu, bool zf) {
+    cpu->flags = (cpu->flags & ~(uint64_t)FLAG_ZF) | (zf ? FLAG_ZF : 0);
+}
+
+int helper_lar(struct cpu *cpu, const uint32_t *params) {
+    uint16_t selector;
+    struct cpu_segment seg;
+    int leave = read_selector(cpu, params[0], &selector);
+    if (leave) {
+        return leave;
+    }
+    bool visible = look_up(cpu, selector, &seg);
+    if (visible) {
+        set_reg(cpu, raw_reg(params[0]), (uint32_t)seg.attr << 8, raw_opsize(params[0]));
+    }
+    set_zf(cpu, visible);
+    return 0;
+}
+
+int helper_lsl(struct cpu *cpu, const uint32_t *params) {
+    uint16_t selector;
+    struct cpu_segment seg;
+    int leave = read_selector(cpu, params[0], &selector);
+    if (leave) {
+        return leave;
+    }
+    bool visible = look_up(cpu, selector, &seg);
+    if (visible) {
+        set_reg(cpu, raw_reg(params[0]), seg.limit, raw_opsize(params[0]));
+    }
+    set_zf(cpu, visible);
+    return 0;
+}
+
+/* Type bits of a descriptor, SDM Vol. 3 table 3-1. */
+#define TYPE_CODE 8
+#define TYPE_RW   2 /* code: readable; data: writable */
+
+static int verify(struct cpu *cpu, uint32_t raw, bool write) {
+    uint16_t selector;
+    struct cpu_segment seg;
+    int leave = read_selector(cpu, raw, &selector);
+    if (leave) {
+        return leave;
+    }
+    bool ok = look_up(cpu, selector, &seg);
+    if (ok) {
+        bool code = seg.attr & TYPE_CODE, rw = seg.attr & TYPE_RW;
+        ok = write ? !code && rw : !code || rw;
+    }
+    set_zf(cpu, ok);
+    return 0;
+}
+
+int helper_verr(struct cpu *cpu, const uint32_t *params) {
+    return verify(cpu, params[0], false);
+}
+
+int helper_verw(struct cpu *cpu, const uint32_t *params) {
+    return verify(cpu, params[0], true);
+}
+
+/* SGDT, SIDT, SLDT, STR, SMSW: what Linux makes of them for 32-bit programs where the processor has
+ * UMIP, which forbids them to user mode (arch/x86 umip; measured on Linux 6.18): constants in place
+ * of the kernel's addresses, and no fault but that of the operand. */
+#define UMIP_GDT_BASE    0xfffe0000u
+#define UMIP_IDT_BASE    0xffff0000u
+#define UMIP_TASK        0x40u       /* the task register's selector in 64-bit kernels */
+#define UMIP_STATUS_WORD 0x80050033u /* CR0: PE MP ET NE WP AM PG */
+
+int helper_umip(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0], value = UMIP_STATUS_WORD;
+    if (raw_opcode(raw) == 0x01 && raw_reg(raw) < 2) {
+        uint8_t image[6] = {0}; /* limit 0, base */
+        uint32_t base = raw_reg(raw) == 0 ? UMIP_GDT_BASE : UMIP_IDT_BASE;
+        memcpy(image + 2, &base, 4);
+        return helper_write(cpu, cpu->ea, image, sizeof(image));
+    }
+    if (raw_opcode(raw) == 0x00) {
+        value = raw_reg(raw) == 0 ? 0 : UMIP_TASK;
+    }
+    if (raw_mod(raw) != 3) {
+        return helper_write(cpu, cpu->ea, &value, 2);
+    }
+    set_reg(cpu, raw_rm(raw), value, raw_opsize(raw));
+    return 0;
+}
+
+/* Read what a far return pops, CS before the offset, as processors do. */
+static int read_return(struct cpu *cpu, uint32_t esp, unsigned size, uint32_t *target,
+                       uint16_t *selector) {
+    uint32_t cs = 0;
+    int leave = helper_read(cpu, &cs, (uint32_t)(esp + size), size);
+    *selector = (uint16_t)cs;
+    *target = 0;
+    return leave ? leave : helper_read(cpu, target, esp, size);
+}
+
+/* --- far transfers
+ * -------------------------------------------------------------------------------- */
+
+/* Load CS for a transfer within privilege 3. `returning`: the RPL must be 3 already. */
+static int load_cs(struct cpu *cpu, uint16_t selector, bool returning) {
+    struct cpu_segment seg;
+    if ((returning && (selector & 3) != 3) || !look_up(cpu, selector, &seg) ||
+        !(seg.attr & TYPE_CODE) || seg.base != 0) {
+        return helper_trap(cpu, TRAP_GP, selector & 0xfffcu);
+    }
+    return load_segment(cpu, SEG_CS, selector | 3);
+}
+
+static int go(struct cpu *cpu, uint32_t target, unsigned size) {
+    cpu->pc = size == 2 ? target & 0xffff : target;
+    return EXIT_LOOKUP;
+}
+
+static int far_jump(struct cpu *cpu, uint32_t offset, uint16_t selector, unsigned size) {
+    int leave = load_cs(cpu, selector, false);
+    return leave ? leave : go(cpu, offset, size);
+}
+
+static int far_call(struct cpu *cpu, uint32_t next, uint32_t offset, uint16_t selector,
+                    unsigned size) {
+    uint32_t esp = (uint32_t)(cpu->regs[REG_SP] - 2 * size);
+    uint32_t cs = cpu->seg[SEG_CS].selector;
+    struct cpu_segment old = cpu->seg[SEG_CS];
+    int leave = load_cs(cpu, selector, false);
+    if (!leave) {
+        leave = helper_write(cpu, (uint32_t)(esp + size), &cs, size);
+    }
+    if (!leave) {
+        leave = helper_write(cpu, esp, &next, size);
+    }
+    if (leave) {
+        cpu->seg[SEG_CS] = old;
+        return leave;
+    }
+    cpu->regs[REG_SP] = esp;
+    return go(cpu, offset, size);
+}
+
+int helper_jmp_far(struct cpu *cpu, const uint32_t *params) {
+    return far_jump(cpu, params[1], (uint16_t)params[2], raw_opsize(params[0]));
+}
+
+int helper_jmp_far_mem(struct cpu *cpu, const uint32_t *params) {
+    uint32_t offset;
+    uint16_t selector;
+    int leave = read_far(cpu, raw_opsize(params[0]), &offset, &selector);
+    return leave ? leave : far_jump(cpu, offset, selector, raw_opsize(params[0]));
+}
+
+int helper_call_far(struct cpu *cpu, const uint32_t *params) {
+    return far_call(cpu, params[0], params[1], (uint16_t)params[2], 4);
+}
+
+int helper_call_far16(struct cpu *cpu, const uint32_t *params) {
+    return far_call(cpu, params[0], params[1], (uint16_t)params[2], 2);
+}
+
+int helper_call_far_mem(struct cpu *cpu, const uint32_t *params) {
+    uint32_t offset;
+    uint16_t selector;
+    unsigned size = raw_opsize(params[1]);
+    int leave = read_far(cpu, size, &offset, &selector);
+    return leave ? leave : far_call(cpu, params[0], offset, selector, size);
+}
+
+int helper_ret_far(struct cpu *cpu, const uint32_t *params) {
+    uint32_t raw = params[0], esp = (uint32_t)cpu->regs[REG_SP], target = 0;
+    unsigned size = raw_opsize(raw);
+    uint32_t release = raw_opcode(raw) == 0xca ? params[1] & 0xffff : 0;
+    uint16_t selector;
+    int leave = read_return(cpu, esp, size, &target, &selector);
+    if (leave) {
+        return leave;
+    }
+    leave = load_cs(cpu, selector, true);
+    if (leave) {
+        return leave;
+    }
+    cpu->regs[REG_SP] = (uint32_t)(esp + 2 * size + release);
+    return go(cpu, target, size);
+}
+
+int helper_iret(struct cpu *cpu, const uint32_t *params) {
+    uint32_t esp = (uint32_t)cpu->regs[REG_SP], target = 0, flags = 0;
+    unsigned size = raw_opsize(params[0]);
+    uint16_t selector;
+    if (cpu->flags_hidden & FLAG_NT) { /* a task return: there is no task to return to */
+        return helper_trap(cpu, TRAP_GP, 0);
+    }
+    int leave = read_return(cpu, esp, size, &target, &selector);
+    if (!leave) {
+        leave = helper_read(cpu, &flags, (uint32_t)(esp + 2 * size), size);
+    }
+    if (leave) {
+        return leave;
+    }
+    leave = load_cs(cpu, selector, true);
+    if (leave) {
+        return leave;
+    }
+    if (size == 2) {
+        flags |= cpu_eflags(cpu) & 0xffff0000u;
+    }
+    cpu_set_eflags(cpu, flags);
+    cpu->regs[REG_SP] = (uint32_t)(esp + 3 * size);
+    return go(cpu, target, size);
+}

@@ -1,0 +1,43 @@
+/* What the engine needs of a host architecture; implemented in core/host_<arch>.c and .S alone. */
+#ifndef FG_CORE_HOST_H
+#define FG_CORE_HOST_H
+
+#include "core/cpu/cpu.h"
+#include <stddef.h>
+
+/* Once per process: fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP) and the kick
+ * signal's. Aborts with a message when the host lacks what the gadgets need. */
+void host_init(void);
+/* host_init(), once, whoever calls first. */
+void engine_init(void);
+/* The signal that cpu_kick() sends to a cpu's thread; task threads must not block it. */
+int host_kick_signal(void);
+/* Called before the host process ends over a fault of its own; must be async-signal-safe. NULL:
+ * nothing. */
+extern void (*host_fatal_hook)(void);
+/* Make `window` the one that gadgets of this thread reach. */
+void host_use_window(uint64_t window);
+
+/* Load the cpu's state into the host registers and dispatch `slot0`; returns at an exit. */
+enum exit_reason host_enter(struct cpu *cpu, const uint64_t *slot0);
+
+/* x87: between the host's unit and an FXSAVE image (x87 part only matters). */
+void host_fpu_save(uint8_t *image);
+void host_fpu_load(const uint8_t *image);
+void host_fpu_reset(void);
+
+/* Copies that survive faults: bytes NOT copied. */
+size_t host_copy(void *to, const void *from, size_t len);
+size_t host_fill_zero(void *to, size_t len);
+/* 0, or -1 on a fault. */
+int host_load32(const void *from, uint32_t *value);
+int host_cmpxchg32(void *at, uint32_t *old, uint32_t desired);
+
+/* The entry that matches no guest pc: an empty jump-cache word (0) leads to it. */
+extern const uint64_t host_null_entry[];
+
+/* Can this host run the gadgets of a feature? */
+struct cpuid_feature;
+bool host_has_feature(const struct cpuid_feature *feature);
+
+#endif

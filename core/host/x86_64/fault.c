@@ -1,0 +1,195 @@
+/* x86-64 host: fault and kick signal handlers, window register, CPUID. With host_x86_64.S the only
+ * place in core that knows the host.
+ *
+ * A fault inside a gadget becomes an exit to C: the handler applies the fixup table, notes what
+ * happened in the cpu and continues the thread at fg_exit_fault with the guest's registers in
+ * place. A fault inside a guest-memory copy continues at the copy's end. Any other fault is ours:
+ * it dies. */
+#include "core/host/fixup.h"
+#include "core/host/host.h"
+#include "core/cpu/cpuid.h"
+#include "core/build/ngram.h"
+
+#include <asm/prctl.h>
+#include <cpuid.h>
+#include <errno.h>
+#include <immintrin.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+struct fixup {
+    uint64_t address, kind;
+};
+
+/* Bounds of the gadgets' code and of the fixup table, made by the linker from the section names. */
+extern const char __start_fg_gadgets[], __stop_fg_gadgets[];
+extern const struct fixup __start_fg_fixup[] __attribute__((weak));
+extern const struct fixup __stop_fg_fixup[] __attribute__((weak));
+
+extern const char fg_exit_fault[];
+extern const char host_call_check[], host_call_insn[], host_call_interrupted[];
+extern const char host_copy_insn[], host_copy_done[], host_fill_insn[], host_fill_done[];
+extern const char host_load32_insn[], host_cmpxchg32_insn[], host_access_failed[];
+
+#define HWCAP2_FSGSBASE 2
+
+static bool have_fsgsbase;
+
+static void apply_fixup(greg_t *regs) {
+    for (const struct fixup *fix = __start_fg_fixup; fix != __stop_fg_fixup; fix++) {
+        if (fix->address != (uint64_t)regs[REG_RIP]) {
+            continue;
+        }
+        switch (fix->kind) {
+        case FIXUP_CX_IN_R10:
+            regs[REG_RCX] = regs[REG_R10];
+            break;
+        case FIXUP_AX_IN_R10:
+            regs[REG_RAX] = regs[REG_R10];
+            break;
+        case FIXUP_DX_IN_R10:
+            regs[REG_RDX] = regs[REG_R10];
+            break;
+        case FIXUP_BX_IN_R10:
+            regs[REG_RBX] = regs[REG_R10];
+            break;
+        case FIXUP_FLAGS_CX_R10:
+            regs[REG_RCX] = regs[REG_R10];
+            /* fall through */
+        case FIXUP_FLAGS_PUSHED: {
+            uint64_t mask = FLAGS_HOST;
+            uint64_t pushed = *(uint64_t *)(uintptr_t)regs[REG_RSP];
+            regs[REG_EFL] = (greg_t)(((uint64_t)regs[REG_EFL] & ~mask) | (pushed & mask));
+            break;
+        }
+        }
+    }
+}
+
+/* Continue a faulted copy behind its loop; false: the fault is not one of a copy. */
+static bool leave_copy(greg_t *regs) {
+    static const struct {
+        const char *at, *to;
+    } exits[] = {
+        {host_copy_insn, host_copy_done},
+        {host_fill_insn, host_fill_done},
+        {host_load32_insn, host_access_failed},
+        {host_cmpxchg32_insn, host_access_failed},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(exits); i++) {
+        if (regs[REG_RIP] == (greg_t)(uintptr_t)exits[i].at) {
+            regs[REG_RIP] = (greg_t)(uintptr_t)exits[i].to;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context) {
+    greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+    const char *rip = (const char *)(uintptr_t)regs[REG_RIP];
+
+    if (rip >= __start_fg_gadgets && rip < __stop_fg_gadgets) {
+        struct cpu *cpu = (struct cpu *)(uintptr_t)regs[REG_R13];
+        apply_fixup(regs);
+        cpu->trap = (uint32_t)regs[REG_TRAPNO];
+        cpu->fault_part = ngram_part(*(const void *const *)(uintptr_t)regs[REG_R14], rip);
+        cpu->trap_error = 0;
+        cpu->trap_addr = 0;
+        if (cpu->trap == TRAP_PF) {
+            /* Bit 1: a write. Bits 0 and 4 are the guest's to say, from its page flags. */
+            cpu->trap_error = (uint32_t)regs[REG_ERR] & 2;
+            cpu->trap_addr = (uint64_t)(uintptr_t)info->si_addr - cpu->window;
+            if (cpu->mode == GUEST_I386) {
+                cpu->trap_addr = (uint32_t)cpu->trap_addr;
+            }
+            if (sig == SIGBUS) {
+                cpu->trap_error |= FAULT_BUS;
+            }
+        }
+        regs[REG_RIP] = (greg_t)(uintptr_t)fg_exit_fault;
+        return;
+    }
+    if ((sig == SIGSEGV || sig == SIGBUS) && leave_copy(regs)) {
+        return;
+    }
+    /* Not the guest's doing. Die as the host would have it, with a line that helps. */
+    char text[128];
+    int len =
+        snprintf(text, sizeof text, "fiberglass: internal fault: signal %d at %p, address %p\n",
+                 sig, (const void *)rip, info->si_addr);
+    if (write(STDERR_FILENO, text, (size_t)len) < 0) {
+        _exit(125);
+    }
+    if (host_fatal_hook) {
+        host_fatal_hook();
+    }
+    signal(sig, SIG_DFL);
+}
+
+/* A kick lands anywhere; only between host_call's check and its syscall does it need help. */
+static void on_kick(int sig, siginfo_t *info, void *context) {
+    (void)sig;
+    (void)info;
+    greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+    const char *rip = (const char *)(uintptr_t)regs[REG_RIP];
+    if (rip >= host_call_check && rip <= host_call_insn) {
+        regs[REG_RIP] = (greg_t)(uintptr_t)host_call_interrupted;
+    }
+}
+
+void (*host_fatal_hook)(void);
+
+int host_kick_signal(void) {
+    return SIGRTMIN + 1;
+}
+
+static void handle(int sig, void (*handler)(int, siginfo_t *, void *)) {
+    struct sigaction action = {.sa_flags = SA_SIGINFO};
+    action.sa_sigaction = handler;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(sig, &action, NULL) != 0) {
+        perror("fiberglass: sigaction");
+        exit(125);
+    }
+}
+
+void host_init(void) {
+    have_fsgsbase = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
+    handle(SIGSEGV, on_fault);
+    handle(SIGBUS, on_fault);
+    handle(SIGFPE, on_fault);
+    handle(SIGILL, on_fault);
+    handle(SIGTRAP, on_fault);
+    handle(host_kick_signal(), on_kick);
+}
+
+__attribute__((target("fsgsbase"))) static void write_gs(uint64_t base) {
+    _writegsbase_u64(base);
+}
+
+void host_use_window(uint64_t window) {
+    static __thread uint64_t in_use;
+    if (in_use == window) {
+        return;
+    }
+    if (have_fsgsbase) {
+        write_gs(window);
+    } else {
+        syscall(SYS_arch_prctl, ARCH_SET_GS, window);
+    }
+    in_use = window;
+}
+
+/* Gadgets run the guest's own instructions: the host must have the same bit. */
+bool host_has_feature(const struct cpuid_feature *feature) {
+    uint32_t out[4];
+    return __get_cpuid_count(feature->leaf, feature->subleaf, &out[0], &out[1], &out[2], &out[3]) &&
+           out[feature->reg] >> feature->bit & 1;
+}

@@ -1,0 +1,74 @@
+/* The check of a space against the host's own list of mappings, for tests and fuzzers. */
+#include "core/memory/space.h"
+#include "core/memory/window.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What the host must say of a page with these flags. */
+static void wanted(uint8_t flags, char prot[4]) {
+    bool write = flags & PAGE_WRITE && !(flags & PAGE_CODE);
+    bool read = flags & (PAGE_READ | PAGE_WRITE | PAGE_EXEC);
+    memcpy(prot, (const char[4]){read ? 'r' : '-', write ? 'w' : '-', '-', 0}, 4);
+}
+
+/* A stretch of the list: host addresses [start, end) have `prot` and lie in window or guards. */
+static int check_range(const struct space *space, uintptr_t start, uintptr_t end, const char *prot,
+                       char *why, size_t size) {
+    const uintptr_t window = (uintptr_t)space->window;
+    const uint8_t *flags = (const uint8_t *)space->page;
+    for (uintptr_t at = start, next; at < end; at = next) {
+        bool inside = at >= window && at - window < space->top;
+        uintptr_t bound = inside ? window + space->top : at < window ? window : end;
+        size_t page = inside ? (at - window) >> PAGE_BITS : 0;
+        char want[4];
+        bound = bound < end ? bound : end;
+        next = at + PAGE_BYTES;
+        if (inside && memcmp(flags + page, flags + page + 1, ((bound - at) >> PAGE_BITS) - 1) == 0)
+            next = bound;
+        else if (!inside)
+            next = bound;
+        wanted(inside ? flags[page] : 0, want);
+        if (memcmp(prot, want, 3) != 0) {
+            snprintf(why, size, "page %" PRIxPTR " is %.3s on the host, and should be %s",
+                     at - window, prot, want);
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
+int space_check(struct space *space, char *why, size_t size) {
+    const uintptr_t first = (uintptr_t)space->window - WINDOW_GUARD;
+    const uintptr_t last = (uintptr_t)space->window + WINDOW_BYTES + WINDOW_GUARD;
+    char line[4400], prot[5];
+    uintptr_t at = first, start, end;
+    int err = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    if (!maps) {
+        snprintf(why, size, "/proc/self/maps cannot be read: %s", strerror(errno));
+        return -EFAULT;
+    }
+    pthread_mutex_lock(&space->code_lock);
+    while (!err && at < last && fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, prot) != 3 || end <= at) {
+            continue;
+        }
+        if (start > at) {
+            break;
+        }
+        end = end < last ? end : last;
+        err = check_range(space, at, end, prot, why, size);
+        at = end;
+    }
+    pthread_mutex_unlock(&space->code_lock);
+    (void)fclose(maps);
+    if (!err && at < last) {
+        snprintf(why, size, "nothing is mapped or reserved at page %" PRIxPTR,
+                 at - (uintptr_t)space->window);
+        err = -EFAULT;
+    }
+    return err;
+}

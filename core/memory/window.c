@@ -1,0 +1,212 @@
+/* Host memory of windows. See window.h for the rule that all of this keeps. */
+#include "core/memory/window.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#define PAGE     ((size_t)4096)
+#define RESERVED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* --- where windows stand ------------------------------------------------------------------------
+ *
+ * Linux places mappings without a wish from the stack downwards, or (unlimited stack) from a third
+ * of the address space upwards, and takes the first room that is large enough. Slots lie below that
+ * third: no such mapping comes here while there is room above, which is terabytes. */
+#define SLOT_BYTES ((uintptr_t)2 * WINDOW_BYTES)
+#define SLOT_FIRST ((uintptr_t)0x110000000000) /* behind the shadow memory of ASan */
+#define SLOT_COUNT 3200                        /* up to 0x2a0000000000 */
+#define SLOT_TRIES 64
+
+static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint8_t slot_used[SLOT_COUNT];
+static bool slots_refused; /* the host does not let us choose */
+
+/* Where the search begins: another place in each run, so that nobody outside knows it. */
+static size_t first_slot(void) {
+    uint16_t number = 0;
+    const void *random = (const void *)getauxval(AT_RANDOM);
+    if (random)
+        memcpy(&number, random, sizeof(number));
+    return number % SLOT_COUNT;
+}
+
+static uint8_t *reserve(void *first, size_t len, int flags) {
+    void *at = mmap(first, len, PROT_NONE, RESERVED | flags, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static uint8_t *window_in_slot(void) {
+    const size_t len = WINDOW_BYTES + 2 * WINDOW_GUARD;
+    uint8_t *window = NULL;
+    unsigned tries = 0;
+    pthread_mutex_lock(&slots_lock);
+    for (size_t i = 0, slot = first_slot(); i < SLOT_COUNT && tries < SLOT_TRIES && !window; i++) {
+        slot = slot + 1 < SLOT_COUNT ? slot + 1 : 0;
+        if (slots_refused)
+            break;
+        if (slot_used[slot])
+            continue;
+        tries++;
+        uint8_t *wanted = (uint8_t *)(SLOT_FIRST + slot * SLOT_BYTES + WINDOW_BYTES);
+        uint8_t *first = reserve(wanted - WINDOW_GUARD, len, MAP_FIXED_NOREPLACE);
+        if (first && first != wanted - WINDOW_GUARD) {
+            munmap(first, len);
+            slots_refused = true;
+        } else if (first) {
+            window = wanted;
+        } else if (errno != EEXIST) {
+            break;
+        }
+        slot_used[slot] = 1; /* by us, or by something of the host's that stays there */
+    }
+    pthread_mutex_unlock(&slots_lock);
+    return window;
+}
+
+/* Wherever there is room: ask for twice as much and give back what lies around it. */
+static uint8_t *window_anywhere(void) {
+    size_t room = 2 * WINDOW_BYTES + 2 * WINDOW_GUARD;
+    uint8_t *raw = reserve(NULL, room, 0);
+    if (!raw)
+        return NULL;
+    uintptr_t start = ((uintptr_t)raw + WINDOW_GUARD + WINDOW_BYTES - 1) & ~(WINDOW_BYTES - 1);
+    uint8_t *window = (uint8_t *)start;
+    uint8_t *first = window - WINDOW_GUARD, *end = window + WINDOW_BYTES + WINDOW_GUARD;
+    if (first > raw)
+        munmap(raw, (size_t)(first - raw));
+    if (end < raw + room)
+        munmap(end, (size_t)(raw + room - end));
+    return window;
+}
+
+uint8_t *window_new(void) {
+    uint8_t *window = window_in_slot();
+    return window ? window : window_anywhere();
+}
+
+void window_free(uint8_t *window) {
+    uintptr_t slot = ((uintptr_t)window - WINDOW_BYTES - SLOT_FIRST) / SLOT_BYTES;
+    munmap(window - WINDOW_GUARD, WINDOW_BYTES + 2 * WINDOW_GUARD);
+    if ((uintptr_t)window > SLOT_FIRST && slot < SLOT_COUNT) {
+        pthread_mutex_lock(&slots_lock);
+        slot_used[slot] = 0;
+        pthread_mutex_unlock(&slots_lock);
+    }
+}
+
+/* --- changes ------------------------------------------------------------------------------------
+ */
+
+int window_prot(bool read, bool write, bool exec) {
+    if (write)
+        return PROT_READ | PROT_WRITE;
+    return read || exec ? PROT_READ : PROT_NONE;
+}
+
+/* After a call that may have unmapped its target and failed: true when it had. */
+static bool fill_hole(void *at, size_t len) {
+    uint8_t *got = reserve(at, len, MAP_FIXED_NOREPLACE);
+    if (got && got != at)
+        munmap(got, len);
+    return got == at;
+}
+
+/* The pages at `made`, all in one mapping and outside of windows, go to `at`. */
+static int put_in_place(void *made, void *at, size_t len, bool *lost) {
+    if (mremap(made, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED)
+        return 0;
+    int err = -errno;
+    munmap(made, len);
+    *lost = fill_hole(at, len);
+    return err;
+}
+
+int window_reserve(void *at, size_t len, bool *lost) {
+    *lost = false;
+    if (reserve(at, len, MAP_FIXED))
+        return 0;
+    int err = -errno;
+    *lost = fill_hole(at, len);
+    return err;
+}
+
+int window_fill(void *at, size_t len, int prot) {
+    if (prot == PROT_NONE || !mprotect(at, len, prot))
+        return 0;
+    int err = -errno;
+    (void)mprotect(at, len, PROT_NONE); /* a part may have been changed */
+    return err;
+}
+
+int window_map(void *at, size_t len, int prot, bool shared, int fd, off_t offset, bool *lost) {
+    int flags = MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE) | (fd < 0 ? MAP_ANONYMOUS : 0);
+    *lost = false;
+    void *made = mmap(NULL, len, prot, flags, fd, offset);
+    return made == MAP_FAILED ? -errno : put_in_place(made, at, len, lost);
+}
+
+int window_share(void *at, size_t len, int prot, void *of, size_t skip, bool *lost) {
+    *lost = false;
+    /* mremap(2): an old size of 0 makes a second mapping of the same pages. */
+    uint8_t *made = mremap(of, 0, skip + len, MREMAP_MAYMOVE);
+    if (made == MAP_FAILED)
+        return -errno;
+    if (skip)
+        munmap(made, skip);
+    if (mprotect(made + skip, len, prot)) {
+        int err = -errno;
+        munmap(made + skip, len);
+        return err;
+    }
+    return put_in_place(made + skip, at, len, lost);
+}
+
+/* Leave nothing but a reservation where pages were moved away. The range is one whole mapping, or
+ * nothing: it can always be unmapped. */
+static void reserve_source(void *from, size_t len) {
+    bool lost;
+    if (window_reserve(from, len, &lost) && !lost) {
+        munmap(from, len);
+        (void)fill_hole(from, len);
+    }
+}
+
+/* Move what the host may hold in several mappings (it does not merge all that the guest's view of
+ * memory does): by halves where it does not go at once. *done: bytes that were moved. */
+static int move_pieces(uint8_t *from, uint8_t *to, size_t len, size_t *done, bool *lost) {
+    const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+    /* DONTUNMAP keeps the source reserved in the same call. Not every mapping can do it. */
+    void *moved = mremap(from, len, len, flags | MREMAP_DONTUNMAP, to);
+    if (moved == MAP_FAILED && errno == EINVAL)
+        moved = mremap(from, len, len, flags, to);
+    if (moved != MAP_FAILED) {
+        *done += len;
+        reserve_source(from, len);
+        return 0;
+    }
+    int err = -errno;
+    *lost |= fill_hole(to, len);
+    if (err != -EFAULT || len == PAGE)
+        return err;
+    size_t half = len / 2 & ~(PAGE - 1);
+    err = move_pieces(from, to, half, done, lost);
+    return err ? err : move_pieces(from + half, to + half, len - half, done, lost);
+}
+
+int window_move(void *from, void *to, size_t len, bool *lost) {
+    size_t done = 0, back = 0;
+    bool ignored;
+    *lost = false;
+    int err = move_pieces(from, to, len, &done, lost);
+    if (err && done)
+        (void)move_pieces(to, from, done, &back, &ignored);
+    *lost |= done;
+    return err;
+}

@@ -1,0 +1,122 @@
+/* The engine part of the public interface (fiberglass.h): spaces, cpus and the decoder for
+ * embedders, tests and fuzzers, as thin wrappers. The kernel layer uses the inner functions
+ * instead. */
+#include "core/fiberglass.h"
+
+#include "core/cpu/cpu.h"
+#include "core/host/host.h"
+#include "core/decode/insn.h"
+#include "core/memory/space.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fg_cpu {
+    struct cpu *cpu;
+    struct space *space;
+};
+
+void engine_init(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, host_init);
+}
+
+struct fg_space *fg_space_new(void) {
+    engine_init();
+    return (struct fg_space *)space_create(GUEST_I386);
+}
+
+void fg_space_free(struct fg_space *space) {
+    space_unref((struct space *)space);
+}
+
+int fg_space_map(struct fg_space *space, uint64_t addr, uint64_t len, int prot) {
+    return space_map((struct space *)space, addr, len, prot, false, -1, 0, NULL);
+}
+
+int fg_space_unmap(struct fg_space *space, uint64_t addr, uint64_t len) {
+    return space_unmap((struct space *)space, addr, len);
+}
+
+int fg_space_read(struct fg_space *space, void *to, uint64_t from, size_t len) {
+    return guest_read((struct space *)space, to, from, len);
+}
+
+int fg_space_write(struct fg_space *space, uint64_t to, const void *from, size_t len) {
+    return guest_write((struct space *)space, to, from, len);
+}
+
+struct fg_cpu *fg_cpu_new(struct fg_space *space) {
+    struct fg_cpu *handle = calloc(1, sizeof *handle);
+    if (!handle) {
+        return NULL;
+    }
+    handle->space = space_ref((struct space *)space);
+    handle->cpu = cpu_create(GUEST_I386);
+    if (!handle->cpu) {
+        space_unref(handle->space);
+        free(handle);
+        return NULL;
+    }
+    handle->cpu->space = handle->space;
+    return handle;
+}
+
+void fg_cpu_free(struct fg_cpu *cpu) {
+    if (cpu) {
+        cpu_destroy(cpu->cpu);
+        space_unref(cpu->space);
+        free(cpu);
+    }
+}
+
+void fg_cpu_get(const struct fg_cpu *cpu, struct fg_registers *out) {
+    memcpy(out->general, cpu->cpu->regs, sizeof out->general);
+    out->pc = cpu->cpu->pc;
+    out->flags = cpu_eflags(cpu->cpu);
+}
+
+void fg_cpu_set(struct fg_cpu *cpu, const struct fg_registers *in) {
+    for (size_t i = 0; i < ARRAY_LEN(in->general); i++) {
+        cpu->cpu->regs[i] = (uint32_t)in->general[i]; /* the contract: zero-extended */
+    }
+    cpu->cpu->pc = (uint32_t)in->pc;
+    cpu_set_eflags(cpu->cpu, in->flags);
+}
+
+struct fg_exit fg_cpu_run(struct fg_cpu *cpu, uint64_t max_insns) {
+    cpu->cpu->insn_budget = max_insns;
+    enum exit_reason reason = cpu_run(cpu->cpu);
+    cpu->cpu->insn_budget = 0;
+    cpu_kick_clear(cpu->cpu);
+    cpu_fpu_save(cpu->cpu); /* another cpu may use this host thread next */
+    cpu_fpu_dirty(cpu->cpu);
+    struct fg_exit out = {.kind = FG_EXIT_STOPPED};
+    if (reason == EXIT_SYSCALL) {
+        out.kind = FG_EXIT_SYSCALL;
+    } else if (reason == EXIT_TRAP) {
+        out.kind = FG_EXIT_TRAP;
+        out.vector = cpu->cpu->trap;
+        out.error = cpu->cpu->trap_error;
+        out.address = cpu->cpu->trap_addr;
+    }
+    return out;
+}
+
+void fg_cpu_stop(struct fg_cpu *cpu) {
+    cpu_kick(cpu->cpu);
+}
+
+int fg_decode(const uint8_t *bytes, size_t size, const char **mnemonic) {
+    struct insn insn;
+    enum decode_status status = decode(&insn, GUEST_I386, 0, bytes, size);
+    if (status != DECODE_OK) {
+        return status == DECODE_MORE ? -EAGAIN : -EINVAL;
+    }
+    if (mnemonic) {
+        *mnemonic = rows[insn.row].mnemonic;
+    }
+    return insn.len;
+}

@@ -1,0 +1,192 @@
+/* The run loop of a cpu: finds fibers, enters gadgets, handles the exits that are the engine's own
+ * (links, misses, writes to code, single steps) and hands the others to the caller. */
+#include "core/base/debug.h"
+#include "core/debug/dump.h"
+#include "core/code/fiber.h"
+#include "core/host/host.h"
+#include "core/code/region.h"
+#include "core/base/stats.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+struct engine_stats engine_stats;
+struct fg_debug fg_debug;
+
+/* A fetch that failed: a page fault of the guest. */
+static enum exit_reason fetch_fault(struct cpu *cpu, gaddr_t addr, uint32_t error) {
+    cpu->trap = TRAP_PF;
+    cpu->trap_addr = addr;
+    cpu->trap_error = error | 4;
+    return EXIT_TRAP;
+}
+
+/* A fetch failed: true when it may be tried again, after room was made for code. The other cpus of
+ * the space must let go of theirs first; they do so at the next branch back. */
+static bool fetch_again(struct cpu *cpu, uint32_t error, unsigned *tries) {
+    if (!(error & FAULT_NO_MEMORY) || ++*tries > 100) {
+        return false;
+    }
+    epoch_leave(cpu);
+    code_make_room(cpu->space);
+    if (*tries > 1) {
+        usleep(1000);
+    }
+    epoch_enter(cpu);
+    return true;
+}
+
+/* The host refused a gadget's access. True: it was the engine's own protection, run on. */
+static bool fault_is_ours(struct cpu *cpu) {
+    struct space *space = cpu->space;
+    if (cpu->trap != TRAP_PF || cpu->trap_addr >= space->top) {
+        return false;
+    }
+    uint8_t flags = atomic_load(&space->page[cpu->trap_addr >> PAGE_BITS]);
+    if (flags & PAGE_MAPPED) {
+        cpu->trap_error |= 1;
+    }
+    if (cpu->trap_error & FAULT_BUS) {
+        return false;
+    }
+    if (cpu->trap_error & 2) {
+        if (!(flags & PAGE_WRITE)) {
+            return false;
+        }
+        /* The storing instruction runs alone, so that what follows it is decoded anew. */
+        cpu->step_once = code_written(space, cpu->trap_addr, cpu);
+        return cpu->step_once;
+    }
+    /* Readable by now: another thread changed the protection in between. */
+    return flags & (PAGE_READ | PAGE_WRITE | PAGE_EXEC);
+}
+
+static bool want_step(const struct cpu *cpu) {
+    return cpu->step_once || cpu->insn_budget || fg_debug.trace || cpu->flags_hidden & FLAG_TF;
+}
+
+/* Behind a single step: poll as it should be, the budget, the trap flag. 0: go on. */
+static enum exit_reason step_done(struct cpu *cpu, bool trap_flag) {
+    cpu->step_once = false;
+    atomic_store(&cpu->poll, POLL_RUN);
+    if (atomic_load(&cpu->kicked)) {
+        atomic_store(&cpu->poll, POLL_STOP);
+    }
+    if (cpu->insn_budget && --cpu->insn_budget == 0) {
+        return EXIT_KICKED;
+    }
+    if (trap_flag) {
+        cpu->trap = TRAP_DB;
+        cpu->trap_error = DEBUG_STEP;
+        return EXIT_TRAP;
+    }
+    return 0;
+}
+
+static enum exit_reason run(struct cpu *cpu) {
+    const uint64_t *slot0 = NULL; /* what to run; NULL: look pc up */
+    unsigned tries = 0;           /* to find memory for code, in a row */
+    for (;;) {
+        gaddr_t addr = 0;
+        uint32_t error = 0;
+        if (atomic_load_explicit(&cpu->poll, memory_order_relaxed) != POLL_RUN) {
+            STAT(kicks);
+            return EXIT_KICKED;
+        }
+        bool step = want_step(cpu), trap_flag = step && cpu->flags_hidden & FLAG_TF;
+        if (step) {
+            if (fg_debug.trace) {
+                dump_registers(cpu);
+            }
+            slot0 = code_step(cpu, cpu->pc, &addr, &error);
+            /* Whatever branch it takes stops at its target. */
+            atomic_store(&cpu->poll, POLL_STOP);
+        } else if (!slot0) {
+            epoch_enter(cpu); /* what was held until here is no longer */
+            slot0 = code_find(cpu, cpu->pc, &addr, &error);
+        }
+        if (!slot0 && fetch_again(cpu, error, &tries)) {
+            continue;
+        }
+        if (!slot0) {
+            if (step) {
+                step_done(cpu, false);
+            }
+            return fetch_fault(cpu, addr, error);
+        }
+        tries = 0;
+        cpu->trap_error = 0;
+        cpu->trap_addr = 0;
+        enum exit_reason reason = host_enter(cpu, slot0);
+        slot0 = NULL;
+        switch (reason) {
+        case EXIT_LINK:
+            if (step) {
+                cpu->pc = ((const uint64_t *)(uintptr_t)cpu->fiber)[STUB_PC];
+                break;
+            }
+            slot0 =
+                code_link(cpu, (const uint64_t *)(uintptr_t)cpu->fiber, &cpu->pc, &addr, &error);
+            if (!slot0 && !(error & FAULT_NO_MEMORY)) {
+                return fetch_fault(cpu, addr, error);
+            }
+            continue;
+        case EXIT_POLL:
+            cpu->pc = entry_pc((const uint64_t *)(uintptr_t)cpu->fiber, cpu->mode);
+            break;
+        case EXIT_FAULT: {
+            const struct fiber *fiber = fiber_of_slot((const void *)(uintptr_t)cpu->fiber);
+            cpu->pc = fiber_slot_pc(fiber, (const void *)(uintptr_t)cpu->fiber, cpu->fault_part);
+            STAT(faults);
+            if (code_check_failed(cpu)) {
+                continue;
+            }
+            bool ours = fault_is_ours(cpu);
+            if (step) {
+                atomic_store(&cpu->poll, atomic_load(&cpu->kicked) ? POLL_STOP : POLL_RUN);
+            }
+            if (!ours) {
+                cpu->step_once = false;
+                return EXIT_TRAP;
+            }
+            continue;
+        }
+        case EXIT_SYSCALL:
+        case EXIT_TRAP:
+        case EXIT_KICKED:
+            if (step) {
+                enum exit_reason after = step_done(cpu, false);
+                (void)after;
+            }
+            return reason;
+        case EXIT_LOOKUP:
+        case EXIT_STEP:
+        case EXIT_PUBLIC:
+            break;
+        }
+        if (step) {
+            enum exit_reason after = step_done(cpu, trap_flag);
+            if (after) {
+                return after;
+            }
+        }
+    }
+}
+
+enum exit_reason cpu_run(struct cpu *cpu) {
+    if (cpu->thread != (uint64_t)pthread_self()) { /* cpu_kick() of other threads reads it */
+        __atomic_store_n(&cpu->thread, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
+    }
+    cpu->window = (uint64_t)(uintptr_t)cpu->space->window;
+    cpu->jump_cache = cpu->space->jump_cache;
+    host_use_window(cpu->window);
+    atomic_store_explicit(&cpu->host_writes, 0, memory_order_release); /* the call is over */
+    epoch_enter(cpu);
+    if (cpu->fx_valid) {
+        host_fpu_load(cpu->fx);
+        cpu->fx_valid = false;
+    }
+    enum exit_reason reason = run(cpu);
+    epoch_leave(cpu);
+    return reason;
+}

@@ -1,0 +1,45 @@
+/* The syscall ABI of a task: numbers, argument fetch, and the entry to the generated dispatch. */
+#ifndef FG_SYSCALLS_ABI_H
+#define FG_SYSCALLS_ABI_H
+
+#include "syscalls/task/task.h"
+
+/* One row of syscalls/table, for one ABI. */
+struct syscall_row {
+    const char *name; /* NULL: no such number */
+    const char *args; /* argument kinds for strace, one letter each: see syscalls/table */
+    const char *note; /* what is missing, or NULL */
+    long (*call)(struct task *task, const uint64_t *args); /* NULL: ENOSYS */
+    uint8_t state;                                         /* 0 done, 1 partial, 2 missing */
+};
+
+struct abi {
+    const char *name; /* "i386" */
+    enum guest_mode mode;
+    const struct syscall_row *rows;
+    unsigned row_count;
+    unsigned pointer_bytes; /* also the size of the ABI's long */
+    /* Makes the task's registers and stack those of a handler's first instruction; `blocked` is the
+     * mask that the handler's return brings back. 0, or -EFAULT when the stack cannot take it. */
+    int (*signal_frame)(struct task *task, const struct sigaction_guest *action,
+                        const struct sigqueue_info *info, sigset64 blocked);
+    /* struct siginfo, 128 bytes: 0 or -EFAULT. Reading keeps the guest's si_code as it is. */
+    int (*write_siginfo)(struct task *task, gaddr_t to, const struct sigqueue_info *info);
+    int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
+};
+
+int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *action,
+                          const struct sigqueue_info *info, sigset64 blocked);
+int abi_i386_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_info *info);
+int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info);
+
+/* Arrays of the ABI's long: struct rusage, tms, robust_list_head and the like are nothing else.
+ * Values are sign-extended on reading, cut on writing. 0 or -EFAULT. */
+int abi_read_longs(struct task *task, gaddr_t from, int64_t *value, unsigned count);
+int abi_write_longs(struct task *task, gaddr_t to, const int64_t *value, unsigned count);
+/* Signal sets: 8 bytes in every ABI. */
+int abi_read_sigset(struct task *task, gaddr_t from, sigset64 *set);
+
+extern const struct abi abi_i386; /* generated from syscalls/table */
+
+#endif

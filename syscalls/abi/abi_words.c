@@ -1,0 +1,39 @@
+/* Arrays of the ABI's long, and signal sets, between guest memory and C. */
+#include "syscalls/abi/abi.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MAX_LONGS 32
+
+int abi_read_longs(struct task *task, gaddr_t from, int64_t *value, unsigned count) {
+    if (task->abi->pointer_bytes == 8) {
+        return guest_read(task->cpu->space, value, from, count * sizeof *value);
+    }
+    int32_t word[MAX_LONGS];
+    if (count > MAX_LONGS || guest_read(task->cpu->space, word, from, count * sizeof *word)) {
+        return -EFAULT;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        value[i] = word[i];
+    }
+    return 0;
+}
+
+int abi_write_longs(struct task *task, gaddr_t to, const int64_t *value, unsigned count) {
+    if (task->abi->pointer_bytes == 8) {
+        return guest_write(task->cpu->space, to, value, count * sizeof *value);
+    }
+    int32_t word[MAX_LONGS];
+    if (count > MAX_LONGS) {
+        return -EFAULT;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        word[i] = (int32_t)value[i];
+    }
+    return guest_write(task->cpu->space, to, word, count * sizeof *word);
+}
+
+int abi_read_sigset(struct task *task, gaddr_t from, sigset64 *set) {
+    return guest_read(task->cpu->space, set, from, sizeof *set);
+}

@@ -1,0 +1,400 @@
+/* Signal frames of the i386 ABI: what a handler finds on its stack, and the way back
+ * (sigreturn(2), sigaction(2), System V ABI i386; struct layouts as <asm/sigcontext.h>,
+ * <asm/ucontext.h> and <asm/siginfo.h> give them for 32-bit programs).
+ *
+ * The FP state is what FXSAVE hardware without XSAVE gets: the old FNSAVE image (112 bytes, magic
+ * 0) with the 512-byte FXSAVE image behind it. On return the x87 part is taken from the first,
+ * MXCSR and XMM registers from the second, as a program that edits them expects. */
+#include "gen/syscall_protos.h"
+#include "syscalls/abi/abi.h"
+
+#include "syscalls/abi/i386/fpu.h"
+#include "syscalls/mm/mm.h"
+#include "syscalls/task/process.h"
+#include "syscalls/signal/signal.h"
+#include "syscalls/exec/vdso.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#ifndef SA_RESTORER
+#define SA_RESTORER 0x04000000
+#endif
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1u << 31)
+#endif
+
+/* EFLAGS that sigreturn takes from the frame: status, TF, DF, OF, RF, AC; the rest stays. */
+#define FLAGS_RESTORED (FLAGS_HOST | FLAG_TF | FLAG_RF | FLAG_AC)
+
+struct i386_sigcontext {
+    uint32_t gs, fs, es, ds; /* selectors; the upper halves are padding */
+    uint32_t di, si, bp, sp, bx, dx, cx, ax;
+    uint32_t trapno, err, ip, cs, flags, sp_at_signal, ss;
+    uint32_t fpstate, oldmask, cr2;
+};
+
+struct i386_stack {
+    uint32_t sp, flags, size;
+};
+
+struct i386_siginfo {
+    int32_t signo, err, code;
+    union {
+        uint32_t word[29];
+    } u;
+};
+
+struct i386_sigframe {
+    uint32_t return_address, signo;
+    struct i386_sigcontext context;
+    uint8_t unused_fpstate[624]; /* where old kernels had it; programs compute offsets behind it */
+    uint32_t extra_mask;
+    uint8_t code[8];
+};
+
+struct i386_rt_sigframe {
+    uint32_t return_address, signo, info_address, context_address;
+    struct i386_siginfo info;
+    uint32_t uc_flags, uc_link;
+    struct i386_stack uc_stack;
+    struct i386_sigcontext context;
+    sigset64 uc_mask __attribute__((packed, aligned(4)));
+    uint8_t code[8];
+};
+
+_Static_assert(sizeof(struct i386_sigcontext) == 88, "struct sigcontext");
+_Static_assert(sizeof(struct i386_siginfo) == 128, "siginfo_t");
+_Static_assert(offsetof(struct i386_sigframe, code) == 8 + 88 + 624 + 4, "struct sigframe");
+_Static_assert(offsetof(struct i386_rt_sigframe, code) == 16 + 128 + 20 + 88 + 8, "rt_sigframe");
+
+/* What debuggers look for at a handler's return address: pop %eax; mov $119,%eax; int $0x80, and
+ * mov $173,%eax; int $0x80. It is not run unless the program has neither vDSO nor restorer. */
+static const uint8_t sigreturn_code[8] = {0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80};
+static const uint8_t rt_sigreturn_code[8] = {0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0};
+
+/* --- siginfo --------------------------------------------------------------------------- */
+
+enum info_layout { INFO_KILL, INFO_TIMER, INFO_QUEUE, INFO_CHILD, INFO_FAULT, INFO_POLL, INFO_SYS };
+
+static enum info_layout layout_of(int signo, int code) {
+    if (code == SI_TIMER) {
+        return INFO_TIMER;
+    }
+    if (code == SI_SIGIO) {
+        return INFO_POLL;
+    }
+    if (code < 0) {
+        return INFO_QUEUE;
+    }
+    if (code == SI_USER || code == SI_KERNEL) {
+        return INFO_KILL;
+    }
+    switch (signo) {
+    case SIGILL:
+    case SIGFPE:
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGTRAP:
+        return INFO_FAULT;
+    case SIGCHLD:
+        return INFO_CHILD;
+    case SIGPOLL:
+        return INFO_POLL;
+    case SIGSYS:
+        return INFO_SYS;
+    default:
+        /* Descriptors with F_SETSIG send POLL_* codes with any signal. */
+        return code >= POLL_IN && code <= POLL_HUP ? INFO_POLL : INFO_KILL;
+    }
+}
+
+static void siginfo_out(struct i386_siginfo *out, const struct sigqueue_info *info) {
+    memset(out, 0, sizeof *out);
+    out->signo = info->signo;
+    out->err = info->err;
+    out->code = info->code;
+    uint32_t *word = out->u.word;
+    switch (layout_of(info->signo, info->code)) {
+    case INFO_QUEUE:
+    case INFO_TIMER: /* pid and uid are the timer's number and its overruns */
+        word[2] = (uint32_t)info->value;
+        /* fall through */
+    case INFO_KILL:
+        word[0] = (uint32_t)info->pid;
+        word[1] = info->uid;
+        break;
+    case INFO_CHILD:
+        word[0] = (uint32_t)info->pid;
+        word[1] = info->uid;
+        word[2] = (uint32_t)info->status;
+        word[3] = (uint32_t)info->utime;
+        word[4] = (uint32_t)info->stime;
+        break;
+    case INFO_FAULT:
+        word[0] = (uint32_t)info->addr;
+        break;
+    case INFO_POLL:
+        word[0] = (uint32_t)info->value;
+        word[1] = (uint32_t)info->fd;
+        break;
+    case INFO_SYS:
+        word[0] = (uint32_t)info->addr;
+        word[1] = (uint32_t)info->syscall;
+        word[2] = 0x40000003; /* AUDIT_ARCH_I386 */
+        break;
+    }
+}
+
+int abi_i386_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_info *info) {
+    struct i386_siginfo out;
+    siginfo_out(&out, info);
+    return guest_write(task->cpu->space, to, &out, sizeof out);
+}
+
+int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info) {
+    struct i386_siginfo in;
+    if (guest_read(task->cpu->space, &in, from, sizeof in)) {
+        return -EFAULT;
+    }
+    memset(info, 0, sizeof *info);
+    info->signo = in.signo;
+    info->err = in.err;
+    info->code = in.code;
+    info->pid = (int32_t)in.u.word[0];
+    info->uid = in.u.word[1];
+    info->value = (int32_t)in.u.word[2];
+    info->status = (int32_t)in.u.word[2];
+    info->utime = (int32_t)in.u.word[3];
+    info->stime = (int32_t)in.u.word[4];
+    info->addr = in.u.word[0];
+    return 0;
+}
+
+/* --- the frame ------------------------------------------------------------------------- */
+
+/* Writes to the guest's stack, which may have to grow for it. */
+static int stack_write(struct task *task, gaddr_t to, const void *from, size_t len) {
+    struct space *space = task->cpu->space;
+    int error = guest_write(space, to, from, len);
+    if (error && space_range_ok(space, to, len) && mm_grow_stack(task->process->mm, to)) {
+        error = guest_write(space, to, from, len);
+    }
+    return error;
+}
+
+static bool on_altstack(const struct task_signals *signals, uint32_t sp) {
+    return !(signals->altstack_flags & SS_AUTODISARM) && signals->altstack_size &&
+           sp > signals->altstack_base && sp - signals->altstack_base <= signals->altstack_size;
+}
+
+/* Top of the stack that the handler shall run on; *overflow: the alternate stack is used up. */
+static uint32_t choose_stack(struct task *task, const struct sigaction_guest *action) {
+    struct task_signals *signals = &task->signals;
+    uint32_t sp = (uint32_t)task->cpu->regs[REG_SP];
+    if ((action->flags & SA_ONSTACK) && !(signals->altstack_flags & SS_DISABLE) &&
+        !on_altstack(signals, sp)) {
+        return (uint32_t)(signals->altstack_base + signals->altstack_size);
+    }
+    return sp;
+}
+
+static void context_out(struct task *task, struct i386_sigcontext *context, uint32_t fpstate,
+                        sigset64 blocked) {
+    struct cpu *cpu = task->cpu;
+    memset(context, 0, sizeof *context);
+    context->gs = cpu->seg[SEG_GS].selector;
+    context->fs = cpu->seg[SEG_FS].selector;
+    context->es = cpu->seg[SEG_ES].selector;
+    context->ds = cpu->seg[SEG_DS].selector;
+    context->cs = cpu->seg[SEG_CS].selector;
+    context->ss = cpu->seg[SEG_SS].selector;
+    context->di = (uint32_t)cpu->regs[REG_DI];
+    context->si = (uint32_t)cpu->regs[REG_SI];
+    context->bp = (uint32_t)cpu->regs[REG_BP];
+    context->sp = context->sp_at_signal = (uint32_t)cpu->regs[REG_SP];
+    context->bx = (uint32_t)cpu->regs[REG_BX];
+    context->dx = (uint32_t)cpu->regs[REG_DX];
+    context->cx = (uint32_t)cpu->regs[REG_CX];
+    context->ax = (uint32_t)cpu->regs[REG_AX];
+    context->ip = (uint32_t)cpu->pc;
+    context->flags = cpu_eflags(cpu);
+    context->trapno = task->last_trap;
+    context->err = task->last_trap_error;
+    context->cr2 = (uint32_t)task->last_trap_addr;
+    context->fpstate = fpstate;
+    context->oldmask = (uint32_t)blocked;
+}
+
+static uint32_t return_address(struct task *task, const struct sigaction_guest *action, bool rt,
+                               uint32_t code) {
+    if (action->flags & SA_RESTORER) {
+        return (uint32_t)action->restorer;
+    }
+    const struct vdso *vdso = vdso_get(GUEST_I386);
+    if (!vdso || !task->process->mm->vdso) {
+        return code;
+    }
+    return (uint32_t)task->process->mm->vdso + (rt ? vdso->rt_sigreturn : vdso->sigreturn);
+}
+
+static int write_rt_frame(struct task *task, const struct sigaction_guest *action,
+                          const struct sigqueue_info *info, sigset64 blocked, uint32_t fpstate,
+                          uint32_t at) {
+    struct i386_rt_sigframe frame;
+    memset(&frame, 0, sizeof frame);
+    frame.return_address =
+        return_address(task, action, true, at + offsetof(struct i386_rt_sigframe, code));
+    frame.signo = (uint32_t)info->signo;
+    frame.info_address = at + offsetof(struct i386_rt_sigframe, info);
+    frame.context_address = at + offsetof(struct i386_rt_sigframe, uc_flags);
+    siginfo_out(&frame.info, info);
+    frame.uc_stack.sp = (uint32_t)task->signals.altstack_base;
+    frame.uc_stack.size = (uint32_t)task->signals.altstack_size;
+    frame.uc_stack.flags = task->signals.altstack_flags;
+    context_out(task, &frame.context, fpstate, blocked);
+    frame.uc_mask = blocked;
+    memcpy(frame.code, rt_sigreturn_code, sizeof frame.code);
+    return stack_write(task, at, &frame, sizeof frame);
+}
+
+static int write_frame(struct task *task, const struct sigaction_guest *action,
+                       const struct sigqueue_info *info, sigset64 blocked, uint32_t fpstate,
+                       uint32_t at) {
+    struct i386_sigframe frame;
+    memset(&frame, 0, sizeof frame);
+    frame.return_address =
+        return_address(task, action, false, at + offsetof(struct i386_sigframe, code));
+    frame.signo = (uint32_t)info->signo;
+    context_out(task, &frame.context, fpstate, blocked);
+    frame.extra_mask = (uint32_t)(blocked >> 32);
+    memcpy(frame.code, sigreturn_code, sizeof frame.code);
+    return stack_write(task, at, &frame, sizeof frame);
+}
+
+int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *action,
+                          const struct sigqueue_info *info, sigset64 blocked) {
+    struct cpu *cpu = task->cpu;
+    struct task_signals *signals = &task->signals;
+    bool rt = action->flags & SA_SIGINFO;
+    bool was_on_altstack = on_altstack(signals, (uint32_t)cpu->regs[REG_SP]);
+    uint32_t top = choose_stack(task, action);
+
+    /* The FXSAVE image wants 16 bytes of alignment; 64 is what programs see elsewhere. */
+    uint32_t fx = (top - (uint32_t)sizeof(struct i386_fpstate) + I386_FX_OFFSET) & ~63u;
+    uint32_t fpstate = fx - I386_FX_OFFSET;
+    uint32_t size = rt ? sizeof(struct i386_rt_sigframe) : sizeof(struct i386_sigframe);
+    /* At the handler's first instruction the stack looks as after a call: 4 below a multiple of
+     * 16. */
+    uint32_t at = ((fpstate - size + 4) & ~15u) - 4;
+    if (was_on_altstack && !on_altstack(signals, at)) {
+        return -EFAULT; /* signals nested beyond the alternate stack must not write below it */
+    }
+
+    struct i386_fpstate image;
+    i386_fpstate_save(cpu, &image);
+    if (stack_write(task, fpstate, &image, sizeof image)) {
+        return -EFAULT;
+    }
+    int error = rt ? write_rt_frame(task, action, info, blocked, fpstate, at)
+                   : write_frame(task, action, info, blocked, fpstate, at);
+    if (error) {
+        return error;
+    }
+    if (signals->altstack_flags & SS_AUTODISARM) {
+        signals->altstack_base = 0;
+        signals->altstack_size = 0;
+        signals->altstack_flags = SS_DISABLE;
+    }
+
+    cpu->regs[REG_SP] = at;
+    cpu->regs[REG_AX] = (uint32_t)info->signo;
+    cpu->regs[REG_DX] = rt ? at + offsetof(struct i386_rt_sigframe, info) : 0;
+    cpu->regs[REG_CX] = rt ? at + offsetof(struct i386_rt_sigframe, uc_flags) : 0;
+    cpu->pc = (uint32_t)action->handler;
+    cpu_load_segment(cpu, SEG_DS, I386_USER_DS);
+    cpu_load_segment(cpu, SEG_ES, I386_USER_DS);
+    cpu_load_segment(cpu, SEG_SS, I386_USER_DS);
+    cpu_load_segment(cpu, SEG_CS, I386_USER_CS);
+    cpu_set_eflags(cpu, cpu_eflags(cpu) & ~(FLAG_DF | FLAG_RF | FLAG_TF));
+    cpu_fpu_reset(cpu);
+    return 0;
+}
+
+/* --- the way back ---------------------------------------------------------------------- */
+
+/* Loads everything from a context that the handler may have edited: nothing of it is trusted, but a
+ * user program may choose any register values it could also load itself. 0 or -EFAULT. */
+static int context_in(struct task *task, const struct i386_sigcontext *context) {
+    struct cpu *cpu = task->cpu;
+    struct i386_fpstate image;
+    if (context->fpstate) {
+        if (guest_read(cpu->space, &image, context->fpstate, sizeof image)) {
+            return -EFAULT;
+        }
+        i386_fpstate_restore(cpu, &image);
+    } else {
+        cpu_fpu_reset(cpu);
+    }
+    static const uint8_t data_segments[] = {SEG_GS, SEG_FS, SEG_ES, SEG_DS};
+    const uint32_t *selector = &context->gs;
+    for (unsigned i = 0; i < ARRAY_LEN(data_segments); i++) {
+        if (cpu_load_segment(cpu, data_segments[i], (uint16_t)selector[i])) {
+            cpu_load_segment(cpu, data_segments[i], 0);
+        }
+    }
+    /* RPL is forced to 3, as an interrupt return to user mode needs it. */
+    if (cpu_load_segment(cpu, SEG_CS, (uint16_t)context->cs | 3) ||
+        cpu_load_segment(cpu, SEG_SS, (uint16_t)context->ss | 3)) {
+        return -EFAULT;
+    }
+    cpu->regs[REG_DI] = context->di;
+    cpu->regs[REG_SI] = context->si;
+    cpu->regs[REG_BP] = context->bp;
+    cpu->regs[REG_SP] = context->sp;
+    cpu->regs[REG_BX] = context->bx;
+    cpu->regs[REG_DX] = context->dx;
+    cpu->regs[REG_CX] = context->cx;
+    cpu->regs[REG_AX] = context->ax;
+    cpu->pc = context->ip;
+    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~FLAGS_RESTORED) | (context->flags & FLAGS_RESTORED));
+    return 0;
+}
+
+static long bad_frame(struct task *task) {
+    signal_fault(task, &(struct sigqueue_info){.signo = SIGSEGV, .code = SI_KERNEL});
+    return 0;
+}
+
+/* sigreturn(2): the handler's `ret` and the `pop %eax` of the return stub are behind us. */
+long sys_sigreturn(struct task *task) {
+    struct i386_sigframe frame;
+    gaddr_t at = (uint32_t)(task->cpu->regs[REG_SP] - 8);
+    task->no_restart = true;
+    task->restart = NULL;
+    if (guest_read(task->cpu->space, &frame, at, sizeof frame)) {
+        return bad_frame(task);
+    }
+    signal_set_blocked(task, frame.context.oldmask | (sigset64)frame.extra_mask << 32);
+    return context_in(task, &frame.context) ? bad_frame(task) : 0;
+}
+
+/* rt_sigreturn(2): the handler's `ret` is behind us. */
+long sys_rt_sigreturn(struct task *task) {
+    struct i386_rt_sigframe frame;
+    gaddr_t at = (uint32_t)(task->cpu->regs[REG_SP] - 4);
+    task->no_restart = true;
+    task->restart = NULL;
+    if (guest_read(task->cpu->space, &frame, at, sizeof frame)) {
+        return bad_frame(task);
+    }
+    signal_set_blocked(task, frame.uc_mask);
+    if (context_in(task, &frame.context)) {
+        return bad_frame(task);
+    }
+    task->signals.altstack_base = frame.uc_stack.sp;
+    task->signals.altstack_size = frame.uc_stack.size;
+    task->signals.altstack_flags = frame.uc_stack.flags & (SS_AUTODISARM | SS_DISABLE);
+    return 0;
+}

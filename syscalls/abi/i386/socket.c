@@ -1,0 +1,391 @@
+/* Socket structures of the guest ABIs: msghdr, iovec, control messages, the socketcall multiplexer.
+ * The i386 layouts differ from the host's in pointers and longs: struct cmsghdr is 12 bytes and
+ * aligned to 4, time stamps are 32-bit pairs. */
+#include "core/memory/space.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/task/process.h"
+#include "syscalls/net/socket.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gen/syscall_protos.h"
+
+#define CONTROL_MOST (128 * 1024) /* a sender may not give more (net.core.optmem_max) */
+
+static bool is_wide(struct task *task) {
+    return task->abi->pointer_bytes == 8;
+}
+
+/* --- msghdr
+ * ------------------------------------------------------------------------------------------- */
+
+unsigned msg_bytes(struct task *task) {
+    return is_wide(task) ? 56 : 28;
+}
+
+int msg_get(struct task *task, gaddr_t at, struct guest_msg *msg) {
+    struct space *space = task->cpu->space;
+    if (is_wide(task)) {
+        uint64_t w[7];
+        if (guest_read(space, w, at, sizeof(w)))
+            return -EFAULT;
+        *msg = (struct guest_msg){.name = w[0],
+                                  .name_len = (int32_t)w[1],
+                                  .iov = w[2],
+                                  .iov_count = w[3],
+                                  .control = w[4],
+                                  .control_len = w[5],
+                                  .flags = (uint32_t)w[6]};
+    } else {
+        uint32_t w[7];
+        if (guest_read(space, w, at, sizeof(w)))
+            return -EFAULT;
+        *msg = (struct guest_msg){.name = w[0],
+                                  .name_len = (int32_t)w[1],
+                                  .iov = w[2],
+                                  .iov_count = w[3],
+                                  .control = w[4],
+                                  .control_len = w[5],
+                                  .flags = w[6]};
+    }
+    if (!msg->name)
+        msg->name_len = 0;
+    if (msg->name_len < 0)
+        return -EINVAL;
+    if (msg->name_len > (int)sizeof(struct sockaddr_storage))
+        msg->name_len = sizeof(struct sockaddr_storage);
+    return msg->iov_count > SOCKET_MAX_IOV ? -EMSGSIZE : 0;
+}
+
+int msg_put(struct task *task, gaddr_t at, const struct guest_msg *msg) {
+    struct space *space = task->cpu->space;
+    unsigned word = task->abi->pointer_bytes;
+    uint64_t control_len = msg->control_len;
+    if (guest_write(space, at + word, &msg->name_len, 4) ||
+        guest_write(space, at + 5 * word, &control_len, word) ||
+        guest_write(space, at + 6 * word, &msg->flags, 4))
+        return -EFAULT;
+    return 0;
+}
+
+int msg_iov(struct task *task, const struct guest_msg *msg, bool write, struct iovec *out) {
+    struct space *space = task->cpu->space;
+    uint64_t total = 0;
+    for (uint64_t i = 0; i < msg->iov_count; i++) {
+        uint64_t pair[2];
+        uint32_t narrow[2];
+        if (is_wide(task) ? guest_read(space, pair, msg->iov + i * 16, 16)
+                          : guest_read(space, narrow, msg->iov + i * 8, 8))
+            return -EFAULT;
+        if (!is_wide(task)) {
+            pair[0] = narrow[0];
+            pair[1] = narrow[1];
+            if (narrow[1] > INT32_MAX)
+                return -EINVAL;
+        }
+        if (pair[1] > (uint64_t)INT32_MAX - total)
+            pair[1] = INT32_MAX - total;
+        total += pair[1];
+        int error = guest_iov(task, pair[0], pair[1], write, &out[i]);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* --- control messages to send
+ * ----------------------------------------------------------------------- */
+
+struct guest_cmsg {
+    uint64_t len; /* header included */
+    int32_t level, type;
+};
+
+static unsigned cmsg_header(struct task *task) {
+    return is_wide(task) ? 16 : 12;
+}
+
+static int cmsg_read(struct task *task, gaddr_t at, struct guest_cmsg *cmsg) {
+    struct space *space = task->cpu->space;
+    uint32_t word[4] = {0};
+    if (guest_read(space, word, at, cmsg_header(task)))
+        return -EFAULT;
+    bool wide = is_wide(task);
+    cmsg->len = word[0] | (wide ? (uint64_t)word[1] << 32 : 0);
+    cmsg->level = (int32_t)word[wide ? 2 : 1];
+    cmsg->type = (int32_t)word[wide ? 3 : 2];
+    return 0;
+}
+
+/* SCM_RIGHTS: takes references on the files and writes their host descriptors. */
+static int rights_in(struct task *task, const uint8_t *data, size_t len, struct control_out *out,
+                     int *host_fd) {
+    size_t count = len / sizeof(int32_t);
+    if (count > (size_t)(SCM_MAX_FILES - out->file_count))
+        return -EINVAL;
+    for (size_t i = 0; i < count; i++) {
+        int32_t fd;
+        memcpy(&fd, data + i * sizeof(fd), sizeof(fd));
+        struct file *file = fd_get(task, fd);
+        if (!file)
+            return -EBADF;
+        out->file[out->file_count++] = file;
+        if (file->host_fd < 0)
+            return -EBADF; /* nothing on the host stands for it */
+        host_fd[i] = file->host_fd;
+    }
+    return 0;
+}
+
+/* SCM_CREDENTIALS: what a process may say of itself (unix(7)). */
+static int creds_in(struct task *task, const uint8_t *data, size_t len, struct control_out *out) {
+    const struct process *process = task->process;
+    if (len != sizeof(out->creds))
+        return -EINVAL;
+    memcpy(&out->creds, data, sizeof(out->creds));
+    const struct unix_creds *c = &out->creds;
+    if (process->euid != 0 &&
+        (c->pid != process->pid ||
+         (c->uid != process->uid && c->uid != process->euid && c->uid != process->suid) ||
+         (c->gid != process->gid && c->gid != process->egid && c->gid != process->sgid)))
+        return -EPERM;
+    out->has_creds = true;
+    return 0;
+}
+
+static int one_in(struct task *task, const struct guest_cmsg *cmsg, const uint8_t *data, size_t len,
+                  struct control_out *out) {
+    struct cmsghdr *host = (struct cmsghdr *)((char *)out->data + out->len);
+    size_t host_len = len;
+    if (cmsg->level == SOL_SOCKET && cmsg->type == SCM_CREDENTIALS)
+        return creds_in(task, data, len, out); /* the host would refuse the guest's numbers */
+    if (cmsg->level == SOL_SOCKET && cmsg->type == SCM_RIGHTS) {
+        int error = rights_in(task, data, len, out, (int *)CMSG_DATA(host));
+        if (error)
+            return error;
+        host_len = len / sizeof(int32_t) * sizeof(int);
+    } else {
+        memcpy(CMSG_DATA(host), data, len);
+    }
+    host->cmsg_level = cmsg->level;
+    host->cmsg_type = cmsg->type;
+    host->cmsg_len = CMSG_LEN(host_len);
+    out->len += CMSG_SPACE(host_len);
+    return 0;
+}
+
+int control_in(struct task *task, const struct guest_msg *msg, struct control_out *out) {
+    unsigned header = cmsg_header(task), align = task->abi->pointer_bytes;
+    uint64_t left = msg->control_len;
+    gaddr_t at = msg->control;
+    memset(out, 0, sizeof(*out));
+    if (!left)
+        return 0;
+    if (left > CONTROL_MOST)
+        return -ENOBUFS;
+    /* A host message is at most 12 bytes longer (4 of header, padding to 8). */
+    out->data = calloc(1, left + (left / header + 1) * 16 + 16);
+    uint8_t *data = malloc(left);
+    int error = out->data && data ? 0 : -ENOMEM;
+    while (!error && left >= header) {
+        struct guest_cmsg cmsg;
+        error = cmsg_read(task, at, &cmsg);
+        if (!error && (cmsg.len < header || cmsg.len > left))
+            error = -EINVAL;
+        if (!error)
+            error = guest_read(task->cpu->space, data, at + header, cmsg.len - header);
+        if (!error)
+            error = one_in(task, &cmsg, data, cmsg.len - header, out);
+        uint64_t step = (cmsg.len + align - 1) / align * align;
+        if (error || step >= left)
+            break;
+        at += step;
+        left -= step;
+    }
+    free(data);
+    return error;
+}
+
+/* --- received control messages
+ * ------------------------------------------------------------------------- */
+
+/* The guest's control buffer while it fills up. */
+struct control_buffer {
+    gaddr_t at;
+    uint64_t left, used;
+    bool truncated;
+};
+
+/* put_cmsg: what does not fit is cut and said with MSG_CTRUNC. */
+static int cmsg_write(struct task *task, struct control_buffer *buffer, int level, int type,
+                      const void *data, size_t len) {
+    struct space *space = task->cpu->space;
+    unsigned header = cmsg_header(task), align = task->abi->pointer_bytes;
+    if (buffer->left < header) {
+        buffer->truncated = true;
+        return 0;
+    }
+    uint64_t total = header + len;
+    if (total > buffer->left) {
+        buffer->truncated = true;
+        total = buffer->left;
+    }
+    uint32_t word[4] = {(uint32_t)total, (uint32_t)level, (uint32_t)type};
+    if (is_wide(task)) {
+        word[1] = 0;
+        word[2] = (uint32_t)level;
+        word[3] = (uint32_t)type;
+    }
+    if (guest_write(space, buffer->at, word, header) ||
+        guest_write(space, buffer->at + header, data, total - header))
+        return -EFAULT;
+    uint64_t step = (header + len + align - 1) / align * align;
+    if (step > buffer->left)
+        step = buffer->left;
+    buffer->at += step;
+    buffer->left -= step;
+    buffer->used += step;
+    return 0;
+}
+
+/* SCM_RIGHTS: as many descriptors as fit, the rest is dropped. */
+static int rights_out(struct task *task, struct control_buffer *buffer, const struct cmsghdr *host,
+                      size_t skip, uint32_t call_flags) {
+    int32_t fds[SCM_MAX_FILES];
+    size_t count = (host->cmsg_len - CMSG_LEN(0)) / sizeof(int), fit = 0, done = 0;
+    unsigned header = cmsg_header(task);
+    if (buffer->left > header)
+        fit = (buffer->left - header) / sizeof(int32_t);
+    for (size_t i = skip; i < count && i < SCM_MAX_FILES; i++) {
+        int host_fd;
+        memcpy(&host_fd, CMSG_DATA(host) + i * sizeof(int), sizeof(host_fd));
+        if (done < fit) {
+            struct file *file = rights_received(task, host_fd, call_flags & MSG_PEEK);
+            int fd = file ? fd_install(task, file, call_flags & MSG_CMSG_CLOEXEC, 0) : -ENOMEM;
+            if (fd >= 0) {
+                fds[done++] = fd;
+                continue;
+            }
+            fit = done;
+        } else {
+            close(host_fd);
+        }
+        buffer->truncated = true;
+    }
+    if (!done)
+        return 0;
+    return cmsg_write(task, buffer, SOL_SOCKET, SCM_RIGHTS, fds, done * sizeof(int32_t));
+}
+
+/* Time stamps in the guest's own long are narrowed: `pairs` of (seconds, fraction). */
+static int stamps_out(struct task *task, struct control_buffer *buffer, const struct cmsghdr *host,
+                      int pairs) {
+    int64_t wide[6];
+    int32_t narrow[6];
+    if (is_wide(task) || host->cmsg_len < CMSG_LEN((size_t)pairs * 16))
+        return cmsg_write(task, buffer, host->cmsg_level, host->cmsg_type, CMSG_DATA(host),
+                          host->cmsg_len - CMSG_LEN(0));
+    memcpy(wide, CMSG_DATA(host), (size_t)pairs * 16);
+    for (int i = 0; i < pairs * 2; i++)
+        narrow[i] = (int32_t)wide[i];
+    return cmsg_write(task, buffer, host->cmsg_level, host->cmsg_type, narrow, (size_t)pairs * 8);
+}
+
+/* Types of SOL_SOCKET control messages by the guest's numbers, the same as the host's. */
+enum { TYPE_PIDFD = 4, TYPE_TIMESTAMP = 29, TYPE_TIMESTAMPNS = 35, TYPE_TIMESTAMPING = 37 };
+
+int control_out(struct task *task, struct file *file, struct msghdr *host, size_t bytes,
+                struct guest_msg *msg, uint32_t call_flags) {
+    struct control_buffer buffer = {.at = msg->control, .left = msg->control_len};
+    struct unix_received received = {0};
+    int error = 0;
+    if (socket_is_unix(file))
+        unix_take_token(file, host, bytes, call_flags & MSG_PEEK, &received);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(host); c; c = CMSG_NXTHDR(host, c)) {
+        size_t len = c->cmsg_len - CMSG_LEN(0);
+        int part;
+        if (c->cmsg_level != SOL_SOCKET) {
+            part = cmsg_write(task, &buffer, c->cmsg_level, c->cmsg_type, CMSG_DATA(c), len);
+        } else if (c->cmsg_type == SCM_RIGHTS) {
+            part = rights_out(task, &buffer, c, (size_t)received.skip, call_flags);
+        } else if (c->cmsg_type == SCM_CREDENTIALS && socket_is_unix(file)) {
+            part = cmsg_write(task, &buffer, SOL_SOCKET, SCM_CREDENTIALS, &received.creds,
+                              sizeof(received.creds));
+        } else if (c->cmsg_type == TYPE_PIDFD) {
+            int host_fd;
+            memcpy(&host_fd, CMSG_DATA(c), sizeof(host_fd));
+            close(host_fd); /* a host process: not for the guest */
+            continue;
+        } else if (c->cmsg_type == TYPE_TIMESTAMP || c->cmsg_type == TYPE_TIMESTAMPNS) {
+            part = stamps_out(task, &buffer, c, 1);
+        } else if (c->cmsg_type == TYPE_TIMESTAMPING) {
+            part = stamps_out(task, &buffer, c, 3);
+        } else {
+            part = cmsg_write(task, &buffer, c->cmsg_level, c->cmsg_type, CMSG_DATA(c), len);
+        }
+        if (part)
+            error = part;
+    }
+    if (buffer.truncated)
+        msg->flags |= MSG_CTRUNC;
+    msg->control_len = buffer.used;
+    return error;
+}
+
+/* --- socketcall(2)
+ * ---------------------------------------------------------------------------------------- */
+
+long sys_socketcall(struct task *task, int32_t call, gaddr_t args) {
+    static const uint8_t count[] = {0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4};
+    uint32_t a[6] = {0};
+    if (call < 1 || call >= (int)ARRAY_LEN(count))
+        return -EINVAL;
+    if (guest_read(task->cpu->space, a, args, count[call] * sizeof(a[0])))
+        return -EFAULT;
+    int fd = (int32_t)a[0];
+    switch (call) {
+    case 1:
+        return sys_socket(task, (int32_t)a[0], (int32_t)a[1], (int32_t)a[2]);
+    case 2:
+        return sys_bind(task, fd, a[1], a[2]);
+    case 3:
+        return sys_connect(task, fd, a[1], a[2]);
+    case 4:
+        return sys_listen(task, fd, (int32_t)a[1]);
+    case 5:
+        return sys_accept4(task, fd, a[1], a[2], 0);
+    case 6:
+        return sys_getsockname(task, fd, a[1], a[2]);
+    case 7:
+        return sys_getpeername(task, fd, a[1], a[2]);
+    case 8:
+        return sys_socketpair(task, (int32_t)a[0], (int32_t)a[1], (int32_t)a[2], a[3]);
+    case 9:
+        return sys_sendto(task, fd, a[1], a[2], a[3], 0, 0);
+    case 10:
+        return sys_recvfrom(task, fd, a[1], a[2], a[3], 0, 0);
+    case 11:
+        return sys_sendto(task, fd, a[1], a[2], a[3], a[4], a[5]);
+    case 12:
+        return sys_recvfrom(task, fd, a[1], a[2], a[3], a[4], a[5]);
+    case 13:
+        return sys_shutdown(task, fd, (int32_t)a[1]);
+    case 14:
+        return sys_setsockopt(task, fd, (int32_t)a[1], (int32_t)a[2], a[3], a[4]);
+    case 15:
+        return sys_getsockopt(task, fd, (int32_t)a[1], (int32_t)a[2], a[3], a[4]);
+    case 16:
+        return sys_sendmsg(task, fd, a[1], a[2]);
+    case 17:
+        return sys_recvmsg(task, fd, a[1], a[2]);
+    case 18:
+        return sys_accept4(task, fd, a[1], a[2], a[3]);
+    case 19:
+        return sys_recvmmsg(task, fd, a[1], a[2], a[3], a[4]);
+    default:
+        return sys_sendmmsg(task, fd, a[1], a[2], a[3]);
+    }
+}

@@ -1,0 +1,338 @@
+/* The ELF loader: headers of hostile files, segments, interpreter, vDSO.
+ *
+ * Checks and errors are those of Linux's loader: what is wrong with the headers is ENOEXEC, an
+ * interpreter's are ELIBBAD (exec.c), what goes wrong while mapping is the mapping's own error. All
+ * offsets and sizes are 64 bits here whatever the file's class; each one is checked where it is
+ * used. Not here: argument strings and scripts (exec.c), the stack (elf_stack.c). Sources: elf(5),
+ * execve(2), System V ABI, i386 supplement. */
+#include "syscalls/exec/elf.h"
+#include "syscalls/mm/mm_internal.h"
+#include "syscalls/task/process.h"
+#include "syscalls/exec/vdso.h"
+#include <elf.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MAX_PHDR_BYTES 65536
+
+ssize_t file_read_at(struct file *file, struct task *task, void *buf, size_t len, uint64_t offset) {
+    size_t done = 0;
+    if (offset > INT64_MAX - len)
+        return -EINVAL;
+    while (done < len) {
+        struct iovec iov = {(char *)buf + done, len - done};
+        int64_t at = (int64_t)(offset + done);
+        ssize_t n = file->ops->read ? file->ops->read(file, task, &iov, 1, at)
+                                    : preadv(file->host_fd, &iov, 1, at);
+        if (n < 0 && !file->ops->read)
+            n = errno == EINTR ? -EINTR : -errno;
+        if (n == -EINTR)
+            continue;
+        if (n < 0)
+            return n;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+const char *elf_machine_name(uint16_t machine) {
+    static const struct {
+        uint16_t machine;
+        const char *name;
+    } names[] = {
+        {EM_386, "i386"},     {EM_X86_64, "x86-64"},   {EM_AARCH64, "AArch64"}, {EM_ARM, "ARM"},
+        {EM_RISCV, "RISC-V"}, {EM_PPC64, "PowerPC64"}, {EM_PPC, "PowerPC"},     {EM_MIPS, "MIPS"},
+        {EM_S390, "s390"},    {EM_SPARC, "SPARC"},     {EM_SPARCV9, "SPARC64"}, {EM_IA_64, "IA-64"},
+        {EM_68K, "68000"},    {EM_ALPHA, "Alpha"},     {EM_PARISC, "PA-RISC"},  {EM_SH, "SuperH"},
+        {258, "LoongArch"},   {EM_BPF, "BPF"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].machine == machine)
+            return names[i].name;
+    return "an unknown machine";
+}
+
+/* Guest mode of an ELF file by class and machine, or -1. EM_486 was used by early compilers. */
+static int mode_of(const unsigned char *ident, uint16_t machine) {
+    if (ident[EI_CLASS] == ELFCLASS32 && (machine == EM_386 || machine == 6 /* EM_486 */))
+        return GUEST_I386;
+    return -1; /* ELFCLASS64 and EM_X86_64 once the engine has x86-64 guests */
+}
+
+static void segment_from_32(struct elf_segment *to, const Elf32_Phdr *from) {
+    *to = (struct elf_segment){from->p_type,   from->p_flags, from->p_offset, from->p_vaddr,
+                               from->p_filesz, from->p_memsz, from->p_align};
+}
+
+static int read_segments(struct task *task, struct elf_file *elf) {
+    size_t bytes = (size_t)elf->phnum * sizeof(Elf32_Phdr);
+    Elf32_Phdr *raw = malloc(bytes);
+    elf->segment = calloc(elf->phnum, sizeof(*elf->segment));
+    int err = 0;
+    if (!raw || !elf->segment)
+        err = -ENOMEM;
+    else if (file_read_at(elf->file, task, raw, bytes, elf->phoff) != (ssize_t)bytes)
+        err = -ENOEXEC;
+    for (unsigned i = 0; !err && i < elf->phnum; i++)
+        segment_from_32(&elf->segment[i], &raw[i]);
+    free(raw);
+    return err;
+}
+
+int elf_open(struct task *task, struct file *file, struct elf_file *elf, const char **why) {
+    Elf32_Ehdr head;
+    *elf = (struct elf_file){.file = file};
+    ssize_t n = file_read_at(file, task, &head, sizeof(head), 0);
+    if (n < 0) {
+        *why = "cannot be read";
+        return (int)n;
+    }
+    if (n < SELFMAG || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) {
+        *why = n == 0 ? "is empty" : "is neither an ELF program nor a script";
+        return -ENOEXEC;
+    }
+    if (n < (ssize_t)sizeof(head)) {
+        *why = "is a truncated ELF file";
+        return -ENOEXEC;
+    }
+    elf->bits = head.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
+    elf->machine = head.e_machine;
+    if (head.e_ident[EI_DATA] == ELFDATA2MSB)
+        elf->machine = (uint16_t)(head.e_machine >> 8 | head.e_machine << 8);
+    int mode = mode_of(head.e_ident, head.e_machine);
+    if (mode < 0) {
+        *why = "is for another machine";
+        elf->foreign = true;
+        return -ENOEXEC;
+    }
+    elf->mode = (enum guest_mode)mode;
+    elf->type = head.e_type;
+    elf->entry = head.e_entry;
+    elf->phoff = head.e_phoff;
+    elf->phnum = head.e_phnum;
+    elf->phentsize = head.e_phentsize;
+    if (head.e_type != ET_EXEC && head.e_type != ET_DYN) {
+        *why = "is an ELF file but no program";
+        return -ENOEXEC;
+    }
+    if (elf->phentsize != sizeof(Elf32_Phdr) || elf->phnum == 0 ||
+        (size_t)elf->phnum * sizeof(Elf32_Phdr) > MAX_PHDR_BYTES) {
+        *why = "has a bad count or size of program headers";
+        return -ENOEXEC;
+    }
+    int err = read_segments(task, elf);
+    if (err)
+        *why = err == -ENOEXEC ? "is truncated: its program headers lie behind its end"
+                               : "needs more memory than there is";
+    return err;
+}
+
+void elf_close(struct elf_file *elf) {
+    free(elf->segment);
+    elf->segment = NULL;
+}
+
+int elf_interpreter(struct task *task, const struct elf_file *elf, char *path, const char **why) {
+    for (unsigned i = 0; i < elf->phnum; i++) {
+        const struct elf_segment *segment = &elf->segment[i];
+        if (segment->type != PT_INTERP)
+            continue;
+        *why = "has a bad interpreter path (PT_INTERP)";
+        if (segment->filesz < 2 || segment->filesz > PATH_MAX)
+            return -ENOEXEC;
+        ssize_t n = file_read_at(elf->file, task, path, segment->filesz, segment->offset);
+        if (n != (ssize_t)segment->filesz)
+            return n < 0 ? (int)n : -EIO;
+        if (path[n - 1] != 0)
+            return -ENOEXEC;
+        *why = NULL;
+        return 1;
+    }
+    return 0;
+}
+
+/* Extent of all PT_LOAD segments, page-aligned. False: none, or absurd. */
+static bool load_extent(const struct elf_file *elf, gaddr_t top, gaddr_t *low, gaddr_t *high,
+                        gaddr_t *align) {
+    *low = ~(gaddr_t)0;
+    *high = 0;
+    *align = PAGE_BYTES;
+    for (unsigned i = 0; i < elf->phnum; i++) {
+        const struct elf_segment *segment = &elf->segment[i];
+        if (segment->type != PT_LOAD)
+            continue;
+        if (segment->filesz > segment->memsz || segment->memsz > top || segment->vaddr > top ||
+            segment->vaddr > top - segment->memsz)
+            return false;
+        if (PAGE_BASE(segment->vaddr) < *low)
+            *low = PAGE_BASE(segment->vaddr);
+        if (PAGE_ALIGN(segment->vaddr + segment->memsz) > *high)
+            *high = PAGE_ALIGN(segment->vaddr + segment->memsz);
+        if ((segment->align & (segment->align - 1)) == 0 && segment->align > *align)
+            *align = segment->align;
+    }
+    return *low < *high;
+}
+
+static int segment_prot(const struct elf_segment *segment, bool read_implies_exec) {
+    int prot = 0;
+    if (segment->flags & PF_R)
+        prot |= PROT_READ | (read_implies_exec ? PROT_EXEC : 0);
+    if (segment->flags & PF_W)
+        prot |= PROT_WRITE;
+    if (segment->flags & PF_X)
+        prot |= PROT_EXEC;
+    return prot;
+}
+
+/* Maps the part of a segment that is in the file, zeroes the rest of its last page, maps what lies
+ * behind as anonymous memory. */
+static int map_segment(struct mm *mm, const struct elf_file *elf, const struct elf_segment *segment,
+                       gaddr_t bias, bool read_implies_exec) {
+    gaddr_t in_page = segment->vaddr & (PAGE_BYTES - 1);
+    gaddr_t start = segment->vaddr + bias, end = start + segment->memsz;
+    gaddr_t file_end = start + segment->filesz;
+    int prot = segment_prot(segment, read_implies_exec);
+    int64_t at;
+    if (segment->memsz == 0)
+        return 0;
+    if (segment->filesz) {
+        if (segment->offset < in_page)
+            return -EINVAL;
+        at = mm_map(mm, start - in_page, in_page + segment->filesz, prot, MAP_PRIVATE | MAP_FIXED,
+                    elf->file, segment->offset - in_page, NULL);
+        if (at < 0)
+            return (int)at;
+        if (end > file_end && (file_end & (PAGE_BYTES - 1))) {
+            gaddr_t page_end = PAGE_ALIGN(file_end);
+            /* To the page's end, as Linux does: ld.so's first allocations lie behind its .bss. */
+            int err = guest_zero(mm->space, file_end, page_end - file_end);
+            if (err && (prot & PROT_WRITE))
+                return err; /* the file ends before the segment does */
+        }
+        file_end = PAGE_ALIGN(file_end);
+    } else {
+        file_end = PAGE_BASE(start);
+    }
+    if (end <= file_end)
+        return 0;
+    prot = PROT_READ | PROT_WRITE | (segment->flags & PF_X || read_implies_exec ? PROT_EXEC : 0);
+    at = mm_map(mm, file_end, end - file_end, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
+                0, NULL);
+    return at < 0 ? (int)at : 0;
+}
+
+/* Maps all of a file. `wanted` is the bias of position-independent ones, 0: below mmap_top. The
+ * list of mappings is read without its lock: nobody else knows this mm. */
+static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted,
+                    bool read_implies_exec, gaddr_t *bias) {
+    gaddr_t low, high, align;
+    if (!load_extent(elf, mm_end(mm), &low, &high, &align))
+        return -EINVAL;
+    gaddr_t len = high - low, at = 0;
+    if (elf->type == ET_EXEC)
+        at = low;
+    else if (wanted)
+        at = (wanted & ~(align - 1)) + low;
+    if (elf->type == ET_EXEC || wanted) {
+        struct vma *next = mm_find(mm, at);
+        if (mm_too_low(at))
+            return -EPERM;
+        if (at > mm_end(mm) || len > mm_end(mm) - at)
+            return -ENOMEM;
+        if (next && next->start < at + len)
+            return -EEXIST;
+    } else {
+        gaddr_t extra = align > PAGE_BYTES ? align : 0;
+        int64_t place = extra > mm_end(mm) ? -ENOMEM : mm_place(mm, 0, len + extra);
+        if (place < 0)
+            return (int)place;
+        at = (gaddr_t)place;
+        if (extra)
+            at = ((at - low + align - 1) & ~(align - 1)) + low;
+    }
+    *bias = at - low;
+    int err = 0;
+    for (unsigned i = 0; !err && i < elf->phnum; i++)
+        if (elf->segment[i].type == PT_LOAD)
+            err = map_segment(mm, elf, &elf->segment[i], *bias, read_implies_exec);
+    return err;
+}
+
+/* The address of the program headers in memory: in the segment whose file part holds them. */
+static gaddr_t phdr_address(const struct elf_file *elf, gaddr_t bias) {
+    for (unsigned i = 0; i < elf->phnum; i++) {
+        const struct elf_segment *segment = &elf->segment[i];
+        if (segment->type == PT_LOAD && segment->offset <= elf->phoff &&
+            elf->phoff - segment->offset < segment->filesz)
+            return elf->phoff - segment->offset + segment->vaddr + bias;
+    }
+    return 0;
+}
+
+static int map_vdso(struct mm *mm, struct elf_image *image) {
+    const struct vdso *vdso = vdso_get(mm->space->mode);
+    if (!vdso)
+        return -ENOMEM;
+    int64_t at =
+        mm_map(mm, 0, vdso->size, PROT_READ | PROT_EXEC, MAP_PRIVATE, vdso->file, 0, "[vdso]");
+    if (at < 0)
+        return (int)at;
+    mm->vdso = (gaddr_t)at;
+    image->sysinfo = mm->vdso + vdso->vsyscall;
+    return 0;
+}
+
+/* i386: without PT_GNU_STACK everything readable is executable; with it, its flags say what the
+ * stack is (Linux: Documentation/arch/x86, the table at elf_read_implies_exec). */
+static void stack_policy(const struct elf_file *elf, struct elf_image *image) {
+    image->exec_stack = image->read_implies_exec = true;
+    for (unsigned i = 0; i < elf->phnum; i++) {
+        if (elf->segment[i].type == PT_GNU_STACK) {
+            image->exec_stack = elf->segment[i].flags & PF_X;
+            image->read_implies_exec = false;
+        }
+    }
+}
+
+int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
+             const struct elf_file *interpreter, struct elf_image *image) {
+    gaddr_t bias, low, high, align;
+    *image = (struct elf_image){.phentsize = program->phentsize, .phnum = program->phnum};
+    stack_policy(program, image);
+    if (task->process->personality & PERSONA_READ_IMPLIES_EXEC)
+        image->read_implies_exec = true;
+
+    /* A program that needs no interpreter but is position-independent (static PIE, or ld.so itself)
+     * goes where libraries go, so that it does not stand in the way of the one it will load. */
+    int err = map_file(mm, program, interpreter ? mm_low_base(mm) + MM_I386_PIE_GAP : 0,
+                       image->read_implies_exec, &bias);
+    if (err)
+        return err;
+    image->entry = image->start = program->entry + bias;
+    image->phdr = phdr_address(program, bias);
+    (void)load_extent(program, mm_end(mm), &low, &high, &align);
+    mm->brk_start = high + bias;
+    if (program->type == ET_DYN && !interpreter)
+        mm->brk_start = mm_low_base(mm) + MM_I386_PIE_GAP;
+    mm->brk = mm->brk_start;
+
+    if (interpreter) {
+        err = map_file(mm, interpreter, 0, image->read_implies_exec, &bias);
+        if (err)
+            return err;
+        image->base = bias;
+        image->start = interpreter->entry + bias;
+    }
+    if (image->start >= mm_end(mm))
+        return -EINVAL;
+    if (task->process->personality & PERSONA_MMAP_PAGE_ZERO) /* for who may; else it is not there */
+        (void)mm_map(mm, 0, PAGE_BYTES, PROT_READ | PROT_EXEC,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
+    return map_vdso(mm, image);
+}

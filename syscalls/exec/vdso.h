@@ -1,0 +1,21 @@
+/* The vDSO image that is mapped into every process, and what the kernel layer wants to know of it.
+ */
+#ifndef FG_SYSCALLS_VDSO_H
+#define FG_SYSCALLS_VDSO_H
+
+#include "core/base/types.h"
+
+struct file;
+
+struct vdso {
+    const uint8_t *image;
+    size_t size;
+    struct file *file; /* a memory file with the image: mapped, so that its fibers are shared */
+    uint32_t vsyscall, sigreturn, rt_sigreturn; /* offsets in the image */
+};
+
+/* The vDSO of a guest mode, NULL when it has none (or without memory). Made at first use; any
+ * thread. */
+const struct vdso *vdso_get(enum guest_mode mode);
+
+#endif

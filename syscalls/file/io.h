@@ -1,0 +1,74 @@
+/* What the pollable files, sockets, clocks and terminals share: host iovecs of guest memory, pipe
+ * errors, owners of nameless files, set-up. Not here: the interfaces of one subject (tty.h,
+ * timer.h). */
+#ifndef FG_SYSCALLS_IO_H
+#define FG_SYSCALLS_IO_H
+
+#include "syscalls/file/file.h"
+#include "syscalls/task/task.h"
+
+/* Registers the hooks of the timer and terminal code; call once before the first task runs. */
+void io_init(void);
+
+/* Host time that a guest timeout ends at; false when there is none (NULL given). Saturates. */
+void deadline_after(struct timespec *deadline, const struct timespec *timeout);
+/* What is left until `deadline` (CLOCK_MONOTONIC), zero when it is over. */
+void deadline_left(const struct timespec *deadline, struct timespec *left);
+/* Does a call tell the time that was left? Not with STICKY_TIMEOUTS (personality(2)); a call that a
+ * signal broke is not restarted then, for it would wait for the whole time again: *result is
+ * -EINTR. */
+bool time_left_is_told(const struct task *task, long *result);
+static inline bool timespec_valid(const struct timespec *ts) {
+    return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < 1000000000;
+}
+
+/* ops->read and ops->write of what has no position: host readv and writev, restarted after a
+ * signal; EPIPE also sends SIGPIPE to the task. */
+ssize_t stream_read(struct file *file, struct task *task, const struct iovec *iov, int count,
+                    int64_t offset);
+ssize_t stream_write(struct file *file, struct task *task, const struct iovec *iov, int count,
+                     int64_t offset);
+void task_send_sigpipe(struct task *task);
+
+/* Files without a name (pipes, sockets, eventfds): remember the creator as owner, and the ops->stat
+ * that shows it. Uses file->data_word. task NULL: user 0. */
+void anon_set_owner(struct file *file, struct task *task);
+int anon_stat(struct file *file, struct stat *st);
+
+/* Creates a file over host_fd (closed on failure) and installs it. flags: as F_GETFL shows them,
+ * and O_CLOEXEC. Returns the guest descriptor or -errno. A negative host_fd is returned as it is.
+ */
+int io_install(struct task *task, const struct file_ops *ops, int host_fd, int flags, void *data);
+
+/* A host iovec over [addr, addr+len) of guest memory, for a host call that reads (write=false) or
+ * writes it. 0 or -EFAULT. */
+int guest_iov(struct task *task, gaddr_t addr, uint64_t len, bool write, struct iovec *out);
+
+/* Copies between host memory and iovecs that may lie in guest memory; at most their room. iov_get
+ * returns the bytes copied, iov_put 0; both -EFAULT. */
+int iov_put(const struct iovec *iov, int count, const void *from, size_t len);
+ssize_t iov_get(const struct iovec *iov, int count, void *to, size_t len);
+
+/* An entry of a poll set: ops->poll and files without a host descriptor are looked at, the rest is
+ * the host's. revents set by the caller with a NULL file (POLLNVAL) counts as ready. */
+struct poll_item {
+    struct file *file; /* NULL: not a descriptor */
+    short events, revents;
+};
+/* Waits until an item is ready, `deadline` (CLOCK_MONOTONIC, NULL: none) or a signal. Returns the
+ * number of items with revents, or -EINTR, -ENOMEM. */
+int poll_wait(struct task *task, struct poll_item *item, unsigned count,
+              const struct timespec *deadline);
+
+/* Kinds that a host descriptor alone tells (file_from_host), and epoll. */
+extern const struct file_ops pipe_ops, eventfd_ops, timerfd_ops, epoll_ops, socket_ops;
+/* Called by file_unref() before a file with file->epoll_items goes away. */
+void epoll_file_gone(struct file *file);
+/* The same for a file with file->sent: the table of sent files forgets it. */
+void rights_file_gone(struct file *file);
+
+/* What kind of file a descriptor is that came from outside (SCM_RIGHTS, start-up): a new file over
+ * host_fd (taken over). NULL with errno ENOMEM. */
+struct file *file_from_host(struct task *task, int host_fd);
+
+#endif

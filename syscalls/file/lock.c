@@ -1,0 +1,326 @@
+/* Record locks of fcntl(2): process locks (owner: the descriptor table, as on Linux) and OFD locks
+ * (owner: the open file description), on byte ranges of a file named by device and inode. The
+ * host's record locks cannot serve: to the host all guest processes are one. Locks are therefore
+ * among guests of one Fiberglass only; flock(2) is the host's (fcntl.c).
+ *
+ * One mutex guards everything and is innermost; a sleeper is woken by whoever gives something up on
+ * the same file. */
+#include "syscalls/file/lock.h"
+#include "syscalls/task/task.h"
+#include "syscalls/fs/vfs_synthetic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+struct range_lock {
+    struct range_lock *next;
+    int16_t type;       /* F_RDLCK, F_WRLCK */
+    int64_t start, end; /* inclusive */
+    const void *owner;
+    bool ofd;
+    int32_t pid;
+    const struct file *file; /* that it was set through; for /proc alone */
+};
+
+struct waiter {
+    struct waiter *next;
+    struct task *task;
+    const void *owner, *blocker; /* blocker: owner of the lock waited for */
+    dev_t dev;
+    ino_t ino;
+};
+
+struct locked_file {
+    struct locked_file *next;
+    dev_t dev;
+    ino_t ino;
+    struct range_lock *locks; /* sorted by start within an owner */
+};
+
+#define BUCKETS 64
+
+static pthread_mutex_t lock_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct locked_file *buckets[BUCKETS];
+static struct waiter *waiters;
+static atomic_long lock_count; /* spares closes the look while nobody locks */
+
+static struct locked_file **bucket_of(dev_t dev, ino_t ino) {
+    return &buckets[(dev * 31 + ino) % BUCKETS];
+}
+
+/* The entry of a file; NULL when there is none and `make` is false, or no memory. */
+static struct locked_file *find_file(dev_t dev, ino_t ino, bool make) {
+    struct locked_file **bucket = bucket_of(dev, ino), *at;
+    for (at = *bucket; at; at = at->next)
+        if (at->dev == dev && at->ino == ino)
+            return at;
+    if (!make || !(at = calloc(1, sizeof *at)))
+        return NULL;
+    at->dev = dev;
+    at->ino = ino;
+    at->next = *bucket;
+    return *bucket = at;
+}
+
+static void drop_if_empty(struct locked_file *file) {
+    if (file->locks)
+        return;
+    struct locked_file **link = bucket_of(file->dev, file->ino);
+    while (*link != file)
+        link = &(*link)->next;
+    *link = file->next;
+    free(file);
+}
+
+static struct range_lock *find_conflict(struct locked_file *file, const void *owner, int16_t type,
+                                        int64_t start, int64_t end) {
+    for (struct range_lock *lock = file ? file->locks : NULL; lock; lock = lock->next)
+        if (lock->owner != owner && lock->start <= end && lock->end >= start &&
+            (type == F_WRLCK || lock->type == F_WRLCK))
+            return lock;
+    return NULL;
+}
+
+static void wake_waiters(dev_t dev, ino_t ino) {
+    for (struct waiter *at = waiters; at; at = at->next)
+        if (at->dev == dev && at->ino == ino)
+            task_unblock(at->task);
+}
+
+/* Would waiting for `blocker` close a circle that leads back to `owner`? */
+static bool is_deadlock(const void *owner, const void *blocker, int depth) {
+    if (blocker == owner)
+        return true;
+    if (depth > 10)
+        return false;
+    for (struct waiter *at = waiters; at; at = at->next)
+        if (at->owner == blocker && is_deadlock(owner, at->blocker, depth + 1))
+            return true;
+    return false;
+}
+
+/* Sets [start, end] of `owner` to `type` (F_UNLCK: none), splitting and merging its locks. spare:
+ * two fresh locks; what is used becomes NULL. */
+static void set_range(struct locked_file *entry, const void *owner, int16_t type, int64_t start,
+                      int64_t end, const struct file *file, bool ofd, int32_t pid,
+                      struct range_lock *spare[2]) {
+    struct range_lock **link = &entry->locks;
+    while (*link) {
+        struct range_lock *lock = *link;
+        bool touches = lock->owner == owner &&
+                       (lock->type == type ? (lock->start <= end || lock->start - 1 == end) &&
+                                                 (lock->end >= start || lock->end == start - 1)
+                                           : lock->start <= end && lock->end >= start);
+        if (!touches) {
+            link = &lock->next;
+            continue;
+        }
+        if (lock->type == type) { /* swallowed: the new one grows */
+            if (lock->start < start)
+                start = lock->start;
+            if (lock->end > end)
+                end = lock->end;
+        } else if (lock->start < start && lock->end > end) { /* a hole in the middle */
+            struct range_lock *tail = spare[1];
+            spare[1] = NULL;
+            *tail = *lock;
+            tail->start = end + 1;
+            lock->end = start - 1;
+            lock->next = tail;
+            lock_count++;
+            link = &tail->next;
+            continue;
+        } else if (lock->start < start) {
+            lock->end = start - 1;
+            link = &lock->next;
+            continue;
+        } else if (lock->end > end) {
+            lock->start = end + 1;
+            link = &lock->next;
+            continue;
+        }
+        *link = lock->next;
+        free(lock);
+        lock_count--;
+    }
+    if (type == F_UNLCK)
+        return;
+    struct range_lock *lock = spare[0];
+    spare[0] = NULL;
+    *lock = (struct range_lock){NULL, type, start, end, owner, ofd, pid, file};
+    for (link = &entry->locks; *link && (*link)->start < start; link = &(*link)->next)
+        ;
+    lock->next = *link;
+    *link = lock;
+    lock_count++;
+}
+
+/* Turns whence, start and len into an inclusive range. 0, -EINVAL or -EOVERFLOW. */
+static int range_of(struct file *file, const struct lock_request *request, const struct stat *st,
+                    int64_t *start, int64_t *end) {
+    int64_t base = 0;
+    if (request->whence == SEEK_CUR)
+        base = lseek(file->host_fd, 0, SEEK_CUR);
+    else if (request->whence == SEEK_END)
+        base = st->st_size;
+    else if (request->whence != SEEK_SET)
+        return -EINVAL;
+    if (base < 0)
+        base = 0;
+    if (__builtin_add_overflow(base, request->start, start))
+        return -EOVERFLOW;
+    if (*start < 0)
+        return -EINVAL;
+    *end = INT64_MAX;
+    if (request->len > 0) {
+        if (__builtin_add_overflow(*start, request->len - 1, end))
+            return -EOVERFLOW;
+    } else if (request->len < 0) {
+        *end = *start - 1;
+        *start += request->len;
+        if (*start < 0)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+static const void *owner_of(struct task *task, struct file *file, bool ofd) {
+    return ofd ? (const void *)file : task->fds;
+}
+
+int lock_get(struct task *task, struct file *file, struct lock_request *request, bool ofd) {
+    struct stat st;
+    int64_t start, end;
+    if (request->type != F_RDLCK && request->type != F_WRLCK)
+        return -EINVAL;
+    if (file->host_fd < 0 || fstat(file->host_fd, &st))
+        return -EBADF;
+    int error = range_of(file, request, &st, &start, &end);
+    if (error)
+        return error;
+    pthread_mutex_lock(&lock_mutex);
+    struct range_lock *lock = find_conflict(find_file(st.st_dev, st.st_ino, false),
+                                            owner_of(task, file, ofd), request->type, start, end);
+    if (!lock) {
+        request->type = F_UNLCK;
+    } else {
+        request->type = lock->type;
+        request->whence = SEEK_SET;
+        request->start = lock->start;
+        request->len = lock->end == INT64_MAX ? 0 : lock->end - lock->start + 1;
+        request->pid = lock->ofd ? -1 : lock->pid;
+    }
+    pthread_mutex_unlock(&lock_mutex);
+    return 0;
+}
+
+/* Sleeps until something changes on the file; lock_mutex is held and held again. 0 or -errno. */
+static int wait_for(struct task *task, const struct stat *st, const void *owner,
+                    const void *blocker, bool ofd) {
+    if (!ofd && is_deadlock(owner, blocker, 0))
+        return -EDEADLK;
+    struct waiter waiter = {waiters, task, owner, blocker, st->st_dev, st->st_ino};
+    waiters = &waiter;
+    uint32_t sample = task_block_prepare(task);
+    pthread_mutex_unlock(&lock_mutex);
+    int error = task_block(task, sample, NULL);
+    pthread_mutex_lock(&lock_mutex);
+    struct waiter **link = &waiters;
+    while (*link != &waiter)
+        link = &(*link)->next;
+    *link = waiter.next;
+    return error == -EINTR ? -ERESTARTSYS : 0;
+}
+
+int lock_set(struct task *task, struct file *file, const struct lock_request *request, bool ofd,
+             bool wait) {
+    struct stat st;
+    int64_t start, end;
+    int mode = file->flags & O_ACCMODE;
+    const void *owner = owner_of(task, file, ofd);
+    if (request->type != F_RDLCK && request->type != F_WRLCK && request->type != F_UNLCK)
+        return -EINVAL;
+    if (file->host_fd < 0 || fstat(file->host_fd, &st))
+        return -EBADF;
+    if ((request->type == F_RDLCK && mode == O_WRONLY) ||
+        (request->type == F_WRLCK && mode == O_RDONLY))
+        return -EBADF;
+    int error = range_of(file, request, &st, &start, &end);
+    if (error)
+        return error;
+    struct range_lock *spare[2] = {malloc(sizeof **spare), malloc(sizeof **spare)};
+    struct locked_file *entry = NULL;
+    pthread_mutex_lock(&lock_mutex);
+    if (!spare[0] || !spare[1])
+        error = -ENOLCK;
+    while (!error) {
+        entry = find_file(st.st_dev, st.st_ino, true);
+        if (!entry) {
+            error = -ENOLCK;
+            break;
+        }
+        struct range_lock *conflict = request->type == F_UNLCK
+                                          ? NULL
+                                          : find_conflict(entry, owner, request->type, start, end);
+        if (!conflict) {
+            set_range(entry, owner, request->type, start, end, file, ofd, task->process->pid,
+                      spare);
+            wake_waiters(st.st_dev, st.st_ino); /* also a downgrade lets others in */
+            drop_if_empty(entry);
+            break;
+        }
+        error = wait ? wait_for(task, &st, owner, conflict->owner, ofd) : -EAGAIN;
+    }
+    pthread_mutex_unlock(&lock_mutex);
+    free(spare[0]);
+    free(spare[1]);
+    return error;
+}
+
+/* All locks of `owner` on the file go. */
+static void release(const void *owner, struct file *file) {
+    struct stat st;
+    if (!lock_count || file->host_fd < 0 || fstat(file->host_fd, &st))
+        return;
+    pthread_mutex_lock(&lock_mutex);
+    struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
+    if (entry) {
+        struct range_lock *spare[2] = {NULL, NULL};
+        set_range(entry, owner, F_UNLCK, 0, INT64_MAX, file, false, 0, spare);
+        wake_waiters(st.st_dev, st.st_ino);
+        drop_if_empty(entry);
+    }
+    pthread_mutex_unlock(&lock_mutex);
+}
+
+void lock_close(struct fd_table *table, struct file *file) {
+    release(table, file);
+}
+
+void lock_release(struct file *file) {
+    release(file, file);
+}
+
+void lock_info(const struct fd_table *table, struct file *file, int count, struct strbuf *out) {
+    struct stat st;
+    if (!lock_count || file->host_fd < 0 || fstat(file->host_fd, &st))
+        return;
+    pthread_mutex_lock(&lock_mutex);
+    struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
+    for (struct range_lock *lock = entry ? entry->locks : NULL; lock; lock = lock->next) {
+        if (lock->file != file || (lock->owner != table && lock->owner != file))
+            continue;
+        strbuf_printf(out, "lock:\t%d: %s ADVISORY  %s %d %02x:%02x:%lu %lld ", ++count,
+                      lock->ofd ? "OFDLCK" : "POSIX ", lock->type == F_RDLCK ? "READ" : "WRITE",
+                      lock->ofd ? -1 : lock->pid, major(st.st_dev), minor(st.st_dev),
+                      (unsigned long)st.st_ino, (long long)lock->start);
+        if (lock->end == INT64_MAX)
+            strbuf_printf(out, "EOF\n");
+        else
+            strbuf_printf(out, "%lld\n", (long long)lock->end);
+    }
+    pthread_mutex_unlock(&lock_mutex);
+}

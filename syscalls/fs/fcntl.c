@@ -1,0 +1,268 @@
+/* fcntl(2): descriptor flags, status flags, duplicates, pipe sizes, owners, seals, leases; record
+ * locks are handed to lock.c. flock(2). */
+#include "gen/syscall_protos.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/lock.h"
+#include "syscalls/task/process.h"
+#include "syscalls/file/rw.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+/* Numbers that are the same for all x86 ABIs, beside those of <fcntl.h>. */
+#define GUEST_F_GETLK64  12
+#define GUEST_F_SETLK64  13
+#define GUEST_F_SETLKW64 14
+
+static long set_status(struct task *task, struct file *file, uint32_t arg) {
+    const int changes = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+    int want = open_flags_from_guest(arg) & changes;
+    if (file->host_fd >= 0) {
+        /* host flags: O_ASYNC stays off, its SIGIO would be ours */
+        int host = want & ~O_ASYNC;
+        int now = fcntl(file->host_fd, F_GETFL);
+        if (now >= 0 && ((now ^ host) & (changes & ~O_ASYNC)) &&
+            fcntl(file->host_fd, F_SETFL, (now & ~changes) | host))
+            return -errno;
+    }
+    file->flags = (file->flags & ~changes) | want;
+    return 0;
+}
+
+/* --- locks: the layout of struct flock is the ABI's
+ * -------------------------------------------------- */
+
+static int lock_fetch(struct task *task, gaddr_t at, bool large, struct lock_request *lock) {
+    uint8_t raw[32];
+    unsigned word = task->abi->pointer_bytes;
+    bool native64 = word == 8;
+    size_t size = native64 ? 32 : large ? 24 : 16;
+    int error = guest_read(task->cpu->space, raw, at, size);
+    if (error)
+        return error;
+    memset(lock, 0, sizeof *lock);
+    memcpy(&lock->type, raw, 2);
+    memcpy(&lock->whence, raw + 2, 2);
+    if (native64 || large) {
+        size_t base = native64 ? 8 : 4;
+        memcpy(&lock->start, raw + base, 8);
+        memcpy(&lock->len, raw + base + 8, 8);
+        memcpy(&lock->pid, raw + base + 16, 4);
+    } else {
+        int32_t field[3];
+        memcpy(field, raw + 4, sizeof field);
+        lock->start = field[0];
+        lock->len = field[1];
+        lock->pid = field[2];
+    }
+    return 0;
+}
+
+static int lock_store(struct task *task, gaddr_t at, bool large, const struct lock_request *lock) {
+    uint8_t raw[32] = {0};
+    unsigned word = task->abi->pointer_bytes;
+    bool native64 = word == 8;
+    size_t size = native64 ? 32 : large ? 24 : 16;
+    memcpy(raw, &lock->type, 2);
+    memcpy(raw + 2, &lock->whence, 2);
+    if (native64 || large) {
+        size_t base = native64 ? 8 : 4;
+        memcpy(raw + base, &lock->start, 8);
+        memcpy(raw + base + 8, &lock->len, 8);
+        memcpy(raw + base + 16, &lock->pid, 4);
+    } else {
+        if (lock->start > INT32_MAX || lock->len > INT32_MAX)
+            return -EOVERFLOW;
+        int32_t field[3] = {(int32_t)lock->start, (int32_t)lock->len, lock->pid};
+        memcpy(raw + 4, field, sizeof field);
+    }
+    return guest_write(task->cpu->space, at, raw, size);
+}
+
+static long do_lock(struct task *task, struct file *file, uint32_t op, gaddr_t arg, bool large) {
+    bool ofd = op >= F_OFD_GETLK;
+    bool get = op == F_GETLK || op == GUEST_F_GETLK64 || op == F_OFD_GETLK;
+    bool wait = op == F_SETLKW || op == GUEST_F_SETLKW64 || op == F_OFD_SETLKW;
+    struct lock_request lock;
+    int error = lock_fetch(task, arg, large, &lock);
+    if (error)
+        return error;
+    if (ofd && lock.pid)
+        return -EINVAL;
+    if (!get)
+        return lock_set(task, file, &lock, ofd, wait);
+    error = lock_get(task, file, &lock, ofd);
+    return error ? error : lock_store(task, arg, large, &lock);
+}
+
+/* --- the rest
+ * ------------------------------------------------------------------------------------------ */
+
+struct owner_ex {
+    int32_t type, pid;
+};
+
+int file_set_owner(struct file *file, int32_t who) {
+    if (who == INT32_MIN)
+        return -EINVAL;
+    pthread_mutex_lock(&process_lock);
+    bool there = !who || (who > 0 ? process_find(who) != NULL : process_group_find(-who) != NULL);
+    pthread_mutex_unlock(&process_lock);
+    if (!there)
+        return -ESRCH;
+    file->owner = who;
+    return 0;
+}
+
+static long owner(struct task *task, struct file *file, uint32_t op, gaddr_t arg) {
+    struct owner_ex ex;
+    switch (op) {
+    case F_SETOWN:
+        return file_set_owner(file, (int32_t)arg);
+    case F_GETOWN:
+        return file->owner;
+    case F_SETSIG:
+        if ((uint32_t)arg > 64)
+            return -EINVAL;
+        file->owner_signal = (int)arg;
+        return 0;
+    case F_GETSIG:
+        return file->owner_signal;
+    case F_SETOWN_EX:
+        if (guest_read(task->cpu->space, &ex, arg, sizeof ex))
+            return -EFAULT;
+        if (ex.type < 0 || ex.type > 2)
+            return -EINVAL;
+        file->owner = ex.type == 2 ? -ex.pid : ex.pid;
+        return 0;
+    default: /* F_GETOWN_EX */
+        ex.type = file->owner < 0 ? 2 : 1;
+        ex.pid = file->owner < 0 ? -file->owner : file->owner;
+        return guest_write(task->cpu->space, arg, &ex, sizeof ex);
+    }
+}
+
+/* Operations whose argument is a number, done by the host on the host descriptor. */
+static long by_host(struct file *file, int op, long arg) {
+    if (file->host_fd < 0)
+        return -EINVAL;
+    int result = fcntl(file->host_fd, op, arg);
+    return result < 0 ? -errno : result;
+}
+
+static long by_host_hint(struct task *task, struct file *file, int op, gaddr_t arg) {
+    uint64_t hint;
+    if (guest_read(task->cpu->space, &hint, arg, sizeof hint))
+        return -EFAULT;
+    if (file->host_fd < 0)
+        return -EINVAL;
+    if (fcntl(file->host_fd, op, &hint))
+        return -errno;
+    return guest_write(task->cpu->space, arg, &hint, sizeof hint);
+}
+
+static long descriptor_flags(struct task *task, int fd, uint32_t op, uint32_t arg) {
+    struct fd_table *table = task->fds;
+    long result = -EBADF;
+    pthread_mutex_lock(&table->lock);
+    if (fd >= 0 && fd < table->size && table->slot[fd].file) {
+        result = op == F_GETFD && table->slot[fd].cloexec ? FD_CLOEXEC : 0;
+        if (op == F_SETFD)
+            table->slot[fd].cloexec = arg & FD_CLOEXEC;
+    }
+    pthread_mutex_unlock(&table->lock);
+    return result;
+}
+
+static long duplicate(struct task *task, struct file *file, uint32_t op, uint32_t arg) {
+    if (arg >= task->process->limits[RLIMIT_NOFILE].rlim_cur || arg > INT32_MAX)
+        return -EINVAL;
+    return fd_install(task, file_ref(file), op == F_DUPFD_CLOEXEC, (int)arg);
+}
+
+static long control(struct task *task, struct file *file, uint32_t op, gaddr_t arg, bool large) {
+    switch (op) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        return duplicate(task, file, op, (uint32_t)arg);
+    case F_GETFL:
+        return open_flags_to_guest(file->flags);
+    }
+    if (file->flags & O_PATH)
+        return -EBADF;
+    switch (op) {
+    case F_SETFL:
+        return set_status(task, file, (uint32_t)arg);
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+        return do_lock(task, file, op, arg, false);
+    case GUEST_F_GETLK64:
+    case GUEST_F_SETLK64:
+    case GUEST_F_SETLKW64:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return large ? do_lock(task, file, op, arg, true) : -EINVAL;
+    case F_SETOWN:
+    case F_GETOWN:
+    case F_SETSIG:
+    case F_GETSIG:
+    case F_SETOWN_EX:
+    case F_GETOWN_EX:
+        return owner(task, file, op, arg);
+    case F_SETPIPE_SZ:
+    case F_GETPIPE_SZ:
+    case F_ADD_SEALS:
+    case F_GET_SEALS:
+    case F_GETLEASE:
+        return by_host(file, (int)op, (int32_t)arg);
+    case F_SETLEASE: /* the host would send its signal to us, not to the guest */
+        return (int32_t)arg == F_UNLCK ? -EAGAIN : -EINVAL;
+    case F_GET_RW_HINT:
+    case F_SET_RW_HINT:
+        return by_host_hint(task, file, (int)op, arg);
+    default:
+        return -EINVAL;
+    }
+}
+
+static long any_fcntl(struct task *task, int fd, uint32_t op, gaddr_t arg, bool large) {
+    if (op == F_GETFD || op == F_SETFD)
+        return descriptor_flags(task, fd, op, (uint32_t)arg);
+    struct file *file = fd_get(task, fd);
+    if (!file)
+        return -EBADF;
+    long result = control(task, file, op, arg, large);
+    file_unref(file);
+    return result;
+}
+
+/* fcntl(2); the call without 64 has no 64-bit locks on 32-bit ABIs */
+long sys_fcntl(struct task *task, int32_t fd, uint32_t op, uint32_t arg) {
+    return any_fcntl(task, fd, op, arg, task->abi->pointer_bytes == 8);
+}
+
+long sys_fcntl64(struct task *task, int32_t fd, uint32_t op, uint32_t arg) {
+    return any_fcntl(task, fd, op, arg, true);
+}
+
+/* flock(2): belongs to the open file description, as the host's belongs to our descriptor of it */
+long sys_flock(struct task *task, int32_t fd, uint32_t op) {
+    uint32_t kind = op & ~(uint32_t)LOCK_NB;
+    if (op & 32) /* LOCK_MAND: no longer does anything, whatever the descriptor */
+        return 0;
+    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+        return -EINVAL; /* before the descriptor, as Linux does */
+    struct file *file = fd_get(task, fd);
+    if (!file)
+        return -EBADF;
+    long result = -EBADF;
+    if (!(file->flags & O_PATH) && file->host_fd >= 0)
+        result = host_call(task, SYS_flock, file->host_fd, (long)op, 0, 0, 0, 0);
+    if (!result && kind != LOCK_UN)
+        file->flock_pid = task->process->pid;
+    file_unref(file);
+    return restartable(result);
+}

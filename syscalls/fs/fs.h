@@ -1,0 +1,67 @@
+/* Paths: the guest's root, mounts, current directory; resolution that cannot leave them. */
+#ifndef FG_SYSCALLS_FS_H
+#define FG_SYSCALLS_FS_H
+
+#include "syscalls/file/file.h"
+
+struct task;
+
+/* Mounts (struct mount, fs_place.h): host directories (the root itself and --mount), and the
+ * synthetic ones (proc, sys, dev, devpts), which implement the node operations of vfs_synthetic.h.
+ */
+struct fs_context {
+    _Atomic int refs;
+    pthread_mutex_t lock;
+    char *cwd;              /* absolute guest path, normalised, relative to the real root */
+    char *root;             /* chroot: absolute guest path, "/" normally */
+    _Atomic uint32_t umask; /* read without the lock */
+    struct file
+        *cwd_file; /* the directory itself (O_PATH): stays right when it is renamed; or NULL */
+};
+
+struct fs_context *fs_context_create(void);
+struct fs_context *fs_context_fork(struct fs_context *fs);
+struct fs_context *fs_context_ref(struct fs_context *fs);
+void fs_context_unref(struct fs_context *fs);
+
+/* Set-up, before the first task runs. `host_root` is the host directory of "/". Return 0 or -errno;
+ * fs_mount_host also FS_NO_MOUNT_POINT, when the guest has no directory that guest_path could be
+ * in.
+ */
+#define FS_NO_MOUNT_POINT 1
+int fs_init(const char *host_root, bool metadata);
+int fs_mount_host(struct task *task, const char *host_dir, const char *guest_path, bool read_only);
+
+/* Tells, once fs_init is through, which user the first task runs as: see fs_owner.c. */
+void fs_owner_init(uint32_t uid, uint32_t gid);
+
+/* Open a guest path as open(2) does; a new referenced file in *out. dirfd: guest descriptor or
+ * AT_FDCWD. Used by the open family, execve and the ELF loader. 0 or -errno. */
+int fs_open(struct task *task, int dirfd, const char *path, int flags, uint32_t mode,
+            struct file **out);
+
+/* Ends what fs_init set up (temporary directories). Idempotent; call before the host process ends.
+ */
+void fs_shutdown(void);
+/* chdir(2) for start-up and for the call; path is a host string. 0 or -errno. */
+int fs_chdir(struct task *task, const char *path);
+/* Guest path of the current directory into buf (PATH_MAX). 0 or -errno (-ENOENT: removed). */
+int fs_getcwd(struct task *task, char *buf, size_t size);
+
+/* --- fs_socket.c: names of unix sockets ----------------------------------------------------------
+ */
+
+struct mount;
+/* bind(2): binds the host socket under `temporary`, a name that says whose it is, in the directory
+ * of the guest's `path`, tells made(arg) of it as the host shows it, and renames it to that. 0 or
+ * -errno (-EADDRINUSE: there is something). */
+int fs_socket_bind(struct task *task, const char *path, int host_fd, const char *temporary,
+                   const struct mount **mount, void (*made)(void *arg, const struct stat *st),
+                   void *arg);
+/* Is there something by that name, not followed? */
+bool fs_socket_name_taken(struct task *task, const char *path);
+/* connect(2), sendto(2): an O_PATH descriptor of what `path` names, which the task may write to, or
+ * -errno. */
+int fs_socket_find(struct task *task, const char *path, const struct mount **mount);
+
+#endif

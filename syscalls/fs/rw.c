@@ -1,0 +1,300 @@
+/* read(2), write(2) and their vectored and positioned forms, lseek(2). Buffers are used where they
+ * are in the guest's memory: host protection is guest protection, so the host's EFAULT is the
+ * guest's. Copying between files is rw_copy.c, sizes and syncing rw_size.c. */
+#include "syscalls/file/rw.h"
+#include "gen/syscall_protos.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/fs/fs_place.h"
+#include "syscalls/signal/signal.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RW_MAX        0x7ffff000u /* MAX_RW_COUNT of Linux */
+#define IOV_COUNT_MAX 1024
+
+int guest_buffer(struct task *task, gaddr_t at, uint64_t len, bool writes, struct iovec *out) {
+    struct space *space = task->cpu->space;
+    if (!space_range_ok(space, at, len))
+        return -EFAULT;
+    if (writes && len)
+        space_prepare_write(task->cpu, at, len); /* not writable: the host call will say so */
+    *out = (struct iovec){space_ptr(space, at), len};
+    return 0;
+}
+
+int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
+                  struct guest_iov *out) {
+    unsigned word = task->abi->pointer_bytes;
+    uint64_t raw[2];
+    uint8_t entry[16];
+    out->iov = out->fast;
+    out->count = 0;
+    out->total = 0;
+    if (count > IOV_COUNT_MAX)
+        return -EINVAL;
+    if (count > IOV_FAST && !(out->iov = malloc(count * sizeof *out->iov)))
+        return -ENOMEM;
+    int error = 0;
+    for (uint64_t i = 0; i < count && !error; i++) {
+        error = guest_read(task->cpu->space, entry, vec + i * 2 * word, 2 * word);
+        if (error)
+            break;
+        raw[0] = raw[1] = 0;
+        memcpy(&raw[0], entry, word);
+        memcpy(&raw[1], entry + word, word);
+        if (raw[1] > (word == 4 ? (uint64_t)INT32_MAX : (uint64_t)INT64_MAX)) {
+            error = -EINVAL;
+            break;
+        }
+        if (raw[1] > RW_MAX - out->total)
+            raw[1] = RW_MAX - out->total;
+        error = guest_buffer(task, raw[0], raw[1], writes, &out->iov[i]);
+        out->total += raw[1];
+        out->count++;
+    }
+    if (error)
+        guest_iov_free(out);
+    return error;
+}
+
+void guest_iov_free(struct guest_iov *iov) {
+    if (iov->iov != iov->fast)
+        free(iov->iov);
+    iov->iov = iov->fast;
+}
+
+/* SIGPIPE, SIGXFSZ of the calling task. */
+static void raise_signal(struct task *task, int signo) {
+    struct sigqueue_info info = {
+        .signo = signo,
+        .code = SI_USER,
+        .pid = task->process->pid,
+        .uid = task->process->uid,
+    };
+    signal_send_task(task, &info);
+}
+
+/* Regular files and directories never wait for anybody: no need of the interruptible way. */
+static bool waits(const struct file *file) {
+    return file->ops != &file_ops_regular && file->ops != &file_ops_directory;
+}
+
+static long host_rw(struct file *file, struct task *task, bool write, const struct iovec *iov,
+                    int count, int64_t offset, int flags) {
+    long number, fd = file->host_fd, a = (long)iov, b = count, c = 0;
+    if (fd < 0)
+        return -EINVAL;
+    if (flags) {
+        number = write ? SYS_pwritev2 : SYS_preadv2;
+        c = offset;
+        return host_call(task, number, fd, a, b, c, 0, flags);
+    }
+    if (count == 1) {
+        a = (long)iov->iov_base;
+        b = (long)iov->iov_len;
+        number = offset < 0 ? (write ? SYS_write : SYS_read) : (write ? SYS_pwrite64 : SYS_pread64);
+    } else {
+        number = offset < 0 ? (write ? SYS_writev : SYS_readv) : (write ? SYS_pwritev : SYS_preadv);
+    }
+    if (offset >= 0)
+        c = offset;
+    if (waits(file))
+        return host_call(task, number, fd, a, b, c, 0, 0);
+    long result = syscall(number, fd, a, b, c, 0);
+    return result < 0 ? -errno : result;
+}
+
+ssize_t file_readv(struct file *file, struct task *task, const struct iovec *iov, int count,
+                   int64_t offset, int flags) {
+    if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_WRONLY)
+        return -EBADF;
+    if (file->ops->read) /* an EINTR (socket with a time-out) is not restarted */
+        return file->ops->read(file, task, iov, count, offset);
+    return restartable(host_rw(file, task, false, iov, count, offset, flags));
+}
+
+/* RLIMIT_FSIZE: how much of `len` may be written at `offset`; -EFBIG and SIGXFSZ when nothing. */
+static int64_t size_limit(struct file *file, struct task *task, int64_t offset, int64_t len) {
+    uint64_t limit = task->process->limits[RLIMIT_FSIZE].rlim_cur;
+    if (limit == RLIM_INFINITY || (task->abi->pointer_bytes == 4 && limit >= UINT32_MAX) ||
+        file->ops != &file_ops_regular || len == 0)
+        return len;
+    struct stat st;
+    if (fstat(file->host_fd, &st) || !S_ISREG(st.st_mode))
+        return len;
+    if (offset < 0)
+        offset = file->flags & O_APPEND ? st.st_size : lseek(file->host_fd, 0, SEEK_CUR);
+    if ((uint64_t)offset >= limit) {
+        raise_signal(task, SIGXFSZ);
+        return -EFBIG;
+    }
+    return (uint64_t)len > limit - (uint64_t)offset ? (int64_t)(limit - (uint64_t)offset) : len;
+}
+
+ssize_t file_writev(struct file *file, struct task *task, const struct iovec *iov, int count,
+                    int64_t offset, int flags) {
+    if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_RDONLY)
+        return -EBADF;
+    int64_t len = 0;
+    for (int i = 0; i < count; i++)
+        len += (int64_t)iov[i].iov_len;
+    int64_t may = size_limit(file, task, offset, len);
+    struct iovec cut;
+    if (may < 0)
+        return may;
+    if (may < len) { /* as much of the first buffers as fits; a short write is allowed */
+        cut = iov[0];
+        while (!cut.iov_len && count > 1)
+            cut = *++iov;
+        if ((int64_t)cut.iov_len > may)
+            cut.iov_len = (size_t)may;
+        iov = &cut;
+        count = 1;
+    }
+    set_id_before_write(task, file);
+    if (file->ops->write) /* sends SIGPIPE itself */
+        return file->ops->write(file, task, iov, count, offset);
+    long result = host_rw(file, task, true, iov, count, offset, flags);
+    if (result == -EPIPE)
+        raise_signal(task, SIGPIPE);
+    return restartable(result);
+}
+
+int64_t file_seek(struct file *file, int64_t offset, int whence) {
+    if (file->flags & O_PATH)
+        return -EBADF;
+    if (file->ops->seek)
+        return file->ops->seek(file, offset, whence);
+    if (file->host_fd < 0)
+        return -ESPIPE;
+    int64_t at = lseek(file->host_fd, offset, whence);
+    return at < 0 ? -errno : at;
+}
+
+/* --- the calls
+ * ------------------------------------------------------------------------------------ */
+
+static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t offset,
+                   bool write) {
+    struct iovec iov;
+    struct file *file = fd_get(task, fd);
+    if (!file)
+        return -EBADF;
+    long result;
+    if ((int64_t)len < 0 || (task->abi->pointer_bytes == 4 && len > INT32_MAX)) {
+        result = -EINVAL;
+    } else {
+        if (len > RW_MAX)
+            len = RW_MAX;
+        result = guest_buffer(task, at, len, !write, &iov);
+    }
+    if (!result)
+        result = write ? file_writev(file, task, &iov, 1, offset, 0)
+                       : file_readv(file, task, &iov, 1, offset, 0);
+    file_unref(file);
+    return result;
+}
+
+static long rw_vector(struct task *task, int fd, gaddr_t vec, uint32_t count, int64_t offset,
+                      int flags, bool write) {
+    struct guest_iov iov;
+    struct file *file = fd_get(task, fd);
+    if (!file)
+        return -EBADF;
+    long result = guest_iov_get(task, vec, count, !write, &iov);
+    if (!result) {
+        if (!iov.count && !flags) /* nothing to move, but the mode counts */
+            iov.fast[0] = (struct iovec){NULL, 0}, iov.count = 1;
+        result = write ? file_writev(file, task, iov.iov, iov.count, offset, flags)
+                       : file_readv(file, task, iov.iov, iov.count, offset, flags);
+        guest_iov_free(&iov);
+    }
+    file_unref(file);
+    return result;
+}
+
+/* read(2) */
+long sys_read(struct task *task, int32_t fd, gaddr_t at, uint64_t len) {
+    return rw_one(task, fd, at, len, -1, false);
+}
+
+/* write(2) */
+long sys_write(struct task *task, int32_t fd, gaddr_t at, uint64_t len) {
+    return rw_one(task, fd, at, len, -1, true);
+}
+
+/* pread(2) */
+long sys_pread64(struct task *task, int32_t fd, gaddr_t at, uint64_t len, int64_t offset) {
+    return offset < 0 ? -EINVAL : rw_one(task, fd, at, len, offset, false);
+}
+
+/* pwrite(2) */
+long sys_pwrite64(struct task *task, int32_t fd, gaddr_t at, uint64_t len, int64_t offset) {
+    return offset < 0 ? -EINVAL : rw_one(task, fd, at, len, offset, true);
+}
+
+/* readv(2) */
+long sys_readv(struct task *task, int32_t fd, gaddr_t vec, uint32_t count) {
+    return rw_vector(task, fd, vec, count, -1, 0, false);
+}
+
+/* writev(2) */
+long sys_writev(struct task *task, int32_t fd, gaddr_t vec, uint32_t count) {
+    return rw_vector(task, fd, vec, count, -1, 0, true);
+}
+
+/* preadv(2) */
+long sys_preadv(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset) {
+    return offset < 0 ? -EINVAL : rw_vector(task, fd, vec, count, offset, 0, false);
+}
+
+/* pwritev(2) */
+long sys_pwritev(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset) {
+    return offset < 0 ? -EINVAL : rw_vector(task, fd, vec, count, offset, 0, true);
+}
+
+/* preadv2(2): offset -1 is the position; the flags are the host's */
+long sys_preadv2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset,
+                 uint32_t flags) {
+    if (offset < -1)
+        return -EINVAL;
+    return rw_vector(task, fd, vec, count, offset, (int)flags, false);
+}
+
+/* pwritev2(2) */
+long sys_pwritev2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset,
+                  uint32_t flags) {
+    if (offset < -1)
+        return -EINVAL;
+    return rw_vector(task, fd, vec, count, offset, (int)flags, true);
+}
+
+/* lseek(2): a position that a long does not hold is EOVERFLOW (and the seek has happened, as on
+ * Linux) */
+long sys_lseek(struct task *task, int32_t fd, int64_t offset, uint32_t whence) {
+    struct file *file = fd_get(task, fd);
+    if (!file)
+        return -EBADF;
+    int64_t at = whence > SEEK_HOLE ? -EINVAL : file_seek(file, offset, (int)whence);
+    file_unref(file);
+    if (task->abi->pointer_bytes == 4 && at > INT32_MAX)
+        return -EOVERFLOW;
+    return at;
+}
+
+/* _llseek(2) */
+long sys_llseek(struct task *task, int32_t fd, uint32_t high, uint32_t low, gaddr_t to,
+                uint32_t whence) {
+    struct file *file = fd_get(task, fd);
+    if (!file)
+        return -EBADF;
+    int64_t offset = (int64_t)((uint64_t)high << 32 | low);
+    int64_t at = whence > SEEK_HOLE ? -EINVAL : file_seek(file, offset, (int)whence);
+    file_unref(file);
+    return at < 0 ? at : guest_write(task->cpu->space, to, &at, sizeof at);
+}

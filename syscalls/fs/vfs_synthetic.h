@@ -1,0 +1,81 @@
+/* Synthetic file systems (/proc, /dev, /sys): a static tree of entries, some of which list or look
+ * up their children at run time (one directory per process, one link per descriptor).
+ *
+ * An entry is static; what varies stands in struct synth_ref. No reference is held on processes:
+ * each function finds its process again under process_lock and says -ENOENT or -ESRCH when it is
+ * gone. */
+#ifndef FG_SYSCALLS_VFS_SYNTHETIC_H
+#define FG_SYSCALLS_VFS_SYNTHETIC_H
+
+#include "syscalls/file/file.h"
+#include <sys/stat.h>
+
+struct synth_ref;
+
+/* A growing text; `failed` is set when memory ran out (then the open says ENOMEM). */
+struct strbuf {
+    char *data;
+    size_t len, room;
+    bool failed;
+};
+void strbuf_add(struct strbuf *buf, const void *data, size_t len);
+void strbuf_printf(struct strbuf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* What list() below calls for a child. */
+typedef int (*synth_list_emit)(void *arg, const char *name, const struct synth_ref *child,
+                               int64_t key);
+typedef int (*synth_emit)(void *arg, const char *name, uint64_t ino, uint8_t type,
+                          int64_t next_offset);
+
+struct synth_entry {
+    const char *name;
+    mode_t mode; /* type and permissions */
+    /* Content of a regular file, or text of a symlink. */
+    int (*text)(const struct synth_ref *ref, struct strbuf *out);
+    /* write(2) to a regular file: bytes or -errno. NULL: EIO. */
+    ssize_t (*write)(const struct synth_ref *ref, struct task *task, const char *data, size_t len);
+    /* open(2) of a special file. */
+    int (*open)(const struct synth_ref *ref, struct task *task, int flags, struct file **out);
+    /* A magic link: the file it stands for, referenced. */
+    int (*follow)(const struct synth_ref *ref, struct task *task, struct file **out);
+    /* Static children, ended by a NULL name; then the dynamic ones. */
+    const struct synth_entry *children;
+    int (*lookup)(const struct synth_ref *dir, const char *name, struct synth_ref *out);
+    /* The dynamic children whose key is `from` or more, by ascending keys, until emit returns
+     * nonzero. A key stays with its child (a descriptor, a pid), so that a listing in several calls
+     * misses nothing when others come or go meanwhile. */
+    int (*list)(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg);
+    /* Corrects what stat shows (owner, times, device number). */
+    int (*stat)(const struct synth_ref *ref, struct stat *st);
+    dev_t rdev;
+};
+
+struct synth_ref {
+    const struct synth_entry *entry;
+    int32_t pid, tid; /* of /proc/PID and /proc/PID/task/TID; 0: not below one */
+    int32_t number;   /* descriptor, pty */
+    dev_t dev;        /* of the mount */
+};
+
+/* Child `name` of a directory: 0 or -ENOENT, -ENOTDIR. */
+int synth_lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out);
+int synth_stat(const struct synth_ref *ref, struct stat *st);
+/* Text of a symlink, NUL-terminated; bytes or -errno. */
+ssize_t synth_readlink(const struct synth_ref *ref, char *text, size_t size);
+/* open(2) of a node that is no symlink. `path` is the guest path. */
+int synth_open(const struct synth_ref *ref, struct task *task, int flags, struct mount *mount,
+               const char *path, struct file **out);
+/* For entry->open: the node as a host device, opened with the access mode of flags. */
+int synth_device_open(const struct synth_ref *ref, const char *host, int flags, struct file **out);
+/* The node behind a file that synth_open made, or NULL. */
+const struct synth_ref *synth_of_file(const struct file *file);
+
+extern const struct synth_entry proc_root, dev_root, sys_root, devpts_root;
+extern const struct synth_entry proc_pid_root, proc_task_root; /* /proc/PID, /proc/PID/task/TID */
+/* /dev/shm where the host has no place for it. */
+extern const struct synth_entry dev_shm;
+/* Single nodes that are mounted over a host's /dev when the root is "/". */
+extern const struct synth_entry dev_tty, dev_ptmx, dev_console;
+
+#endif

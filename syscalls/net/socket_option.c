@@ -1,0 +1,344 @@
+/* getsockopt(2), setsockopt(2). Most options are integers or structures without pointers and pass
+ * as they are; converted are the ones with a time, an address in memory, or a process in them.
+ * Options that name host objects are refused as unknown. Ioctls are socket_ioctl.c. */
+#include "core/memory/space.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/task/process.h"
+#include "syscalls/net/socket.h"
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "gen/syscall_protos.h"
+
+/* SOL_SOCKET options by number (asm-generic/socket.h), the same for both ABIs. */
+enum {
+    OPT_PASSCRED = 16,
+    OPT_PEERCRED = 17,
+    OPT_RCVTIMEO_OLD = 20,
+    OPT_SNDTIMEO_OLD = 21,
+    OPT_ATTACH_FILTER = 26,
+    OPT_ATTACH_BPF = 50,
+    OPT_ATTACH_REUSEPORT_CBPF = 51,
+    OPT_ATTACH_REUSEPORT_EBPF = 52,
+    OPT_PEERGROUPS = 59,
+    OPT_RCVTIMEO_NEW = 66,
+    OPT_SNDTIMEO_NEW = 67,
+    OPT_PASSPIDFD = 76,
+    OPT_PEERPIDFD = 77,
+};
+#define OPTION_MOST      65536 /* bytes of a value that pass */
+#define IP_TABLES_FIRST  64    /* SOL_IP: netfilter's tables of i386 layout, full of addresses */
+#define IP_ORIGINAL_DST  80
+#define TCP_RECEIVE_ZERO 35 /* TCP_ZEROCOPY_RECEIVE */
+
+/* --- setting
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool is_timeout(int option) {
+    return option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD || option == OPT_RCVTIMEO_NEW ||
+           option == OPT_SNDTIMEO_NEW;
+}
+
+static bool timeout_is_narrow(struct task *task, int option) {
+    return task->abi->pointer_bytes == 4 &&
+           (option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD);
+}
+
+static long set_timeout(struct task *task, struct file *file, int option, gaddr_t at,
+                        uint32_t len) {
+    int64_t wide[2];
+    int32_t narrow[2];
+    bool is_narrow = timeout_is_narrow(task, option);
+    if (len < (is_narrow ? sizeof(narrow) : sizeof(wide)))
+        return -EINVAL;
+    if (is_narrow ? guest_read(task->cpu->space, narrow, at, sizeof(narrow))
+                  : guest_read(task->cpu->space, wide, at, sizeof(wide)))
+        return -EFAULT;
+    if (is_narrow) {
+        wide[0] = narrow[0];
+        wide[1] = narrow[1];
+    }
+    int host = option == OPT_RCVTIMEO_NEW   ? OPT_RCVTIMEO_OLD
+               : option == OPT_SNDTIMEO_NEW ? OPT_SNDTIMEO_OLD
+                                            : option;
+    return setsockopt(file->host_fd, SOL_SOCKET, host, wide, sizeof(wide)) ? -errno : 0;
+}
+
+/* struct sock_fprog: a count and the address of as many struct sock_filter. */
+static long set_filter(struct task *task, struct file *file, int option, gaddr_t at, uint32_t len) {
+    struct space *space = task->cpu->space;
+    unsigned word = task->abi->pointer_bytes;
+    uint16_t count;
+    uint64_t address = 0;
+    if (len != 2 * word)
+        return -EINVAL;
+    if (guest_read(space, &count, at, sizeof(count)) ||
+        guest_read(space, &address, at + word, word))
+        return -EFAULT;
+    struct sock_fprog program = {.len = count,
+                                 .filter = calloc(count + 1u, sizeof(struct sock_filter))};
+    if (!program.filter)
+        return -ENOMEM;
+    long result = guest_read(space, program.filter, address, count * sizeof(struct sock_filter));
+    if (!result)
+        result =
+            setsockopt(file->host_fd, SOL_SOCKET, option, &program, sizeof(program)) ? -errno : 0;
+    free(program.filter);
+    return result;
+}
+
+static bool is_group_option(int level, int option) {
+    return (level == SOL_IP || level == SOL_IPV6) &&
+           (option == MCAST_JOIN_GROUP || option == MCAST_LEAVE_GROUP ||
+            (option >= MCAST_BLOCK_SOURCE && option <= MCAST_LEAVE_SOURCE_GROUP));
+}
+
+/* struct group_req, group_source_req: the first member is followed by a sockaddr_storage, aligned
+ * to 4 for i386, to 8 here. */
+static long set_group(struct task *task, struct file *file, int level, int option, gaddr_t at,
+                      uint32_t len) {
+    unsigned word = task->abi->pointer_bytes;
+    uint8_t host[8 + 2 * sizeof(struct sockaddr_storage)] = {0};
+    unsigned addresses = option == MCAST_JOIN_GROUP || option == MCAST_LEAVE_GROUP ? 1 : 2;
+    unsigned bytes = addresses * (unsigned)sizeof(struct sockaddr_storage);
+    if (len < word + bytes)
+        return -EINVAL;
+    if (guest_read(task->cpu->space, host, at, 4) ||
+        guest_read(task->cpu->space, host + 8, at + word, bytes))
+        return -EFAULT;
+    return setsockopt(file->host_fd, level, option, host, 8 + bytes) ? -errno : 0;
+}
+
+static bool is_source_filter(int level, int option) {
+    return (level == SOL_IP || level == SOL_IPV6) && option == MCAST_MSFILTER;
+}
+
+/* struct group_filter: interface, group (aligned as above), mode, count and sources. */
+struct source_filter {
+    union {
+        struct group_filter host;
+        uint8_t bytes[sizeof(struct group_filter) + OPTION_MOST];
+    };
+};
+#define FILTER_HEAD offsetof(struct group_filter, gf_slist)
+
+/* Reads one of `len` bytes; what the guest's layout lacks before the group is left out. */
+static long read_source_filter(struct task *task, struct source_filter *filter, gaddr_t at,
+                               uint32_t len) {
+    unsigned lacks = 8 - task->abi->pointer_bytes;
+    memset(filter, 0, sizeof(*filter));
+    if (guest_read(task->cpu->space, filter->bytes, at, 4) ||
+        guest_read(task->cpu->space, filter->bytes + 8, at + 8 - lacks, len + lacks - 8))
+        return -EFAULT;
+    return 0;
+}
+
+static long set_source_filter(struct task *task, struct file *file, int level, gaddr_t at,
+                              uint32_t len) {
+    unsigned lacks = 8 - task->abi->pointer_bytes;
+    if (len + lacks < FILTER_HEAD)
+        return -EINVAL;
+    struct source_filter *filter = malloc(sizeof(*filter));
+    if (!filter)
+        return -ENOMEM;
+    long result = read_source_filter(task, filter, at, len);
+    if (!result)
+        result = setsockopt(file->host_fd, level, MCAST_MSFILTER, filter, len + lacks) ? -errno : 0;
+    free(filter);
+    return result;
+}
+
+/* Options that carry host objects or raw addresses. */
+static bool is_refused(int level, int option) {
+    if (level == SOL_SOCKET)
+        return option == OPT_ATTACH_BPF || option == OPT_ATTACH_REUSEPORT_EBPF ||
+               option == OPT_PASSPIDFD || option == OPT_PEERPIDFD;
+    if (level == SOL_IP)
+        return option >= IP_TABLES_FIRST && option != IP_ORIGINAL_DST;
+    /* For SOL_IPV6 they stand between true options, such as IPV6_RECVTCLASS, 66. */
+    if (level == SOL_IPV6)
+        return option == 64 || option == 65 || option == 68 || option == 69 || option > 80;
+    return level == SOL_TCP && option == TCP_RECEIVE_ZERO;
+}
+
+long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option, gaddr_t at,
+                    uint32_t len) {
+    long result;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    uint8_t few[256], *value = few;
+    if ((int32_t)len < 0 || len > OPTION_MOST) {
+        result = -EINVAL;
+    } else if (is_refused(level, option)) {
+        result = -ENOPROTOOPT;
+    } else if (level == SOL_SOCKET && is_timeout(option)) {
+        result = set_timeout(task, file, option, at, len);
+    } else if (level == SOL_SOCKET &&
+               (option == OPT_ATTACH_FILTER || option == OPT_ATTACH_REUSEPORT_CBPF)) {
+        result = set_filter(task, file, option, at, len);
+    } else if (is_group_option(level, option)) {
+        result = set_group(task, file, level, option, at, len);
+    } else if (is_source_filter(level, option)) {
+        result = set_source_filter(task, file, level, at, len);
+    } else if (len > sizeof(few) && !(value = malloc(len))) {
+        result = -ENOMEM;
+    } else {
+        result = at ? guest_read(task->cpu->space, value, at, len) : 0;
+        if (!result)
+            result = setsockopt(file->host_fd, level, option, at ? value : NULL, len) ? -errno : 0;
+        int32_t on = 0;
+        if (!result && len >= sizeof(on) && level == SOL_SOCKET && option == OPT_PASSCRED &&
+            socket_is_unix(file) && (memcpy(&on, value, sizeof(on)), on))
+            unix_asks(file);
+    }
+    if (value != few)
+        free(value);
+    file_unref(file);
+    return result;
+}
+
+/* --- getting
+ * --------------------------------------------------------------------------------------------------
+ */
+
+/* Value -> guest, at most as much as it has room for. */
+static long give(struct task *task, gaddr_t at, gaddr_t len_at, int32_t room, const void *value,
+                 uint32_t len) {
+    if ((uint32_t)room < len)
+        len = (uint32_t)room;
+    if (guest_write(task->cpu->space, at, value, len) ||
+        guest_write(task->cpu->space, len_at, &len, sizeof(len)))
+        return -EFAULT;
+    return 0;
+}
+
+static long get_timeout(struct task *task, struct file *file, int option, gaddr_t at,
+                        gaddr_t len_at, int32_t room) {
+    int64_t wide[2] = {0};
+    int host = option == OPT_RCVTIMEO_NEW   ? OPT_RCVTIMEO_OLD
+               : option == OPT_SNDTIMEO_NEW ? OPT_SNDTIMEO_OLD
+                                            : option;
+    if (getsockopt(file->host_fd, SOL_SOCKET, host, wide, &(socklen_t){sizeof(wide)}))
+        return -errno;
+    int32_t narrow[2] = {(int32_t)wide[0], (int32_t)wide[1]};
+    return timeout_is_narrow(task, option) ? give(task, at, len_at, room, narrow, sizeof(narrow))
+                                           : give(task, at, len_at, room, wide, sizeof(wide));
+}
+
+static long get_peer(struct task *task, struct file *file, int option, gaddr_t at, gaddr_t len_at,
+                     int32_t room) {
+    struct unix_identity peer;
+    bool known = unix_peer(file, &peer);
+    if (option == OPT_PEERCRED)
+        return give(task, at, len_at, room, &peer.creds, sizeof(peer.creds));
+    if (!known)
+        return -ENODATA;
+    uint32_t bytes = (uint32_t)peer.group_count * 4;
+    if ((uint32_t)room < bytes)
+        return guest_write(task->cpu->space, len_at, &bytes, 4) ? -EFAULT : -ERANGE;
+    return give(task, at, len_at, room, peer.groups, bytes);
+}
+
+/* MCAST_MSFILTER: the guest says in the structure for how many sources it has room. */
+static long get_source_filter(struct task *task, struct file *file, int level, gaddr_t at,
+                              gaddr_t len_at, int32_t room) {
+    struct space *space = task->cpu->space;
+    unsigned lacks = 8 - task->abi->pointer_bytes;
+    if ((uint32_t)room + lacks < FILTER_HEAD)
+        return -EINVAL;
+    struct source_filter *filter = malloc(sizeof(*filter));
+    if (!filter)
+        return -ENOMEM;
+    long result = read_source_filter(task, filter, at, FILTER_HEAD - lacks);
+    const uint32_t most = OPTION_MOST / sizeof(struct sockaddr_storage);
+    uint32_t sources = filter->host.gf_numsrc < most ? filter->host.gf_numsrc : most;
+    filter->host.gf_numsrc = sources;
+    socklen_t len = (socklen_t)GROUP_FILTER_SIZE(sources);
+    if (!result && getsockopt(file->host_fd, level, MCAST_MSFILTER, filter, &len))
+        result = -errno;
+    if (!result) {
+        if (filter->host.gf_numsrc < sources)
+            sources = filter->host.gf_numsrc;
+        uint32_t shown = (uint32_t)GROUP_FILTER_SIZE(sources) - lacks;
+        const unsigned mode = offsetof(struct group_filter, gf_fmode);
+        if (guest_write(space, len_at, &shown, 4) ||
+            guest_write(space, at + mode - lacks, filter->bytes + mode, shown + lacks - mode))
+            result = -EFAULT;
+    }
+    free(filter);
+    return result;
+}
+
+/* SO_GET_FILTER: lengths count instructions; 0 asks for their number. */
+static long get_filter(struct task *task, struct file *file, gaddr_t at, gaddr_t len_at,
+                       int32_t room) {
+    struct sock_filter *filter = calloc(BPF_MAXINSNS, sizeof(*filter));
+    socklen_t count = (socklen_t)(room > BPF_MAXINSNS ? BPF_MAXINSNS : room);
+    if (!filter)
+        return -ENOMEM;
+    long result = 0;
+    bool wanted = count != 0;
+    if (getsockopt(file->host_fd, SOL_SOCKET, OPT_ATTACH_FILTER, filter, &count))
+        result = -errno;
+    else if ((wanted && guest_write(task->cpu->space, at, filter, count * sizeof(*filter))) ||
+             guest_write(task->cpu->space, len_at, &count, sizeof(count)))
+        result = -EFAULT;
+    free(filter);
+    return result;
+}
+
+static long get_plain(struct task *task, struct file *file, int level, int option, gaddr_t at,
+                      gaddr_t len_at, int32_t room) {
+    socklen_t len = (socklen_t)(room > OPTION_MOST ? OPTION_MOST : room);
+    uint8_t *value = calloc(1, len + 1);
+    if (!value)
+        return -ENOMEM;
+    /* Some options read their buffer first. */
+    long result = guest_read(task->cpu->space, value, at, len < 64 ? len : 64);
+    if (result) {
+        memset(value, 0, len);
+        result = 0; /* EFAULT comes from writing, if at all */
+    }
+    if (getsockopt(file->host_fd, level, option, value, &len))
+        result = -errno;
+    if (!result)
+        result = give(task, at, len_at, (int32_t)len, value, len);
+    free(value);
+    return result;
+}
+
+long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option, gaddr_t at,
+                    gaddr_t len_at) {
+    long result;
+    int32_t room;
+    struct file *file = socket_get(task, fd, &result);
+    if (!file)
+        return result;
+    if (guest_read(task->cpu->space, &room, len_at, sizeof(room)))
+        result = -EFAULT;
+    else if (room < 0)
+        result = -EINVAL;
+    else if (is_refused(level, option))
+        result = -ENOPROTOOPT;
+    else if (level == SOL_SOCKET && is_timeout(option))
+        result = get_timeout(task, file, option, at, len_at, room);
+    else if (level == SOL_SOCKET && socket_is_unix(file) &&
+             (option == OPT_PEERCRED || option == OPT_PEERGROUPS))
+        result = get_peer(task, file, option, at, len_at, room);
+    else if (level == SOL_SOCKET && option == OPT_ATTACH_FILTER)
+        result = get_filter(task, file, at, len_at, room);
+    else if (is_source_filter(level, option))
+        result = get_source_filter(task, file, level, at, len_at, room);
+    else
+        result = get_plain(task, file, level, option, at, len_at, room);
+    file_unref(file);
+    return result;
+}

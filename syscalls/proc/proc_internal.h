@@ -1,0 +1,73 @@
+/* Between the files of /proc. */
+#ifndef FG_SYSCALLS_PROC_INTERNAL_H
+#define FG_SYSCALLS_PROC_INTERNAL_H
+
+#include "syscalls/fs/fs_place.h"
+#include "syscalls/mm/mm.h"
+#include "syscalls/task/task.h"
+#include "syscalls/fs/vfs_synthetic.h"
+
+extern const struct synth_entry proc_sys_children[], proc_net_children[], proc_fd_dir,
+    proc_fdinfo_dir;
+
+int proc_lookup_pid(const struct synth_ref *dir, const char *name, struct synth_ref *out);
+int proc_list_pids(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg);
+/* Guest tasks alive, and the highest process number given out so far that is alive. */
+void proc_counts(int *tasks, int *last);
+
+/* The process or task behind a node; caller holds process_lock. NULL: gone. */
+struct process *proc_process(const struct synth_ref *ref);
+struct task *proc_task(const struct synth_ref *ref);
+/* The task whose descriptors and directories a node shows: the thread's, or of /proc/PID the first
+ * thread's; caller holds process_lock. NULL: it has ended. */
+struct task *proc_files_task(const struct synth_ref *ref);
+/* Its memory or current directory, referenced; NULL when it has none any more. Take process_lock
+ * themselves. */
+struct mm *proc_mm(const struct synth_ref *ref);
+struct file *proc_cwd(const struct synth_ref *ref);
+/* May the calling task look into the process (ptrace(2), "PTRACE_MODE_READ")? True also when it is
+ * gone: then there is nothing to see. */
+bool proc_allowed(const struct synth_ref *ref);
+/* Owner of /proc/PID nodes: the process's effective user. -ENOENT when it is gone. */
+int proc_stat_owner(const struct synth_ref *ref, struct stat *st);
+/* Non-negative decimal number without leading zeros, or -1. */
+int32_t proc_number(const char *name);
+
+/* proc_pid_text.c */
+int proc_stat_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_status_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_comm_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_limits_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_mounts_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_mountinfo_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_zero_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_zero_line(const struct synth_ref *ref, struct strbuf *out);
+int proc_loginuid_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_sessionid_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_cgroup_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_id_map(const struct synth_ref *ref, struct strbuf *out);
+int proc_setgroups_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_personality_text(const struct synth_ref *ref, struct strbuf *out);
+ssize_t proc_comm_write(const struct synth_ref *ref, struct task *task, const char *data,
+                        size_t len);
+ssize_t proc_loginuid_write(const struct synth_ref *ref, struct task *task, const char *data,
+                            size_t len);
+ssize_t proc_oom_write(const struct synth_ref *ref, struct task *task, const char *data,
+                       size_t len);
+
+/* proc_pid_mem.c */
+int proc_maps(const struct synth_ref *ref, struct strbuf *out);
+int proc_smaps(const struct synth_ref *ref, struct strbuf *out);
+int proc_smaps_rollup(const struct synth_ref *ref, struct strbuf *out);
+int proc_cmdline(const struct synth_ref *ref, struct strbuf *out);
+int proc_environ(const struct synth_ref *ref, struct strbuf *out);
+int proc_auxv(const struct synth_ref *ref, struct strbuf *out);
+int proc_statm(const struct synth_ref *ref, struct strbuf *out);
+int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, struct file **out);
+/* Pages of a process: mapped, and of those with a file or the host resident. */
+struct proc_pages {
+    uint64_t size, resident, shared, text, data, stack;
+};
+void proc_pages(struct mm *mm, struct proc_pages *pages);
+
+#endif

@@ -1,0 +1,430 @@
+/* User and group ids, supplementary groups, capabilities (credentials(7), capabilities(7)).
+ *
+ * User 0 of the guest has every capability over guest objects; other users have none. What the host
+ * lets Fiberglass do is the host's own affair. Ids belong to the process: in Linux they belong to
+ * threads, and C libraries change them in all threads at once. */
+#include "gen/syscall_protos.h"
+#include "syscalls/task/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_ID UINT32_MAX
+/* 16-bit calls: -1 means "keep", and ids that do not fit read as 65534 (overflowuid). */
+#define OVERFLOW_ID 65534u
+
+static uint32_t widen(uint32_t id) {
+    return (uint16_t)id == 0xffff ? NO_ID : (uint16_t)id;
+}
+
+static long narrow(uint32_t id) {
+    return id > 0xffff ? OVERFLOW_ID : id;
+}
+
+/* The three ids of one kind and the file-system one, so that user and group share the rules. */
+struct ids {
+    uint32_t *real, *effective, *saved, *fs;
+};
+
+static struct ids user_ids(struct process *process) {
+    return (struct ids){&process->uid, &process->euid, &process->suid, &process->fsuid};
+}
+
+static struct ids group_ids(struct process *process) {
+    return (struct ids){&process->gid, &process->egid, &process->sgid, &process->fsgid};
+}
+
+static bool is_one_of(const struct ids *ids, uint32_t id) {
+    return id == *ids->real || id == *ids->effective || id == *ids->saved;
+}
+
+static bool privileged(const struct task *task) {
+    return task->process->euid == 0;
+}
+
+bool process_may_inspect(const struct process *me, const struct process *other, bool files) {
+    uint32_t uid = files ? me->fsuid : me->uid, gid = files ? me->fsgid : me->gid;
+    bool same = uid == other->uid && uid == other->euid && uid == other->suid &&
+                gid == other->gid && gid == other->egid && gid == other->sgid;
+    return me == other || me->euid == 0 || (same && other->dumpable);
+}
+
+/* Who acts with other rights than before is nobody's to look into, and its parent's death sends it
+ * no signal (prctl(2), PR_SET_DUMPABLE and PR_SET_PDEATHSIG). */
+static void rights_set(struct process *process, struct ids ids, uint32_t effective, uint32_t fs) {
+    if (effective != *ids.effective || fs != *ids.fs) {
+        process->dumpable = false;
+        process->pdeath_signal = 0;
+    }
+    *ids.effective = effective;
+    *ids.fs = fs;
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
+}
+
+/* What a call asks for; NO_ID: keep. */
+struct wish {
+    uint32_t real, effective, saved;
+};
+typedef long rule_fn(struct task *task, struct ids ids, const struct wish *wish);
+
+/* C libraries have all threads make the call at once. */
+static long change(struct task *task, struct ids ids, rule_fn *rule, struct wish wish) {
+    pthread_mutex_lock(&process_lock);
+    long result = rule(task, ids, &wish);
+    pthread_mutex_unlock(&process_lock);
+    return result;
+}
+
+/* setuid(2), setgid(2) */
+static long set_id(struct task *task, struct ids ids, const struct wish *wish) {
+    uint32_t id = wish->real;
+    if (id == NO_ID) {
+        return -EINVAL;
+    }
+    if (privileged(task)) {
+        *ids.real = *ids.saved = id;
+    } else if (id != *ids.real && id != *ids.saved) {
+        return -EPERM;
+    }
+    rights_set(task->process, ids, id, id);
+    return 0;
+}
+
+/* setreuid(2), setregid(2) */
+static long set_re(struct task *task, struct ids ids, const struct wish *wish) {
+    uint32_t real = wish->real, effective = wish->effective;
+    bool allowed = privileged(task);
+    uint32_t old_real = *ids.real;
+    if (!allowed && ((real != NO_ID && real != *ids.real && real != *ids.effective) ||
+                     (effective != NO_ID && !is_one_of(&ids, effective)))) {
+        return -EPERM;
+    }
+    if (real != NO_ID) {
+        *ids.real = real;
+    }
+    uint32_t acting = effective != NO_ID ? effective : *ids.effective;
+    if (real != NO_ID || (effective != NO_ID && effective != old_real)) {
+        *ids.saved = acting;
+    }
+    rights_set(task->process, ids, acting, acting);
+    return 0;
+}
+
+/* setresuid(2), setresgid(2) */
+static long set_res(struct task *task, struct ids ids, const struct wish *wish) {
+    uint32_t real = wish->real, effective = wish->effective, saved = wish->saved;
+    if (!privileged(task) && ((real != NO_ID && !is_one_of(&ids, real)) ||
+                              (effective != NO_ID && !is_one_of(&ids, effective)) ||
+                              (saved != NO_ID && !is_one_of(&ids, saved)))) {
+        return -EPERM;
+    }
+    if (real != NO_ID) {
+        *ids.real = real;
+    }
+    if (saved != NO_ID) {
+        *ids.saved = saved;
+    }
+    uint32_t acting = effective != NO_ID ? effective : *ids.effective;
+    rights_set(task->process, ids, acting, acting);
+    return 0;
+}
+
+/* setfsuid(2), setfsgid(2): the old id, whether it worked or not */
+static long set_fs(struct task *task, struct ids ids, const struct wish *wish) {
+    uint32_t old = *ids.fs, id = wish->real;
+    if (id != NO_ID && (privileged(task) || is_one_of(&ids, id) || id == old)) {
+        rights_set(task->process, ids, *ids.effective, id);
+    }
+    return old;
+}
+
+static long get_res(struct task *task, struct ids ids, gaddr_t real, gaddr_t effective,
+                    gaddr_t saved) {
+    struct space *space = task->cpu->space;
+    return guest_write(space, real, ids.real, 4) ||
+                   guest_write(space, effective, ids.effective, 4) ||
+                   guest_write(space, saved, ids.saved, 4)
+               ? -EFAULT
+               : 0;
+}
+
+static long get_res16(struct task *task, struct ids ids, gaddr_t real, gaddr_t effective,
+                      gaddr_t saved) {
+    struct space *space = task->cpu->space;
+    uint16_t value[3] = {(uint16_t)narrow(*ids.real), (uint16_t)narrow(*ids.effective),
+                         (uint16_t)narrow(*ids.saved)};
+    return guest_write(space, real, &value[0], 2) || guest_write(space, effective, &value[1], 2) ||
+                   guest_write(space, saved, &value[2], 2)
+               ? -EFAULT
+               : 0;
+}
+
+/* --- users ----------------------------------------------------------------------------- */
+
+long sys_getuid(struct task *task) {
+    return task->process->uid;
+}
+
+long sys_geteuid(struct task *task) {
+    return task->process->euid;
+}
+
+long sys_getuid16(struct task *task) {
+    return narrow(task->process->uid);
+}
+
+long sys_geteuid16(struct task *task) {
+    return narrow(task->process->euid);
+}
+
+long sys_setuid(struct task *task, uint32_t id) {
+    return change(task, user_ids(task->process), set_id, (struct wish){.real = id});
+}
+
+long sys_setuid16(struct task *task, uint32_t id) {
+    return sys_setuid(task, widen(id));
+}
+
+long sys_setreuid(struct task *task, uint32_t real, uint32_t effective) {
+    return change(task, user_ids(task->process), set_re, (struct wish){real, effective, NO_ID});
+}
+
+long sys_setreuid16(struct task *task, uint32_t real, uint32_t effective) {
+    return sys_setreuid(task, widen(real), widen(effective));
+}
+
+long sys_setresuid(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
+    return change(task, user_ids(task->process), set_res, (struct wish){real, effective, saved});
+}
+
+long sys_setresuid16(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
+    return sys_setresuid(task, widen(real), widen(effective), widen(saved));
+}
+
+long sys_getresuid(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t saved) {
+    return get_res(task, user_ids(task->process), real, effective, saved);
+}
+
+long sys_getresuid16(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t saved) {
+    return get_res16(task, user_ids(task->process), real, effective, saved);
+}
+
+long sys_setfsuid(struct task *task, uint32_t id) {
+    return change(task, user_ids(task->process), set_fs, (struct wish){.real = id});
+}
+
+long sys_setfsuid16(struct task *task, uint32_t id) {
+    return narrow((uint32_t)sys_setfsuid(task, widen(id)));
+}
+
+/* --- groups ---------------------------------------------------------------------------- */
+
+long sys_getgid(struct task *task) {
+    return task->process->gid;
+}
+
+long sys_getegid(struct task *task) {
+    return task->process->egid;
+}
+
+long sys_getgid16(struct task *task) {
+    return narrow(task->process->gid);
+}
+
+long sys_getegid16(struct task *task) {
+    return narrow(task->process->egid);
+}
+
+long sys_setgid(struct task *task, uint32_t id) {
+    return change(task, group_ids(task->process), set_id, (struct wish){.real = id});
+}
+
+long sys_setgid16(struct task *task, uint32_t id) {
+    return sys_setgid(task, widen(id));
+}
+
+long sys_setregid(struct task *task, uint32_t real, uint32_t effective) {
+    return change(task, group_ids(task->process), set_re, (struct wish){real, effective, NO_ID});
+}
+
+long sys_setregid16(struct task *task, uint32_t real, uint32_t effective) {
+    return sys_setregid(task, widen(real), widen(effective));
+}
+
+long sys_setresgid(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
+    return change(task, group_ids(task->process), set_res, (struct wish){real, effective, saved});
+}
+
+long sys_setresgid16(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
+    return sys_setresgid(task, widen(real), widen(effective), widen(saved));
+}
+
+long sys_getresgid(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t saved) {
+    return get_res(task, group_ids(task->process), real, effective, saved);
+}
+
+long sys_getresgid16(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t saved) {
+    return get_res16(task, group_ids(task->process), real, effective, saved);
+}
+
+long sys_setfsgid(struct task *task, uint32_t id) {
+    return change(task, group_ids(task->process), set_fs, (struct wish){.real = id});
+}
+
+long sys_setfsgid16(struct task *task, uint32_t id) {
+    return narrow((uint32_t)sys_setfsgid(task, widen(id)));
+}
+
+/* getgroups(2) */
+long sys_getgroups(struct task *task, int32_t size, gaddr_t list) {
+    const struct process *process = task->process;
+    int count = process->group_count;
+    if (size < 0 || (size > 0 && size < count)) {
+        return -EINVAL;
+    }
+    if (size > 0 && guest_write(task->cpu->space, list, process->groups, (size_t)count * 4)) {
+        return -EFAULT;
+    }
+    return count;
+}
+
+long sys_getgroups16(struct task *task, int32_t size, gaddr_t list) {
+    const struct process *process = task->process;
+    int count = process->group_count;
+    if (size < 0 || (size > 0 && size < count)) {
+        return -EINVAL;
+    }
+    uint16_t group[ARRAY_LEN(process->groups)];
+    for (int i = 0; i < count; i++) {
+        group[i] = (uint16_t)narrow(process->groups[i]);
+    }
+    if (size > 0 && guest_write(task->cpu->space, list, group, (size_t)count * 2)) {
+        return -EFAULT;
+    }
+    return count;
+}
+
+static void groups_set(struct process *process, const uint32_t *group, int count) {
+    pthread_mutex_lock(&process_lock);
+    memcpy(process->groups, group, (size_t)count * sizeof *group);
+    process->group_count = count;
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&process_lock);
+}
+
+/* setgroups(2): more groups than struct process holds are refused as beyond NGROUPS_MAX */
+long sys_setgroups(struct task *task, int32_t size, gaddr_t list) {
+    struct process *process = task->process;
+    uint32_t group[ARRAY_LEN(process->groups)];
+    if (!privileged(task)) {
+        return -EPERM;
+    }
+    if (size < 0 || size > (int32_t)ARRAY_LEN(group)) {
+        return -EINVAL;
+    }
+    if (guest_read(task->cpu->space, group, list, (size_t)size * 4)) {
+        return -EFAULT;
+    }
+    groups_set(process, group, size);
+    return 0;
+}
+
+long sys_setgroups16(struct task *task, int32_t size, gaddr_t list) {
+    struct process *process = task->process;
+    uint16_t narrow_group[ARRAY_LEN(process->groups)];
+    uint32_t group[ARRAY_LEN(process->groups)];
+    if (!privileged(task)) {
+        return -EPERM;
+    }
+    if (size < 0 || size > (int32_t)ARRAY_LEN(group)) {
+        return -EINVAL;
+    }
+    if (guest_read(task->cpu->space, narrow_group, list, (size_t)size * 2)) {
+        return -EFAULT;
+    }
+    for (int i = 0; i < size; i++) {
+        group[i] = narrow_group[i];
+    }
+    groups_set(process, group, size);
+    return 0;
+}
+
+/* --- capabilities ---------------------------------------------------------------------- */
+
+#define CAP_VERSION_1 0x19980330u
+#define CAP_VERSION_2 0x20071026u
+#define CAP_VERSION_3 0x20080522u
+#define CAP_LAST      40 /* CAP_CHECKPOINT_RESTORE */
+
+struct cap_header {
+    uint32_t version;
+    int32_t pid;
+};
+struct cap_data {
+    uint32_t effective, permitted, inheritable;
+};
+
+/* Checks the version, writing back the preferred one when it is unknown. Number of data words,
+ * -errno. */
+static int cap_words(struct task *task, gaddr_t header_addr, struct cap_header *header) {
+    if (guest_read(task->cpu->space, header, header_addr, sizeof *header)) {
+        return -EFAULT;
+    }
+    if (header->version == CAP_VERSION_1) {
+        return 1;
+    }
+    if (header->version == CAP_VERSION_2 || header->version == CAP_VERSION_3) {
+        return 2;
+    }
+    uint32_t preferred = CAP_VERSION_3;
+    return guest_write(task->cpu->space, header_addr, &preferred, sizeof preferred) ? -EFAULT
+                                                                                    : -EINVAL;
+}
+
+/* capget(2) */
+long sys_capget(struct task *task, gaddr_t header_addr, gaddr_t data_addr) {
+    struct cap_header header;
+    struct cap_data data[2] = {{0}};
+    int words = cap_words(task, header_addr, &header);
+    if (words < 0) {
+        return words == -EINVAL && !data_addr ? 0 : words;
+    }
+    if (header.pid < 0) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&process_lock);
+    struct process *process = header.pid == 0 ? task->process : process_find(header.pid);
+    bool root = process && process->euid == 0;
+    pthread_mutex_unlock(&process_lock);
+    if (!process) {
+        return -ESRCH;
+    }
+    if (root) {
+        data[0].effective = data[0].permitted = UINT32_MAX;
+        data[1].effective = data[1].permitted = (1u << (CAP_LAST + 1 - 32)) - 1;
+    }
+    return guest_write(task->cpu->space, data_addr, data, (size_t)words * sizeof *data);
+}
+
+/* capset(2): root may give up nothing but by changing its ids; asking for what one has is
+ * granted */
+long sys_capset(struct task *task, gaddr_t header_addr, gaddr_t data_addr) {
+    struct cap_header header;
+    struct cap_data data[2] = {{0}};
+    int words = cap_words(task, header_addr, &header);
+    if (words < 0) {
+        return words;
+    }
+    if (header.pid != 0 && header.pid != task->process->pid && header.pid != task->tid) {
+        return -EPERM;
+    }
+    if (guest_read(task->cpu->space, data, data_addr, (size_t)words * sizeof *data)) {
+        return -EFAULT;
+    }
+    if (privileged(task)) {
+        return 0;
+    }
+    return data[0].effective | data[1].effective | data[0].permitted | data[1].permitted ? -EPERM
+                                                                                         : 0;
+}

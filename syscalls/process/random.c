@@ -1,0 +1,23 @@
+/* getrandom(2): the host's random numbers. */
+#include "syscalls/file/io.h"
+#include <errno.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+
+#include "gen/syscall_protos.h"
+
+#define GRND_ALL (GRND_NONBLOCK | GRND_RANDOM | 0x0004 /* GRND_INSECURE */)
+
+long sys_getrandom(struct task *task, gaddr_t at, uint64_t len, uint32_t flags) {
+    if (flags & ~GRND_ALL)
+        return -EINVAL;
+    if (len > INT32_MAX)
+        len = INT32_MAX;
+    struct iovec out;
+    int error = guest_iov(task, at, len, true, &out);
+    if (error)
+        return error;
+    long got =
+        host_call(task, SYS_getrandom, (long)out.iov_base, (long)out.iov_len, flags, 0, 0, 0);
+    return got == -EINTR ? -ERESTARTSYS : got;
+}

@@ -1,0 +1,223 @@
+/* The run loop of a guest task: guest code -> system call or exception -> signals -> guest code.
+ * Last station of a block's way. The system calls themselves are called through the ABI's table;
+ * what signals do is signal.c's. */
+#include "syscalls/task/process.h"
+
+#include "core/base/debug.h"
+#include "core/base/stats.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/fs/fs.h"
+#include "syscalls/mm/mm.h"
+#include "syscalls/task/privilege.h"
+#include "syscalls/signal/signal.h"
+#include "syscalls/trace/strace.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- system calls ---------------------------------------------------------------------- */
+
+/* One line per missing call and run; calls that programs only try (note "silent: ...") get none. */
+static void report_missing(const struct abi *abi, unsigned number, const struct syscall_row *row) {
+    static _Atomic uint8_t seen[1024];
+    if (row && row->note && strncmp(row->note, "silent:", 7) == 0) {
+        return;
+    }
+    if (number < ARRAY_LEN(seen) ? atomic_exchange(&seen[number], 1)
+                                 : atomic_exchange(&seen[0], 1)) {
+        return;
+    }
+    fprintf(stderr, "fiberglass: system call %d (%s, %s) is not implemented\n", (int)number,
+            row ? row->name : "unknown", abi->name);
+}
+
+static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
+    const struct abi *abi = task->abi;
+    const struct syscall_row *row =
+        number < abi->row_count && abi->rows[number].name ? &abi->rows[number] : NULL;
+    long result = -ENOSYS;
+    struct strace_line line;
+    if (strace_on) {
+        strace_enter(task, row, number, args, &line);
+    }
+    if (row && row->call) {
+        result = row->call(task, args);
+    } else {
+        report_missing(abi, number, row);
+    }
+    if (strace_on) {
+        strace_leave(task, result, &line);
+    }
+    return result;
+}
+
+/* Arguments of an i386 call: ebx ecx edx esi edi ebp. By sysenter, ebp is the stack pointer and the
+ * sixth argument lies on top of the stack. */
+static int fetch_i386(struct task *task, uint64_t *args) {
+    static const uint8_t order[] = {REG_BX, REG_CX, REG_DX, REG_SI, REG_DI, REG_BP};
+    struct cpu *cpu = task->cpu;
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
+        args[i] = (uint32_t)cpu->regs[order[i]];
+    }
+    if (cpu->gate == GATE_SYSENTER) {
+        uint32_t sixth;
+        cpu->regs[REG_SP] = args[5];
+        if (guest_read(cpu->space, &sixth, args[5], sizeof sixth)) {
+            return -EFAULT;
+        }
+        args[5] = sixth;
+    }
+    return 0;
+}
+
+static void system_call(struct task *task) {
+    struct cpu *cpu = task->cpu;
+    uint64_t args[6];
+    int64_t number = (int32_t)cpu->regs[REG_AX];
+    STAT(syscalls);
+    task->syscall_number = number;
+    task->no_restart = false;
+    if (task->ids_seen != __atomic_load_n(&task->process->ids_changed, __ATOMIC_ACQUIRE)) {
+        privilege_follow(task);
+    }
+    long result = fetch_i386(task, args);
+    if (result == 0) {
+        result = dispatch(task, (unsigned)number, args);
+    }
+    if (!task->no_restart) {
+        cpu->regs[REG_AX] = (uint32_t)result;
+    }
+    signal_deliver(task, !task->no_restart, result);
+    task->syscall_number = -1;
+    if (fg_debug.check_memory) {
+        mm_check(task->process->mm, number);
+    }
+}
+
+/* --- exceptions ------------------------------------------------------------------------ */
+
+/* The first unmasked exception among the flags, in the order of the x87 and MXCSR bits. */
+static int fp_code(unsigned flags) {
+    return flags & 0x01   ? FPE_FLTINV
+           : flags & 0x04 ? FPE_FLTDIV
+           : flags & 0x08 ? FPE_FLTOVF
+           : flags & 0x12 ? FPE_FLTUND /* denormal operand, underflow */
+           : flags & 0x20 ? FPE_FLTRES
+                          : FPE_FLTINV;
+}
+
+static int x87_code(struct cpu *cpu) {
+    uint16_t control, status;
+    cpu_fpu_save(cpu);
+    memcpy(&control, cpu->fx, sizeof control);
+    memcpy(&status, cpu->fx + 2, sizeof status);
+    return fp_code(status & ~control & 0x3f);
+}
+
+static int simd_code(const struct cpu *cpu) {
+    return fp_code(cpu->mxcsr & ~(cpu->mxcsr >> 7) & 0x3f);
+}
+
+/* Page faults: si_code says whether anything is mapped there. False: the stack grew, try again. */
+static bool page_fault(struct task *task, struct sigqueue_info *info) {
+    struct cpu *cpu = task->cpu;
+    info->signo = SIGSEGV;
+    info->addr = cpu->trap_addr;
+    if (cpu->trap_error & FAULT_BUS) {
+        info->signo = SIGBUS;
+        info->code = BUS_ADRERR;
+        return true;
+    }
+    if (!(cpu->trap_error & 1) && mm_grow_stack(task->process->mm, cpu->trap_addr)) {
+        return false;
+    }
+    info->code = cpu->trap_error & 1 ? SEGV_ACCERR : SEGV_MAPERR;
+    return true;
+}
+
+/* What Linux makes of an exception (SDM Vol. 3 chapter 6; sigaction(2), si_code). */
+static void exception(struct task *task) {
+    struct cpu *cpu = task->cpu;
+    struct sigqueue_info info = {.signo = SIGSEGV, .code = SI_KERNEL};
+    if (cpu->trap == TRAP_PF && cpu->trap_error & FAULT_NO_MEMORY) {
+        process_exit_group(task, SIGKILL); /* as Linux does where memory is short */
+    }
+    switch (cpu->trap) {
+    case TRAP_DE:
+        info.signo = SIGFPE;
+        info.code = FPE_INTDIV;
+        info.addr = cpu->pc;
+        break;
+    case TRAP_DB:
+        info.signo = SIGTRAP;
+        info.code = cpu->trap_error & DEBUG_STEP ? TRAP_TRACE : TRAP_BRKPT;
+        info.addr = cpu->pc;
+        break;
+    case TRAP_BP:
+        info.signo = SIGTRAP;
+        break;
+    case TRAP_UD:
+        info.signo = SIGILL;
+        info.code = ILL_ILLOPN;
+        info.addr = cpu->pc;
+        break;
+    case TRAP_NP:
+    case TRAP_SS:
+        info.signo = SIGBUS;
+        break;
+    case TRAP_PF:
+        if (!page_fault(task, &info)) {
+            return;
+        }
+        break;
+    case TRAP_MF:
+        info.signo = SIGFPE;
+        info.code = x87_code(cpu);
+        info.addr = cpu->pc;
+        break;
+    case TRAP_XM:
+        info.signo = SIGFPE;
+        info.code = simd_code(cpu);
+        info.addr = cpu->pc;
+        break;
+    case TRAP_AC:
+        info.signo = SIGBUS;
+        info.code = BUS_ADRALN;
+        break;
+    default: /* #GP, #OF, #BR: SIGSEGV, SI_KERNEL, no address */
+        break;
+    }
+    task->last_trap = cpu->trap;
+    task->last_trap_error = cpu->trap == TRAP_DB ? 0 : cpu->trap_error & 0xffff;
+    if (cpu->trap == TRAP_PF) {
+        task->last_trap_error = (cpu->trap_error & 0x13) | 4; /* from user mode */
+        uint8_t page = atomic_load(&cpu->space->page[cpu->trap_addr >> PAGE_BITS]);
+        if (!(page & (PAGE_READ | PAGE_WRITE | PAGE_EXEC)) || (cpu->trap_error & FAULT_BUS)) {
+            task->last_trap_error &= ~1u; /* no page table entry says "present" then */
+        }
+        task->last_trap_addr = cpu->trap_addr;
+    }
+    signal_fault(task, &info);
+}
+
+/* --- the loop -------------------------------------------------------------------------- */
+
+_Noreturn void task_run(struct task *task) {
+    signal_deliver(task, false, 0); /* it may have been told to end before it began */
+    for (;;) {
+        switch (cpu_run(task->cpu)) {
+        case EXIT_SYSCALL:
+            system_call(task);
+            break;
+        case EXIT_TRAP:
+            exception(task);
+            signal_deliver(task, false, 0);
+            break;
+        default:
+            signal_deliver(task, false, 0);
+            break;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+/* Sending and delivering guest signals. */
+#ifndef FG_SYSCALLS_SIGNAL_H
+#define FG_SYSCALLS_SIGNAL_H
+
+#include "syscalls/task/task.h"
+
+/* All four take process_lock themselves; the _locked forms want it held. info->signo must be 1..64.
+ * Return 0 or -EAGAIN (queue full). */
+int signal_send_process(struct process *process, const struct sigqueue_info *info);
+int signal_send_process_locked(struct process *process, const struct sigqueue_info *info);
+int signal_send_task(struct task *task, const struct sigqueue_info *info);
+int signal_send_task_locked(struct task *task, const struct sigqueue_info *info);
+/* To every process of a group; code is SI_KERNEL (tty) or SI_USER. Returns 0 or -ESRCH. */
+int signal_send_group(int32_t pgid, int signo, int code);
+/* A synchronous fault of the running task: cannot be blocked or ignored (then it kills). */
+void signal_fault(struct task *task, const struct sigqueue_info *info);
+/* Job control: true when `signo` (SIGTTIN, SIGTTOU) is blocked or ignored by the task. */
+bool signal_is_ignored_or_blocked(struct task *task, int signo);
+/* Replace the blocked mask for the duration of one call (sigsuspend, ppoll, epoll_pwait, ...): the
+ * old mask comes back when the next signal was delivered, or by signal_mask_restore() when none
+ * came. */
+void signal_mask_set_temporary(struct task *task, sigset64 mask);
+void signal_mask_restore(struct task *task);
+
+/* Sets the task's blocked mask (SIGKILL and SIGSTOP never); wakes another task for what this one no
+ * longer takes. */
+void signal_set_blocked(struct task *task, sigset64 mask);
+void signal_set_blocked_locked(struct task *task, sigset64 mask);
+/* What a signal does without a handler (signal(7)). */
+enum signal_default { SIGNAL_IGNORE, SIGNAL_KILL, SIGNAL_CORE, SIGNAL_STOP };
+enum signal_default signal_default_action(int signo);
+/* Drops what is pending of `mask` for the process and all its tasks. */
+void signal_flush_locked(struct process *process, sigset64 mask);
+/* SIGCONT's effect on a stopped process. */
+void signal_continue_locked(struct process *process);
+/* fork, exec, exit of the signal state. */
+void signal_process_fork_locked(struct process *child, const struct process *parent);
+void signal_exec(struct task *task);
+void signal_pending_free(struct process *process, struct sigpending *pending);
+/* The set with one signal in it. */
+static inline sigset64 signal_bit(int signo) {
+    return (sigset64)1 << (signo - 1);
+}
+
+/* Take the first pending signal of `mask` from the task's or its process's queue (signalfd, and
+ * sigtimedwait alike); caller holds process_lock. Returns its number with *info filled, or 0. */
+int signal_dequeue_locked(struct task *task, sigset64 mask, struct sigqueue_info *info);
+/* Signals pending for the task or its process, blocked or not; caller holds process_lock. */
+sigset64 signal_pending_locked(struct task *task);
+/* In signalfd.c: called with process_lock held whenever a signal was queued for a process (or for a
+ * task of it), so that the signalfds of the process become readable. */
+void signalfd_notify_locked(struct process *process);
+
+/* Called by the run loop at every return to guest code: delivers at most one signal frame per
+ * handler, handles default actions and stops, resolves -ERESTART* in the result register. Does not
+ * return when the task dies. */
+void signal_deliver(struct task *task, bool from_syscall, long result);
+
+#endif

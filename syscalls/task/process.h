@@ -1,0 +1,159 @@
+/* Life of processes and tasks, as the rest of the kernel layer needs it: set-up of the first
+ * process, start and end of tasks, what execve asks for, hooks of subsystems that keep state per
+ * process.
+ *
+ * Pid 1 is an internal process without tasks; it adopts and reaps orphans. The first program is
+ * pid 2. When the first program ends, every other process is killed and the run ends with its
+ * status.
+ *
+ * A zombie has no tasks, and its mm is NULL; pid 1 is always so. Whoever looks at another process
+ * does it under process_lock and takes references (mm_ref, file_ref) before letting go; the rules
+ * for all objects are in docs/lifetime.md. */
+#ifndef FG_SYSCALLS_PROCESS_H
+#define FG_SYSCALLS_PROCESS_H
+
+#include "syscalls/task/task.h"
+
+#define INIT_PID  1
+#define FIRST_PID 2
+
+/* --- set-up and end of a run (start.c) ------------------------------------------------- */
+
+/* Creates pid 1 and the first process (pid 2, its own group and session, user 0, host's rlimits, no
+ * mm) with one task that is not running and has no fds or fs: the caller fills those in. Call once,
+ * from the main thread, with signals as they were inherited: ignored ones stay ignored for the
+ * guest. NULL with errno. The caller runs the execve code on the task, then task_start(). */
+struct task *process_create_first(void);
+/* Starts the host thread of a task whose cpu is ready; 0 or -errno (EAGAIN). */
+int task_start(struct task *task);
+/* Main thread: sleeps until the first process has ended, kills all others, waits (for at most two
+ * seconds) until their tasks are gone. Returns the first process's wait status. */
+int process_wait_first(void);
+/* May `me` look into `other` (memory, open files, ...): ptrace(2), "Ptrace access mode checking".
+ * `files`: asked by way of /proc, with the ids for files. Of zombies too. process_lock held. */
+bool process_may_inspect(const struct process *me, const struct process *other, bool files);
+/* The first process, NULL once it ended. process_lock held. */
+struct process *process_first(void);
+
+/* --- for task threads ------------------------------------------------------------------ */
+
+/* Ends the calling task (exit(2)) or its process (exit_group(2)); `status` is a wait status (code
+ * << 8, or a signal number, with 0x80 for a core dump). No locks may be held. */
+_Noreturn void task_exit(struct task *task, int status);
+_Noreturn void process_exit_group(struct task *task, int status);
+/* Same for another process: returns at once; its tasks leave at their next chance. Needs
+ * process_lock. */
+void process_kill_locked(struct process *process, int status);
+
+/* --- execve(2), in this order ---------------------------------------------------------- */
+
+/* Ends every other task of the process and waits for them; the caller becomes the leader (tid =
+ * pid). Returns 0, or -EINTR when the process is being killed (then return to the guest, which will
+ * die). */
+int process_kill_other_threads(struct task *task);
+/* The point of no return: takes over the reference `mm` as the process's memory (cpu->space too),
+ * lets go of the old one (robust list, clear_child_tid, vfork parent), resets signal handlers,
+ * alternate stack, rseq, restart state, parent-death signal, TLS descriptors; closes close-on-exec
+ * descriptors; runs the exec hooks; sets comm to the base name of `path`. Registers are the
+ * caller's business. */
+void process_exec_image(struct task *task, struct mm *mm, const char *path);
+
+/* --- hooks ----------------------------------------------------------------------------- */
+
+/* State that subsystems keep per process (timers, file locks, terminals). Register at set-up,
+ * before the first task runs. None is called with process_lock held, but for those called so. */
+struct process_hooks {
+    /* `child` was just made by fork or clone and does not run yet. */
+    void (*fork_locked)(struct process *parent, struct process *child);
+    /* execve passed its point of no return. */
+    void (*exec)(struct process *process);
+    /* The last task is leaving; descriptors are closed already, mm is gone; not yet a zombie. A
+     * session leader with a terminal: the tty code hangs up here (SIGHUP, SIGCONT to the foreground
+     * group, no terminal for the session any more). */
+    void (*exit)(struct process *process);
+    /* A task (not necessarily the last) is leaving; its memory is still there. */
+    void (*task_exit)(struct task *task);
+    /* The object is about to be freed, by wait4 or as its run fails to begin: whatever still points
+     * to it, such as a timer that somebody gave a zombie, goes now. */
+    void (*reap_locked)(struct process *process);
+    struct process_hooks *next;
+};
+void process_hooks_add(struct process_hooks *hooks);
+
+/* --- tree (process_lock held) ---------------------------------------------------------- */
+
+/* Wakes tasks of `process` that sleep in wait4/waitid. */
+void process_wake_waiters_locked(struct process *process);
+/* True when no member of the group has a parent in another group of the same session: such groups
+ * do not stop for the terminal (credentials(7), termios(3)). */
+bool process_group_is_orphaned_locked(int32_t pgid);
+/* Any process of the group `pgid`, or NULL. */
+struct process *process_group_find(int32_t pgid);
+/* Free number for a process or task. */
+int32_t pid_allocate_locked(void);
+
+/* CPU time of a process's live and ended tasks, user and system. */
+void process_times_locked(struct process *process, uint64_t *user_ns, uint64_t *system_ns);
+
+/* May `task` send a signal to `to` (kill(2), permissions)? */
+bool process_may_signal(struct task *task, struct process *to, int signo);
+
+/* A task of `process` that takes over `cpu`; in no list, without a number. NULL: out of memory (cpu
+ * is destroyed). */
+struct task *task_create(struct process *process, struct cpu *cpu);
+/* Frees a task that is in no list and has let go of its files, and its cpu. */
+void task_free(struct task *task);
+/* Into and out of the list of its process. */
+void task_link_locked(struct task *task);
+void task_unlink_locked(struct task *task);
+/* A process in no list with everything zero; NULL: out of memory. */
+struct process *process_alloc(void);
+/* Into the list of all processes and under `parent`. */
+void process_link_locked(struct process *process, struct process *parent);
+/* Takes a process without tasks out of the tree, if it is there, and frees it. */
+void process_reap_locked(struct process *process);
+/* Hooks, called by fork.c, exit.c and exec. */
+void process_run_fork_hooks_locked(struct process *parent, struct process *child);
+void process_run_exec_hooks(struct process *process);
+void process_run_exit_hooks(struct process *process);
+void process_run_task_exit_hooks(struct task *task);
+/* Ends the parent's wait in vfork. */
+void vfork_release(struct task *child);
+/* The first process became a zombie: process_wait_first() goes on. */
+void process_first_ended_locked(int status);
+/* Number of tasks that have a host thread, for the end of the run. */
+extern _Atomic int live_tasks;
+/* Unwinds the calling task's host thread to its start and ends it; nothing of the task is used. Not
+ * pthread_exit(): that loads libgcc at its first use, a millisecond of every short run. */
+_Noreturn void task_thread_end(void);
+/* The run loop; never returns (run.c). */
+_Noreturn void task_run(struct task *task);
+/* Gives a task that shares its descriptors, or its directories, a copy of its own; 0 or -ENOMEM
+ * (task.c). Its own thread alone calls it. */
+int task_unshare_fds(struct task *task);
+int task_unshare_fs(struct task *task);
+/* Lets go of both, for good. No lock may be held: files are closed. */
+void task_release_files(struct task *task);
+/* Sleep that no signal ends, only the end of the task; otherwise as task_block(). */
+int task_block_killable(struct task *task, uint32_t sample);
+/* A state change that wait4(2) shows: SIGCHLD (or the exit signal) to the parent, its waiters wake.
+ * code is CLD_EXITED...; returns true when the parent does not care for zombies. */
+bool process_notify_parent_locked(struct process *process, int code, int status);
+/* Robust lists, PI owners, clear_child_tid of a task that leaves its memory (futex.c). */
+void futex_task_exit(struct task *task);
+
+/* --- pidfd (pidfd_open(2)) ------------------------------------------------------------- */
+
+/* Outlives its process: `process` becomes NULL when that is reaped. Guarded by process_lock. */
+struct pid_handle {
+    struct process *process;
+    int32_t pid;
+    int event_fd; /* read end of a host pipe: readable once the process is a zombie */
+    int end_fd;   /* its write end */
+    int refs;
+};
+struct file;
+/* The process of a pidfd, or NULL when `file` is none or the process is gone. process_lock held. */
+struct process *pidfd_process_locked(struct file *file);
+
+#endif

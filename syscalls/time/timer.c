@@ -1,0 +1,602 @@
+/* Timers that send signals: alarm(2), setitimer(2), timer_create(2), and RLIMIT_CPU of
+ * setrlimit(2).
+ *
+ * Every armed timer is a host timerfd in one host epoll, on which a helper thread waits. CPU-time
+ * timers look at the clock when the time has passed that the process needs at least to use it up.
+ * All state is guarded by process_lock. */
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/abi_time.h"
+#include "syscalls/file/io.h"
+#include "syscalls/task/process.h"
+#include "syscalls/signal/signal.h"
+#include "syscalls/time/time.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "gen/syscall_protos.h"
+
+#define NSEC                    1000000000ull
+#define RLIMIT_SIGPENDING_GUEST 11
+enum { NOTIFY_SIGNAL = 0, NOTIFY_NONE = 1, NOTIFY_THREAD = 2, NOTIFY_THREAD_ID = 4 };
+/* Ids of the interval timers and of the CPU limit, beside the guest's timer numbers from 0. */
+enum { ID_REAL = -1, ID_VIRTUAL = -2, ID_PROF = -3, ID_LIMIT = -4 };
+
+struct guest_timer {
+    struct process *process;
+    int32_t id, clock, notify, signo, tid;
+    int64_t value;                  /* sigev_value */
+    int fd;                         /* timerfd; -1 until armed first */
+    uint64_t serial;                /* what epoll knows it by: never used twice */
+    uint64_t cpu_end, cpu_interval; /* CPU clocks: absolute end (0: unarmed), interval, in ns */
+    uint32_t overrun;
+    struct guest_timer *next;
+};
+
+static struct guest_timer *timers;
+static uint64_t last_serial;
+static int timer_epoll = -1;
+
+static bool on_cpu(const struct guest_timer *timer) {
+    return timer->id == ID_VIRTUAL || timer->id == ID_PROF || timer->id == ID_LIMIT ||
+           clock_is_cpu(timer->clock);
+}
+
+/* What a CPU timer has counted so far; process_lock held. */
+static uint64_t cpu_now(const struct guest_timer *timer) {
+    if (timer->id == ID_VIRTUAL) {
+        uint64_t user = 0, system = 0;
+        process_times_locked(timer->process, &user, &system);
+        return user;
+    }
+    if (timer->id >= 0 && (timer->clock == CLOCK_THREAD_CPUTIME_ID || timer->tid)) {
+        struct task *task = task_find(timer->tid);
+        clockid_t clock;
+        struct timespec ts;
+        if (task && task->thread && !pthread_getcpuclockid(task->thread, &clock) &&
+            !clock_gettime(clock, &ts))
+            return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
+    }
+    return process_cpu_ns_locked(timer->process);
+}
+
+/* --- expiry
+ * ---------------------------------------------------------------------------------------- */
+
+/* The entry of this timer that still waits in a queue: then the signal is not queued again. */
+static struct sigqueue *queued_entry(struct sigpending *pending, const struct guest_timer *timer) {
+    for (struct sigqueue *q = pending->first; q; q = q->next)
+        if (q->info.signo == timer->signo && q->info.code == SI_TIMER && q->info.pid == timer->id)
+            return q;
+    return NULL;
+}
+
+/* RLIMIT_CPU: SIGXCPU at the soft limit and, as on Linux, every second from there on, which moves
+ * the soft limit along; SIGKILL at the hard one. */
+static void limit_expire_locked(struct guest_timer *timer) {
+    struct rlimit *limit = &timer->process->limits[RLIMIT_CPU];
+    bool hard = timer->cpu_end / NSEC >= limit->rlim_max;
+    struct sigqueue_info info = {.signo = hard ? SIGKILL : SIGXCPU, .code = SI_KERNEL};
+    signal_send_process_locked(timer->process, &info);
+    if (hard)
+        return;
+    limit->rlim_cur = timer->cpu_end / NSEC + 1;
+    timer->cpu_end = limit->rlim_cur * NSEC;
+}
+
+static void expire_locked(struct guest_timer *timer, uint64_t times) {
+    struct process *process = timer->process;
+    if (timer->notify == NOTIFY_NONE || process->zombie)
+        return;
+    struct sigqueue_info info = {.signo = timer->signo};
+    if (timer->id < 0) {
+        info.code = SI_KERNEL;
+        signal_send_process_locked(process, &info);
+        return;
+    }
+    struct task *task = timer->notify == NOTIFY_THREAD_ID ? task_find(timer->tid) : NULL;
+    struct sigpending *pending = task ? &task->signals.pending : &process->signals.pending;
+    if (timer->notify == NOTIFY_THREAD_ID && !task)
+        return;
+    struct sigqueue *old = queued_entry(pending, timer);
+    if (old) {
+        uint64_t sum = timer->overrun + times;
+        timer->overrun = sum > INT32_MAX ? INT32_MAX : (uint32_t)sum;
+        old->info.uid = timer->overrun;
+        return;
+    }
+    timer->overrun = times - 1 > INT32_MAX ? INT32_MAX : (uint32_t)(times - 1);
+    info.code = SI_TIMER;
+    info.pid = timer->id;
+    info.uid = timer->overrun;
+    info.value = timer->value;
+    if (task)
+        signal_send_task_locked(task, &info);
+    else
+        signal_send_process_locked(process, &info);
+}
+
+/* Sets the host timer of a CPU timer to the earliest time at which it can be over. */
+static void cpu_arm(struct guest_timer *timer) {
+    struct itimerspec its = {0};
+    if (timer->cpu_end) {
+        uint64_t now = cpu_now(timer);
+        uint64_t left = timer->cpu_end > now ? timer->cpu_end - now : 0;
+        left /= timer->process->task_count > 1 ? (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) : 1;
+        if (left < 500000)
+            left = 500000;
+        its.it_value = (struct timespec){(time_t)(left / NSEC), (long)(left % NSEC)};
+    }
+    timerfd_settime(timer->fd, 0, &its, NULL);
+}
+
+static void cpu_expire_locked(struct guest_timer *timer) {
+    uint64_t now = cpu_now(timer);
+    if (timer->id == ID_LIMIT) {
+        if (now >= timer->cpu_end && !timer->process->zombie)
+            limit_expire_locked(timer);
+    } else if (timer->cpu_end && now >= timer->cpu_end) {
+        uint64_t times = 1;
+        if (timer->cpu_interval) {
+            times += (now - timer->cpu_end) / timer->cpu_interval;
+            timer->cpu_end += times * timer->cpu_interval;
+        } else {
+            timer->cpu_end = 0;
+        }
+        expire_locked(timer, times);
+    }
+    cpu_arm(timer);
+}
+
+static void *timer_thread(void *arg) {
+    for (;;) {
+        struct epoll_event events[16];
+        int count = epoll_wait(timer_epoll, events, ARRAY_LEN(events), -1);
+        pthread_mutex_lock(&process_lock);
+        for (int i = 0; i < count; i++) {
+            struct guest_timer *timer = timers;
+            while (timer && timer->serial != events[i].data.u64)
+                timer = timer->next;
+            uint64_t times;
+            if (!timer || read(timer->fd, &times, sizeof(times)) != sizeof(times))
+                continue; /* deleted or set anew since */
+            if (on_cpu(timer))
+                cpu_expire_locked(timer);
+            else
+                expire_locked(timer, times);
+        }
+        pthread_mutex_unlock(&process_lock);
+    }
+    return NULL;
+}
+
+/* Starts the helper thread at the first use; process_lock held. */
+static int start_thread(void) {
+    if (timer_epoll >= 0)
+        return 0;
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0)
+        return -errno;
+    timer_epoll = epoll;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, 128 * 1024);
+    pthread_t thread;
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int error = pthread_create(&thread, &attr, timer_thread, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    if (error) {
+        close(epoll);
+        timer_epoll = -1;
+        return -error;
+    }
+    pthread_detach(thread);
+    return 0;
+}
+
+/* --- one timer; process_lock held
+ * ----------------------------------------------------------------- */
+
+static struct guest_timer *timer_find(struct process *process, int32_t id) {
+    struct guest_timer *timer = timers;
+    while (timer && (timer->process != process || timer->id != id))
+        timer = timer->next;
+    return timer;
+}
+
+static struct guest_timer *timer_add(struct process *process, int32_t id, int32_t clock) {
+    struct guest_timer *timer = calloc(1, sizeof(*timer));
+    if (!timer)
+        return NULL;
+    *timer = (struct guest_timer){.process = process,
+                                  .id = id,
+                                  .clock = clock,
+                                  .fd = -1,
+                                  .serial = ++last_serial,
+                                  .next = timers};
+    timers = timer;
+    return timer;
+}
+
+static void timer_remove(struct guest_timer *timer) {
+    struct guest_timer **at = &timers;
+    while (*at != timer)
+        at = &(*at)->next;
+    *at = timer->next;
+    if (timer->fd >= 0)
+        close(timer->fd);
+    free(timer);
+}
+
+/* The host timer's descriptor, made at the first arming. */
+static int timer_open(struct guest_timer *timer) {
+    if (timer->fd >= 0)
+        return 0;
+    int error = start_thread();
+    if (error)
+        return error;
+    int fd =
+        timerfd_create(on_cpu(timer) ? CLOCK_MONOTONIC : timer->clock, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = timer->serial};
+    if (epoll_ctl(timer_epoll, EPOLL_CTL_ADD, fd, &event)) {
+        error = -errno;
+        close(fd);
+        return error;
+    }
+    timer->fd = fd;
+    return 0;
+}
+
+static struct timespec of_ns(uint64_t ns) {
+    return (struct timespec){(time_t)(ns / NSEC), (long)(ns % NSEC)};
+}
+
+static uint64_t to_ns(const struct timespec *ts) {
+    uint64_t seconds = (uint64_t)ts->tv_sec;
+    return seconds > INT64_MAX / NSEC - 1 ? INT64_MAX : seconds * NSEC + (uint64_t)ts->tv_nsec;
+}
+
+static int timer_read(struct guest_timer *timer, struct itimerspec *its) {
+    memset(its, 0, sizeof(*its));
+    if (on_cpu(timer)) {
+        its->it_interval = of_ns(timer->cpu_interval);
+        if (timer->cpu_end) {
+            uint64_t now = cpu_now(timer);
+            its->it_value = of_ns(timer->cpu_end > now ? timer->cpu_end - now : 1);
+        }
+        return 0;
+    }
+    return timer->fd >= 0 && timerfd_gettime(timer->fd, its) ? -errno : 0;
+}
+
+static int timer_set(struct guest_timer *timer, int flags, const struct itimerspec *its) {
+    bool arm = its->it_value.tv_sec || its->it_value.tv_nsec;
+    if (!arm && timer->fd < 0)
+        return 0;
+    int error = timer_open(timer);
+    if (error)
+        return error;
+    timer->overrun = 0;
+    if (!on_cpu(timer)) {
+        int host_flags = flags & TIMER_ABSTIME ? TFD_TIMER_ABSTIME : 0;
+        return timerfd_settime(timer->fd, host_flags, its, NULL) ? -errno : 0;
+    }
+    timer->cpu_interval = to_ns(&its->it_interval);
+    timer->cpu_end = arm ? to_ns(&its->it_value) : 0;
+    if (arm && !(flags & TIMER_ABSTIME) &&
+        __builtin_add_overflow(timer->cpu_end, cpu_now(timer), &timer->cpu_end))
+        timer->cpu_end = UINT64_MAX;
+    cpu_arm(timer);
+    return 0;
+}
+
+/* --- CPU limit
+ * ------------------------------------------------------------------------------------ */
+
+void timer_limit_changed_locked(struct process *process) {
+    const struct rlimit *limit = &process->limits[RLIMIT_CPU];
+    struct guest_timer *timer = timer_find(process, ID_LIMIT);
+    /* none, or none that can be reached */
+    if (limit->rlim_cur > INT64_MAX / NSEC || process->zombie) {
+        if (timer)
+            timer_remove(timer);
+        return;
+    }
+    if (!timer)
+        timer = timer_add(process, ID_LIMIT, CLOCK_PROCESS_CPUTIME_ID);
+    if (!timer)
+        return; /* out of memory: the process goes on without the limit */
+    /* Linux takes 0 as 1 second. */
+    uint64_t seconds = limit->rlim_cur ? limit->rlim_cur : 1;
+    struct itimerspec its = {.it_value.tv_sec = (time_t)seconds};
+    timer_set(timer, TIMER_ABSTIME, &its);
+}
+
+/* --- process hooks
+ * -------------------------------------------------------------------------------- */
+
+static void drop_timers_locked(struct process *process, bool interval_timers_too) {
+    struct guest_timer *timer = timers, *next;
+    for (; timer; timer = next) {
+        next = timer->next;
+        if (timer->process == process && (timer->id >= 0 || interval_timers_too))
+            timer_remove(timer);
+    }
+}
+
+static void hook_exec(struct process *process) {
+    pthread_mutex_lock(&process_lock);
+    drop_timers_locked(process, false);
+    pthread_mutex_unlock(&process_lock);
+}
+
+static void hook_exit(struct process *process) {
+    pthread_mutex_lock(&process_lock);
+    drop_timers_locked(process, true);
+    pthread_mutex_unlock(&process_lock);
+}
+
+/* Between the exit hook and its reaping, others may have set a process a limit. */
+static void hook_reap(struct process *process) {
+    drop_timers_locked(process, true);
+}
+
+/* Limits are inherited, the time used is not. */
+static void hook_fork(struct process *parent, struct process *child) {
+    (void)parent;
+    if (child->limits[RLIMIT_CPU].rlim_cur != RLIM_INFINITY)
+        timer_limit_changed_locked(child);
+}
+
+void timer_init(void) {
+    static struct process_hooks hooks = {
+        .fork_locked = hook_fork, .exec = hook_exec, .exit = hook_exit, .reap_locked = hook_reap};
+    process_hooks_add(&hooks);
+}
+
+/* --- interval timers
+ * ------------------------------------------------------------------------------- */
+
+/* Inner setitimer: `new` NULL only reads. */
+static int interval_timer(struct process *process, int which, const struct itimerspec *new,
+                          struct itimerspec *old) {
+    static const struct {
+        int32_t id, clock, signo;
+    } kind[] = {{ID_REAL, CLOCK_MONOTONIC, SIGALRM},
+                {ID_VIRTUAL, CLOCK_PROCESS_CPUTIME_ID, SIGVTALRM},
+                {ID_PROF, CLOCK_PROCESS_CPUTIME_ID, SIGPROF}};
+    if (which < 0 || which >= (int)ARRAY_LEN(kind))
+        return -EINVAL;
+    int error = 0;
+    memset(old, 0, sizeof(*old));
+    pthread_mutex_lock(&process_lock);
+    struct guest_timer *timer = timer_find(process, kind[which].id);
+    if (timer)
+        error = timer_read(timer, old);
+    if (new && !timer) {
+        timer = timer_add(process, kind[which].id, kind[which].clock);
+        error = timer ? 0 : -ENOMEM;
+        if (timer)
+            timer->signo = kind[which].signo;
+    }
+    if (new && !error)
+        error = timer_set(timer, 0, new);
+    pthread_mutex_unlock(&process_lock);
+    return error;
+}
+
+/* struct itimerval: two struct timeval of the ABI's long. */
+static int get_itimerval(struct task *task, gaddr_t at, struct itimerspec *its) {
+    struct timeval tv[2];
+    for (int i = 0; i < 2; i++) {
+        if (time_get_timeval(task, TIME32, at + (gaddr_t)i * 8, &tv[i]))
+            return -EFAULT;
+        if (tv[i].tv_sec < 0 || tv[i].tv_usec < 0 || tv[i].tv_usec >= 1000000)
+            return -EINVAL;
+    }
+    its->it_interval = (struct timespec){tv[0].tv_sec, tv[0].tv_usec * 1000};
+    its->it_value = (struct timespec){tv[1].tv_sec, tv[1].tv_usec * 1000};
+    return 0;
+}
+
+static int put_itimerval(struct task *task, gaddr_t at, const struct itimerspec *its) {
+    struct timeval interval = {its->it_interval.tv_sec, its->it_interval.tv_nsec / 1000};
+    struct timeval value = {its->it_value.tv_sec, (its->it_value.tv_nsec + 999) / 1000};
+    value.tv_sec += value.tv_usec / 1000000;
+    value.tv_usec %= 1000000;
+    if (time_put_timeval(task, TIME32, at, &interval))
+        return -EFAULT;
+    return time_put_timeval(task, TIME32, at + 8, &value);
+}
+
+/* setitimer(2) */
+long sys_setitimer(struct task *task, int32_t which, gaddr_t new_at, gaddr_t old_at) {
+    struct itimerspec new = {0}, old;
+    int error = new_at ? get_itimerval(task, new_at, &new) : 0;
+    if (!error)
+        error = interval_timer(task->process, which, &new, &old);
+    if (!error && old_at)
+        error = put_itimerval(task, old_at, &old);
+    return error;
+}
+
+long sys_getitimer(struct task *task, int32_t which, gaddr_t at) {
+    struct itimerspec now;
+    int error = interval_timer(task->process, which, NULL, &now);
+    return error ? error : put_itimerval(task, at, &now);
+}
+
+/* alarm(2): seconds that were left, rounded, but never 0 for an armed one. */
+long sys_alarm(struct task *task, uint32_t seconds) {
+    struct itimerspec new = {.it_value = {seconds, 0}}, old;
+    int error = interval_timer(task->process, 0, &new, &old);
+    if (error)
+        return error;
+    long left = old.it_value.tv_sec;
+    if ((left == 0 && old.it_value.tv_nsec) || old.it_value.tv_nsec >= 500000000)
+        left++;
+    return left;
+}
+
+/* --- POSIX timers
+ * ---------------------------------------------------------------------------------- */
+
+static bool clock_has_timers(int32_t clock) {
+    return clock_is_cpu(clock) || clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC ||
+           clock == CLOCK_BOOTTIME || clock == CLOCK_TAI || clock == CLOCK_REALTIME_ALARM ||
+           clock == CLOCK_BOOTTIME_ALARM;
+}
+
+struct guest_sigevent {
+    int64_t value;
+    int32_t signo, notify, tid;
+};
+
+/* struct sigevent: sigev_value (a pointer wide), sigev_signo, sigev_notify, _tid. */
+static int get_sigevent(struct task *task, gaddr_t at, struct guest_sigevent *event) {
+    unsigned wide = task->abi->pointer_bytes;
+    uint32_t word[5];
+    if (guest_read(task->cpu->space, word, at, wide + 12))
+        return -EFAULT;
+    unsigned n = wide / 4;
+    event->value = word[0] | (n > 1 ? (int64_t)word[1] << 32 : 0);
+    event->signo = (int32_t)word[n];
+    event->notify = (int32_t)word[n + 1];
+    event->tid = (int32_t)word[n + 2];
+    return 0;
+}
+
+static int check_sigevent(struct process *process, const struct guest_sigevent *event) {
+    if (event->notify == NOTIFY_NONE)
+        return 0;
+    if (event->notify & ~(NOTIFY_THREAD_ID | NOTIFY_THREAD))
+        return -EINVAL;
+    if (event->notify & NOTIFY_THREAD_ID) {
+        struct task *task = task_find(event->tid);
+        if (!task || task->process != process)
+            return -EINVAL;
+    }
+    return event->signo >= 1 && event->signo <= GUEST_SIGNALS ? 0 : -EINVAL;
+}
+
+/* Lowest free number, or -EAGAIN when the process has too many; process_lock held. */
+static int32_t free_id(struct process *process) {
+    uint64_t most = process->limits[RLIMIT_SIGPENDING_GUEST].rlim_cur;
+    uint64_t count = 0;
+    int32_t id = 0;
+    for (struct guest_timer *timer = timers; timer; timer = timer->next)
+        if (timer->process == process && timer->id >= 0)
+            count++;
+    if (count >= most || count >= 4096)
+        return -EAGAIN;
+    while (timer_find(process, id))
+        id++;
+    return id;
+}
+
+long sys_timer_create(struct task *task, int32_t clock, gaddr_t event_at, gaddr_t id_at) {
+    struct process *process = task->process;
+    struct guest_sigevent event = {.signo = SIGALRM, .notify = NOTIFY_SIGNAL};
+    if (event_at && get_sigevent(task, event_at, &event))
+        return -EFAULT;
+    uint64_t unused;
+    if (!clock_has_timers(clock) || (clock_is_cpu(clock) && cpu_clock_ns(task, clock, &unused)))
+        return -EINVAL;
+    pthread_mutex_lock(&process_lock);
+    int32_t id = check_sigevent(process, &event);
+    if (!id)
+        id = free_id(process);
+    struct guest_timer *timer = NULL;
+    if (id >= 0) {
+        timer = timer_add(process, id, clock);
+        if (timer) {
+            timer->notify = event.notify & NOTIFY_THREAD_ID ? NOTIFY_THREAD_ID : event.notify;
+            timer->signo = event.signo;
+            timer->tid = event.notify & NOTIFY_THREAD_ID ? event.tid : 0;
+            if (clock == CLOCK_THREAD_CPUTIME_ID && !timer->tid)
+                timer->tid = task->tid;
+            timer->value = event_at ? event.value : id;
+        } else {
+            id = -EAGAIN;
+        }
+    }
+    pthread_mutex_unlock(&process_lock);
+    if (id < 0)
+        return id;
+    if (!guest_write(task->cpu->space, id_at, &id, sizeof(id)))
+        return 0;
+    sys_timer_delete(task, id);
+    return -EFAULT;
+}
+
+long sys_timer_delete(struct task *task, int32_t id) {
+    pthread_mutex_lock(&process_lock);
+    struct guest_timer *timer = id < 0 ? NULL : timer_find(task->process, id);
+    if (timer)
+        timer_remove(timer);
+    pthread_mutex_unlock(&process_lock);
+    return timer ? 0 : -EINVAL;
+}
+
+long sys_timer_getoverrun(struct task *task, int32_t id) {
+    pthread_mutex_lock(&process_lock);
+    struct guest_timer *timer = id < 0 ? NULL : timer_find(task->process, id);
+    long overrun = timer ? (long)timer->overrun : -EINVAL;
+    pthread_mutex_unlock(&process_lock);
+    return overrun;
+}
+
+static long settime(struct task *task, enum time_layout layout, int32_t id, uint32_t flags,
+                    gaddr_t new_at, gaddr_t old_at) {
+    struct itimerspec new, old = {0};
+    if (!new_at)
+        return -EINVAL;
+    if (time_get_itimerspec(task, layout, new_at, &new))
+        return -EFAULT;
+    if (!timespec_valid(&new.it_value) || !timespec_valid(&new.it_interval))
+        return -EINVAL;
+    pthread_mutex_lock(&process_lock);
+    struct guest_timer *timer = id < 0 ? NULL : timer_find(task->process, id);
+    int error = timer ? timer_read(timer, &old) : -EINVAL;
+    if (!error)
+        error = timer_set(timer, (int)flags, &new);
+    pthread_mutex_unlock(&process_lock);
+    if (!error && old_at)
+        error = time_put_itimerspec(task, layout, old_at, &old);
+    return error;
+}
+
+static long gettime(struct task *task, enum time_layout layout, int32_t id, gaddr_t at) {
+    struct itimerspec now;
+    pthread_mutex_lock(&process_lock);
+    struct guest_timer *timer = id < 0 ? NULL : timer_find(task->process, id);
+    int error = timer ? timer_read(timer, &now) : -EINVAL;
+    pthread_mutex_unlock(&process_lock);
+    return error ? error : time_put_itimerspec(task, layout, at, &now);
+}
+
+long sys_timer_settime(struct task *task, int32_t id, uint32_t flags, gaddr_t new, gaddr_t old) {
+    return settime(task, TIME32, id, flags, new, old);
+}
+
+long sys_timer_settime64(struct task *task, int32_t id, uint32_t flags, gaddr_t new, gaddr_t old) {
+    return settime(task, TIME64, id, flags, new, old);
+}
+
+long sys_timer_gettime(struct task *task, int32_t id, gaddr_t at) {
+    return gettime(task, TIME32, id, at);
+}
+
+long sys_timer_gettime64(struct task *task, int32_t id, gaddr_t at) {
+    return gettime(task, TIME64, id, at);
+}
