@@ -15,28 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* An O_PATH (or the file's own) descriptor of the very thing; *own: to be closed. -errno. */
-static int place_pin(struct place *place, bool *own) {
-    *own = false;
-    if (place->file)
-        return place->file->host_fd >= 0 ? place->file->host_fd : -EPERM;
-    if (!place->name[0])
-        return place->dir;
-    int fd = openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    *own = true;
-    return fd;
-}
-
-/* What the guest sees of a pinned place. 0 or -errno. */
-static int pinned_stat(const struct place *place, int fd, struct stat *st) {
-    if (!place->file)
-        return fs_owner_fstat(place->mount, fd, st);
-    *st = place->st;
-    return 0;
-}
-
 /* Does the task own the file, or act as root? 0 or -EPERM. */
 static int owner_check(struct task *task, const struct stat *st) {
     return task_is_root(task) || st->st_uid == task->process->fsuid ? 0 : -EPERM;
@@ -120,7 +98,7 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
     struct stat st;
-    error = pinned_stat(place, fd, &st);
+    error = place_pinned_stat(place, fd, &st);
     if (!error)
         error = S_ISLNK(st.st_mode) ? -EOPNOTSUPP : 0;
     if (!error && fs_owner_asks(task))
@@ -222,7 +200,7 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     if (fd < 0)
         return fd;
     struct stat st;
-    error = pinned_stat(place, fd, &st);
+    error = place_pinned_stat(place, fd, &st);
     if (!error && fs_owner_asks(task))
         error = edit_owner(task, &st, arg);
     privilege_enter(task, place->mount);
@@ -281,6 +259,31 @@ long sys_fchown(struct task *task, int32_t fd, uint32_t uid, uint32_t gid) {
 /* --- times
  * ---------------------------------------------------------------------------------------- */
 
+static int set_times(struct task *task, struct place *place, const struct timespec times[2]) {
+    struct stat st;
+    bool own;
+    bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
+    int error = place_writable(place);
+    if (!error)
+        error = outside_check(place);
+    int fd = error ? error : place_pin(place, &own);
+    if (fd < 0)
+        return fd;
+    error = place_pinned_stat(place, fd, &st);
+    if (!error && fs_owner_asks(task) && owner_check(task, &st))
+        error = now ? permission_check(task, &st, 2) : -EPERM;
+    /* not fd itself: utimensat on an O_PATH descriptor needs a new kernel */
+    char host[40];
+    snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
+    privilege_enter(task, place->mount);
+    if (!error && utimensat(AT_FDCWD, host, times, 0))
+        error = -errno;
+    privilege_leave();
+    if (own)
+        close(fd);
+    return error;
+}
+
 int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timespec times[2],
                  uint32_t flags) {
     struct place place;
@@ -305,33 +308,7 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
     }
     if (error)
         return error;
-    struct stat st;
-    error = place_stat(&place, &st);
-    if (!error && place.is_synth)
-        error = task_is_root(task) ? 0 : -EPERM;
-    else if (!error && !(error = place_writable(&place)) && !(error = outside_check(&place))) {
-        bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
-        if (fs_owner_asks(task) && owner_check(task, &st))
-            error = now ? permission_check(task, &st, 2) : -EPERM;
-        bool own;
-        int fd = error ? error : place_pin(&place, &own);
-        if (fd < 0) {
-            error = fd;
-        } else {
-            /* not fd itself: utimensat on an O_PATH descriptor needs a new kernel */
-            char host[40];
-            snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
-            privilege_enter(task, place.mount);
-            int failed = S_ISLNK(st.st_mode)
-                             ? utimensat(place.dir, place.name, times, AT_SYMLINK_NOFOLLOW)
-                             : utimensat(AT_FDCWD, host, times, 0);
-            if (failed)
-                error = -errno;
-            privilege_leave();
-            if (own)
-                close(fd);
-        }
-    }
+    error = place.is_synth ? (task_is_root(task) ? 0 : -EPERM) : set_times(task, &place, times);
     place_put(&place);
     return error;
 }

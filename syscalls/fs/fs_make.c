@@ -77,11 +77,12 @@ static int find_new(struct task *task, int dirfd, gaddr_t path, bool may_slash,
     return error;
 }
 
-/* Owner and mode of what was just made; when they cannot be kept the caller removes it. */
+/* Owner and mode of what was just made, while names are held; when they cannot be kept the caller
+ * removes it. */
 static int made(struct task *task, struct place *place, mode_t mode) {
     if (!place->mount->metadata)
         return 0;
-    struct stat dir;
+    struct stat dir, st;
     int64_t group = -1;
     if (!fstat(place->dir, &dir)) {
         metadata_apply_at(place->dir, "", &dir);
@@ -91,7 +92,15 @@ static int made(struct task *task, struct place *place, mode_t mode) {
                 mode |= S_ISGID;
         }
     }
-    return metadata_created(task, place->dir, place->name, mode, group);
+    int fd = openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    /* only another run on the same root can have put something else there: that is not ours */
+    bool ours =
+        !fstat(fd, &st) && !((st.st_mode ^ mode) & S_IFMT) && (S_ISDIR(mode) || st.st_nlink == 1);
+    int error = ours ? metadata_created(task, fd, mode, group) : 0;
+    close(fd);
+    return error;
 }
 
 static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) {
@@ -101,6 +110,7 @@ static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) 
         return error;
     mode = mode & 01777 & ~task->fs->umask;
     mode_t host_mode = place.mount->metadata ? mode | 0700 : mode;
+    fs_names_hold();
     metadata_change_begin(place.mount);
     privilege_enter(task, place.mount);
     int failed = mkdirat(place.dir, place.name, host_mode);
@@ -110,6 +120,7 @@ static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) 
     else if ((error = made(task, &place, S_IFDIR | mode)))
         unlinkat(place.dir, place.name, AT_REMOVEDIR);
     metadata_change_end(place.mount);
+    fs_names_let_go();
     place_put(&place);
     return error;
 }
@@ -165,6 +176,7 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
     if (error)
         return error;
     mode &= ~task->fs->umask;
+    fs_names_hold();
     metadata_change_begin(place.mount);
     if (S_ISCHR(mode) || S_ISBLK(mode)) {
         error = make_device(task, &place, mode, device_from_guest(dev));
@@ -184,6 +196,7 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
             unlinkat(place.dir, place.name, 0);
     }
     metadata_change_end(place.mount);
+    fs_names_let_go();
     place_put(&place);
     return error;
 }
@@ -208,6 +221,7 @@ static long make_symlink(struct task *task, gaddr_t target, int dirfd, gaddr_t p
         error = find_new(task, dirfd, path, false, &place);
     if (error)
         return error;
+    fs_names_hold();
     privilege_enter(task, place.mount);
     int failed = symlinkat(text, place.dir, place.name);
     privilege_leave();
@@ -215,6 +229,7 @@ static long make_symlink(struct task *task, gaddr_t target, int dirfd, gaddr_t p
         error = -errno;
     else
         made(task, &place, S_IFLNK | 0777); /* the owner where the host lets us, see metadata.c */
+    fs_names_let_go();
     place_put(&place);
     return error;
 }

@@ -3,17 +3,14 @@
  * fs_path.c. */
 #include "syscalls/fs/fs_place.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <ftw.h>
 #include <unistd.h>
 
 #define MOUNTS_MAX 64
@@ -22,9 +19,6 @@ struct mount fs_mounts[MOUNTS_MAX];
 int fs_mount_count;
 struct mount fs_nowhere = {.guest = "", .dir = -1, .host = "", .type = "none", .source = "none"};
 bool fs_private_root;
-
-static char shm_dir[64]; /* temporary host directory behind /dev/shm, "" when there is none */
-static pid_t shm_owner;
 
 static void make_shm(struct mount *mount);
 
@@ -68,21 +62,28 @@ static struct mount *mount_add(const char *guest) {
     return mount;
 }
 
-/* Opens the host directory of a mount. 0 or -errno. */
-static int mount_open(struct mount *mount, const char *host_dir) {
+/* The host directory of a mount, a descriptor (taken over); `path` where the host has no /proc. 0
+ * or -errno. */
+static int mount_take(struct mount *mount, int fd, const char *path) {
     char real[PATH_MAX], link[40];
-    int fd = open(host_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, real, sizeof real - 1);
     if (len > 0)
         real[len] = 0;
-    else if (!realpath(host_dir, real))
+    else if (!realpath(path, real))
         real[0] = 0;
     mount->host = strdup(strcmp(real, "/") ? real : "");
+    if (!mount->host) {
+        close(fd);
+        return -ENOMEM;
+    }
     mount->dir = fd;
-    return mount->host ? 0 : -ENOMEM;
+    return 0;
+}
+
+static int mount_open(struct mount *mount, const char *host_dir) {
+    int fd = open(host_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : mount_take(mount, fd, host_dir);
 }
 
 static int mount_host(const char *host_dir, const char *guest, bool read_only, bool metadata) {
@@ -109,56 +110,23 @@ static void mount_synthetic(const char *guest, const struct synth_entry *root, c
     mount->type = mount->source = type;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw) {
-    (void)st, (void)kind, (void)ftw;
-    remove(path);
-    return 0;
-}
-
 void fs_shutdown(void) {
-    if (shm_dir[0] && shm_owner == getpid())
-        nftw(shm_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-    shm_dir[0] = 0;
+    fs_shm_remove();
 }
 
-/* Directories of runs that were killed: their owner's number is in the name. */
-static void remove_stale(const char *parent) {
-    DIR *dir = opendir(parent);
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        int pid;
-        char path[PATH_MAX];
-        struct stat st;
-        if (sscanf(entry->d_name, "fiberglass-%d-", &pid) != 1 || pid <= 0 || kill(pid, 0) == 0 ||
-            errno != ESRCH)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
-        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
-            nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-    }
-    if (dir)
-        closedir(dir);
-}
-
-/* /dev/shm: a host directory that lasts as long as the run, in memory where the host has such.
- * Without one the mount stays an empty synthetic directory. */
+/* /dev/shm is made when it is first met; without a place for it the mount stays an empty synthetic
+ * directory. */
 static void make_shm(struct mount *mount) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static const char *const parents[] = {"/dev/shm", "/tmp"};
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; mount->lazy && mount->dir < 0 && i < ARRAY_LEN(parents); i++) {
-        remove_stale(parents[i]);
-        snprintf(shm_dir, sizeof shm_dir, "%s/fiberglass-%d-XXXXXX", parents[i], (int)getpid());
-        if (!mkdtemp(shm_dir))
-            shm_dir[0] = 0;
-        else if (chmod(shm_dir, 01777) || mount_open(mount, shm_dir))
-            rmdir(shm_dir);
+    if (mount->lazy) {
+        int fd = fs_shm_make();
+        if (fd >= 0) {
+            mount_take(mount, fd, "");
+            atexit(fs_shutdown);
+        }
+        mount->lazy = false;
     }
-    if (mount->lazy && shm_dir[0]) {
-        shm_owner = getpid();
-        atexit(fs_shutdown);
-    }
-    mount->lazy = false;
     pthread_mutex_unlock(&lock);
 }
 

@@ -98,7 +98,7 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
     privilege_enter(task, place->mount);
     int fd = openat(place->dir, place->name[0] ? place->name : ".", host_flags, host_mode);
     privilege_leave();
-    error = fd < 0 ? -errno : metadata ? metadata_created(task, fd, "", real, group) : 0;
+    error = fd < 0 ? -errno : metadata ? metadata_created(task, fd, real, group) : 0;
     metadata_change_end(place->mount);
     if (error) {
         if (fd >= 0)

@@ -11,13 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-void place_host_path(const struct place *place, char *buf, size_t size) {
-    if (place->name[0])
-        snprintf(buf, size, "/proc/self/fd/%d/%s", place->dir, place->name);
-    else
-        snprintf(buf, size, "/proc/self/fd/%d", place->dir);
-}
-
 int place_stat(const struct place *place, struct stat *st) {
     *st = place->st;
     if (!place->exists)
@@ -27,6 +20,26 @@ int place_stat(const struct place *place, struct stat *st) {
     if (place->mount->metadata)
         return metadata_apply_at(place->dir, place->name, st);
     fs_owner_shown(st);
+    return 0;
+}
+
+int place_pin(const struct place *place, bool *own) {
+    *own = false;
+    if (place->file)
+        return place->file->host_fd >= 0 ? place->file->host_fd : -EPERM;
+    if (!place->name[0])
+        return place->dir;
+    int fd = openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    *own = true;
+    return fd;
+}
+
+int place_pinned_stat(const struct place *place, int fd, struct stat *st) {
+    if (!place->file)
+        return fs_owner_fstat(place->mount, fd, st);
+    *st = place->st;
     return 0;
 }
 
@@ -135,19 +148,23 @@ static int open_directory(struct task *task, int dirfd, const char *path, struct
         place_find(task, dirfd, path, PLACE_FOLLOW | (dirfd == AT_FDCWD ? 0 : PLACE_EMPTY), &place);
     if (error)
         return error;
-    error = place_stat(&place, &st);
-    if (!error && !S_ISDIR(st.st_mode))
+    if (!S_ISDIR(place.st.st_mode))
         error = -ENOTDIR;
-    if (!error && place.file && place.file->given) /* lies outside */
+    else if (place.file && place.file->given) /* lies outside */
         error = -EACCES;
-    if (!error)
-        error = permission_check(task, &st, 1);
-    if (!error && !place.is_synth && !fs_private_root && place.dir >= 0 &&
-        faccessat(place.dir, place.name[0] ? place.name : ".", X_OK, AT_EACCESS))
-        error = -errno;
-    if (!error)
+    else
         error = place_open(task, &place, O_PATH | O_DIRECTORY, 0, out);
     place_put(&place);
+    if (error)
+        return error;
+    error = file_stat(*out, &st);
+    if (!error)
+        error = permission_check(task, &st, 1);
+    if (!error && !fs_private_root && (*out)->host_fd >= 0 &&
+        faccessat((*out)->host_fd, ".", X_OK, AT_EACCESS))
+        error = -errno;
+    if (error)
+        file_unref(*out);
     return error;
 }
 

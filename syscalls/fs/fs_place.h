@@ -74,13 +74,15 @@ void place_put(struct place *place);
 /* place of an open file (fchmod, AT_EMPTY_PATH, ...). */
 int place_of_file(struct file *file, struct place *place);
 
-/* "/proc/self/fd/N[/name]": for host calls that have no *at form. Do not follow its last component
- * unless name is "". */
-void place_host_path(const struct place *place, char *buf, size_t size);
 /* stat with metadata applied. */
 int place_stat(const struct place *place, struct stat *st);
 /* Text of the symlink; bytes or -errno. */
 ssize_t place_readlink(const struct place *place, char *text, size_t size);
+/* An O_PATH (or the file's own) descriptor of the very thing, to ask and to change it by;
+ * *own: the caller closes it. -errno. */
+int place_pin(const struct place *place, bool *own);
+/* What the guest sees of a pinned place. 0 or -errno. */
+int place_pinned_stat(const struct place *place, int fd, struct stat *st);
 /* -EROFS when the place's mount is read-only, -EACCES/-EPERM for synthetic ones; else 0. */
 int place_writable(const struct place *place);
 
@@ -109,6 +111,13 @@ int guest_path(struct task *task, gaddr_t from, char *buf);
 int fs_open_device(struct task *task, const struct stat *st, int flags, struct file **out);
 /* Permission bits that an open with these flags asks for. */
 int open_wants(int flags);
+
+/* --- fs_shm.c --------------------------------------------------------------------------------- */
+
+/* Makes the directory of /dev/shm and removes those of runs that were killed: an O_PATH descriptor,
+ * or -1. Its end, idempotent. */
+int fs_shm_make(void);
+void fs_shm_remove(void);
 
 /* --- fs_reopen.c: opening an open file anew (/proc/PID/fd/N, exe, cwd) ---------------------------
  */
@@ -166,9 +175,9 @@ struct metadata {
 /* Parses/prints the attribute's text. parse: false when it is malformed. */
 bool metadata_parse(const char *text, size_t len, struct metadata *meta);
 int metadata_format(const struct metadata *meta, char *text, size_t size);
-/* Applies the attribute to st (which is the host's). `name` in dirfd, not followed; "": dirfd
- * itself, which may be O_PATH; NULL: dirfd itself, which is not. 0; -ENOENT: it was being made when
- * st was taken, and is gone. */
+/* Applies the attribute to st (which is the host's). `name` in dirfd, not followed: when it is
+ * another file's by now, that one's st; "": dirfd itself, which may be O_PATH; NULL: dirfd itself,
+ * which is not. 0; -ENOENT: the name is gone, or of another type. */
 int metadata_apply_at(int dirfd, const char *name, struct stat *st);
 /* Around the making of a file whose metadata follow, and around a reading of them for a change: no
  * other task sees what is between. Takes a lock of its own, but on mounts without metadata; nothing
@@ -179,10 +188,8 @@ void metadata_change_end(const struct mount *mount);
  * descriptor of it (O_PATH too). Writes the attribute when it must. 0 or -errno. */
 int metadata_set(int fd, const struct stat *host, const struct stat *want);
 /* After creation by the task: owner, and the mode that was asked for (with S_IFCHR and st_rdev: see
- * fs_make.c). `name` in dirfd, or "" for dirfd itself. inherit_gid: that of a set-gid parent, or
- * -1. */
-int metadata_created(struct task *task, int dirfd, const char *name, mode_t mode,
-                     int64_t inherit_gid);
+ * fs_make.c). fd may be O_PATH. inherit_gid: that of a set-gid parent, or -1. */
+int metadata_created(struct task *task, int fd, mode_t mode, int64_t inherit_gid);
 /* True when the task acts as the guest's superuser for files. */
 bool task_is_root(const struct task *task);
 /* Do the mode bits grant `want` (4 r, 2 w, 1 x) to uid and gid (and the task's groups)? 0 or

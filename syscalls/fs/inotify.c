@@ -4,6 +4,7 @@
 #include "syscalls/abi/abi_open.h"
 #include "syscalls/proc/fdinfo.h"
 #include "syscalls/fs/fs_place.h"
+#include "syscalls/task/privilege.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,32 @@ long sys_inotify_init(struct task *task) {
     return sys_inotify_init1(task, 0);
 }
 
+/* A watch tells names and times of use: it asks for what reading the file would. */
+static long add_watch(struct task *task, int notifier, const struct place *place, uint32_t mask) {
+    struct stat st;
+    char host[40];
+    bool own;
+    bool on_host = !place->is_synth && place->mount->dir >= 0;
+    if (!on_host || (place->file && place->file->given))
+        return -EACCES; /* nothing ever happens there; better said than waited for in vain */
+    int pin = place_pin(place, &own);
+    if (pin < 0)
+        return pin;
+    long result = place_pinned_stat(place, pin, &st);
+    if (!result)
+        result = permission_check(task, &st, 4);
+    if (!result) {
+        snprintf(host, sizeof host, "/proc/self/fd/%d", pin);
+        privilege_enter(task, place->mount);
+        result = inotify_add_watch(notifier, host, mask & ~(uint32_t)IN_DONT_FOLLOW);
+        result = result < 0 ? -errno : result;
+        privilege_leave();
+    }
+    if (own)
+        close(pin);
+    return result;
+}
+
 /* inotify_add_watch(2) */
 long sys_inotify_add_watch(struct task *task, int32_t fd, gaddr_t path, uint32_t mask) {
     struct place place;
@@ -43,27 +70,7 @@ long sys_inotify_add_watch(struct task *task, int32_t fd, gaddr_t path, uint32_t
         file_unref(file);
         return result;
     }
-    if (place.is_synth || place.file) {
-        result = -EACCES; /* nothing ever happens there; better said than waited for in vain */
-    } else {
-        char host[NAME_MAX + 40];
-        int pin = -1;
-        if (place.name[0] && !S_ISLNK(place.st.st_mode)) {
-            pin = openat(place.dir, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-            snprintf(host, sizeof host, "/proc/self/fd/%d", pin);
-            mask &= ~(uint32_t)IN_DONT_FOLLOW;
-        } else {
-            place_host_path(&place, host, sizeof host);
-            if (place.name[0])
-                mask |= IN_DONT_FOLLOW;
-        }
-        if (place.name[0] && !S_ISLNK(place.st.st_mode) && pin < 0)
-            result = -errno;
-        else if ((result = inotify_add_watch(file->host_fd, host, mask)) < 0)
-            result = -errno;
-        if (pin >= 0)
-            close(pin);
-    }
+    result = add_watch(task, file->host_fd, &place, mask);
     place_put(&place);
     file_unref(file);
     return result;

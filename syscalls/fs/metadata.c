@@ -144,41 +144,35 @@ static void cache_put(const struct stat *st, bool has, const struct metadata *me
 #define SYS_getxattrat 464 /* Linux 6.13; the number is the same on all hosts */
 #endif
 
-/* getxattr of `name` in dirfd, not followed ("": dirfd itself). */
-static ssize_t read_at(int dirfd, const char *name, char *text, size_t size) {
-    static atomic_bool missing[2]; /* [1]: for O_PATH descriptors */
-    char host_path[NAME_MAX + 40];
-    if (!missing[!*name]) {
+/* getxattr by a descriptor that may be O_PATH. */
+static ssize_t read_pinned(int fd, char *text, size_t size) {
+    static atomic_bool missing;
+    char host_path[40];
+    if (!missing) {
         struct {
             uint64_t value;
             uint32_t size, flags;
         } args = {(uintptr_t)text, (uint32_t)size, 0};
         ssize_t len =
-            syscall(SYS_getxattrat, dirfd, name, *name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH,
-                    METADATA_NAME, &args, sizeof args);
+            syscall(SYS_getxattrat, fd, "", AT_EMPTY_PATH, METADATA_NAME, &args, sizeof args);
         if (len >= 0 || (errno != ENOSYS && errno != EPERM && errno != EBADF))
             return len;
-        missing[!*name] = true;
+        missing = true;
     }
-    if (*name) {
-        snprintf(host_path, sizeof host_path, "/proc/self/fd/%d/%s", dirfd, name);
-        return lgetxattr(host_path, METADATA_NAME, text, size);
-    }
-    snprintf(host_path, sizeof host_path, "/proc/self/fd/%d", dirfd);
+    snprintf(host_path, sizeof host_path, "/proc/self/fd/%d", fd);
     return getxattr(host_path, METADATA_NAME, text, size);
 }
 
-/* Reads the attribute: 0, and whether there is one; or -ENOENT, the name is gone. */
-static int read_metadata(int dirfd, const char *name, const struct stat *st, struct metadata *meta,
-                         bool *has) {
+/* Reads the attribute of a descriptor (`pin`: it may be O_PATH), and whether there is one. */
+static void read_metadata(int fd, bool pin, const struct stat *st, struct metadata *meta,
+                          bool *has) {
     char text[128];
-    ssize_t len = name ? read_at(dirfd, name, text, sizeof text)
-                       : fgetxattr(dirfd, METADATA_NAME, text, sizeof text);
+    ssize_t len =
+        pin ? read_pinned(fd, text, sizeof text) : fgetxattr(fd, METADATA_NAME, text, sizeof text);
     int error = len < 0 ? errno : 0;
     *has = len > 0 && metadata_parse(text, (size_t)len, meta);
     if (!error || error == ENODATA || error == ENOTSUP)
         cache_put(st, *has, meta);
-    return error == ENOENT ? -ENOENT : 0;
 }
 
 /* --- changes ------------------------------------------------------------------------------------
@@ -206,38 +200,53 @@ void metadata_change_end(const struct mount *mount) {
     pthread_mutex_unlock(&change_lock);
 }
 
-/* Looks again from the beginning; a name may have become another file's. 0 or -ENOENT. */
-static int read_after_changes(int dirfd, const char *name, struct stat *st, struct metadata *meta,
-                              bool *has) {
-    struct stat now;
-    pthread_mutex_lock(&change_lock);
-    int error =
-        name ? fstatat(dirfd, name, &now, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) : fstat(dirfd, &now);
-    error = error || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT) ? -ENOENT : 0;
-    if (!error) {
-        *st = now;
-        error = read_metadata(dirfd, name, st, meta, has);
+/* What the host says and the attribute, of one descriptor. */
+static int apply_by_fd(int fd, bool pin, struct stat *st) {
+    struct metadata meta = {0};
+    bool has;
+    if (!cache_get(st, &has, &meta)) {
+        unsigned ended = atomic_load(&changes_ended);
+        read_metadata(fd, pin, st, &meta, &has);
+        if (!has && !changing && atomic_load(&changes_begun) != ended) {
+            pthread_mutex_lock(&change_lock);
+            int error = fstat(fd, st) ? -errno : 0;
+            if (!error)
+                read_metadata(fd, pin, st, &meta, &has);
+            pthread_mutex_unlock(&change_lock);
+            if (error)
+                return error;
+        }
     }
-    pthread_mutex_unlock(&change_lock);
-    return error;
+    if (has)
+        apply(&meta, st);
+    return 0;
 }
 
 int metadata_apply_at(int dirfd, const char *name, struct stat *st) {
     struct metadata meta = {0};
     bool has;
-    int error = 0;
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode)) {
         fs_owner_shown(st);
         return 0;
     }
-    if (!cache_get(st, &has, &meta)) {
-        unsigned ended = atomic_load(&changes_ended);
-        error = read_metadata(dirfd, name, st, &meta, &has);
-        if (!error && !has && !changing && atomic_load(&changes_begun) != ended)
-            error = read_after_changes(dirfd, name, st, &meta, &has);
+    if (!name || !*name)
+        return apply_by_fd(dirfd, name, st);
+    if (cache_get(st, &has, &meta)) {
+        if (has)
+            apply(&meta, st);
+        return 0;
     }
-    if (has)
-        apply(&meta, st);
+    /* the name may be another file's by now, and the attribute with it: both of one inode */
+    struct stat now;
+    int pin = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (pin < 0)
+        return -errno;
+    int error = fstat(pin, &now) || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT) ? -ENOENT : 0;
+    if (!error) {
+        *st = now;
+        error = apply_by_fd(pin, true, st);
+    }
+    close(pin);
     return error;
 }
 
@@ -292,12 +301,8 @@ int metadata_set(int fd, const struct stat *host, const struct stat *want) {
     return 0;
 }
 
-int metadata_created(struct task *task, int dirfd, const char *name, mode_t mode,
-                     int64_t inherit_gid) {
+int metadata_created(struct task *task, int fd, mode_t mode, int64_t inherit_gid) {
     struct stat host, want;
-    int fd = *name ? openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : dirfd;
-    if (fd < 0)
-        return -errno;
     int error = fstat(fd, &host) ? -errno : 0;
     if (!error) {
         want = host;
@@ -312,8 +317,6 @@ int metadata_created(struct task *task, int dirfd, const char *name, mode_t mode
             want.st_mode != host.st_mode)
             error = metadata_set(fd, &host, &want);
     }
-    if (fd != dirfd)
-        close(fd);
     return error;
 }
 

@@ -16,18 +16,18 @@
 #define NAME_SIZE  256
 #define VALUE_SIZE 65536
 
-/* What an attribute call works on: a host path that leads to the very inode. */
+/* What an attribute call works on: a descriptor of the very inode, and a host path that leads to it
+ * (of a symlink, too: to the link itself). */
 struct target {
     struct place place;
-    int pin;   /* -1: none */
-    bool link; /* a symlink: the l* calls on dir/name */
-    char host[NAME_MAX + 40];
+    int pin;
+    bool own; /* the pin is to be closed */
+    char host[40];
 };
 
 static int target_of_place(struct target *target) {
     struct place *place = &target->place;
-    target->pin = -1;
-    target->link = false;
+    target->own = false;
     if (place->is_synth)
         return -EOPNOTSUPP;
     if (place->file) {
@@ -35,26 +35,16 @@ static int target_of_place(struct target *target) {
         bool has_some = !place->file->given || place->file->ops == &socket_ops;
         if (place->file->host_fd < 0 || !has_some)
             return -EOPNOTSUPP;
-        snprintf(target->host, sizeof target->host, "/proc/self/fd/%d", place->file->host_fd);
-        return 0;
     }
-    if (S_ISLNK(place->st.st_mode)) {
-        target->link = true;
-        place_host_path(place, target->host, sizeof target->host);
-        return 0;
-    }
-    int fd = place->dir;
-    if (place->name[0]) {
-        fd = target->pin = openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-            return -errno;
-    }
-    snprintf(target->host, sizeof target->host, "/proc/self/fd/%d", fd);
+    target->pin = place_pin(place, &target->own);
+    if (target->pin < 0)
+        return target->pin;
+    snprintf(target->host, sizeof target->host, "/proc/self/fd/%d", target->pin);
     return 0;
 }
 
 static void target_put(struct target *target) {
-    if (target->pin >= 0)
+    if (target->own)
         close(target->pin);
     place_put(&target->place);
 }
@@ -105,8 +95,7 @@ static int name_check(struct task *task, const struct target *target, const char
     if (!by_user && mount->metadata)
         return writes ? -EOPNOTSUPP : 0;
     struct stat st;
-    int error =
-        target->place.file ? file_stat(target->place.file, &st) : place_stat(&target->place, &st);
+    int error = place_pinned_stat(&target->place, target->pin, &st);
     if (error || task_is_root(task))
         return error;
     if (!by_user)
@@ -138,8 +127,7 @@ static long set(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
         if (!error)
             error = name_check(task, &target, name, true);
         privilege_enter(task, target.place.mount);
-        if (!error && (target.link ? lsetxattr(target.host, name, value, size, (int)flags)
-                                   : setxattr(target.host, name, value, size, (int)flags)))
+        if (!error && setxattr(target.host, name, value, size, (int)flags))
             error = -errno;
         privilege_leave();
         target_put(&target);
@@ -166,8 +154,7 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
         result = error ? error : -ENODATA;
     } else if (value) {
         privilege_enter(task, target.place.mount);
-        result = target.link ? lgetxattr(target.host, name, value, size)
-                             : getxattr(target.host, name, value, size);
+        result = getxattr(target.host, name, value, size);
         privilege_leave();
         if (result < 0)
             result = -errno;
@@ -187,8 +174,7 @@ static long list(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t t
     char *names = malloc(VALUE_SIZE);
     long result = -ENOMEM;
     if (names) {
-        result = target.link ? llistxattr(target.host, names, VALUE_SIZE)
-                             : listxattr(target.host, names, VALUE_SIZE);
+        result = listxattr(target.host, names, VALUE_SIZE);
         if (result < 0)
             result = -errno;
         size_t kept = 0;
@@ -222,7 +208,7 @@ static long removal(struct task *task, gaddr_t path, int fd, bool follow, gaddr_
     if (!error)
         error = name_check(task, &target, name, true);
     privilege_enter(task, target.place.mount);
-    if (!error && (target.link ? lremovexattr(target.host, name) : removexattr(target.host, name)))
+    if (!error && removexattr(target.host, name))
         error = -errno;
     privilege_leave();
     target_put(&target);

@@ -48,7 +48,7 @@ static int bind_at(struct task *task, const struct place *place, int host_fd, co
         if (!error)
             made(arg, &st);
         if (!error) /* what the host refuses is kept beside it, or shown as it is */
-            metadata_created(task, pin, "", mode, inherits ? (int64_t)parent.st_gid : -1);
+            metadata_created(task, pin, mode, inherits ? (int64_t)parent.st_gid : -1);
         privilege_enter(task, place->mount);
         if (!error)
             error = rename_new(dir, temporary, place->name);

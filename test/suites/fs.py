@@ -7,6 +7,8 @@ it, and owners, modes and devices are kept, whether the host user is root or not
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -345,6 +347,72 @@ def _() -> None:
     result = guest(secret_root("magic-race"), "/fs_magic", "race", "/etc/secret",
                    options=["--user", "1000:1000"])
     check_equal("what the program says", result.text(), "0 not refused\n")
+
+
+@suite.case("owners between two names")
+def _() -> None:
+    """What a user makes becomes theirs, nothing else that has its name by then."""
+    need_attributes()
+    user = ["--user", "1000:1000"]
+    for kind, target in (("f", "/etc/secret"), ("f", "/w/fifo"), ("d", "/w/theirs")):
+        root = secret_root(f"magic-own-{kind}")
+        os.mkfifo(root / "w/fifo")
+        (root / "w/theirs/inside").mkdir(parents=True)
+        result = guest(root, "/fs_magic", "own", kind, target, options=user)
+        check_equal(f"what the program says of {target}", result.text(), "0 not refused\n")
+
+
+@suite.case("watching what cannot be read")
+def _() -> None:
+    need_attributes()
+    root = secret_root("magic-watch")
+    for name in ("/etc/secret", "/proc/self/cwd/closed"):
+        (root / "w/closed").mkdir(exist_ok=True)
+        (root / "w/closed").chmod(0o711)
+        result = guest(root, "/fs_magic", "watch", name, options=["--user", "1000:1000"])
+        check_equal(f"what the program says of {name}", result.text(), "0 not refused\n")
+
+
+@suite.case("directories of /dev/shm")
+def _() -> None:
+    """A run removes what killed ones left, and nothing else, whatever lies in it."""
+    parent = Path("/dev/shm")
+    if not os.access(parent, os.W_OK):
+        raise Skip("the host has no /dev/shm")
+    root = make_root("shm", "magic")
+    canary = root.parent / "canary"
+    shutil.rmtree(canary, ignore_errors=True)
+    canary.mkdir()
+    (canary / "file").write_text("CANARY")
+    with contextlib.ExitStack() as stack:
+        stale, locked, other = (parent / f"fiberglass-t{os.getpid()}{n}" for n in "abc")
+        for path in (stale, locked, other):
+            path.mkdir(mode=0o700)
+            stack.callback(shutil.rmtree, path, ignore_errors=True)
+        other.chmod(0o777)  # not as ours are: somebody else's
+        held = os.open(locked, os.O_RDONLY)
+        stack.callback(os.close, held)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (stale / "canary").symlink_to(canary)
+        (stale / "file").write_text("x")
+        at = os.open(stale, os.O_RDONLY)
+        for _level in range(300):
+            os.mkdir("d", dir_fd=at)
+            os.symlink(canary, "link", dir_fd=at)
+            below = os.open("d", os.O_RDONLY, dir_fd=at)
+            os.close(at)
+            at = below
+        os.close(at)
+        before = {p.name for p in parent.iterdir()} - {stale.name}
+        result = guest(root, "/fs_magic", "watch", "/dev/shm/none")
+        check_equal("what the program says", result.text(),
+                    'inotify_add_watch(inotify_init(), argv[2], IN_ALL_EVENTS): ENOENT\n'
+                    '1 not refused\n')
+        left = {p.name for p in parent.iterdir() if p.name.startswith("fiberglass-t")}
+        check(stale.name not in left, "the directory of a killed run is still there")
+        check(before & {locked.name, other.name} <= left, "another's directory was removed")
+    check_equal("the canary", [(p.name, p.read_text()) for p in canary.iterdir()],
+                [("file", "CANARY")])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
  *   readonly DIR   changes of a read-only mount, each way in; prints those that were not refused
  *   given FD       changes of a file or directory that was given open, read-only
  *   receive SOCKET the same of two descriptors from a process outside, with 'f' and 'd'
- *   race TARGET    a user opens a name that changes between a file of theirs and TARGET */
+ *   watch PATH     inotify of something that the user may not read
+ *   own f|d TARGET a user makes fifos or directories while TARGET, another's, is moved to their
+ * name race TARGET    a user opens a name that changes between a file of theirs and TARGET */
 #include "fs_test.h"
+#include <stdbool.h>
 #include <sys/un.h>
 
 static int wrong;
@@ -169,6 +172,46 @@ static void race(const char *target) {
     unlink("b");
 }
 
+/* A child moves the other user's thing over each new one of ours. */
+static void own(const char *kind, const char *target) {
+    struct stat was, st;
+    struct timespec start, now;
+    bool directory = *kind == 'd';
+    if (lstat(target, &was) || was.st_uid == getuid()) {
+        printf("the target must be there and another's\n");
+        exit(1);
+    }
+    umask(0);
+    int child = fork();
+    while (!child) {
+        if (directory) {
+            syscall(SYS_renameat2, AT_FDCWD, target, AT_FDCWD, "x", 2 /* RENAME_EXCHANGE */);
+        } else {
+            if (link(target, "l") && errno != EEXIST)
+                exit(1);
+            rename("l", "x");
+        }
+    }
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        if (directory)
+            mkdir("x", 0777);
+        else
+            mkfifo("x", 0666);
+        const char *names[] = {"x", target};
+        for (int i = 0; i < 2; i++)
+            if (!lstat(names[i], &st) && st.st_ino == was.st_ino && st.st_uid == getuid())
+                wrong = 1;
+        if (directory)
+            rmdir("x");
+        else
+            unlink("x");
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (!wrong && now.tv_sec - start.tv_sec < 3);
+    kill(child, SIGKILL);
+    wait(NULL);
+}
+
 int main(int argc, char **argv) {
     alarm(25);
     if (argc < 3)
@@ -179,6 +222,10 @@ int main(int argc, char **argv) {
         given(atoi(argv[2]));
     else if (!strcmp(argv[1], "receive"))
         receive(argv[2]);
+    else if (!strcmp(argv[1], "watch"))
+        REFUSED(inotify_add_watch(inotify_init(), argv[2], IN_ALL_EVENTS), EACCES);
+    else if (!strcmp(argv[1], "own") && argc > 3)
+        own(argv[2], argv[3]);
     else if (!strcmp(argv[1], "race"))
         race(argv[2]);
     printf("%d not refused\n", wrong);
