@@ -1,11 +1,11 @@
 /* Record locks of fcntl(2): process locks (owner: the descriptor table, as on Linux) and OFD locks
  * (owner: the open file description), on byte ranges of a file named by device and inode. The
- * host's record locks cannot serve: to the host all guest processes are one. Locks are therefore
- * among guests of one Fiberglass only; flock(2) is the host's (fcntl.c).
+ * host's record locks cannot serve among guests: to the host all guest processes are one. Towards
+ * others their union is held on the host (lock_host.c); flock(2) is the host's (fcntl.c).
  *
  * One mutex guards everything and is innermost; a sleeper is woken by whoever gives something up on
  * the same file. */
-#include "syscalls/file/lock.h"
+#include "syscalls/file/lock_host.h"
 #include "syscalls/task/task.h"
 #include "syscalls/fs/vfs_synthetic.h"
 
@@ -38,6 +38,8 @@ struct locked_file {
     dev_t dev;
     ino_t ino;
     struct range_lock *locks; /* sorted by start within an owner */
+    struct host_lock host;    /* the union of them */
+    int users;                /* waiting for other processes of the host */
 };
 
 #define BUCKETS 64
@@ -45,7 +47,8 @@ struct locked_file {
 static pthread_mutex_t lock_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct locked_file *buckets[BUCKETS];
 static struct waiter *waiters;
-static atomic_long lock_count; /* spares closes the look while nobody locks */
+/* Files that have locks, or had and are still open: spares closes the look while nobody locks. */
+static atomic_long file_count;
 
 static struct locked_file **bucket_of(dev_t dev, ino_t ino) {
     return &buckets[(dev * 31 + ino) % BUCKETS];
@@ -61,17 +64,21 @@ static struct locked_file *find_file(dev_t dev, ino_t ino, bool make) {
         return NULL;
     at->dev = dev;
     at->ino = ino;
+    at->host.fd = -1;
+    file_count++;
     at->next = *bucket;
     return *bucket = at;
 }
 
 static void drop_if_empty(struct locked_file *file) {
-    if (file->locks)
+    if (file->locks || file->users)
         return;
     struct locked_file **link = bucket_of(file->dev, file->ino);
     while (*link != file)
         link = &(*link)->next;
     *link = file->next;
+    host_lock_drop(&file->host);
+    file_count--;
     free(file);
 }
 
@@ -130,7 +137,6 @@ static void set_range(struct locked_file *entry, const void *owner, int16_t type
             tail->start = end + 1;
             lock->end = start - 1;
             lock->next = tail;
-            lock_count++;
             link = &tail->next;
             continue;
         } else if (lock->start < start) {
@@ -144,7 +150,6 @@ static void set_range(struct locked_file *entry, const void *owner, int16_t type
         }
         *link = lock->next;
         free(lock);
-        lock_count--;
     }
     if (type == F_UNLCK)
         return;
@@ -155,7 +160,29 @@ static void set_range(struct locked_file *entry, const void *owner, int16_t type
         ;
     lock->next = *link;
     *link = lock;
-    lock_count++;
+}
+
+/* Brings the host's locks of [start, end] to the union of the guests'. */
+static void refresh_host(struct locked_file *entry, const struct file *file, int64_t start,
+                         int64_t end) {
+    for (int64_t at = start;;) {
+        int16_t type = F_UNLCK;
+        int64_t stop = end;
+        for (struct range_lock *lock = entry->locks; lock; lock = lock->next) {
+            if (lock->start > at && lock->start - 1 < stop)
+                stop = lock->start - 1;
+            if (lock->start > at || lock->end < at)
+                continue;
+            if (lock->end < stop)
+                stop = lock->end;
+            if (type != F_WRLCK)
+                type = lock->type;
+        }
+        host_lock_set(&entry->host, file, type, at, stop);
+        if (stop == end)
+            return;
+        at = stop + 1;
+    }
 }
 
 /* Turns whence, start and len into an inclusive range. 0, -EINVAL or -EOVERFLOW. */
@@ -202,10 +229,13 @@ int lock_get(struct task *task, struct file *file, struct lock_request *request,
     if (error)
         return error;
     pthread_mutex_lock(&lock_mutex);
-    struct range_lock *lock = find_conflict(find_file(st.st_dev, st.st_ino, false),
-                                            owner_of(task, file, ofd), request->type, start, end);
+    static const struct host_lock none = {.fd = -1};
+    struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
+    struct range_lock *lock =
+        find_conflict(entry, owner_of(task, file, ofd), request->type, start, end);
     if (!lock) {
-        request->type = F_UNLCK;
+        if (!host_lock_get(entry ? &entry->host : &none, file, request, start, end))
+            request->type = F_UNLCK;
     } else {
         request->type = lock->type;
         request->whence = SEEK_SET;
@@ -233,6 +263,20 @@ static int wait_for(struct task *task, const struct stat *st, const void *owner,
         link = &(*link)->next;
     *link = waiter.next;
     return error == -EINTR ? -ERESTARTSYS : 0;
+}
+
+/* The same for another process of the host, whose lock conflicts. */
+static int wait_for_host(struct task *task, struct locked_file *entry, const void *owner,
+                         const struct file *file, int16_t type, int64_t start, int64_t end) {
+    entry->users++;
+    pthread_mutex_unlock(&lock_mutex);
+    long error = host_lock_wait(task, entry->host.fd, type, start, end);
+    pthread_mutex_lock(&lock_mutex);
+    entry->users--;
+    /* another guest may have come first, and what was got is no guest's yet */
+    if (find_conflict(entry, owner, type, start, end))
+        refresh_host(entry, file, start, end);
+    return (int)error;
 }
 
 int lock_set(struct task *task, struct file *file, const struct lock_request *request, bool ofd,
@@ -265,14 +309,21 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
         struct range_lock *conflict = request->type == F_UNLCK
                                           ? NULL
                                           : find_conflict(entry, owner, request->type, start, end);
-        if (!conflict) {
-            set_range(entry, owner, request->type, start, end, file, ofd, task->process->pid,
-                      spare);
-            wake_waiters(st.st_dev, st.st_ino); /* also a downgrade lets others in */
-            drop_if_empty(entry);
-            break;
+        if (conflict) {
+            error = wait ? wait_for(task, &st, owner, conflict->owner, ofd) : -EAGAIN;
+            continue;
         }
-        error = wait ? wait_for(task, &st, owner, conflict->owner, ofd) : -EAGAIN;
+        if (request->type != F_UNLCK &&
+            host_lock_set(&entry->host, file, request->type, start, end)) {
+            error =
+                wait ? wait_for_host(task, entry, owner, file, request->type, start, end) : -EAGAIN;
+            continue;
+        }
+        set_range(entry, owner, request->type, start, end, file, ofd, task->process->pid, spare);
+        if (request->type == F_UNLCK)
+            refresh_host(entry, file, start, end);
+        wake_waiters(st.st_dev, st.st_ino); /* also a downgrade lets others in */
+        break;
     }
     pthread_mutex_unlock(&lock_mutex);
     free(spare[0]);
@@ -283,16 +334,21 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
 /* All locks of `owner` on the file go. */
 static void release(const void *owner, struct file *file) {
     struct stat st;
-    if (!lock_count || file->host_fd < 0 || fstat(file->host_fd, &st))
+    if (!file_count || file->host_fd < 0 || fstat(file->host_fd, &st))
         return;
     pthread_mutex_lock(&lock_mutex);
     struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
-    if (entry) {
+    struct range_lock *lock = entry ? entry->locks : NULL;
+    while (lock && lock->owner != owner)
+        lock = lock->next;
+    if (lock) {
         struct range_lock *spare[2] = {NULL, NULL};
         set_range(entry, owner, F_UNLCK, 0, INT64_MAX, file, false, 0, spare);
+        refresh_host(entry, file, 0, INT64_MAX);
         wake_waiters(st.st_dev, st.st_ino);
-        drop_if_empty(entry);
     }
+    if (entry)
+        drop_if_empty(entry);
     pthread_mutex_unlock(&lock_mutex);
 }
 
@@ -306,7 +362,7 @@ void lock_release(struct file *file) {
 
 void lock_info(const struct fd_table *table, struct file *file, int count, struct strbuf *out) {
     struct stat st;
-    if (!lock_count || file->host_fd < 0 || fstat(file->host_fd, &st))
+    if (!file_count || file->host_fd < 0 || fstat(file->host_fd, &st))
         return;
     pthread_mutex_lock(&lock_mutex);
     struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);

@@ -13,6 +13,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -413,6 +415,100 @@ def _() -> None:
         check(before & {locked.name, other.name} <= left, "another's directory was removed")
     check_equal("the canary", [(p.name, p.read_text()) for p in canary.iterdir()],
                 [("file", "CANARY")])
+
+
+# A native process that adds to the number under the same locks.
+COUNTER = """
+import fcntl, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+lock = fcntl.flock if sys.argv[3] == "flock" else fcntl.lockf
+for _ in range(int(sys.argv[2])):
+    lock(fd, fcntl.LOCK_EX)
+    text = b"%d\\n" % (int(os.pread(fd, 30, 0) or b"0") + 1)
+    os.pwrite(fd, text, 0)
+    lock(fd, fcntl.LOCK_UN)
+"""
+
+
+@suite.case("locks between runs", limit=60)
+def _() -> None:
+    """Two runs with two processes each, and one of the host: nothing is lost."""
+    root = make_root("locks-between", "count")
+    file = root / "w/count"
+    for style in ("posix", "ofd", "flock"):
+        file.write_text("0\n")
+        many = "/fs_count count count 150 " + style
+        line = [*FG, "-r", str(root), "-C", "/w", *many.split()]
+        runs = [subprocess.Popen(line) for _ in range(3)]
+        runs.append(subprocess.Popen([sys.executable, "-c", COUNTER, str(file), "150", style]))
+        check_equal("status", [run.wait(50) for run in runs], [0] * 4)
+        check_equal(f"the number with {style}", file.read_text(), "600\n")
+
+
+def free_ranges(file: Path, kind: int) -> str:
+    """Of the bytes 0 to 39, those that another process can lock now: "0-9 20-39"."""
+    fd = os.open(file, os.O_RDWR)
+    free = []
+    for at in range(40):
+        try:
+            fcntl.lockf(fd, kind | fcntl.LOCK_NB, 1, at)
+            free.append(at)
+        except OSError:
+            pass
+    os.close(fd)
+    starts = [at for at in free if at - 1 not in free]
+    return " ".join(f"{at}-{next(e for e in range(at, 41) if e not in free) - 1}" for at in starts)
+
+
+@suite.case("locks towards the host")
+def _() -> None:
+    """What guests hold together is held on the host, and the other way round."""
+    root = make_root("locks-host", "count")
+    file = root / "w/file"
+    file.write_text("")
+    line = [*FG, "-r", str(root), "-C", "/w", "/fs_count"]
+    wanted = (  # what is free for readers, for writers
+        ("two readers, 0-9 and 5-14", "0-39", "15-39"),
+        ("one reader, 5-14", "0-39", "0-4 15-39"),
+        ("none", "0-39", "0-39"),
+        ("a writer, all but 20-29", "20-29", "20-29"),
+        ("0-19 for reading", "0-29", "20-29"),
+        ("none", "0-39", "0-39"),
+        ("an open file's writer, 0-9", "10-39", "10-39"),
+        ("none", "0-39", "0-39"),
+    )
+    with subprocess.Popen([*line, "steps", "file"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as run:
+        assert run.stdin and run.stdout
+        for step, readers, writers in wanted:
+            check_equal("step", run.stdout.readline().decode().strip(), step)
+            check_equal(f"readers' ranges with {step}", free_ranges(file, fcntl.LOCK_SH), readers)
+            check_equal(f"writers' ranges with {step}", free_ranges(file, fcntl.LOCK_EX), writers)
+            run.stdin.write(b"\n")
+            run.stdin.flush()
+        check_equal("status", run.wait(20), 0)
+    fd = os.open(file, os.O_RDWR)
+    fcntl.lockf(fd, fcntl.LOCK_EX, 10, 0)
+    with subprocess.Popen([*line, "held", "file"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as run:
+        assert run.stdin and run.stdout
+        said = "".join(run.stdout.readline().decode() for _ in range(7))
+        run.stdin.write(b"\n")
+        run.stdin.flush()
+        time.sleep(0.3)
+        check(run.poll() is None, "the lock was not waited for")
+        os.close(fd)
+        said += run.communicate(timeout=20)[0].decode()
+    check_equal("what the program says", said, """\
+set(fd, F_SETLK, F_WRLCK, 0, 10): EAGAIN
+set(fd, F_OFD_SETLK, F_RDLCK, 0, 10): EAGAIN
+set(fd, F_SETLK, F_WRLCK, 10, 10): 0
+fcntl(fd, F_GETLK, &lock): 0
+type 1, 0, 10
+set(fd, F_SETLKW, F_WRLCK, 0, 10): EINTR
+held
+set(fd, F_SETLKW, F_WRLCK, 0, 10): 0
+""")
 
 
 if __name__ == "__main__":
