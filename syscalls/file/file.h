@@ -62,8 +62,8 @@ struct file {
     struct mount *mount; /* of a file on a mount; NULL otherwise */
     void *data;          /* the kind's own */
     uint64_t data_word;
-    pthread_mutex_t lock; /* position of files without a host one, and the kind's own data */
-    int64_t position;
+    pthread_mutex_t lock;  /* position of files without a host one, and the kind's own data */
+    int64_t position;      /* regular files: see small_file_limit() in rw.c */
     atomic_uint no_set_id; /* fs_set_id.c: when the file was known to have no set-id bits */
     int32_t owner;         /* F_SETOWN */
     int owner_signal;

@@ -18,7 +18,7 @@
 #define RENAME_WHITEOUT  4
 #endif
 
-static pthread_rwlock_t names_lock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_rwlock_t names_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 void fs_names_hold(void) {
     pthread_rwlock_wrlock(&names_lock);

@@ -123,6 +123,11 @@ static int create_below(struct task *task, struct place *place, int flags, uint3
 /* --- what is there already -----------------------------------------------------------------------
  */
 
+bool open_overflows(const struct task *task, int flags, const struct stat *st) {
+    return S_ISREG(st->st_mode) && !(flags & FILE_LARGEFILE) && task->abi &&
+           task->abi->pointer_bytes == 4 && st->st_size > INT32_MAX;
+}
+
 /* Everything that an open asks of the thing itself, by a descriptor of it (`pin`: O_PATH). *st:
  * what the host says; becomes what the guest sees. 0 or -errno. */
 static int check_existing(struct task *task, const struct place *place, int flags, int fd, bool pin,
@@ -142,8 +147,7 @@ static int check_existing(struct task *task, const struct place *place, int flag
     int error = permission_check(task, st, wants);
     if (error)
         return error;
-    if (S_ISREG(st->st_mode) && !(flags & FILE_LARGEFILE) && task->abi &&
-        task->abi->pointer_bytes == 4 && st->st_size > INT32_MAX)
+    if (open_overflows(task, flags, st))
         return -EOVERFLOW;
     bool special = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) || S_ISFIFO(st->st_mode);
     return (wants & 2) && mount->read_only && !special ? -EROFS : 0;

@@ -109,6 +109,8 @@ int guest_path(struct task *task, gaddr_t from, char *buf);
 /* The open of a device node of a private root by what stat shows: by number, never the host's
  * node. 0, -ENXIO or -errno. */
 int fs_open_device(struct task *task, const struct stat *st, int flags, struct file **out);
+/* Is the file too large for a 32-bit program that does not say O_LARGEFILE? */
+bool open_overflows(const struct task *task, int flags, const struct stat *st);
 /* Permission bits that an open with these flags asks for. */
 int open_wants(int flags);
 

@@ -135,6 +135,8 @@ int file_reopen_inode(struct file *file, struct task *task, int flags, struct fi
         return error;
     if (node && fs_private_root)
         return fs_open_device(task, &st, flags, out);
+    if (open_overflows(task, flags, &st))
+        return -EOVERFLOW;
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", file->host_fd);
     int host_flags =

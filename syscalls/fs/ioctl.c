@@ -1,12 +1,12 @@
-/* ioctl(2): what every open file understands (close-on-exec, non-blocking, bytes to read), what
- * regular files and directories take (size, clones, attributes), then the file's own operation:
- * terminals ioctl_tty.c, sockets socket_option.c. */
+/* ioctl(2): what every open file understands (close-on-exec, non-blocking, bytes to read), then
+ * the file's own operation: files and directories ioctl_file.c, terminals ioctl_tty.c, sockets
+ * socket_option.c. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs/fs_place.h"
+#include "syscalls/fs/ioctl_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/ioctl.h>
 
 static long set_cloexec(struct task *task, int fd, bool on) {
@@ -54,29 +54,6 @@ static long bytes_to_read(struct task *task, struct file *file, gaddr_t arg) {
     return guest_write(task->cpu->space, arg, &count, sizeof count) ? -EFAULT : 0;
 }
 
-/* Files of the host's file systems. Attribute flags are a long by name and 32 bits in truth. */
-static long regular_ioctl(struct task *task, struct file *file, uint32_t request, gaddr_t arg) {
-    const uint32_t get_flags = 0x80046601, get_flags64 = 0x80086601; /* FS_IOC_GETFLAGS */
-    if (request == get_flags || request == get_flags64) {
-        long flags = 0;
-        if (ioctl(file->host_fd, FS_IOC_GETFLAGS, &flags))
-            return -errno;
-        uint32_t low = (uint32_t)flags;
-        return guest_write(task->cpu->space, arg, &low, sizeof low);
-    }
-    if (request == FICLONE) {
-        struct file *from = fd_get(task, (int)arg);
-        if (!from)
-            return -EBADF;
-        long result = from->host_fd < 0 || (from->flags & O_PATH)    ? -EBADF
-                      : ioctl(file->host_fd, FICLONE, from->host_fd) ? -errno
-                                                                     : 0;
-        file_unref(from);
-        return result;
-    }
-    return -ENOTTY;
-}
-
 /* ioctl(2) */
 long sys_ioctl(struct task *task, int32_t fd, uint32_t request, uint32_t arg) {
     struct file *file = fd_get(task, fd);
@@ -96,7 +73,7 @@ long sys_ioctl(struct task *task, int32_t fd, uint32_t request, uint32_t arg) {
     } else if (request == FIONREAD) {
         result = bytes_to_read(task, file, arg);
     } else if (file->ops == &file_ops_regular || file->ops == &file_ops_directory) {
-        result = regular_ioctl(task, file, request, arg);
+        result = file_ioctl(task, file, request, arg);
     } else {
         result = -ENOTTY;
     }

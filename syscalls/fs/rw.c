@@ -109,31 +109,89 @@ static long host_rw(struct file *file, struct task *task, bool write, const stru
     return result < 0 ? -errno : result;
 }
 
+/* What a 32-bit program opened without O_LARGEFILE does not grow beyond this. */
+#define SMALL_FILE_MOST INT32_MAX
+
+static bool is_small(const struct file *file, const struct task *task) {
+    return !(file->flags & FILE_LARGEFILE) && file->ops == &file_ops_regular &&
+           task->abi->pointer_bytes == 4;
+}
+
 ssize_t file_readv(struct file *file, struct task *task, const struct iovec *iov, int count,
                    int64_t offset, int flags) {
     if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_WRONLY)
         return -EBADF;
+    if (is_small(file, task) && offset < 0)
+        file->position = 0;
     if (file->ops->read) /* an EINTR (socket with a time-out) is not restarted */
         return file->ops->read(file, task, iov, count, offset);
     return restartable(host_rw(file, task, false, iov, count, offset, flags));
 }
 
-/* RLIMIT_FSIZE: how much of `len` may be written at `offset`; -EFBIG and SIGXFSZ when nothing. */
+/* Where a write begins; -1: it cannot be told. */
+static int64_t write_position(struct file *file, int64_t offset) {
+    struct stat st;
+    if (offset >= 0)
+        return offset;
+    if (file->flags & O_APPEND)
+        return fstat(file->host_fd, &st) ? -1 : st.st_size;
+    return lseek(file->host_fd, 0, SEEK_CUR);
+}
+
+/* How much of `len` may be written: -EFBIG when nothing. file->position: how much more may be
+ * without another look, since the last one; seeks and reads take it away. */
+static int64_t small_file_limit(struct file *file, int64_t offset, int64_t len) {
+    bool goes_on = offset < 0 && !(file->flags & O_APPEND);
+    if (goes_on && file->position >= len) {
+        file->position -= len;
+        return len;
+    }
+    int64_t at = write_position(file, offset);
+    if (at < 0)
+        return len;
+    if (at >= SMALL_FILE_MOST)
+        return -EFBIG;
+    if (len > SMALL_FILE_MOST - at)
+        len = SMALL_FILE_MOST - at;
+    if (goes_on)
+        file->position = SMALL_FILE_MOST - at - len;
+    return len;
+}
+
+/* Limits of sizes: how much of `len` may be written at `offset`; -EFBIG when nothing, with SIGXFSZ
+ * where it is RLIMIT_FSIZE that says so. */
 static int64_t size_limit(struct file *file, struct task *task, int64_t offset, int64_t len) {
     uint64_t limit = task->process->limits[RLIMIT_FSIZE].rlim_cur;
-    if (limit == RLIM_INFINITY || (task->abi->pointer_bytes == 4 && limit >= UINT32_MAX) ||
-        file->ops != &file_ops_regular || len == 0)
+    bool none = limit == RLIM_INFINITY || (task->abi->pointer_bytes == 4 && limit >= UINT32_MAX);
+    if (file->ops != &file_ops_regular || len == 0)
         return len;
-    struct stat st;
-    if (fstat(file->host_fd, &st) || !S_ISREG(st.st_mode))
-        return len;
-    if (offset < 0)
-        offset = file->flags & O_APPEND ? st.st_size : lseek(file->host_fd, 0, SEEK_CUR);
-    if ((uint64_t)offset >= limit) {
-        raise_signal(task, SIGXFSZ);
-        return -EFBIG;
+    if (!none) {
+        int64_t at = write_position(file, offset);
+        if (at >= 0 && (uint64_t)at >= limit) {
+            raise_signal(task, SIGXFSZ);
+            return -EFBIG;
+        }
+        if (at >= 0 && (uint64_t)len > limit - (uint64_t)at)
+            len = (int64_t)(limit - (uint64_t)at);
     }
-    return (uint64_t)len > limit - (uint64_t)offset ? (int64_t)(limit - (uint64_t)offset) : len;
+    return is_small(file, task) ? small_file_limit(file, offset, len) : len;
+}
+
+/* The first `len` bytes of the buffers; a short write is allowed. */
+static ssize_t write_part(struct file *file, struct task *task, const struct iovec *iov, int count,
+                          int64_t offset, int flags, int64_t len) {
+    struct iovec *part = malloc((size_t)count * sizeof *part);
+    if (!part)
+        return -ENOMEM;
+    for (int i = 0; i < count; i++) {
+        part[i] = iov[i];
+        if ((int64_t)part[i].iov_len > len)
+            part[i].iov_len = (size_t)len;
+        len -= (int64_t)part[i].iov_len;
+    }
+    ssize_t done = file_writev(file, task, part, count, offset, flags);
+    free(part);
+    return done;
 }
 
 ssize_t file_writev(struct file *file, struct task *task, const struct iovec *iov, int count,
@@ -144,18 +202,10 @@ ssize_t file_writev(struct file *file, struct task *task, const struct iovec *io
     for (int i = 0; i < count; i++)
         len += (int64_t)iov[i].iov_len;
     int64_t may = size_limit(file, task, offset, len);
-    struct iovec cut;
     if (may < 0)
         return may;
-    if (may < len) { /* as much of the first buffers as fits; a short write is allowed */
-        cut = iov[0];
-        while (!cut.iov_len && count > 1)
-            cut = *++iov;
-        if ((int64_t)cut.iov_len > may)
-            cut.iov_len = (size_t)may;
-        iov = &cut;
-        count = 1;
-    }
+    if (may < len)
+        return write_part(file, task, iov, count, offset, flags, may);
     set_id_before_write(task, file);
     if (file->ops->write) /* sends SIGPIPE itself */
         return file->ops->write(file, task, iov, count, offset);
@@ -172,6 +222,8 @@ int64_t file_seek(struct file *file, int64_t offset, int whence) {
         return file->ops->seek(file, offset, whence);
     if (file->host_fd < 0)
         return -ESPIPE;
+    if (file->ops == &file_ops_regular)
+        file->position = 0;
     int64_t at = lseek(file->host_fd, offset, whence);
     return at < 0 ? -errno : at;
 }

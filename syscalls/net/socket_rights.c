@@ -168,6 +168,8 @@ struct file *file_from_host(struct task *task, int host_fd) {
         close(host_fd);
         return NULL;
     }
+    if (flags & 0100000) /* O_LARGEFILE, which a 64-bit libc has as 0 */
+        flags |= FILE_LARGEFILE;
     if (S_ISSOCK(st.st_mode) && !(flags & O_PATH)) {
         int domain = 0, type = 0;
         getsockopt(host_fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
