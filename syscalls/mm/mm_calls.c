@@ -198,10 +198,12 @@ long sys_mlockall(struct task *task, int32_t flags) {
         return -EINVAL;
     uint64_t limit = mm_limit(RLIMIT_MEMLOCK);
     if (task->process->euid != 0) {
+        pthread_mutex_lock(&mm->lock);
+        uint64_t bytes = mm_counted_pages(mm) << PAGE_BITS;
+        pthread_mutex_unlock(&mm->lock);
         if (limit == 0)
             return -EPERM;
-        if ((flags & MCL_CURRENT) && limit != RLIM_INFINITY &&
-            mm_counted_pages(mm) << PAGE_BITS > limit)
+        if ((flags & MCL_CURRENT) && limit != RLIM_INFINITY && bytes > limit)
             return -ENOMEM;
     }
     lock_all(mm, flags & MCL_CURRENT, flags & MCL_FUTURE);

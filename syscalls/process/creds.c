@@ -24,7 +24,7 @@ static long narrow(uint32_t id) {
 
 /* The three ids of one kind and the file-system one, so that user and group share the rules. */
 struct ids {
-    uint32_t *real, *effective, *saved, *fs;
+    _Atomic uint32_t *real, *effective, *saved, *fs;
 };
 
 static struct ids user_ids(struct process *process) {

@@ -82,6 +82,8 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     if (!child->mm || (from->exe && !child->exe)) {
         return child; /* the caller sees the hole and undoes it */
     }
+    /* Of one moment: a thread beside this one may be changing them. */
+    pthread_mutex_lock(&process_lock);
     child->uid = from->uid;
     child->euid = from->euid;
     child->suid = from->suid;
@@ -103,6 +105,7 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     child->personality = from->personality;
     child->nice = *task_nice(from, task);
     child->ioprio = from->ioprio;
+    pthread_mutex_unlock(&process_lock);
     child->exe_file = from->exe_file ? file_ref(from->exe_file) : NULL;
     return child;
 }

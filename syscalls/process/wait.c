@@ -40,9 +40,7 @@ void process_times_locked(struct process *process, uint64_t *user_ns, uint64_t *
         if (task == current && getrusage(RUSAGE_THREAD, &usage) == 0) {
             *user_ns += timeval_ns(&usage.ru_utime);
             *system_ns += timeval_ns(&usage.ru_stime);
-        } else if (__atomic_load_n(&task->host_tid, __ATOMIC_ACQUIRE) &&
-                   pthread_getcpuclockid(task->thread, &clock) == 0 &&
-                   clock_gettime(clock, &now) == 0) {
+        } else if (task_cpu_clock(task, &clock) && clock_gettime(clock, &now) == 0) {
             /* The host tells other threads' total alone. */
             *user_ns += (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
         }

@@ -354,6 +354,11 @@ _Noreturn void task_thread_end(void) {
     longjmp(thread_end, 1);
 }
 
+bool task_cpu_clock(struct task *task, clockid_t *clock) {
+    return __atomic_load_n(&task->host_tid, __ATOMIC_ACQUIRE) &&
+           pthread_getcpuclockid(task->thread, clock) == 0;
+}
+
 static void *task_thread(void *arg) {
     if (setjmp(thread_end)) {
         return NULL;

@@ -82,7 +82,8 @@ struct process {
     struct mm *mm; /* replaced by execve */
 
     struct process_signals signals;
-    uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
+    /* Changed under process_lock; other threads ask for one of them at any time. */
+    _Atomic uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
     uint32_t groups[32];
     int group_count;
     uint32_t login_uid, login_session; /* of /proc/PID/loginuid and sessionid; UINT32_MAX: none */
@@ -96,7 +97,7 @@ struct process {
     bool execed;
     bool dumpable, no_new_privs, keepcaps, child_subreaper;
     int pdeath_signal;
-    uint32_t personality;
+    _Atomic uint32_t personality;
     struct timespec start_mono;
     struct rusage child_usage;   /* of waited-for children */
     uint64_t user_ns, system_ns; /* of exited threads */
@@ -114,6 +115,10 @@ extern struct process *process_list; /* under process_lock */
 
 /* The calling host thread's task, NULL in helper threads. */
 extern __thread struct task *current;
+
+/* The clock of a task's host thread; false before that runs. Caller holds process_lock, under which
+ * a thread leaves its process before it ends. */
+bool task_cpu_clock(struct task *task, clockid_t *clock);
 
 /* Lookups; caller holds process_lock. NULL when there is none. */
 struct process *process_find(int32_t pid);

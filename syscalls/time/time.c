@@ -18,7 +18,7 @@
 static uint64_t task_cpu_ns(struct task *task) {
     clockid_t clock;
     struct timespec ts;
-    if (!task->thread || pthread_getcpuclockid(task->thread, &clock) || clock_gettime(clock, &ts))
+    if (!task_cpu_clock(task, &clock) || clock_gettime(clock, &ts))
         return 0;
     return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
 }

@@ -58,8 +58,7 @@ static uint64_t cpu_now(const struct guest_timer *timer) {
         struct task *task = task_find(timer->tid);
         clockid_t clock;
         struct timespec ts;
-        if (task && task->thread && !pthread_getcpuclockid(task->thread, &clock) &&
-            !clock_gettime(clock, &ts))
+        if (task && task_cpu_clock(task, &clock) && !clock_gettime(clock, &ts))
             return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
     }
     return process_cpu_ns_locked(timer->process);
