@@ -70,6 +70,7 @@ def limits(rows: list[Row], results: dict[str, Any]) -> list[tuple[str, str, str
     add("programs", "real programs, geometric mean", "qemu", 2)
     add("programs", "real programs, slowest", "qemu", 3, each=True)
     add("start", "start and end of a program, slower one", "qemu", 0.5, each=True)
+    add("code made at run time", "code that was just written or read", "native", 5)
     add("fork + exec", "200 × fork + exec", "native", 5)
     if "memory" in results:
         over = results["memory"]["fiberglass"] - results["memory"]["native"]

@@ -133,6 +133,7 @@ def all_rows() -> list[Row]:
         Row("sha256sum", "programs", ["/usr/bin/sha256sum", "large"]),
         Row("true", "start", ["/usr/bin/true"], turns=5),
         Row("python3 pass", "start", ["/usr/bin/python3", "-c", "pass"], turns=5),
+        Row("jit", "code made at run time", ["120"], source="jit.c"),
         Row("fork-exec", "fork + exec", ["200"], source="forkexec.c"),
     ]
     return rows
