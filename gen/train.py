@@ -55,7 +55,11 @@ def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngra
                 names.append(known[int(entry)] if known else "")
             one[tuple(names)] += int(runs)
         total = sum(count * len(sequence) for sequence, count in one.items()) or 1
-        for sequence, count in one.items():
+        rest = total
+        for sequence, count in sorted(one.items(), key=lambda item: -item[1] * len(item[0])):
+            if rest * 100 < total:  # the last hundredth is most of the fibers of a large program
+                break
+            rest -= count * len(sequence)
             fibers[sequence] += count * 1_000_000_000 // total
     return fibers
 
@@ -148,7 +152,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="gen.train", description=__doc__)
     parser.add_argument("--host", default="x86_64")
-    parser.add_argument("--budget", type=int, default=8192, help="n-grams (8192)")
+    parser.add_argument("--budget", type=int, default=12288, help="n-grams (12288)")
     parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
     parser.add_argument("profile", type=Path, nargs="+")
     args = parser.parse_args()
