@@ -107,7 +107,10 @@ static bool page_unwatch(struct space *space, gaddr_t addr) {
         }
     }
     for (gaddr_t at = start; at < end; at += PAGE_BYTES) {
-        drop_page(space, at, false);
+        struct code_page *page = region_page(space->own, at, false);
+        if (page) {
+            retire_page(space, page); /* not more: its writes are still being counted */
+        }
         atomic_fetch_and(&space->page[at >> PAGE_BITS], (uint8_t)~PAGE_CODE);
     }
     return true;
