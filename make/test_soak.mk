@@ -1,5 +1,6 @@
-# make fuzz: bounded runs of the fuzzers over their corpora; make soak: random streams and attacks with
-# new seeds, SOAK_SECONDS for each part; make soak-attacks [SAN=...] [PARTS=...]: the attacks alone.
+# make fuzz: bounded runs of the fuzzers over their corpora; make soak: random streams, states of the
+# processor and attacks with new seeds, SOAK_SECONDS for each part; make soak-attacks [SAN=...]
+# [PARTS=...]: the attacks alone.
 
 DECODE_CORPUS := $(sort $(wildcard test/fuzz/corpus/decode/*))
 FUZZ_SEED     ?= $(shell date +%s)
@@ -17,6 +18,7 @@ fuzz: fuzz-decode fuzz-elf
 soak: tests-insn
 	$(BUILD)/test/stream --seed $(FUZZ_SEED)000000 --seconds $(SOAK_SECONDS)
 	$(BUILD)/test/ngrams --each 64
+	STATES_SEED=$(FUZZ_SEED) STATES_SEEDS=200 test/run cpu_states
 	$(BUILD)/test/decoder --seed $(FUZZ_SEED) --count 500000000
 	@$(MAKE) soak-attacks
 	@$(MAKE) SAN=address,undefined soak-attacks

@@ -22,14 +22,14 @@
 #define SEL_USER_DS   0x2b
 #define GDT_TLS_FIRST 12
 
-#define ATTR_CODE   0xcffb /* of descriptors, as LAR shows them from bit 8 on */
-#define ATTR_CODE64 0xaffb
-#define ATTR_DATA   0xcff3
-
-static void set_flat(struct cpu *cpu, int seg, uint16_t selector, uint16_t attr) {
-    cpu->seg[seg] =
-        (struct cpu_segment){.base = 0, .limit = 0xffffffff, .selector = selector, .attr = attr};
+static struct cpu_segment flat_segment(uint16_t selector, uint16_t attr) {
+    return (struct cpu_segment){.base = 0, .limit = 0xffffffff, .selector = selector, .attr = attr};
 }
+
+/* Descriptor bits of the flat segments, as LAR shows them from bit 8 on. */
+#define FLAT_CODE   0xcffb
+#define FLAT_CODE64 0xaffb
+#define FLAT_DATA   0xcff3
 
 struct cpu *cpu_create(enum guest_mode mode) {
     struct cpu *cpu = aligned_alloc(64, (sizeof *cpu + 63) & ~(size_t)63);
@@ -40,10 +40,10 @@ struct cpu *cpu_create(enum guest_mode mode) {
     cpu->mode = mode;
     cpu->anchor = (uint64_t)(uintptr_t)host_null_entry;
     cpu->flags_hidden = FLAG_IF;
-    set_flat(cpu, SEG_CS, SEL_USER_CS, ATTR_CODE);
-    set_flat(cpu, SEG_DS, SEL_USER_DS, ATTR_DATA);
-    set_flat(cpu, SEG_ES, SEL_USER_DS, ATTR_DATA);
-    set_flat(cpu, SEG_SS, SEL_USER_DS, ATTR_DATA);
+    cpu->seg[SEG_CS] = flat_segment(SEL_USER_CS, FLAT_CODE);
+    cpu->seg[SEG_DS] = flat_segment(SEL_USER_DS, FLAT_DATA);
+    cpu->seg[SEG_ES] = flat_segment(SEL_USER_DS, FLAT_DATA);
+    cpu->seg[SEG_SS] = flat_segment(SEL_USER_DS, FLAT_DATA);
     cpu_fpu_reset(cpu);
     cpu_list_add(cpu);
     return cpu;
@@ -129,15 +129,12 @@ void cpu_set_eflags(struct cpu *cpu, uint32_t eflags) {
     cpu->flags_hidden = (eflags & FLAGS_HIDDEN) | FLAG_IF;
 }
 
-/* Read a raw descriptor (SDM Vol. 3 3.4.5) into a segment. Returns 0, TRAP_GP when it is not a data
- * or code segment that ring 3 may load (as an empty one is not), TRAP_NP when it is not present. */
-static int read_descriptor(uint64_t desc, uint16_t selector, struct cpu_segment *out) {
-    bool present = desc >> 47 & 1, system = !(desc >> 44 & 1);
+/* Read a raw descriptor (SDM Vol. 3 3.4.5) into a segment. False when it is not a data or code
+ * segment that ring 3 may see (as an empty one is not). */
+static bool read_descriptor(uint64_t desc, uint16_t selector, struct cpu_segment *out) {
+    bool system = !(desc >> 44 & 1);
     if (system || (desc >> 45 & 3) != 3) {
-        return TRAP_GP;
-    }
-    if (!present) {
-        return TRAP_NP;
+        return false;
     }
     uint32_t limit = (uint32_t)((desc & 0xffff) | (desc >> 32 & 0xf0000));
     if (desc >> 55 & 1) {
@@ -149,11 +146,37 @@ static int read_descriptor(uint64_t desc, uint16_t selector, struct cpu_segment 
         .selector = selector,
         .attr = (uint16_t)(desc >> 40),
     };
-    return 0;
+    return true;
+}
+
+bool cpu_find_segment(const struct cpu *cpu, uint16_t selector, struct cpu_segment *out) {
+    static const struct {
+        uint16_t selector, attr;
+    } flat[] = {{SEL_USER_DS, FLAT_DATA}, {SEL_USER_CS, FLAT_CODE}, {SEL_USER_CS64, FLAT_CODE64}};
+    for (unsigned i = 0; i < ARRAY_LEN(flat); i++) {
+        if ((selector | 3) == flat[i].selector) {
+            *out = flat_segment(selector, flat[i].attr);
+            return true;
+        }
+    }
+    unsigned index = selector >> 3;
+    return !(selector & 4) && index >= GDT_TLS_FIRST &&
+           index < GDT_TLS_FIRST + ARRAY_LEN(cpu->tls_desc) &&
+           read_descriptor(cpu->tls_desc[index - GDT_TLS_FIRST], selector, out);
+}
+
+/* May the register hold such a segment? SDM Vol. 2B MOV, Vol. 3A 5.6 and 5.7. Linux's 64-bit code
+ * segment can be looked at and read through, but not yet entered. */
+static bool suits(int seg, uint16_t selector, uint16_t attr) {
+    bool code = attr & ATTR_CODE, rw = attr & ATTR_RW;
+    if (seg == SEG_CS) {
+        return code && !(attr & ATTR_LONG);
+    }
+    return seg == SEG_SS ? !code && rw && (selector & 3) == 3 : !code || rw;
 }
 
 int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
-    unsigned index = selector >> 3;
+    struct cpu_segment loaded;
     if ((selector & ~3) == 0) {
         if (seg == SEG_SS || seg == SEG_CS) {
             return -TRAP_GP;
@@ -161,30 +184,11 @@ int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
         cpu->seg[seg] = (struct cpu_segment){.selector = selector};
         return 0;
     }
-    if ((selector | 3) == SEL_USER_DS) {
-        if (seg == SEG_SS && selector != SEL_USER_DS) {
-            return -TRAP_GP;
-        }
-        set_flat(cpu, seg, selector, ATTR_DATA);
-        return 0;
-    }
-    if ((selector | 3) == SEL_USER_CS && seg != SEG_SS) {
-        set_flat(cpu, seg, selector, ATTR_CODE);
-        return 0;
-    }
-    /* Linux's 64-bit code segment: it can be looked at and read through, but not yet entered. */
-    if ((selector | 3) == SEL_USER_CS64 && seg != SEG_SS && seg != SEG_CS) {
-        set_flat(cpu, seg, selector, ATTR_CODE64);
-        return 0;
-    }
-    struct cpu_segment loaded;
-    if (selector & 4 || index < GDT_TLS_FIRST ||
-        index >= GDT_TLS_FIRST + ARRAY_LEN(cpu->tls_desc)) {
+    if (!cpu_find_segment(cpu, selector, &loaded) || !suits(seg, selector, loaded.attr)) {
         return -TRAP_GP;
     }
-    int trap = read_descriptor(cpu->tls_desc[index - GDT_TLS_FIRST], selector, &loaded);
-    if (trap) {
-        return trap == TRAP_NP && seg == SEG_SS ? -TRAP_SS : -trap;
+    if (!(loaded.attr & ATTR_PRESENT)) {
+        return seg == SEG_SS ? -TRAP_SS : -TRAP_NP;
     }
     /* Gadgets add a base for FS and GS alone: another segment with one cannot be had. */
     if (seg != SEG_FS && seg != SEG_GS && loaded.base != 0) {

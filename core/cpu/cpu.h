@@ -94,6 +94,10 @@ struct cpu_segment {
     uint16_t selector;
     uint16_t attr; /* descriptor bits 40..55, for LAR and for ucontext */
 };
+#define ATTR_CODE    8 /* type bits, SDM Vol. 3A table 3-1 */
+#define ATTR_RW      2 /* code: readable; data: writable */
+#define ATTR_PRESENT 0x80
+#define ATTR_LONG    0x2000 /* 64-bit code */
 
 struct cpu {
     /* --- reached by gadgets; offsets are exported by core/cpu/offsets.c --- */
@@ -179,5 +183,9 @@ void cpu_set_eflags(struct cpu *cpu, uint32_t eflags);
 /* Load a segment register with a selector, by the guest's descriptor tables as i386 Linux lays them
  * out. Returns 0, or -TRAP_GP style negative trap number with nothing changed. */
 int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector);
+
+/* The code or data segment that a selector names, present or not; false: null, or none that
+ * privilege 3 may see. */
+bool cpu_find_segment(const struct cpu *cpu, uint16_t selector, struct cpu_segment *out);
 
 #endif

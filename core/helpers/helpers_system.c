@@ -110,17 +110,6 @@ int helper_load_far(struct cpu *cpu, const uint32_t *params) {
 /* --- descriptor queries
  * --------------------------------------------------------------------------- */
 
-/* The segment a selector names, if privilege 3 may see it. */
-static bool look_up(struct cpu *cpu, uint16_t selector, struct cpu_segment *found) {
-    struct cpu_segment old = cpu->seg[SEG_GS];
-    if ((selector & ~3) == 0 || cpu_load_segment(cpu, SEG_GS, selector) < 0) {
-        return false;
-    }
-    *found = cpu->seg[SEG_GS];
-    cpu->seg[SEG_GS] = old;
-    return true;
-}
-
 static int read_selector(struct cpu *cpu, uint32_t raw, uint16_t *selector) {
     *selector = (uint16_t)cpu->regs[raw_rm(raw)];
     return raw_mod(raw) == 3 ? 0 : helper_read(cpu, selector, cpu->ea, 2);
@@ -137,7 +126,7 @@ int helper_lar(struct cpu *cpu, const uint32_t *params) {
     if (leave) {
         return leave;
     }
-    bool visible = look_up(cpu, selector, &seg);
+    bool visible = cpu_find_segment(cpu, selector, &seg);
     if (visible) {
         set_reg(cpu, raw_reg(params[0]), (uint32_t)seg.attr << 8, raw_opsize(params[0]));
     }
@@ -152,17 +141,13 @@ int helper_lsl(struct cpu *cpu, const uint32_t *params) {
     if (leave) {
         return leave;
     }
-    bool visible = look_up(cpu, selector, &seg);
+    bool visible = cpu_find_segment(cpu, selector, &seg);
     if (visible) {
         set_reg(cpu, raw_reg(params[0]), seg.limit, raw_opsize(params[0]));
     }
     set_zf(cpu, visible);
     return 0;
 }
-
-/* Type bits of a descriptor, SDM Vol. 3 table 3-1. */
-#define TYPE_CODE 8
-#define TYPE_RW   2 /* code: readable; data: writable */
 
 static int verify(struct cpu *cpu, uint32_t raw, bool write) {
     uint16_t selector;
@@ -171,9 +156,9 @@ static int verify(struct cpu *cpu, uint32_t raw, bool write) {
     if (leave) {
         return leave;
     }
-    bool ok = look_up(cpu, selector, &seg);
+    bool ok = cpu_find_segment(cpu, selector, &seg);
     if (ok) {
-        bool code = seg.attr & TYPE_CODE, rw = seg.attr & TYPE_RW;
+        bool code = seg.attr & ATTR_CODE, rw = seg.attr & ATTR_RW;
         ok = write ? !code && rw : !code || rw;
     }
     set_zf(cpu, ok);
@@ -230,8 +215,8 @@ static int read_return(struct cpu *cpu, uint32_t esp, unsigned size, uint32_t *t
 /* Load CS for a transfer within privilege 3. `returning`: the RPL must be 3 already. */
 static int load_cs(struct cpu *cpu, uint16_t selector, bool returning) {
     struct cpu_segment seg;
-    if ((returning && (selector & 3) != 3) || !look_up(cpu, selector, &seg) ||
-        !(seg.attr & TYPE_CODE) || seg.base != 0) {
+    if ((returning && (selector & 3) != 3) || !cpu_find_segment(cpu, selector, &seg) ||
+        !(seg.attr & ATTR_CODE) || seg.base != 0) {
         return helper_trap(cpu, TRAP_GP, selector & 0xfffcu);
     }
     return load_segment(cpu, SEG_CS, selector | 3);

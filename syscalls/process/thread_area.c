@@ -73,8 +73,8 @@ static int set_entry(struct cpu *cpu, const struct user_desc32 *desc) {
     if (!is_empty(desc) && DESC_CONTENTS(desc->flags) > 1) {
         return -EINVAL; /* code segments: their base and limit would have to be honoured */
     }
-    if (!is_empty(desc) && !(desc->flags & DESC_32BIT)) {
-        return -EINVAL; /* 16-bit stack segments */
+    if (!is_empty(desc) && (!(desc->flags & DESC_32BIT) || desc->flags & DESC_NOT_PRESENT)) {
+        return -EINVAL; /* 16-bit stack segments; what is not present, as Linux since 3.19 */
     }
     cpu->tls_desc[desc->entry - TLS_FIRST] = encode(desc);
     reload(cpu, desc->entry);

@@ -6,7 +6,7 @@
 
 /* Offsets in an FXSAVE image, 32-bit form. */
 enum { FX_CW = 0, FX_SW = 2, FX_TAG = 4, FX_OP = 6, FX_IP = 8, FX_CS = 12, FX_DP = 16, FX_DS = 20 };
-enum { FX_ST = 32, FX_ST_STRIDE = 16 };
+enum { FX_MXCSR = 24, FX_ST = 32, FX_ST_STRIDE = 16 };
 enum { TAG_VALID, TAG_ZERO, TAG_SPECIAL, TAG_EMPTY };
 
 static uint16_t get16(const uint8_t *at) {
@@ -65,8 +65,11 @@ void i386_fpstate_save(struct cpu *cpu, struct i386_fpstate *image) {
     memcpy(image->fx, fx, sizeof image->fx);
 }
 
-void i386_fpstate_restore(struct cpu *cpu, const struct i386_fpstate *image) {
+bool i386_fpstate_restore(struct cpu *cpu, const struct i386_fpstate *image) {
     uint8_t *fx = cpu->fx;
+    if (image->magic == 0 && get32(image->fx + FX_MXCSR) >> 16) {
+        return false;
+    }
     if (image->magic == 0) {
         memcpy(fx, image->fx, sizeof image->fx);
     } else {
@@ -91,4 +94,5 @@ void i386_fpstate_restore(struct cpu *cpu, const struct i386_fpstate *image) {
         memcpy(fx + FX_ST + i * FX_ST_STRIDE, image->st[i], sizeof image->st[i]);
     }
     cpu_fpu_dirty(cpu);
+    return true;
 }

@@ -18,8 +18,9 @@ _Static_assert(offsetof(struct i386_fpstate, fx) == I386_FX_OFFSET, "struct _fps
 #define I386_USER_CS 0x23
 #define I386_USER_DS 0x2b
 
-/* The cpu must not be running; save leaves its state as it is. */
+/* The cpu must not be running; save leaves its state as it is. Restore fails, and changes nothing,
+ * when a reserved bit of MXCSR is set. */
 void i386_fpstate_save(struct cpu *cpu, struct i386_fpstate *image);
-void i386_fpstate_restore(struct cpu *cpu, const struct i386_fpstate *image);
+bool i386_fpstate_restore(struct cpu *cpu, const struct i386_fpstate *image);
 
 #endif

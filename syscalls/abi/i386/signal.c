@@ -324,30 +324,61 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
 
 /* --- the way back ---------------------------------------------------------------------- */
 
-/* Loads everything from a context that the handler may have edited: nothing of it is trusted, but a
- * user program may choose any register values it could also load itself. 0 or -EFAULT. */
-static int context_in(struct task *task, const struct i386_sigcontext *context) {
-    struct cpu *cpu = task->cpu;
+/* A data segment's selector as Linux loads it: RPL 3, but for null ones. */
+static uint16_t with_rpl(uint32_t selector) {
+    return (uint16_t)selector < 4 ? (uint16_t)selector : (uint16_t)selector | 3;
+}
+
+/* The FPU state of a context; without one, that of a new program. */
+static bool fpu_in(struct cpu *cpu, uint32_t from) {
     struct i386_fpstate image;
-    if (context->fpstate) {
-        if (guest_read(cpu->space, &image, context->fpstate, sizeof image)) {
-            return -EFAULT;
-        }
-        i386_fpstate_restore(cpu, &image);
-    } else {
+    bool good = from && guest_read(cpu->space, &image, from, sizeof image) == 0 &&
+                i386_fpstate_restore(cpu, &image);
+    if (!good) {
         cpu_fpu_reset(cpu);
     }
+    return good || !from;
+}
+
+/* Loads CS and SS as the kernel's return to user mode would. Where it cannot, the exception that
+ * IRET raises finds all registers restored: the bad selectors stand in the signal's frame, and no
+ * instruction runs with them, since a handler starts with segments of its own. */
+static void return_to(struct task *task, uint16_t cs, uint16_t ss, bool good_frame) {
+    struct cpu *cpu = task->cpu;
+    struct sigqueue_info info = {.signo = SIGSEGV, .code = SI_KERNEL};
+    int trap = -cpu_load_segment(cpu, SEG_CS, cs);
+    uint16_t bad = cs;
+    if (!trap) {
+        trap = -cpu_load_segment(cpu, SEG_SS, ss);
+        bad = ss;
+    }
+    if (!trap && good_frame) {
+        return;
+    }
+    cpu->seg[SEG_CS].selector = cs;
+    cpu->seg[SEG_SS].selector = ss;
+    if (good_frame) {
+        info.signo = trap == TRAP_GP ? SIGSEGV : SIGBUS;
+        task->last_trap = (uint32_t)trap;
+        /* Linux returns to an SS of the local table in another way, in which the number is lost. */
+        task->last_trap_error = ss & 4 ? 0 : bad & 0xfffc;
+    } else {
+        cpu->regs[REG_AX] = 0; /* what the call returns */
+    }
+    signal_fault(task, &info);
+}
+
+/* Loads everything from a context that the handler may have edited: nothing of it is trusted, but a
+ * user program may choose any register values it could also load itself. What cannot be is a signal
+ * to the task, with what could be in place, as on Linux: FPU state comes last. */
+static void context_in(struct task *task, const struct i386_sigcontext *context) {
+    struct cpu *cpu = task->cpu;
     static const uint8_t data_segments[] = {SEG_GS, SEG_FS, SEG_ES, SEG_DS};
     const uint32_t *selector = &context->gs;
     for (unsigned i = 0; i < ARRAY_LEN(data_segments); i++) {
-        if (cpu_load_segment(cpu, data_segments[i], (uint16_t)selector[i])) {
+        if (cpu_load_segment(cpu, data_segments[i], with_rpl(selector[i]))) {
             cpu_load_segment(cpu, data_segments[i], 0);
         }
-    }
-    /* RPL is forced to 3, as an interrupt return to user mode needs it. */
-    if (cpu_load_segment(cpu, SEG_CS, (uint16_t)context->cs | 3) ||
-        cpu_load_segment(cpu, SEG_SS, (uint16_t)context->ss | 3)) {
-        return -EFAULT;
     }
     cpu->regs[REG_DI] = context->di;
     cpu->regs[REG_SI] = context->si;
@@ -359,7 +390,8 @@ static int context_in(struct task *task, const struct i386_sigcontext *context) 
     cpu->regs[REG_AX] = context->ax;
     cpu->pc = context->ip;
     cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~FLAGS_RESTORED) | (context->flags & FLAGS_RESTORED));
-    return 0;
+    bool good_frame = fpu_in(cpu, context->fpstate);
+    return_to(task, (uint16_t)context->cs | 3, (uint16_t)context->ss | 3, good_frame);
 }
 
 static long bad_frame(struct task *task) {
@@ -377,7 +409,8 @@ long sys_sigreturn(struct task *task) {
         return bad_frame(task);
     }
     signal_set_blocked(task, frame.context.oldmask | (sigset64)frame.extra_mask << 32);
-    return context_in(task, &frame.context) ? bad_frame(task) : 0;
+    context_in(task, &frame.context);
+    return 0;
 }
 
 /* rt_sigreturn(2): the handler's `ret` is behind us. */
@@ -390,9 +423,7 @@ long sys_rt_sigreturn(struct task *task) {
         return bad_frame(task);
     }
     signal_set_blocked(task, frame.uc_mask);
-    if (context_in(task, &frame.context)) {
-        return bad_frame(task);
-    }
+    context_in(task, &frame.context);
     task->signals.altstack_base = frame.uc_stack.sp;
     task->signals.altstack_size = frame.uc_stack.size;
     task->signals.altstack_flags = frame.uc_stack.flags & (SS_AUTODISARM | SS_DISABLE);
