@@ -7,7 +7,9 @@ process of the same user with the capabilities that docs/security.md promises, o
 
 from __future__ import annotations
 
+import fnmatch
 import os
+import re
 import shutil
 import socket
 import struct
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c
-from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check_equal, command,
+from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
                      need_attributes)
 
 # The place must be one that every user can reach.
@@ -258,6 +260,11 @@ def _() -> None:
     seen_by_host("seen-mount-setuid", "/m", ["-r", "TOP/root", "-m", "TOP/w:/m"], str(USER))
 
 
+@suite.case("paths: host's root directory, by an ordinary user, --user 0")
+def _() -> None:
+    drops("paths", "paths-fake", "TOP/guest", ("--user", "0"), USER + 2)
+
+
 NO_NETWORK = """\
 inet: Address family not supported by protocol
 inet6: Address family not supported by protocol
@@ -345,6 +352,20 @@ def _() -> None:
     check_equal("status", wrong.status, 125)
     check_equal("what it says", wrong.errors(), "fiberglass: no such network as 'other'; "
                 "say --network none or --network host\n")
+
+
+@suite.case("docs/security.md names what there is")
+def _() -> None:
+    text = (TOP / "docs/security.md").read_text()
+    files = {path.name for folder in ("core", "syscalls") for path in (TOP / folder).rglob("*.c")}
+    named = set(re.findall(r"`(\w+\.c)`", text))
+    check_equal("files that are not there", named - files, set())
+    programs = re.findall(r"`native: (\w+/\w+)`", text)
+    check_equal("programs that are not there",
+                [name for name in programs if not (TOP / f"test/{name}.c").exists()], [])
+    cases = {case.name for case in suite.cases}
+    for pattern in re.findall(r"`privilege: ([^`]*)`", text):
+        check(fnmatch.filter(cases, pattern), f"no case '{pattern}'")
 
 
 if __name__ == "__main__":
