@@ -31,7 +31,7 @@ endif
 
 # What the generator reads, by name: new files are noticed. What it did read is in gen.d, which it writes.
 GEN_SRC   := $(wildcard gen/*.py gen/spec/* templates/$(HOST)/*) syscalls/table
-ENGINE_C  := $(filter-out core/cpu/offsets.c,$(wildcard core/*/*.c core/host/$(HOST)/*.c))
+ENGINE_C  := $(filter-out core/host/offsets.c,$(wildcard core/*/*.c core/host/$(HOST)/*.c))
 CORE_C    := $(ENGINE_C) $(wildcard syscalls/*/*.c syscalls/abi/*/*.c)
 CORE_S    := $(wildcard core/host/$(HOST)/*.S)
 GEN_OBJS  := rows opmap ngrams cpuid syscall_table
@@ -65,7 +65,7 @@ ifneq ($(filter-out $(OUTER_GOALS),$(or $(MAKECMDGOALS),all)),)
 endif
 GADGET_OBJS := $(GADGET_SRC:gadgets/%.S=build/gadgets/%.o)
 
-build/gen/offsets.inc: core/cpu/offsets.c core/cpu/cpu.h core/host/fixup.h core/code/fiber.h core/base/types.h
+build/gen/offsets.inc: core/host/offsets.c core/host/fixup.h core/code/fiber.h $(wildcard core/base/*.h)
 	@mkdir -p $(dir $@)
 	@$(CC) -I. -D_GNU_SOURCE -S -o - $< | sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/.set \1, \2/p' > $@
 build/gadgets/%.o: gadgets/%.S build/gen/offsets.inc

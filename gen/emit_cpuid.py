@@ -1,7 +1,7 @@
 """CPUID features out of the spec.
 
 Reads gen/spec/features, whose head explains its lines. Writes <out>/cpuid.c, the features that have
-rows (core/cpu/cpuid.h; a row names its feature by its place there), and <out>/isa_sets.inc, the
+rows (core/decode/cpuid.h; a row names its feature by its place there), and <out>/isa_sets.inc, the
 independent decoder's names for what is claimed (test/decoder).
 """
 
@@ -97,7 +97,7 @@ def emit(features: list[Feature], every: list[Feature], out: Path, output: Outpu
              for f in features]
     output.write(out / "cpuid.c", (
         "/* Made by gen/emit_cpuid.py from gen/spec/features. */\n"
-        '#include "core/cpu/cpuid.h"\n\n'
+        '#include "core/decode/cpuid.h"\n\n'
         "const struct cpuid_feature cpuid_feature_list[] = {\n" + "".join(lines) +
         "    {0},\n};\n"
         f"const unsigned cpuid_feature_count = {len(features)};\n"))

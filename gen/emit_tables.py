@@ -187,7 +187,7 @@ def emit_rows(library: Library, features: dict[str, int], out: Path, output: Out
         tables.externs[table.name] = None
     externs = sorted(tables.externs) + ["ea_index", "ea_addr16", "ea_seg"] + \
         [f"core_{m}" for m in MEMBERS]
-    text = [TOP, '#include "core/cpu/cpu.h"\n#include "core/debug/gadget_name.h"\n'
+    text = [TOP, '#include "core/cpu/cpu.h"\n#include "core/build/gadget_name.h"\n'
                  '#include "core/helpers/helpers.h"\n#include "core/decode/rows.h"\n\n']
     text += [f"extern void *const gt_{name}[];\n" for name in externs]
     text += ["\nstatic const struct step steps[] = {\n", *tables.step_lines, "};\n",

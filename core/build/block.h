@@ -3,8 +3,19 @@
 #ifndef FG_CORE_BLOCK_H
 #define FG_CORE_BLOCK_H
 
-#include "core/code/fiber.h"
 #include "core/decode/insn.h"
+
+/* Slot index -> guest pc, one per guest instruction, ascending. */
+struct mark {
+    uint16_t slot;
+    uint16_t part;  /* of the gadget at `slot`: not 0 only within n-grams (ngram.h) */
+    uint16_t delta; /* pc - fiber->pc */
+};
+
+#define FIBER_MAX_INSNS 64
+#define FIBER_MAX_EXITS 2
+
+struct space;
 
 /* How a block's decoding ended. */
 enum block_status {
@@ -17,6 +28,7 @@ struct block {
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;
     bool checked;            /* ends behind the first store, gets a check in front */
+    helper_fn check;         /* of checked code: called when the bytes have changed */
     bool unwatched;          /* set by block_page_fn: must be decoded again as checked code */
     enum decode_status last; /* of the last instruction: DECODE_OK, or why it is a trap */
     gaddr_t fault_addr;
@@ -60,9 +72,5 @@ struct lowered {
 
 /* Turn a block into slots. `step`: the block is one instruction that must leave to C behind it. */
 void lower_block(struct lowered *low, const struct block *block, bool step);
-
-/* A check gadget found other bytes than the fiber was made of, or its count is 0. The fiber is
- * retired, unless there are more runs to come on pages that stay hot. */
-int helper_check(struct cpu *cpu, const uint32_t *params);
 
 #endif

@@ -7,8 +7,8 @@
 #include "core/cpu/cpu.h"
 #include "core/base/debug.h"
 #include "core/build/ngram.h"
-#include "core/debug/profile.h"
-#include "core/memory/space.h"
+#include "core/build/profile.h"
+#include "core/space/space.h"
 
 #include <assert.h>
 #include <string.h>
@@ -202,7 +202,7 @@ static void start_counting(struct lowered *low) {
 static void begin_check(struct emitter *e, const struct block *block, const void *gadget,
                         gaddr_t where) {
     begin(e, gadget, 0);
-    put64(e, (uint64_t)(uintptr_t)helper_check);
+    put64(e, (uint64_t)(uintptr_t)block->check);
     put32(e, (uint32_t)block->pc);
     put32(e, (uint32_t)where);
 }

@@ -1,7 +1,7 @@
 /* Finding n-grams in lowered blocks, by the tables that the generator made. See ngram.h. */
 #include "core/build/ngram.h"
 #include "core/base/debug.h"
-#include "core/debug/gadget_name.h"
+#include "core/build/gadget_name.h"
 #include "core/decode/rows.h"
 
 #include <stdio.h>

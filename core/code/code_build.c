@@ -2,7 +2,7 @@
  * Invalidation is code_drop.c's, tables are region.c's. */
 #include "core/build/block.h"
 #include "core/base/debug.h"
-#include "core/debug/dump.h"
+#include "core/code/dump.h"
 #include "core/host/host.h"
 #include "core/code/region_internal.h"
 #include "core/base/stats.h"
@@ -80,7 +80,10 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
 static __thread struct block scratch_block;
 static __thread struct lowered scratch_low;
 
+static int helper_check(struct cpu *cpu, const uint32_t *params);
+
 static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step) {
+    block->check = helper_check;
     lower_block(&scratch_low, block, step);
     struct fiber *fiber =
         fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits);
@@ -261,7 +264,9 @@ static struct fiber *checked_fiber(const struct space *space, gaddr_t pc, const 
     return fiber;
 }
 
-int helper_check(struct cpu *cpu, const uint32_t *params) {
+/* A check gadget found other bytes than the fiber was made of, or its count is 0. The fiber is
+ * retired, unless there are more runs to come on pages that stay hot. */
+static int helper_check(struct cpu *cpu, const uint32_t *params) {
     (void)params;
     struct space *space = cpu->space;
     uint64_t *slot = (uint64_t *)(uintptr_t)cpu->fiber;

@@ -5,7 +5,7 @@
 #ifndef FG_CORE_FIBER_H
 #define FG_CORE_FIBER_H
 
-#include "core/base/types.h"
+#include "core/build/block.h"
 
 #include <stdatomic.h>
 
@@ -47,16 +47,6 @@ _Static_assert(offsetof(struct exit, stub_slot) ==
 static inline struct exit *exit_of_stub(const uint64_t *slot0) {
     return (struct exit *)((uintptr_t)slot0 - offsetof(struct exit, stub_slot));
 }
-
-/* Slot index -> guest pc, one per guest instruction, ascending. */
-struct mark {
-    uint16_t slot;
-    uint16_t part;  /* of the gadget at `slot`: not 0 only within n-grams (ngram.h) */
-    uint16_t delta; /* pc - fiber->pc */
-};
-
-#define FIBER_MAX_INSNS 64
-#define FIBER_MAX_EXITS 2
 
 /* A fiber is in two parts of one chunk: what gadgets read (entry and slots) lies with the same of
  * other fibers, so that caches hold nothing else; the record has the rest, one behind the other:

@@ -1,7 +1,7 @@
 /* A guest CPU outside of gadgets: creation, flags, FPU state, segments, kicks. */
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
-#include "core/code/region.h"
+#include "core/cpu/epoch.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -66,14 +66,6 @@ struct cpu *cpu_clone(struct cpu *from) {
     atomic_store(&cpu->poll, POLL_RUN);
     cpu_list_add(cpu);
     return cpu;
-}
-
-void cpu_destroy(struct cpu *cpu) {
-    if (cpu) {
-        cpu_list_remove(cpu);
-        chunks_free(&cpu->step_chunks);
-        free(cpu);
-    }
 }
 
 void cpu_kick(struct cpu *cpu) {

@@ -4,7 +4,7 @@
  * Nothing here knows an instruction: prefixes, ModRM, SIB, displacement and immediate are fetched
  * as SDM Vol. 2A chapter 2 lays them out, the maps and the row say which of them there are. */
 #include "core/cpu/cpu.h"
-#include "core/cpu/cpuid.h"
+#include "core/decode/cpuid.h"
 #include "core/decode/insn.h"
 
 #include <string.h>

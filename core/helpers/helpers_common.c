@@ -1,7 +1,7 @@
 /* What instruction helpers share: leaving with an exception, guest memory with precise faults. The
  * instructions themselves are in helpers_integer.c, helpers_string.c, helpers_system.c. */
 #include "core/helpers/helpers.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 
 int helper_trap(struct cpu *cpu, uint32_t vector, uint32_t error) {
     cpu->trap = vector;

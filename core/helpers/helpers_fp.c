@@ -4,7 +4,7 @@
 #include "core/cpu/cpu.h"
 #include "core/helpers/helpers.h"
 #include "core/host/host.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Helpers of rare integer instructions: decimal adjust, ENTER, POPF, BOUND, ARPL. Source: SDM
  * Vol. 2. Each changes guest state only behind its last access that can fault. */
 #include "core/helpers/helpers.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 
 #include <string.h>
 

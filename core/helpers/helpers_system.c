@@ -2,7 +2,7 @@
  * descriptor queries; CPUID's leaves are cpuid.c's. Descriptors are those that cpu_load_segment
  * knows: flat code and data, the three TLS entries. Far transfers stay within privilege 3. Source:
  * SDM Vol. 2. */
-#include "core/cpu/cpuid.h"
+#include "core/decode/cpuid.h"
 #include "core/helpers/helpers.h"
 
 #include <string.h>

@@ -1,15 +1,13 @@
-/* What the engine needs of a host architecture; implemented in core/host_<arch>.c and .S alone. */
+/* What the engine needs of a host architecture; implemented in core/host/<arch>/ alone. */
 #ifndef FG_CORE_HOST_H
 #define FG_CORE_HOST_H
 
-#include "core/cpu/cpu.h"
+#include "core/base/cpu_state.h"
 #include <stddef.h>
 
 /* Once per process: fault handlers (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP) and the kick
  * signal's. Aborts with a message when the host lacks what the gadgets need. */
 void host_init(void);
-/* host_init(), once, whoever calls first. */
-void engine_init(void);
 /* The signal that cpu_kick() sends to a cpu's thread; task threads must not block it. */
 int host_kick_signal(void);
 /* Called before the host process ends over a fault of its own; must be async-signal-safe. NULL:
@@ -36,8 +34,7 @@ int host_cmpxchg32(void *at, uint32_t *old, uint32_t desired);
 /* The entry that matches no guest pc: an empty jump-cache word (0) leads to it. */
 extern const uint64_t host_null_entry[];
 
-/* Can this host run the gadgets of a feature? */
-struct cpuid_feature;
-bool host_has_feature(const struct cpuid_feature *feature);
+/* Can this host run the gadgets of a CPUID feature? reg 0 to 3: EAX EBX ECX EDX. */
+bool host_has_feature(uint32_t leaf, uint32_t subleaf, unsigned reg, unsigned bit);
 
 #endif

@@ -6,7 +6,8 @@
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
 #include "core/decode/insn.h"
-#include "core/memory/space.h"
+#include "core/run/run.h"
+#include "core/space/space.h"
 
 #include <errno.h>
 #include <pthread.h>

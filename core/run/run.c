@@ -1,17 +1,17 @@
 /* The run loop of a cpu: finds fibers, enters gadgets, handles the exits that are the engine's own
  * (links, misses, writes to code, single steps) and hands the others to the caller. */
+#include "core/run/run.h"
 #include "core/base/debug.h"
-#include "core/debug/dump.h"
+#include "core/build/ngram.h"
+#include "core/code/dump.h"
 #include "core/code/fiber.h"
 #include "core/host/host.h"
 #include "core/code/region.h"
 #include "core/base/stats.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
-
-struct engine_stats engine_stats;
-struct fg_debug fg_debug;
 
 /* A fetch that failed: a page fault of the guest. */
 static enum exit_reason fetch_fault(struct cpu *cpu, gaddr_t addr, uint32_t error) {
@@ -135,8 +135,9 @@ static enum exit_reason run(struct cpu *cpu) {
             cpu->pc = entry_pc((const uint64_t *)(uintptr_t)cpu->fiber, cpu->mode);
             break;
         case EXIT_FAULT: {
-            const struct fiber *fiber = fiber_of_slot((const void *)(uintptr_t)cpu->fiber);
-            cpu->pc = fiber_slot_pc(fiber, (const void *)(uintptr_t)cpu->fiber, cpu->fault_part);
+            const uint64_t *slot = (const uint64_t *)(uintptr_t)cpu->fiber;
+            unsigned part = ngram_part((const void *)(uintptr_t)*slot, cpu->fault_at);
+            cpu->pc = fiber_slot_pc(fiber_of_slot(slot), slot, part);
             STAT(faults);
             if (code_check_failed(cpu)) {
                 continue;
@@ -189,4 +190,12 @@ enum exit_reason cpu_run(struct cpu *cpu) {
     enum exit_reason reason = run(cpu);
     epoch_leave(cpu);
     return reason;
+}
+
+void cpu_destroy(struct cpu *cpu) {
+    if (cpu) {
+        cpu_list_remove(cpu);
+        chunks_free(&cpu->step_chunks);
+        free(cpu);
+    }
 }

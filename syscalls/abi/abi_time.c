@@ -1,6 +1,6 @@
 /* Time structures of the guest ABIs. Nothing here knows what a time is for. */
 #include "syscalls/abi/abi_time.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/task/task.h"
 #include <errno.h>

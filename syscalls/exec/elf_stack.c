@@ -4,7 +4,7 @@
  * word of 8 bytes, the file name, environment strings, argument strings, "i686", 16 random bytes,
  * then 16-byte aligned upwards from the stack pointer: argc, argv, NULL, envp, NULL, auxiliary
  * vector. Sources: System V ABI i386 supplement ("Process Initialization"), getauxval(3). */
-#include "core/cpu/cpuid.h"
+#include "core/decode/cpuid.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/exec/elf.h"
 #include "syscalls/task/process.h"

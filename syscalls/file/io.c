@@ -2,7 +2,7 @@
  * SIGPIPE, deadlines. */
 #include "syscalls/file/io.h"
 #include "core/host/host.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* System V IPC: identifiers, permissions, sleeping, and ipc(2), the call that holds all others. */
 #include "syscalls/ipc/ipc.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/task/process.h"
 #include <errno.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 /* Message queues of System V: msgget(2), msgsnd(2), msgrcv(2), msgctl(2). */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/ipc/ipc.h"
 #include "syscalls/task/process.h"

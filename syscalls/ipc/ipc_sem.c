@@ -1,6 +1,6 @@
 /* Semaphore sets: semget(2), semop(2), semctl(2). A sleeper is woken at every change of its set and
  * tries its operations again as a whole. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/file/io.h"
 #include "syscalls/ipc/ipc.h"

@@ -1,7 +1,7 @@
 /* Shared memory of System V: shmget(2), shmat(2), shmdt(2), shmctl(2). A segment is a memory file
  * that attaching maps; the mappings hold references on it, so that its reference count tells how
  * often it is attached, and a removed segment goes away with its last mapping. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/io.h"
 #include "syscalls/ipc/ipc.h"

@@ -1,7 +1,7 @@
 /* POSIX message queues (mq_overview(7)), in memory. All descriptors of a queue stand on one host
  * eventfd, whose value shows the queue's state to poll: 0 empty, 1 neither empty nor full, its
  * maximum full. Guarded by ipc_lock. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/fs/fs.h"

@@ -1,5 +1,5 @@
 /* pipe(2): host pipes. Reads and writes are the host's; a write without readers sends SIGPIPE. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
 #include <errno.h>

@@ -2,7 +2,7 @@
  *
  * Inner functions: they take the mm, lock it, and return -errno as Linux does; the system calls
  * themselves are in mm_calls.c, mremap in mm_move.c, madvise in mm_advise.c, fork in mm_fork.c. The
- * list of mappings is mm_list.c's, the pages are core/memory/space.h's.
+ * list of mappings is mm_list.c's, the pages are core/space/space.h's.
  * Sources: mmap(2), munmap(2), mprotect(2), brk(2), getrlimit(2), proc(5). */
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/mm/mm_account.h"

@@ -3,7 +3,7 @@
 #ifndef FG_SYSCALLS_MM_H
 #define FG_SYSCALLS_MM_H
 
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/file/file.h"
 
 /* Guest's personality bits that matter to mappings (personality(2)). */

@@ -3,7 +3,7 @@
  *
  * What a process runs must have been made from the bytes that it would read itself. A region of a
  * file is therefore joined at one moment only, when a fresh private mapping appears that may be
- * executed and not be written, and it is left (core/memory/space.c, code_drop) before anything can
+ * executed and not be written, and it is left (core/space/space.c, code_drop) before anything can
  * differ:
  *
  * - mprotect to writable, a store, mprotect back: left at the first, never joined again.

@@ -1,7 +1,7 @@
 /* The list of a process's mappings: a sorted array of disjoint vmas, its searches, splits and
  * merges, and the choice of addresses.
  *
- * Stands between the memory calls (mm.c, mm_move.c, mm_advise.c) and core/memory/space.h, which
+ * Stands between the memory calls (mm.c, mm_move.c, mm_advise.c) and core/space/space.h, which
  * changes the pages. Nothing here touches a page. Callers reserve room first (mm_reserve), so that
  * no change stops half-way for want of memory. */
 #include "syscalls/mm/mm_account.h"

@@ -1,5 +1,5 @@
 /* mremap(2): grow, shrink, move and duplicate mappings. Stands beside mm.c, on mm_list.c and
- * core/memory/space.h. */
+ * core/space/space.h. */
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/task.h"
 #include <errno.h>

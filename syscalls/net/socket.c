@@ -1,7 +1,7 @@
 /* socket(2), bind(2), connect(2), listen(2), accept(2) and the calls on addresses: host sockets.
  * Families: unix, IPv4, IPv6, and netlink's route family; others are EAFNOSUPPORT. */
 #include "syscalls/net/socket.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/task/privilege.h"
 #include "syscalls/task/process.h"
 #include <errno.h>

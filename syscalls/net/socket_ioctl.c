@@ -1,7 +1,7 @@
 /* Ioctls of sockets: bytes in queues, owners, time stamps, and what netdevice(7), arp(7) and
  * ethtool tell of the host's interfaces. What would change the host's network is EPERM, as for a
  * user without rights. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/fs/fs.h"

@@ -1,6 +1,6 @@
 /* send(2), recv(2) and their message forms. Data goes between guest memory and the host socket
  * directly; addresses and control messages are converted (abi_i386_socket.c). */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/task/privilege.h"

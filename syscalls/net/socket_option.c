@@ -1,7 +1,7 @@
 /* getsockopt(2), setsockopt(2). Most options are integers or structures without pointers and pass
  * as they are; converted are the ones with a time, an address in memory, or a process in them.
  * Options that name host objects are refused as unknown. Ioctls are socket_ioctl.c. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"

@@ -6,7 +6,7 @@
  * which leads back to the guest's address here. Abstract names get a prefix of this run, so that
  * two runs, and the host, do not meet. A connecting socket without a name gets an abstract one of
  * ours, under which the accepting side finds it. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"

@@ -4,7 +4,7 @@
  * descriptor). All guest descriptors of a file share one host descriptor, so a second registration
  * of the same file gets a host duplicate. Registrations hang on the file as well, since they end
  * with the file, not with a descriptor, and the host's description may outlive ours. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/proc/fdinfo.h"
 #include "syscalls/file/io.h"

@@ -1,6 +1,6 @@
 /* poll(2), ppoll(2), and the wait that select shares with them. Readiness is the host's; files that
  * know more (ops->poll) or that have no host descriptor are asked as well. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/file/io.h"
 #include "syscalls/signal/signal.h"

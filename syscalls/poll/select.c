@@ -1,5 +1,5 @@
 /* select(2), pselect(2): sets of bits over the wait of poll.c. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/file/io.h"

@@ -2,7 +2,7 @@
  * nothing (memory, load, CPU time); the CPU is the guest's own (CPUID). Processes are proc_pid.c,
  * settings under /proc/sys are proc_sys.c. */
 #include "syscalls/proc/proc_internal.h"
-#include "core/cpu/cpuid.h"
+#include "core/decode/cpuid.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * for poll, unlike an eventfd), which has run out while a signal of the mask is pending for the
  * process that used the file last: queueing a signal calls signalfd_notify_locked(), reads and
  * polls bring it up to date. The mask and the list are guarded by process_lock. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/file/io.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/fs/vfs_synthetic.h"

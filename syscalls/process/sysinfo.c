@@ -1,6 +1,6 @@
 /* What the machine says of itself: uname(2), sysinfo(2), getcpu(2), and the calls that only a
  * machine's real administrator may make (names, reboot, kernel log), refused with EPERM. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/io.h"
 #include "syscalls/task/task.h"

@@ -3,6 +3,7 @@
  * what signals do is signal.c's. */
 #include "syscalls/task/process.h"
 
+#include "core/run/run.h"
 #include "core/base/debug.h"
 #include "core/base/stats.h"
 #include "syscalls/abi/abi.h"

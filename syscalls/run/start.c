@@ -4,11 +4,12 @@
  * Implements fg_run() of core/fiberglass.h; cli/main.c turns the command line into fg_options.
  * What goes wrong here is told in one sentence on stderr, with the exit status that the header
  * names. */
+#include "core/run/run.h"
 #include "core/fiberglass.h"
 #include "core/base/debug.h"
 #include "core/code/fiber.h"
 #include "core/host/host.h"
-#include "core/debug/profile.h"
+#include "core/build/profile.h"
 #include "core/base/stats.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/exec/exec.h"

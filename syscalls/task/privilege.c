@@ -17,7 +17,7 @@
  *
  * Sources: capabilities(7), credentials(7), setresuid(2), setfsuid(2), prctl(2). */
 #include "syscalls/task/privilege.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/fs/fs_place.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  * leaves behind (exit.c), the run loop (run.c). */
 #include "syscalls/task/process.h"
 
+#include "core/run/run.h"
 #include "core/host/host.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/file.h"

@@ -8,7 +8,7 @@
 #define FG_SYSCALLS_TASK_H
 
 #include "core/cpu/cpu.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "core/base/types.h"
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,7 +2,7 @@
  * and monotonic clocks are the host's; CPU clocks are those of the guest's process or task. Setting
  * a clock is refused with EPERM. Timers that send signals are in timer.c. */
 #include "syscalls/time/time.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/file/io.h"
 #include <errno.h>

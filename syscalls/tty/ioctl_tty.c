@@ -1,7 +1,7 @@
 /* ioctl_tty(2) on both sides of ptys and on the host's terminal. Settings go to the host's line
  * discipline as they are (struct termios is the same for i386 and x86-64); what names sessions,
  * groups and devices is answered from struct tty. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/file/io.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"

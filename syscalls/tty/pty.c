@@ -2,7 +2,7 @@
  * the host. The host's line discipline edits, echoes and buffers; its signals would go to a
  * foreground group that the host does not have, so a write to the master looks for VINTR, VQUIT and
  * VSUSP as the line discipline does and signals the guest's foreground group. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi_open.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"

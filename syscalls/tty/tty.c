@@ -1,7 +1,7 @@
 /* Terminals as objects: the list of ttys, their files, sessions and foreground groups, job control.
  * The line discipline is the host's; what sits behind a tty is in pty.c and tty_host.c, its ioctls
  * in ioctl_tty.c. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi_open.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"

@@ -7,7 +7,7 @@
  * Zydis knows every extension, we claim i686, x87, MMX, SSE and SSE2. What is legal to Zydis and
  * #UD here is told apart by Zydis' name of the extension: what the spec's features claim must
  * decode. */
-#include "core/cpu/cpuid.h"
+#include "core/decode/cpuid.h"
 #include "core/decode/insn.h"
 
 #include <Zydis/Zydis.h>

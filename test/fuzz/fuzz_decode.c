@@ -5,11 +5,12 @@
  *
  * Inputs are the corpus files and mutations of them; the one at work is kept in FILE (default:
  * none), so that a crash can be replayed: fuzz_decode --count 0 FILE. */
+#include "core/run/run.h"
 #include "core/build/block.h"
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
 #include "core/decode/insn.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 
 #include <errno.h>
 #include <fcntl.h>

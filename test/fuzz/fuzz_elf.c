@@ -6,6 +6,7 @@
  * A crash, a hang or a broken mapping list is a failure; the input that is being tried stands in
  * DIR/current meanwhile (default build/test/fuzz_elf.input), so that it is there after a crash. Run
  * it on that file with --count 0 to see it again. */
+#include "core/run/run.h"
 #include "core/host/host.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/exec/elf.h"

@@ -2,9 +2,10 @@
  * CPU. A process of its own, so that a crash of the engine costs one case and is a result too. */
 #include "test/insn/runner.h"
 
+#include "core/run/run.h"
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

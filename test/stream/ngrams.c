@@ -6,7 +6,7 @@
  *
  *   ngrams [--quick] [--only N] [--details N] [--missing]      --only: one n-gram by its number */
 #include "core/base/debug.h"
-#include "core/debug/gadget_name.h"
+#include "core/build/gadget_name.h"
 #include "core/build/ngram.h"
 #include "test/stream/ways.h"
 

@@ -7,8 +7,6 @@
  * it dies. */
 #include "core/host/fixup.h"
 #include "core/host/host.h"
-#include "core/cpu/cpuid.h"
-#include "core/build/ngram.h"
 
 #include <asm/prctl.h>
 #include <cpuid.h>
@@ -99,7 +97,7 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
         struct cpu *cpu = (struct cpu *)(uintptr_t)regs[REG_R13];
         apply_fixup(regs);
         cpu->trap = (uint32_t)regs[REG_TRAPNO];
-        cpu->fault_part = ngram_part(*(const void *const *)(uintptr_t)regs[REG_R14], rip);
+        cpu->fault_at = rip;
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
         if (cpu->trap == TRAP_PF) {
@@ -188,8 +186,8 @@ void host_use_window(uint64_t window) {
 }
 
 /* Gadgets run the guest's own instructions: the host must have the same bit. */
-bool host_has_feature(const struct cpuid_feature *feature) {
+bool host_has_feature(uint32_t leaf, uint32_t subleaf, unsigned reg, unsigned bit) {
     uint32_t out[4];
-    return __get_cpuid_count(feature->leaf, feature->subleaf, &out[0], &out[1], &out[2], &out[3]) &&
-           out[feature->reg] >> feature->bit & 1;
+    return __get_cpuid_count(leaf, subleaf, &out[0], &out[1], &out[2], &out[3]) &&
+           out[reg] >> bit & 1;
 }

@@ -1,5 +1,5 @@
 /* i386 layouts of System V IPC structures (the "64" ones: 32-bit ids, times in two words). */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/ipc/ipc.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* Socket structures of the guest ABIs: msghdr, iovec, control messages, the socketcall multiplexer.
  * The i386 layouts differ from the host's in pointers and longs: struct cmsghdr is 12 bytes and
  * aligned to 4, time stamps are 32-bit pairs. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"

@@ -3,8 +3,7 @@
  *
  * A cpu publishes the global epoch before it looks fibers up and 0 when it holds none. Retiring a
  * fiber advances the epoch; the fiber may go once every published epoch is as new as that. */
-#include "core/debug/dump.h"
-#include "core/code/region.h"
+#include "core/cpu/epoch.h"
 
 #include <pthread.h>
 

@@ -1,5 +1,5 @@
 /* The window of an address space: pages, protection, copies. See space.h; code is region.c's. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
 #include "core/code/region.h"

@@ -1,6 +1,6 @@
 /* gadget_name(): the name of a gadget from its address, for dumps and traces. Nothing happens
  * before the first call; then all tables are sorted by address once. Locking: pthread_once. */
-#include "core/debug/gadget_name.h"
+#include "core/build/gadget_name.h"
 #include "core/build/ngram.h"
 #include "core/decode/rows.h"
 

@@ -1,7 +1,7 @@
 /* Compiled to assembly only: exports struct offsets and constants to assembly as `.set NAME, value`
  * lines of build/gen/offsets.inc (the Makefile picks the "->" lines out of the compiler's output).
  */
-#include "core/cpu/cpu.h"
+#include "core/base/cpu_state.h"
 #include "core/host/fixup.h"
 
 #define DEFINE(name, value) __asm__ volatile("\n#->" #name " %0" : : "i"(value))

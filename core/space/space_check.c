@@ -1,5 +1,5 @@
 /* The check of a space against the host's own list of mappings, for tests and fuzzers. */
-#include "core/memory/space.h"
+#include "core/space/space.h"
 #include "core/memory/window.h"
 
 #include <errno.h>
@@ -25,11 +25,9 @@ static int check_range(const struct space *space, uintptr_t start, uintptr_t end
         size_t page = inside ? (at - window) >> PAGE_BITS : 0;
         char want[4];
         bound = bound < end ? bound : end;
-        next = at + PAGE_BYTES;
-        if (inside && memcmp(flags + page, flags + page + 1, ((bound - at) >> PAGE_BITS) - 1) == 0)
-            next = bound;
-        else if (!inside)
-            next = bound;
+        next = inside ? at + PAGE_BYTES : bound;
+        for (size_t same = page + 1; next < bound && flags[same] == flags[page]; same++)
+            next += PAGE_BYTES;
         wanted(inside ? flags[page] : 0, want);
         if (memcmp(prot, want, 3) != 0) {
             snprintf(why, size, "page %" PRIxPTR " is %.3s on the host, and should be %s",

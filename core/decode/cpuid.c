@@ -1,5 +1,5 @@
 /* CPUID: which features a guest has, and the leaves that say so. Source: SDM Vol. 2A, CPUID. */
-#include "core/cpu/cpuid.h"
+#include "core/decode/cpuid.h"
 #include "core/host/host.h"
 
 #include <stdatomic.h>
@@ -19,7 +19,10 @@ bool cpuid_has(unsigned number) {
     uint8_t state = atomic_load_explicit(&known[number], memory_order_relaxed);
     if (state == 0) {
         const struct cpuid_feature *feature = &cpuid_feature_list[number - 1];
-        state = feature->complete && host_has_feature(feature) ? 1 : 2;
+        state = feature->complete && host_has_feature(feature->leaf, feature->subleaf, feature->reg,
+                                                      feature->bit)
+                    ? 1
+                    : 2;
         atomic_store_explicit(&known[number], state, memory_order_relaxed);
     }
     return state == 1;

@@ -1,6 +1,6 @@
 /* Execution counts of fibers, for --profile. See profile.h. */
-#include "core/debug/profile.h"
-#include "core/debug/gadget_name.h"
+#include "core/build/profile.h"
+#include "core/build/gadget_name.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,6 +3,7 @@
 #define FG_CORE_DUMP_H
 
 #include "core/build/block.h"
+#include "core/code/fiber.h"
 #include "core/cpu/cpu.h"
 
 /* A fiber just made, as fg_debug asks: its guest bytes, its gadgets by name, its slots. To stderr.

@@ -9,50 +9,16 @@
 #ifndef FG_CORE_SPACE_H
 #define FG_CORE_SPACE_H
 
-#include "core/base/types.h"
-#include <pthread.h>
-#include <stdatomic.h>
+#include "core/base/space_state.h"
 #include <sys/types.h>
 
-struct region;
 struct cpu;
-
-/* Bits of space.page[]: what the guest may do, and what the engine has done. */
-enum {
-    PAGE_READ = 1,
-    PAGE_WRITE = 2,
-    PAGE_EXEC = 4,
-    PAGE_CODE = 8,    /* has fibers and is write-protected on the host */
-    PAGE_SHARED = 16, /* MAP_SHARED: another mapping may change it unseen, code runs checked */
-    PAGE_HOT = 32,    /* written and executed in turn too often, or both at once: runs checked */
-    PAGE_MAPPED = 64, /* part of a mapping (also when PROT_NONE) */
-};
-
-struct space {
-    enum guest_mode mode;
-    uint8_t *window;              /* host address of guest address 0 */
-    gaddr_t top;                  /* first address that does not exist: 4 GiB for i386 */
-    _Atomic uint8_t *page;        /* PAGE_* bits by page number */
-    uint64_t *jump_cache;         /* see cpu.h */
-    pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
-    struct space_region *regions; /* sorted by start; see region.c */
-    size_t region_count;
-    struct region *own; /* code of private memory */
-    _Atomic int refs;
-    struct space *next; /* list of all spaces */
-};
 
 /* New empty space (every page unmapped), or NULL with errno. */
 struct space *space_create(enum guest_mode mode);
 struct space *space_ref(struct space *space);
 /* Drops a reference; the last one frees the window. No cpu may run on it then. */
 void space_unref(struct space *space);
-
-/* Identity of the file behind a mapping, so that its fibers can be shared between spaces. */
-struct file_id {
-    uint64_t dev, ino, size;
-    int64_t mtime_sec, mtime_nsec, ctime_sec, ctime_nsec;
-};
 
 /* Map pages, replacing what was there. addr, len page-aligned and inside the space; prot is
  * PROT_READ|PROT_WRITE|PROT_EXEC of the *guest*. fd < 0: anonymous. `shared`: MAP_SHARED. `id` may
@@ -83,27 +49,11 @@ void space_open_pagemap(void);
  * (call after all are mapped and copied). */
 void space_share_code(struct space *child, struct space *parent);
 
-/* Is the page of `addr` part of a mapping? */
-static inline bool space_mapped(const struct space *space, gaddr_t addr) {
-    return space->page[addr >> PAGE_BITS] & PAGE_MAPPED;
-}
-
 /* For tests and fuzzers: 0 when each page of window and guards is reserved or mapped, none is
  * executable, and the host's protection is what the page flags say; else -EFAULT with a sentence in
  * `why`. Reads /proc/self/maps: slow. Nothing may change the space meanwhile (hold mm->lock).
  * --check-memory has the kernel layer call it behind every system call. */
 int space_check(struct space *space, char *why, size_t size);
-
-/* True when [addr, addr+len) lies in the space (no wrap). Says nothing about mappings. */
-static inline bool space_range_ok(const struct space *space, gaddr_t addr, gaddr_t len) {
-    return addr <= space->top && len <= space->top - addr;
-}
-
-/* Host pointer of a guest address, for host calls that take EFAULT themselves. addr must be in
- * range; len bytes behind it are inside the window or its guard. */
-static inline void *space_ptr(const struct space *space, gaddr_t addr) {
-    return space->window + addr;
-}
 
 /* Before the host (a system call such as read) writes to guest memory: drops compiled code in the
  * range so that the host does not see EFAULT for a page that the guest may write. Until the cpu

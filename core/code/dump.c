@@ -1,9 +1,9 @@
 /* --dump and --trace: fibers, blocks, gadgets and registers as text on stderr. */
-#include "core/debug/dump.h"
+#include "core/code/dump.h"
 #include "core/base/debug.h"
 #include "core/base/stats.h"
 
-#include "core/memory/space.h"
+#include "core/space/space.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,0 +1,60 @@
+/* What an address space is made of: the window and its page flags, the code compiled from it. What
+ * is done with one: core/space/space.h, core/code/region.h. */
+#ifndef FG_CORE_SPACE_STATE_H
+#define FG_CORE_SPACE_STATE_H
+
+#include "core/base/types.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+struct region;
+
+/* Bits of space.page[]: what the guest may do, and what the engine has done. */
+enum {
+    PAGE_READ = 1,
+    PAGE_WRITE = 2,
+    PAGE_EXEC = 4,
+    PAGE_CODE = 8,    /* has fibers and is write-protected on the host */
+    PAGE_SHARED = 16, /* MAP_SHARED: another mapping may change it unseen, code runs checked */
+    PAGE_HOT = 32,    /* written and executed in turn too often, or both at once: runs checked */
+    PAGE_MAPPED = 64, /* part of a mapping (also when PROT_NONE) */
+};
+
+struct space {
+    enum guest_mode mode;
+    uint8_t *window;              /* host address of guest address 0 */
+    gaddr_t top;                  /* first address that does not exist: 4 GiB for i386 */
+    _Atomic uint8_t *page;        /* PAGE_* bits by page number */
+    uint64_t *jump_cache;         /* see cpu.h */
+    pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
+    struct space_region *regions; /* sorted by start; see region.c */
+    size_t region_count;
+    struct region *own; /* code of private memory */
+    _Atomic int refs;
+    struct space *next; /* list of all spaces */
+};
+
+/* Identity of the file behind a mapping, so that its fibers can be shared between spaces. */
+struct file_id {
+    uint64_t dev, ino, size;
+    int64_t mtime_sec, mtime_nsec, ctime_sec, ctime_nsec;
+};
+
+/* Is the page of `addr` part of a mapping? */
+static inline bool space_mapped(const struct space *space, gaddr_t addr) {
+    return space->page[addr >> PAGE_BITS] & PAGE_MAPPED;
+}
+
+/* True when [addr, addr+len) lies in the space (no wrap). Says nothing about mappings. */
+static inline bool space_range_ok(const struct space *space, gaddr_t addr, gaddr_t len) {
+    return addr <= space->top && len <= space->top - addr;
+}
+
+/* Host pointer of a guest address, for host calls that take EFAULT themselves. addr must be in
+ * range; len bytes behind it are inside the window or its guard. */
+static inline void *space_ptr(const struct space *space, gaddr_t addr) {
+    return space->window + addr;
+}
+
+#endif
