@@ -5,6 +5,7 @@
  * then 16-byte aligned upwards from the stack pointer: argc, argv, NULL, envp, NULL, auxiliary
  * vector. Sources: System V ABI i386 supplement ("Process Initialization"), getauxval(3). */
 #include "core/decode/cpuid.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/exec/elf.h"
 #include "syscalls/task/process.h"
@@ -76,7 +77,6 @@ static void put_auxv(struct words *words, struct task *task, struct mm *mm,
     struct process *process = task->process;
     uint32_t id[4];
     cpuid(1, 0, id);
-    bool secure = process->uid != process->euid || process->gid != process->egid;
     if (image->sysinfo) {
         put_aux(words, AT_SYSINFO, image->sysinfo);
         put_aux(words, AT_SYSINFO_EHDR, mm->vdso);
@@ -95,7 +95,7 @@ static void put_auxv(struct words *words, struct task *task, struct mm *mm,
     put_aux(words, AT_EUID, process->euid);
     put_aux(words, AT_GID, process->gid);
     put_aux(words, AT_EGID, process->egid);
-    put_aux(words, AT_SECURE, secure);
+    put_aux(words, AT_SECURE, process->secure_exec);
     put_aux(words, AT_RANDOM, random);
     put_aux(words, AT_HWCAP2, 0);
     put_aux(words, AT_EXECFN, name);

@@ -6,6 +6,7 @@
  * Not here: argument strings from guest memory and limits (exec_args.c).
  * Sources: execve(2), execveat(2), credentials(7), prctl(2) (PR_SET_NO_NEW_PRIVS). */
 #include "gen/syscall_protos.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/exec/exec_args.h"
@@ -47,7 +48,7 @@ static int fail(struct exec_failure *failure, int err, const char *format, ...) 
 /* May the task execute a file with these data? Root needs one x bit, others theirs. */
 static bool may_execute(const struct process *process, const struct stat *st) {
     unsigned shift = 0;
-    if (process->fsuid == 0)
+    if (process_capable(process, CAP_DAC_OVERRIDE))
         return st->st_mode & 0111;
     if (process->fsuid == st->st_uid) {
         shift = 6;
@@ -159,17 +160,53 @@ static void apply_set_id(struct process *process, const struct stat *st) {
         process->egid = st->st_gid;
 }
 
+/* What a program that cannot be loaded gives back. */
+struct rights {
+    uint32_t euid, suid, fsuid, egid, sgid, fsgid;
+    struct capabilities caps;
+    bool dumpable, secure_exec;
+};
+
+static struct rights rights_of(const struct process *process) {
+    return (struct rights){process->euid, process->suid,     process->fsuid,
+                           process->egid, process->sgid,     process->fsgid,
+                           process->caps, process->dumpable, process->secure_exec};
+}
+
+static void restore_rights(struct process *process, const struct rights *old) {
+    pthread_mutex_lock(&process_lock);
+    process->euid = old->euid;
+    process->suid = old->suid;
+    process->fsuid = old->fsuid;
+    process->egid = old->egid;
+    process->sgid = old->sgid;
+    process->fsgid = old->fsgid;
+    process->caps = old->caps;
+    process->dumpable = old->dumpable;
+    process->secure_exec = old->secure_exec;
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&process_lock);
+}
+
+/* A program with other rights, or one that its user may run but not read, is nobody's to look into.
+ */
 static void set_credentials(struct task *task, const struct stat *st) {
     struct process *process = task->process;
+    bool unreadable = fs_private_root && permission_check(task, st, 4) != 0;
     pthread_mutex_lock(&process_lock);
+    const struct rights old = rights_of(process);
     apply_set_id(process, st);
     bool files = process->fsuid != process->euid || process->fsgid != process->egid;
     process->suid = process->fsuid = process->euid;
     process->sgid = process->fsgid = process->egid;
     if (files)
         __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
-    bool secure = process->uid != process->euid || process->gid != process->egid;
-    process->dumpable = !secure;
+    bool set_id = process->euid != old.euid || process->egid != old.egid;
+    bool secure = capability_exec_locked(process, set_id) || process->uid != process->euid ||
+                  process->gid != process->egid;
+    process->secure_exec = secure;
+    process->dumpable =
+        process->uid == process->euid && process->gid == process->egid && !set_id && !unreadable;
     if (secure)
         process->personality &= ~(uint32_t)PERSONA_CLEAR_ON_SETID;
     pthread_mutex_unlock(&process_lock);
@@ -286,7 +323,7 @@ static int exec_file(struct task *task, struct program *program, const char *nam
     struct elf_image image;
     gaddr_t sp;
     struct process *process = task->process;
-    const uint32_t euid = process->euid, egid = process->egid;
+    const struct rights rights = rights_of(process);
 
     int err = find_program(task, program, args, path_hidden, failure);
     if (!err)
@@ -302,8 +339,7 @@ static int exec_file(struct task *task, struct program *program, const char *nam
     struct mm *mm =
         build(task, program, args, name, &elf, &interpreter, &image, &sp, &err, failure);
     if (!mm) {
-        process->euid = process->suid = process->fsuid = euid;
-        process->egid = process->sgid = process->fsgid = egid;
+        restore_rights(process, &rights);
         goto out;
     }
     commit(task, program, mm, name, &image);

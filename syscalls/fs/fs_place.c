@@ -1,6 +1,7 @@
 /* What can be asked of a place (fs_place.h) without changing it, the mapping of host paths back to
  * guest paths, and the current and root directories (chdir(2), fchdir(2), getcwd(2), chroot(2),
  * umask(2)). */
+#include "syscalls/process/capability.h"
 #include "syscalls/fs/fs_place.h"
 #include "gen/syscall_protos.h"
 
@@ -255,7 +256,7 @@ long sys_chroot(struct task *task, gaddr_t guest) {
         error = open_directory(task, AT_FDCWD, path, &file);
     if (error)
         return error;
-    error = task->process->euid == 0 ? file_path(file, path, sizeof path) : -EPERM;
+    error = task_capable(task, CAP_SYS_CHROOT) ? file_path(file, path, sizeof path) : -EPERM;
     file_unref(file);
     char *copy = error ? NULL : strdup(path);
     if (!copy)

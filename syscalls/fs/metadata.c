@@ -6,6 +6,7 @@
  * directories can carry user attributes; of symlinks, fifos and sockets fs_owner.c keeps the owner.
  * Device nodes are empty regular files whose attribute says char-M-m or block-M-m. Host files stay
  * readable and writable for the host user; the guest's mode is in the attribute. */
+#include "syscalls/process/capability.h"
 #include "syscalls/fs/fs_place.h"
 
 #include <errno.h>
@@ -321,7 +322,7 @@ int metadata_created(struct task *task, int fd, mode_t mode, int64_t inherit_gid
 }
 
 bool task_is_root(const struct task *task) {
-    return task->process->fsuid == 0;
+    return task_capable(task, CAP_DAC_OVERRIDE);
 }
 
 bool task_in_group(const struct task *task, uint32_t gid) {

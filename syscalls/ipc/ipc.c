@@ -1,4 +1,5 @@
 /* System V IPC: identifiers, permissions, sleeping, and ipc(2), the call that holds all others. */
+#include "syscalls/process/capability.h"
 #include "syscalls/ipc/ipc.h"
 #include "core/space/space.h"
 #include "syscalls/task/process.h"
@@ -36,7 +37,7 @@ int ipc_highest(const struct ipc_table *table) {
 int ipc_permission(struct task *task, const struct ipc_object *object, unsigned want) {
     const struct process *process = task->process;
     unsigned granted = object->mode;
-    if (process->euid == 0)
+    if (process_capable(process, CAP_IPC_OWNER))
         return 0;
     bool in_group = process->egid == object->gid || process->egid == object->cgid;
     for (int i = 0; i < process->group_count; i++)
@@ -50,7 +51,9 @@ int ipc_permission(struct task *task, const struct ipc_object *object, unsigned 
 
 int ipc_owner(struct task *task, const struct ipc_object *object) {
     uint32_t euid = task->process->euid;
-    return euid == 0 || euid == object->uid || euid == object->cuid ? 0 : -EPERM;
+    return task_capable(task, CAP_SYS_ADMIN) || euid == object->uid || euid == object->cuid
+               ? 0
+               : -EPERM;
 }
 
 int ipc_get(struct task *task, struct ipc_table *table, int32_t key, uint32_t flags,

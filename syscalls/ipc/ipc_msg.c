@@ -1,5 +1,6 @@
 /* Message queues of System V: msgget(2), msgsnd(2), msgrcv(2), msgctl(2). */
 #include "core/space/space.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/ipc/ipc.h"
 #include "syscalls/task/process.h"
@@ -254,7 +255,8 @@ static long change_queue(struct task *task, int32_t id, int32_t command, gaddr_t
     pthread_mutex_lock(&ipc_lock);
     struct msg_queue *queue = (struct msg_queue *)ipc_find(&queues, id, &error);
     long result = queue ? ipc_owner(task, &queue->perm) : error;
-    if (!result && command == IPC_CMD_SET && most > QUEUE_MOST && task->process->euid != 0)
+    if (!result && command == IPC_CMD_SET && most > QUEUE_MOST &&
+        !task_capable(task, CAP_SYS_RESOURCE))
         result = -EPERM;
     if (!result && command == IPC_CMD_RMID) {
         remove_queue(queue);

@@ -2,6 +2,7 @@
  * eventfd, whose value shows the queue's state to poll: 0 empty, 1 neither empty nor full, its
  * maximum full. Guarded by ipc_lock. */
 #include "core/space/space.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/fs/fs.h"
@@ -169,7 +170,7 @@ static int put_attr(struct task *task, gaddr_t at, const int64_t attr[4]) {
 
 static int queue_new(struct task *task, const char *name, uint32_t mode, const int64_t *attr,
                      struct mqueue **out) {
-    bool root = task->process->euid == 0;
+    bool root = task_capable(task, CAP_SYS_RESOURCE);
     int64_t count = attr ? attr[1] : DEFAULT_COUNT, bytes = attr ? attr[2] : DEFAULT_BYTES;
     if (count <= 0 || bytes <= 0 || count > (root ? HARD_COUNT : DEFAULT_COUNT) ||
         bytes > (root ? HARD_BYTES : DEFAULT_BYTES))

@@ -4,6 +4,7 @@
  * themselves are in mm_calls.c, mremap in mm_move.c, madvise in mm_advise.c, fork in mm_fork.c. The
  * list of mappings is mm_list.c's, the pages are core/space/space.h's.
  * Sources: mmap(2), munmap(2), mprotect(2), brk(2), getrlimit(2), proc(5). */
+#include "syscalls/process/capability.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/mm/mm_account.h"
 #include "syscalls/task/task.h"
@@ -260,8 +261,8 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
     if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
         vma.flags = (vma.flags & ~MAP_TYPE) | MAP_SHARED;
     uint64_t lock_limit = mm_limit(RLIMIT_MEMLOCK);
-    if (vma.locked && lock_limit != RLIM_INFINITY && current && current->process->euid != 0 &&
-        (mm->locked_pages << PAGE_BITS) + len > lock_limit)
+    if (vma.locked && lock_limit != RLIM_INFINITY && current &&
+        !task_capable(current, CAP_IPC_LOCK) && (mm->locked_pages << PAGE_BITS) + len > lock_limit)
         return -EAGAIN;
     if (file)
         vma.file = file_ref(file);

@@ -2,6 +2,7 @@
  *
  * Advice that changes what memory holds (DONTNEED, FREE, REMOVE) is carried out on the host's
  * pages; code that was made of them goes with them. */
+#include "syscalls/process/capability.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/task.h"
 #include <errno.h>
@@ -166,7 +167,7 @@ int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock) {
     pthread_mutex_lock(&mm->lock);
     uint64_t limit = mm_limit(RLIMIT_MEMLOCK);
     int err = mm_reserve(mm, 2);
-    if (!err && lock && limit != RLIM_INFINITY && current && current->process->euid != 0) {
+    if (!err && lock && limit != RLIM_INFINITY && current && !task_capable(current, CAP_IPC_LOCK)) {
         gaddr_t wanted = (mm->locked_pages << PAGE_BITS) + (end - addr);
         if (wanted > limit)
             err = limit == 0 ? -EPERM : -ENOMEM;

@@ -3,6 +3,7 @@
  * mlock(2), remap_file_pages(2). Not here: membarrier and process_vm_* (mm_remote.c), the
  * struct-taking mmap of i386 (abi_i386_mm.c). */
 #include "gen/syscall_protos.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/mm/mm_calls.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/process.h"
@@ -197,7 +198,7 @@ long sys_mlockall(struct task *task, int32_t flags) {
     if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
         return -EINVAL;
     uint64_t limit = mm_limit(RLIMIT_MEMLOCK);
-    if (task->process->euid != 0) {
+    if (!task_capable(task, CAP_IPC_LOCK)) {
         pthread_mutex_lock(&mm->lock);
         uint64_t bytes = mm_counted_pages(mm) << PAGE_BITS;
         pthread_mutex_unlock(&mm->lock);

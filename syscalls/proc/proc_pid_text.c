@@ -1,5 +1,6 @@
 /* Texts of /proc/PID that are neither memory nor descriptors: stat, status, limits, mounts and
  * small ones. What needs process_lock is copied first and printed without it. */
+#include "syscalls/process/capability.h"
 #include "syscalls/proc/proc_internal.h"
 #include "syscalls/task/process.h"
 #include "syscalls/tty/tty.h"
@@ -185,7 +186,7 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
         status_memory(mm, out);
         mm_unref(mm);
     }
-    unsigned long long caps = process->euid == 0 ? 0x1ffffffffffull : 0;
+    const struct capabilities *caps = &process->caps;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     strbuf_printf(out,
                   "CoreDumping:\t0\nThreads:\t%d\nSigQ:\t%d/%llu\nSigPnd:\t%016llx\n"
@@ -197,7 +198,9 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
                   (unsigned long long)snap.pending,
                   (unsigned long long)process->signals.pending.set,
                   (unsigned long long)snap.blocked, (unsigned long long)snap.ignored,
-                  (unsigned long long)snap.caught, 0ull, caps, caps, 0x1ffffffffffull, 0ull,
+                  (unsigned long long)snap.caught, (unsigned long long)caps->inheritable,
+                  (unsigned long long)caps->permitted, (unsigned long long)caps->effective,
+                  (unsigned long long)caps->bounding, (unsigned long long)caps->ambient,
                   process->no_new_privs);
     strbuf_printf(out,
                   "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%ld\nMems_allowed:\t1\n"
@@ -340,7 +343,8 @@ ssize_t proc_loginuid_write(const struct synth_ref *ref, struct task *task, cons
     if (end == data || data[0] == '-' || value > UINT32_MAX)
         return -EINVAL;
     pthread_mutex_lock(&process_lock);
-    bool allowed = proc_process(ref) == own && (own->login_uid == UINT32_MAX || own->euid == 0);
+    bool allowed = proc_process(ref) == own &&
+                   (own->login_uid == UINT32_MAX || process_capable(own, CAP_AUDIT_CONTROL));
     if (allowed) {
         own->login_uid = (uint32_t)value;
         own->login_session = value == UINT32_MAX ? UINT32_MAX : ++sessions;

@@ -1,9 +1,8 @@
-/* User and group ids, supplementary groups, capabilities (credentials(7), capabilities(7)).
- *
- * User 0 of the guest has every capability over guest objects; other users have none. What the host
- * lets Fiberglass do is the host's own affair. Ids belong to the process: in Linux they belong to
- * threads, and C libraries change them in all threads at once. */
+/* User and group ids, supplementary groups (credentials(7)); who may look at whom. Capabilities are
+ * capability.c. Ids belong to the process: in Linux they belong to threads, and C libraries change
+ * them in all threads at once. */
 #include "gen/syscall_protos.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/task/process.h"
 
 #include <errno.h>
@@ -39,15 +38,15 @@ static bool is_one_of(const struct ids *ids, uint32_t id) {
     return id == *ids->real || id == *ids->effective || id == *ids->saved;
 }
 
-static bool privileged(const struct task *task) {
-    return task->process->euid == 0;
-}
-
 bool process_may_inspect(const struct process *me, const struct process *other, bool files) {
     uint32_t uid = files ? me->fsuid : me->uid, gid = files ? me->fsgid : me->gid;
     bool same = uid == other->uid && uid == other->euid && uid == other->suid &&
                 gid == other->gid && gid == other->egid && gid == other->sgid;
-    return me == other || me->euid == 0 || (same && other->dumpable);
+    uint64_t own = files ? me->caps.effective : me->caps.permitted;
+    if (me == other || process_capable(me, CAP_SYS_PTRACE)) {
+        return true;
+    }
+    return same && (other->dumpable || !other->mm) && !(other->caps.permitted & ~own);
 }
 
 /* Who acts with other rights than before is nobody's to look into, and its parent's death sends it
@@ -62,19 +61,12 @@ static void rights_set(struct process *process, struct ids ids, uint32_t effecti
     __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
 }
 
-/* What a call asks for; NO_ID: keep. */
+/* What a call asks for; NO_ID: keep. `privilege`: the capability that lets it take any id. */
 struct wish {
     uint32_t real, effective, saved;
+    int privilege;
 };
 typedef long rule_fn(struct task *task, struct ids ids, const struct wish *wish);
-
-/* C libraries have all threads make the call at once. */
-static long change(struct task *task, struct ids ids, rule_fn *rule, struct wish wish) {
-    pthread_mutex_lock(&process_lock);
-    long result = rule(task, ids, &wish);
-    pthread_mutex_unlock(&process_lock);
-    return result;
-}
 
 /* setuid(2), setgid(2) */
 static long set_id(struct task *task, struct ids ids, const struct wish *wish) {
@@ -82,7 +74,7 @@ static long set_id(struct task *task, struct ids ids, const struct wish *wish) {
     if (id == NO_ID) {
         return -EINVAL;
     }
-    if (privileged(task)) {
+    if (task_capable(task, wish->privilege)) {
         *ids.real = *ids.saved = id;
     } else if (id != *ids.real && id != *ids.saved) {
         return -EPERM;
@@ -94,7 +86,7 @@ static long set_id(struct task *task, struct ids ids, const struct wish *wish) {
 /* setreuid(2), setregid(2) */
 static long set_re(struct task *task, struct ids ids, const struct wish *wish) {
     uint32_t real = wish->real, effective = wish->effective;
-    bool allowed = privileged(task);
+    bool allowed = task_capable(task, wish->privilege);
     uint32_t old_real = *ids.real;
     if (!allowed && ((real != NO_ID && real != *ids.real && real != *ids.effective) ||
                      (effective != NO_ID && !is_one_of(&ids, effective)))) {
@@ -114,9 +106,10 @@ static long set_re(struct task *task, struct ids ids, const struct wish *wish) {
 /* setresuid(2), setresgid(2) */
 static long set_res(struct task *task, struct ids ids, const struct wish *wish) {
     uint32_t real = wish->real, effective = wish->effective, saved = wish->saved;
-    if (!privileged(task) && ((real != NO_ID && !is_one_of(&ids, real)) ||
-                              (effective != NO_ID && !is_one_of(&ids, effective)) ||
-                              (saved != NO_ID && !is_one_of(&ids, saved)))) {
+    if (!task_capable(task, wish->privilege) &&
+        ((real != NO_ID && !is_one_of(&ids, real)) ||
+         (effective != NO_ID && !is_one_of(&ids, effective)) ||
+         (saved != NO_ID && !is_one_of(&ids, saved)))) {
         return -EPERM;
     }
     if (real != NO_ID) {
@@ -133,10 +126,26 @@ static long set_res(struct task *task, struct ids ids, const struct wish *wish) 
 /* setfsuid(2), setfsgid(2): the old id, whether it worked or not */
 static long set_fs(struct task *task, struct ids ids, const struct wish *wish) {
     uint32_t old = *ids.fs, id = wish->real;
-    if (id != NO_ID && (privileged(task) || is_one_of(&ids, id) || id == old)) {
+    if (id != NO_ID && (task_capable(task, wish->privilege) || is_one_of(&ids, id) || id == old)) {
         rights_set(task->process, ids, *ids.effective, id);
     }
     return old;
+}
+
+/* C libraries have all threads make the call at once. */
+static long change(struct task *task, struct ids ids, rule_fn *rule, struct wish wish) {
+    struct process *process = task->process;
+    pthread_mutex_lock(&process_lock);
+    const struct user_ids old = {process->uid, process->euid, process->suid, process->fsuid};
+    wish.privilege = ids.real == &process->uid ? CAP_SETUID : CAP_SETGID;
+    long result = rule(task, ids, &wish);
+    if (wish.privilege == CAP_SETUID && rule == set_fs) {
+        capability_fsuid_changed_locked(process, old.fs);
+    } else if (wish.privilege == CAP_SETUID && result == 0) {
+        capability_ids_changed_locked(process, &old);
+    }
+    pthread_mutex_unlock(&process_lock);
+    return result;
 }
 
 static long get_res(struct task *task, struct ids ids, gaddr_t real, gaddr_t effective,
@@ -187,7 +196,7 @@ long sys_setuid16(struct task *task, uint32_t id) {
 }
 
 long sys_setreuid(struct task *task, uint32_t real, uint32_t effective) {
-    return change(task, user_ids(task->process), set_re, (struct wish){real, effective, NO_ID});
+    return change(task, user_ids(task->process), set_re, (struct wish){real, effective, NO_ID, 0});
 }
 
 long sys_setreuid16(struct task *task, uint32_t real, uint32_t effective) {
@@ -195,7 +204,7 @@ long sys_setreuid16(struct task *task, uint32_t real, uint32_t effective) {
 }
 
 long sys_setresuid(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
-    return change(task, user_ids(task->process), set_res, (struct wish){real, effective, saved});
+    return change(task, user_ids(task->process), set_res, (struct wish){real, effective, saved, 0});
 }
 
 long sys_setresuid16(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
@@ -245,7 +254,7 @@ long sys_setgid16(struct task *task, uint32_t id) {
 }
 
 long sys_setregid(struct task *task, uint32_t real, uint32_t effective) {
-    return change(task, group_ids(task->process), set_re, (struct wish){real, effective, NO_ID});
+    return change(task, group_ids(task->process), set_re, (struct wish){real, effective, NO_ID, 0});
 }
 
 long sys_setregid16(struct task *task, uint32_t real, uint32_t effective) {
@@ -253,7 +262,8 @@ long sys_setregid16(struct task *task, uint32_t real, uint32_t effective) {
 }
 
 long sys_setresgid(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
-    return change(task, group_ids(task->process), set_res, (struct wish){real, effective, saved});
+    return change(task, group_ids(task->process), set_res,
+                  (struct wish){real, effective, saved, 0});
 }
 
 long sys_setresgid16(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
@@ -317,7 +327,7 @@ static void groups_set(struct process *process, const uint32_t *group, int count
 long sys_setgroups(struct task *task, int32_t size, gaddr_t list) {
     struct process *process = task->process;
     uint32_t group[ARRAY_LEN(process->groups)];
-    if (!privileged(task)) {
+    if (!task_capable(task, CAP_SETGID)) {
         return -EPERM;
     }
     if (size < 0 || size > (int32_t)ARRAY_LEN(group)) {
@@ -334,7 +344,7 @@ long sys_setgroups16(struct task *task, int32_t size, gaddr_t list) {
     struct process *process = task->process;
     uint16_t narrow_group[ARRAY_LEN(process->groups)];
     uint32_t group[ARRAY_LEN(process->groups)];
-    if (!privileged(task)) {
+    if (!task_capable(task, CAP_SETGID)) {
         return -EPERM;
     }
     if (size < 0 || size > (int32_t)ARRAY_LEN(group)) {
@@ -348,83 +358,4 @@ long sys_setgroups16(struct task *task, int32_t size, gaddr_t list) {
     }
     groups_set(process, group, size);
     return 0;
-}
-
-/* --- capabilities ---------------------------------------------------------------------- */
-
-#define CAP_VERSION_1 0x19980330u
-#define CAP_VERSION_2 0x20071026u
-#define CAP_VERSION_3 0x20080522u
-#define CAP_LAST      40 /* CAP_CHECKPOINT_RESTORE */
-
-struct cap_header {
-    uint32_t version;
-    int32_t pid;
-};
-struct cap_data {
-    uint32_t effective, permitted, inheritable;
-};
-
-/* Checks the version, writing back the preferred one when it is unknown. Number of data words,
- * -errno. */
-static int cap_words(struct task *task, gaddr_t header_addr, struct cap_header *header) {
-    if (guest_read(task->cpu->space, header, header_addr, sizeof *header)) {
-        return -EFAULT;
-    }
-    if (header->version == CAP_VERSION_1) {
-        return 1;
-    }
-    if (header->version == CAP_VERSION_2 || header->version == CAP_VERSION_3) {
-        return 2;
-    }
-    uint32_t preferred = CAP_VERSION_3;
-    return guest_write(task->cpu->space, header_addr, &preferred, sizeof preferred) ? -EFAULT
-                                                                                    : -EINVAL;
-}
-
-/* capget(2) */
-long sys_capget(struct task *task, gaddr_t header_addr, gaddr_t data_addr) {
-    struct cap_header header;
-    struct cap_data data[2] = {{0}};
-    int words = cap_words(task, header_addr, &header);
-    if (words < 0) {
-        return words == -EINVAL && !data_addr ? 0 : words;
-    }
-    if (header.pid < 0) {
-        return -EINVAL;
-    }
-    pthread_mutex_lock(&process_lock);
-    struct process *process = header.pid == 0 ? task->process : process_find(header.pid);
-    bool root = process && process->euid == 0;
-    pthread_mutex_unlock(&process_lock);
-    if (!process) {
-        return -ESRCH;
-    }
-    if (root) {
-        data[0].effective = data[0].permitted = UINT32_MAX;
-        data[1].effective = data[1].permitted = (1u << (CAP_LAST + 1 - 32)) - 1;
-    }
-    return guest_write(task->cpu->space, data_addr, data, (size_t)words * sizeof *data);
-}
-
-/* capset(2): root may give up nothing but by changing its ids; asking for what one has is
- * granted */
-long sys_capset(struct task *task, gaddr_t header_addr, gaddr_t data_addr) {
-    struct cap_header header;
-    struct cap_data data[2] = {{0}};
-    int words = cap_words(task, header_addr, &header);
-    if (words < 0) {
-        return words;
-    }
-    if (header.pid != 0 && header.pid != task->process->pid && header.pid != task->tid) {
-        return -EPERM;
-    }
-    if (guest_read(task->cpu->space, data, data_addr, (size_t)words * sizeof *data)) {
-        return -EFAULT;
-    }
-    if (privileged(task)) {
-        return 0;
-    }
-    return data[0].effective | data[1].effective | data[0].permitted | data[1].permitted ? -EPERM
-                                                                                         : 0;
 }

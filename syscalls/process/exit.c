@@ -3,6 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/task/process.h"
 
+#include "syscalls/process/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
@@ -57,6 +58,7 @@ struct task *process_create_first(void) {
     pthread_mutex_lock(&process_lock);
     init->pid = init->pgid = init->sid = INIT_PID;
     init->signal_exempt = true;
+    capability_start(init);
     process_link_locked(init, NULL);
     first->pid = first->pgid = first->sid = task->tid = pid_allocate_locked();
     first->exit_signal = SIGCHLD;
@@ -414,7 +416,6 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path) {
     process->exit_signal = SIGCHLD;
     process->pdeath_signal = 0;
     process->dumpable = true;
-    process->keepcaps = false;
     task->clear_child_tid = 0;
     task->robust_list = 0;
     task->rseq = 0;

@@ -3,6 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/task/process.h"
 
+#include "syscalls/process/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
@@ -51,7 +52,8 @@ static int check_flags(const struct task *task, const struct clone_request *requ
         return -EINVAL;
     }
     if (flags & (CLONE_NAMESPACES | CLONE_INTO_CGROUP)) {
-        return task->process->euid == 0 ? -EINVAL : -EPERM; /* a kernel built without them */
+        return task_capable(task, CAP_SYS_ADMIN) ? -EINVAL
+                                                 : -EPERM; /* a kernel built without them */
     }
     if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED_OLD | CLONE_THREAD))) {
         return -EINVAL;
@@ -101,7 +103,8 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     child->exit_signal = request->exit_signal;
     child->dumpable = from->dumpable;
     child->no_new_privs = from->no_new_privs;
-    child->keepcaps = from->keepcaps;
+    child->caps = from->caps;
+    child->huge_pages_off = from->huge_pages_off;
     child->personality = from->personality;
     child->nice = *task_nice(from, task);
     child->ioprio = from->ioprio;
@@ -147,7 +150,9 @@ static int publish(struct task *task, struct task *child, const struct clone_req
     }
     child->tid = tid;
     rlim_t limit = process->limits[RLIMIT_NPROC].rlim_cur;
-    if (process->uid != 0 && limit != RLIM_INFINITY && (rlim_t)count_tasks(process->uid) >= limit) {
+    if (process->uid != 0 && !task_capable(task, CAP_SYS_RESOURCE) &&
+        !task_capable(task, CAP_SYS_ADMIN) && limit != RLIM_INFINITY &&
+        (rlim_t)count_tasks(process->uid) >= limit) {
         return -EAGAIN;
     }
     if (made != process) {

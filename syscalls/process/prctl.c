@@ -1,6 +1,7 @@
 /* Process attributes: prctl(2), arch_prctl(2), personality(2); calls about isolation that this
  * kernel layer does not have (unshare(2), setns(2), seccomp(2)); kcmp(2). */
 #include "gen/syscall_protos.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/task/process.h"
 
 #include "syscalls/file/file.h"
@@ -8,12 +9,9 @@
 #include "syscalls/mm/mm.h"
 
 #include <errno.h>
-#include <linux/prctl.h>
 #include <sched.h>
 #include <string.h>
-
-#define CAP_LAST      40
-#define DEFAULT_SLACK 50000 /* ns, the kernel's */
+#include <sys/prctl.h>
 
 /* --- prctl ----------------------------------------------------------------------------- */
 
@@ -33,7 +31,7 @@ static long set_name(struct task *task, gaddr_t from) {
 /* All addresses of /proc/self/cmdline and the like can be moved; only these are kept here. */
 static long set_mm(struct task *task, uint32_t what, gaddr_t value) {
     struct mm *mm = task->process->mm;
-    if (task->process->euid != 0) {
+    if (!task_capable(task, CAP_SYS_RESOURCE)) {
         return -EPERM;
     }
     long error = 0;
@@ -82,30 +80,31 @@ long sys_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3, 
         }
         process->dumpable = arg2;
         return 0;
-    case PR_GET_KEEPCAPS:
-        return process->keepcaps;
-    case PR_SET_KEEPCAPS:
-        if (arg2 > 1) {
-            return -EINVAL;
-        }
-        process->keepcaps = arg2;
-        return 0;
     case PR_SET_NAME:
         return set_name(task, arg2);
     case PR_GET_NAME:
         return guest_write(space, arg2, task->comm, sizeof task->comm);
     case PR_GET_SECCOMP:
         return 0;
+    case PR_GET_KEEPCAPS:
+    case PR_SET_KEEPCAPS:
     case PR_CAPBSET_READ:
-        return arg2 <= CAP_LAST ? 1 : -EINVAL;
     case PR_CAPBSET_DROP:
-        return arg2 > CAP_LAST ? -EINVAL : process->euid != 0 ? -EPERM : 0;
     case PR_GET_SECUREBITS:
+    case PR_SET_SECUREBITS:
+    case PR_CAP_AMBIENT:
+        return capability_prctl(task, option, arg2, arg3, arg4, arg5);
+    case PR_GET_TIMERSLACK: /* of the host thread that the task is: it sleeps and hands it on */
+        return prctl(PR_GET_TIMERSLACK);
+    case PR_SET_TIMERSLACK: /* 0: what it began with */
+        return prctl(PR_SET_TIMERSLACK, (unsigned long)arg2) < 0 ? -errno : 0;
+    case PR_GET_TIMING:
+        return PR_TIMING_STATISTICAL;
+    case PR_SET_TIMING:
+        return arg2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+    case PR_TASK_PERF_EVENTS_DISABLE: /* there are none (perf_event_open is ENOSYS) */
+    case PR_TASK_PERF_EVENTS_ENABLE:
         return 0;
-    case PR_GET_TIMERSLACK:
-        return DEFAULT_SLACK;
-    case PR_SET_TIMERSLACK:
-        return 0; /* a hint */
     case PR_SET_CHILD_SUBREAPER:
         process->child_subreaper = arg2;
         return 0;
@@ -127,20 +126,18 @@ long sys_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3, 
     case PR_SET_MM:
         return set_mm(task, arg2, arg3);
     case PR_GET_THP_DISABLE:
+        return arg2 || arg3 || arg4 || arg5 ? -EINVAL : process->huge_pages_off;
+    case PR_SET_THP_DISABLE: /* which pages the host takes nobody sees: kept and inherited */
+        if (arg3 || arg4 || arg5) {
+            return -EINVAL;
+        }
+        process->huge_pages_off = arg2;
         return 0;
-    case PR_SET_THP_DISABLE:
-        return 0; /* a hint */
-    case PR_CAP_AMBIENT:
-        if (arg2 == PR_CAP_AMBIENT_CLEAR_ALL) {
-            return arg3 ? -EINVAL : 0;
-        }
-        if (arg2 == PR_CAP_AMBIENT_IS_SET) {
-            return arg3 <= CAP_LAST ? 0 : -EINVAL;
-        }
-        return -EPERM;
     case PR_GET_TSC:
         word = PR_TSC_ENABLE;
         return guest_write(space, arg2, &word, sizeof word);
+    case PR_SET_TSC: /* RDTSC cannot be made to fault here */
+        return arg2 == PR_TSC_ENABLE ? 0 : -EINVAL;
     case PR_SET_PTRACER: /* Yama; accepted so that crash handlers go on */
         return 0;
     case PR_SET_VMA:
@@ -187,7 +184,7 @@ long sys_unshare(struct task *task, uint32_t flags) {
         CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
     struct process *process = task->process;
     if (flags & NAMESPACES) {
-        return process->euid == 0 ? -EINVAL : -EPERM;
+        return task_capable(task, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
     }
     if (flags & ~known) {
         return -EINVAL;

@@ -4,6 +4,7 @@
  * (RLIMIT_NOFILE, NPROC, SIGPENDING, STACK, FSIZE...), CPU by a timer. Nothing is set on the host.
  */
 #include "gen/syscall_protos.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/task/process.h"
 #include "syscalls/time/time.h"
 
@@ -26,7 +27,7 @@ static long exchange(struct task *task, struct process *process, uint32_t resour
         if (set->rlim_cur > set->rlim_max) {
             return -EINVAL;
         }
-        if (set->rlim_max > limit->rlim_max && task->process->euid != 0) {
+        if (set->rlim_max > limit->rlim_max && !task_capable(task, CAP_SYS_RESOURCE)) {
             return -EPERM;
         }
         *limit = *set;
@@ -88,9 +89,10 @@ long sys_prlimit64(struct task *task, int32_t pid, uint32_t resource, gaddr_t fr
     long error = -ESRCH;
     if (process) {
         const struct process *self = task->process;
-        bool same =
-            self->uid == process->uid && self->uid == process->euid && self->uid == process->suid;
-        error = process == self || self->euid == 0 || same
+        bool same = self->uid == process->uid && self->uid == process->euid &&
+                    self->uid == process->suid && self->gid == process->gid &&
+                    self->gid == process->egid && self->gid == process->sgid;
+        error = process == self || same || task_capable(task, CAP_SYS_RESOURCE)
                     ? exchange(task, process, resource, from ? &set : NULL, &old)
                     : -EPERM;
     }

@@ -4,6 +4,7 @@
  * thread. Nice values are set there too, as far as the host allows, and remembered: the guest gets
  * back what it set. The policies that an ordinary user may have are remembered and all the same. */
 #include "gen/syscall_protos.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/task/process.h"
 
 #include "syscalls/abi/abi.h"
@@ -26,7 +27,8 @@
 
 static bool may_change(const struct task *task, const struct process *process) {
     const struct process *self = task->process;
-    return self->euid == 0 || self->euid == process->uid || self->euid == process->euid;
+    return process_capable(self, CAP_SYS_NICE) || self->euid == process->uid ||
+           self->euid == process->euid;
 }
 
 /* thread NULL: the process's first one, which has ended */
@@ -36,7 +38,7 @@ static int set_nice(struct task *task, struct process *process, struct task *thr
     if (!may_change(task, process)) {
         return -EPERM;
     }
-    if (nice < *now && task->process->euid != 0) {
+    if (nice < *now && !task_capable(task, CAP_SYS_NICE)) {
         rlim_t limit = process->limits[RLIMIT_NICE].rlim_cur;
         if (limit != RLIM_INFINITY && (rlim_t)(20 - nice) > limit) {
             return -EACCES;
@@ -161,7 +163,7 @@ static int set_policy(struct task *task, int32_t tid, int policy) {
     int error = 0;
     if (other) { /* a zombie has no thread to have it */
         bool takes_back = other->policy & ~policy & SCHED_RESET_ON_FORK;
-        error = takes_back && task->process->euid != 0 ? -EPERM : 0;
+        error = takes_back && !task_capable(task, CAP_SYS_NICE) ? -EPERM : 0;
         other->policy = error ? other->policy : policy;
     }
     pthread_mutex_unlock(&process_lock);
@@ -450,7 +452,7 @@ static int check_io(const struct task *task, int32_t value) {
     if (class < IO_NONE || class > IO_IDLE || (class == IO_NONE && level)) {
         return -EINVAL;
     }
-    return class == IO_REAL_TIME && task->process->euid != 0 ? -EPERM : 0;
+    return class == IO_REAL_TIME && !task_capable(task, CAP_SYS_NICE) ? -EPERM : 0;
 }
 
 /* ioprio_set(2): remembered for each process, the host's scheduler does not hear of it */

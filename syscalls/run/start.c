@@ -6,6 +6,7 @@
  * names. */
 #include "core/run/run.h"
 #include "core/fiberglass.h"
+#include "syscalls/process/capability.h"
 #include "core/base/debug.h"
 #include "core/code/fiber.h"
 #include "core/host/host.h"
@@ -118,6 +119,7 @@ static void set_user(struct process *process, const struct fg_options *options, 
     }
     process->uid = process->euid = process->suid = process->fsuid = uid;
     process->gid = process->egid = process->sgid = process->fsgid = gid;
+    capability_start(process);
     fs_owner_init(uid, gid);
 }
 

@@ -16,6 +16,7 @@
  * has no capability (privilege_enter).
  *
  * Sources: capabilities(7), credentials(7), setresuid(2), setfsuid(2), prctl(2). */
+#include "syscalls/process/capability.h"
 #include "syscalls/task/privilege.h"
 #include "core/space/space.h"
 #include "syscalls/fs/fs_place.h"
@@ -163,7 +164,7 @@ void privilege_leave(void) {
 static __thread bool raised;
 
 void privilege_bind_begin(const struct task *task) {
-    raised = (kept & ~usual & ON_DEMAND) && task->process->euid == 0;
+    raised = (kept & ~usual & ON_DEMAND) && task_capable(task, CAP_NET_BIND_SERVICE);
     if (raised)
         caps_set(kept, usual | (kept & ON_DEMAND));
 }

@@ -70,6 +70,12 @@ struct task {
     bool vfork_done;        /* parent's side of vfork: the child let go of the memory */
 };
 
+/* Sets of capabilities, bit n: number n (capability.h). */
+struct capabilities {
+    uint64_t effective, permitted, inheritable, bounding, ambient;
+    uint32_t securebits;
+};
+
 struct process {
     int32_t pid; /* tgid */
     struct process *parent;
@@ -86,6 +92,7 @@ struct process {
     _Atomic uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
     uint32_t groups[32];
     int group_count;
+    struct capabilities caps;
     uint32_t login_uid, login_session; /* of /proc/PID/loginuid and sessionid; UINT32_MAX: none */
     unsigned ids_changed;              /* atomic: counts changes of those that matter to files */
     struct rlimit limits[16];          /* by guest resource number */
@@ -95,7 +102,8 @@ struct process {
     int stop_signal;
     int exit_signal; /* sent to the parent, normally SIGCHLD */
     bool execed;
-    bool dumpable, no_new_privs, keepcaps, child_subreaper;
+    bool secure_exec; /* the program got rights that its starter lacks (AT_SECURE) */
+    bool dumpable, no_new_privs, child_subreaper, huge_pages_off;
     int pdeath_signal;
     _Atomic uint32_t personality;
     struct timespec start_mono;

@@ -2,6 +2,7 @@
  * discipline as they are (struct termios is the same for i386 and x86-64); what names sessions,
  * groups and devices is answered from struct tty. */
 #include "core/space/space.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/file/io.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
@@ -113,7 +114,7 @@ static long set_controlling(struct task *task, struct tty *tty, bool steal) {
         /* is so already */
     } else if (process->sid != process->pid || process->tty) {
         result = -EPERM;
-    } else if (tty->session && !(steal && process->euid == 0)) {
+    } else if (tty->session && !(steal && process_capable(process, CAP_SYS_ADMIN))) {
         result = -EPERM;
     } else {
         for (struct process *p = tty->session ? process_list : NULL; p; p = p->next)

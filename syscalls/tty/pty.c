@@ -3,6 +3,7 @@
  * foreground group that the host does not have, so a write to the master looks for VINTR, VQUIT and
  * VSUSP as the line discipline does and signals the guest's foreground group. */
 #include "core/space/space.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/abi/abi_open.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
@@ -198,7 +199,7 @@ int pts_open(struct task *task, int index, int flags, struct file **out) {
     int fd = -ENOENT;
     pthread_mutex_lock(&process_lock);
     struct tty *tty = pts_find_locked(index);
-    if (tty && tty->exclusive && task->process->euid != 0)
+    if (tty && tty->exclusive && !task_capable(task, CAP_SYS_ADMIN))
         fd = -EBUSY;
     else if (tty && tty->host)
         fd = tty_host_reopen(host_flags);

@@ -2,6 +2,7 @@
  * The i386 layouts differ from the host's in pointers and longs: struct cmsghdr is 12 bytes and
  * aligned to 4, time stamps are 32-bit pairs. */
 #include "core/space/space.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"
@@ -147,10 +148,11 @@ static int creds_in(struct task *task, const uint8_t *data, size_t len, struct c
         return -EINVAL;
     memcpy(&out->creds, data, sizeof(out->creds));
     const struct unix_creds *c = &out->creds;
-    if (process->euid != 0 &&
-        (c->pid != process->pid ||
-         (c->uid != process->uid && c->uid != process->euid && c->uid != process->suid) ||
-         (c->gid != process->gid && c->gid != process->egid && c->gid != process->sgid)))
+    if ((c->pid != process->pid && !task_capable(task, CAP_SYS_ADMIN)) ||
+        (c->uid != process->uid && c->uid != process->euid && c->uid != process->suid &&
+         !task_capable(task, CAP_SETUID)) ||
+        (c->gid != process->gid && c->gid != process->egid && c->gid != process->sgid &&
+         !task_capable(task, CAP_SETGID)))
         return -EPERM;
     out->has_creds = true;
     return 0;
