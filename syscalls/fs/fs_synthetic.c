@@ -326,7 +326,7 @@ static int open_text(const struct synth_ref *ref, int flags, struct file **out) 
 }
 
 /* Do the node's own mode bits let the task open it so? */
-static int may_open(const struct synth_ref *ref, struct task *task, int flags) {
+static int may_open(struct synth_ref *ref, struct task *task, int flags) {
     int mode = flags & O_ACCMODE;
     struct stat st;
     int error = synth_stat(ref, &st);
@@ -334,15 +334,17 @@ static int may_open(const struct synth_ref *ref, struct task *task, int flags) {
         return error;
     if (S_ISDIR(st.st_mode) && (mode != O_RDONLY || (flags & O_TRUNC)))
         return -EISDIR;
-    return permission_bits(task, task->process->fsuid, task->process->fsgid, &st,
-                           mode == O_RDONLY   ? 4
-                           : mode == O_WRONLY ? 2
-                                              : 6);
+    error = permission_bits(task, task->process->fsuid, task->process->fsgid, &st,
+                            mode == O_RDONLY   ? 4
+                            : mode == O_WRONLY ? 2
+                                               : 6);
+    return ref->entry->guard ? ref->entry->guard(ref, task, error) : error;
 }
 
-int synth_open(const struct synth_ref *ref, struct task *task, int flags, struct mount *mount,
+int synth_open(const struct synth_ref *node, struct task *task, int flags, struct mount *mount,
                const char *path, struct file **out) {
-    const struct synth_entry *entry = ref->entry;
+    const struct synth_entry *entry = node->entry;
+    struct synth_ref copy = *node, *ref = &copy;
     int error = flags & O_PATH ? 0 : may_open(ref, task, flags);
     if (error)
         return error;

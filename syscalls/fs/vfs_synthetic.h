@@ -46,6 +46,9 @@ struct synth_entry {
      * nonzero. A key stays with its child (a descriptor, a pid), so that a listing in several calls
      * misses nothing when others come or go meanwhile. */
     int (*list)(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg);
+    /* Says whether the task may open the node for reading or writing, after the mode bits said
+     * `error`; 0 or -errno. May set ref->image. NULL: the mode bits decide. */
+    int (*guard)(struct synth_ref *ref, struct task *task, int error);
     /* Corrects what stat shows (owner, times, device number). */
     int (*stat)(const struct synth_ref *ref, struct stat *st);
     dev_t rdev;
@@ -55,6 +58,7 @@ struct synth_ref {
     const struct synth_entry *entry;
     int32_t pid, tid; /* of /proc/PID and /proc/PID/task/TID; 0: not below one */
     int32_t number;   /* descriptor, pty */
+    uint64_t image;   /* of a file that shows one program only: process->image; 0: whatever runs */
     dev_t dev;        /* of the mount */
 };
 

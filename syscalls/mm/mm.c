@@ -93,7 +93,7 @@ void mm_check(struct mm *mm, int64_t number) {
 }
 
 bool mm_too_low(gaddr_t addr) {
-    return addr < MM_MIN_ADDR && current && current->process->euid != 0;
+    return addr < MM_MIN_ADDR && current && !task_capable(current, CAP_SYS_RAWIO);
 }
 
 bool mm_may_have_maps(struct mm *mm, long extra) {

@@ -2,6 +2,7 @@
  * set_mempolicy(2), mbind(2), set_mempolicy_home_node(2), migrate_pages(2). They are kept and given
  * back; there is nothing to place. And advice about other processes, process_madvise(2). */
 #include "gen/syscall_protos.h"
+#include "syscalls/process/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/process/pidfd.h"
@@ -145,7 +146,7 @@ long sys_mbind(struct task *task, gaddr_t addr, uint64_t len, int32_t mode, gadd
     struct mm *mm = task->process->mm;
     if (flags & ~(BIND_STRICT | BIND_MOVE | BIND_MOVE_ALL))
         return -EINVAL;
-    if ((flags & BIND_MOVE_ALL) && task->process->euid != 0)
+    if ((flags & BIND_MOVE_ALL) && !task_capable(task, CAP_SYS_NICE))
         return -EPERM;
     int64_t end = range_end(mm, addr, len);
     if (end < 0 || (gaddr_t)end == addr)
@@ -256,7 +257,7 @@ long sys_process_madvise(struct task *task, int32_t fd, gaddr_t iov, uint64_t co
     if (!own && advice != COLD && advice != PAGEOUT && advice != COLLAPSE &&
         advice != MADV_WILLNEED)
         err = -EINVAL;
-    else if (!own && task->process->euid != 0)
+    else if (!own && !task_capable(task, CAP_SYS_NICE))
         err = -EPERM;
     for (uint64_t i = 0; i < count && !err; i++) {
         if (guest_read(task->cpu->space, span, iov + i * sizeof(span), sizeof(span)))

@@ -28,7 +28,12 @@ struct file *proc_cwd(const struct synth_ref *ref);
 /* May the calling task look into the process (ptrace(2), "PTRACE_MODE_READ")? True also when it is
  * gone: then there is nothing to see. */
 bool proc_allowed(const struct synth_ref *ref);
-/* Owner of /proc/PID nodes: the process's effective user. -ENOENT when it is gone. */
+/* Guards of files that show a process's memory, and of its descriptors' directories. The former
+ * show the program that ran when they were opened, and nothing once another runs. */
+int proc_guard_memory(struct synth_ref *ref, struct task *task, int error);
+int proc_guard_own(struct synth_ref *ref, struct task *task, int error);
+/* Owner of /proc/PID nodes: the process's effective user; root, where nobody may look into it (but
+ * for plain directories). -ENOENT when it is gone. */
 int proc_stat_owner(const struct synth_ref *ref, struct stat *st);
 /* Non-negative decimal number without leading zeros, or -1. */
 int32_t proc_number(const char *name);

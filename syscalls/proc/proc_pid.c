@@ -42,7 +42,8 @@ struct task *proc_task(const struct synth_ref *ref) {
 struct mm *proc_mm(const struct synth_ref *ref) {
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
-    struct mm *mm = process && process->mm ? mm_ref(process->mm) : NULL;
+    bool same = process && (!ref->image || ref->image == process->image);
+    struct mm *mm = same && process->mm ? mm_ref(process->mm) : NULL;
     pthread_mutex_unlock(&process_lock);
     return mm;
 }
@@ -73,12 +74,35 @@ struct file *proc_cwd(const struct synth_ref *ref) {
 int proc_stat_owner(const struct synth_ref *ref, struct stat *st) {
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
-    if (process) {
+    if (process && (st->st_mode == (S_IFDIR | 0555) || (process->mm && process->dumpable))) {
         st->st_uid = process->euid;
         st->st_gid = process->egid;
     }
     pthread_mutex_unlock(&process_lock);
     return process ? 0 : -ENOENT;
+}
+
+int proc_guard_memory(struct synth_ref *ref, struct task *task, int error) {
+    if (error)
+        return error;
+    pthread_mutex_lock(&process_lock);
+    const struct process *process = proc_process(ref);
+    if (!process)
+        error = -ENOENT;
+    else if (!process->mm) /* only the lists of mappings say so with an empty text */
+        error = ref->entry->mode == (S_IFREG | 0444) && strcmp(ref->entry->name, "smaps_rollup")
+                    ? 0
+                    : -ESRCH;
+    else if (!process_may_inspect(task->process, process, true))
+        error = -EACCES;
+    else
+        ref->image = process->image;
+    pthread_mutex_unlock(&process_lock);
+    return error;
+}
+
+int proc_guard_own(struct synth_ref *ref, struct task *task, int error) {
+    return ref->pid == task->process->pid ? 0 : error;
 }
 
 bool proc_allowed(const struct synth_ref *ref) {
@@ -163,17 +187,21 @@ static int root_text(const struct synth_ref *ref, struct strbuf *out) {
 
 #define FILE_(n, fn)                                                                               \
     { .name = n, .mode = S_IFREG | 0444, .text = fn, .stat = proc_stat_owner }
-#define SECRET(n, fn)                                                                              \
-    { .name = n, .mode = S_IFREG | 0400, .text = fn, .stat = proc_stat_owner }
+#define MEMORY(n, bits, fn)                                                                        \
+    {                                                                                              \
+        .name = n, .mode = S_IFREG | (bits), .text = fn, .guard = proc_guard_memory,               \
+        .stat = proc_stat_owner                                                                    \
+    }
 #define MAGIC(n, t, f)                                                                             \
     { .name = n, .mode = S_IFLNK | 0777, .text = t, .follow = f, .stat = proc_stat_owner }
 
 #define TASK_FILES                                                                                 \
     FILE_("stat", proc_stat_text), FILE_("status", proc_status_text), FILE_("statm", proc_statm),  \
-        FILE_("cmdline", proc_cmdline), SECRET("environ", proc_environ),                           \
-        SECRET("auxv", proc_auxv), FILE_("maps", proc_maps), FILE_("smaps", proc_smaps),           \
-        FILE_("smaps_rollup", proc_smaps_rollup), MAGIC("exe", exe_text, exe_follow),              \
-        MAGIC("cwd", cwd_text, cwd_follow), MAGIC("root", root_text, NULL),                        \
+        FILE_("cmdline", proc_cmdline), MEMORY("environ", 0400, proc_environ),                     \
+        MEMORY("auxv", 0400, proc_auxv), MEMORY("maps", 0444, proc_maps),                          \
+        MEMORY("smaps", 0444, proc_smaps), MEMORY("smaps_rollup", 0444, proc_smaps_rollup),        \
+        MAGIC("exe", exe_text, exe_follow), MAGIC("cwd", cwd_text, cwd_follow),                    \
+        MAGIC("root", root_text, NULL),                                                            \
         {.name = "comm",                                                                           \
          .mode = S_IFREG | 0644,                                                                   \
          .text = proc_comm_text,                                                                   \
@@ -190,7 +218,11 @@ static int root_text(const struct synth_ref *ref, struct strbuf *out) {
          .write = proc_loginuid_write,                                                             \
          .stat = proc_stat_owner},                                                                 \
         FILE_("gid_map", proc_id_map), FILE_("setgroups", proc_setgroups_text),                    \
-        FILE_("personality", proc_personality_text), FILE_("oom_score", proc_zero_line),           \
+        {.name = "personality",                                                                    \
+         .mode = S_IFREG | 0400,                                                                   \
+         .text = proc_personality_text,                                                            \
+         .stat = proc_stat_owner},                                                                 \
+        FILE_("oom_score", proc_zero_line),                                                        \
         {.name = "oom_score_adj",                                                                  \
          .mode = S_IFREG | 0644,                                                                   \
          .text = proc_zero_line,                                                                   \

@@ -19,6 +19,8 @@ static struct file *file_of(const struct synth_ref *ref) {
 
 static int link_text(const struct synth_ref *ref, struct strbuf *out) {
     char path[PATH_MAX];
+    if (!proc_allowed(ref))
+        return -EACCES;
     struct file *file = file_of(ref);
     if (!file)
         return -ENOENT;
@@ -30,6 +32,8 @@ static int link_text(const struct synth_ref *ref, struct strbuf *out) {
 }
 
 static int link_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
+    if (!proc_allowed(ref))
+        return -EACCES;
     *out = file_of(ref);
     return *out ? 0 : -ENOENT;
 }
@@ -130,8 +134,12 @@ static int list(const struct synth_ref *dir, int64_t from, synth_list_emit emit,
     return 0;
 }
 
-const struct synth_entry proc_fd_dir = {
-    .name = "fd", .mode = S_IFDIR | 0500, .lookup = lookup, .list = list, .stat = proc_stat_owner};
+const struct synth_entry proc_fd_dir = {.name = "fd",
+                                        .mode = S_IFDIR | 0500,
+                                        .guard = proc_guard_own,
+                                        .lookup = lookup,
+                                        .list = list,
+                                        .stat = proc_stat_owner};
 const struct synth_entry proc_fdinfo_dir = {.name = "fdinfo",
                                             .mode = S_IFDIR | 0555,
                                             .lookup = lookup,

@@ -311,9 +311,10 @@ int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, str
     struct process *process = proc_process(ref);
     bool allowed = process && process_may_inspect(task->process, process, true);
     struct mm *mm = allowed && process->mm ? mm_ref(process->mm) : NULL;
+    int error = !process ? -ENOENT : !process->mm ? -ESRCH : -EACCES;
     pthread_mutex_unlock(&process_lock);
     if (!mm)
-        return process ? -EACCES : -ENOENT;
+        return error;
     *out = file_create(&mem_ops, -1, flags);
     if (!*out) {
         mm_unref(mm);

@@ -96,17 +96,18 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
     if (error)
         return error;
     struct process *process = &snap.process;
+    bool allowed = proc_allowed(ref); /* else no addresses */
     struct mm *mm = proc_mm(ref);
     uint64_t stack = 0, arg_start = 0, arg_end = 0, env_start = 0, env_end = 0, brk = 0;
     if (mm) {
         proc_pages(mm, &pages);
         pthread_mutex_lock(&mm->lock);
-        stack = mm->stack_top;
-        brk = mm->brk_start;
-        arg_start = mm->arg_start;
-        arg_end = mm->arg_end;
-        env_start = mm->env_start;
-        env_end = mm->env_end;
+        stack = allowed ? mm->stack_top : 0;
+        brk = allowed ? mm->brk_start : 0;
+        arg_start = allowed ? mm->arg_start : 0;
+        arg_end = allowed ? mm->arg_end : 0;
+        env_start = allowed ? mm->env_start : 0;
+        env_end = allowed ? mm->env_end : 0;
         pthread_mutex_unlock(&mm->lock);
         mm_unref(mm);
     }
@@ -130,7 +131,7 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
                   (unsigned long long)brk);
     strbuf_printf(out, " %llu %llu %llu %llu %d\n", (unsigned long long)arg_start,
                   (unsigned long long)arg_end, (unsigned long long)env_start,
-                  (unsigned long long)env_end, process->exit_status);
+                  (unsigned long long)env_end, allowed ? process->exit_status : 0);
     return 0;
 }
 
@@ -370,7 +371,7 @@ int proc_setgroups_text(const struct synth_ref *ref, struct strbuf *out) {
 
 int proc_personality_text(const struct synth_ref *ref, struct strbuf *out) {
     struct snapshot snap;
-    int error = take_snapshot(ref, &snap);
+    int error = proc_allowed(ref) ? take_snapshot(ref, &snap) : -EPERM;
     if (!error)
         strbuf_printf(out, "%08x\n", snap.process.personality);
     return error;

@@ -413,6 +413,7 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path) {
     const char *slash = strrchr(path, '/');
     strncpy(task->comm, slash ? slash + 1 : path, sizeof task->comm - 1);
     process->execed = true;
+    process->image = process_next_image();
     process->exit_signal = SIGCHLD;
     process->pdeath_signal = 0;
     process->dumpable = true;

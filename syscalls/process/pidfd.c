@@ -219,9 +219,7 @@ long sys_pidfd_getfd(struct task *task, int32_t pidfd, int32_t target_fd, uint32
         struct task *target = process ? task_find(process->pid) : NULL;
         if (!target || !target->fds) {
             error = -ESRCH;
-        } else if (task->process->euid != 0 &&
-                   (process->uid != task->process->uid || process->euid != task->process->uid ||
-                    process->suid != task->process->uid)) {
+        } else if (!process_may_inspect(task->process, process, false)) {
             error = -EPERM;
         } else {
             found = fd_table_get(target->fds, target_fd);

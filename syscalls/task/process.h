@@ -106,8 +106,10 @@ void task_free(struct task *task);
 /* Into and out of the list of its process. */
 void task_link_locked(struct task *task);
 void task_unlink_locked(struct task *task);
-/* A process in no list with everything zero; NULL: out of memory. */
+/* A process in no list with everything zero but its image; NULL: out of memory. */
 struct process *process_alloc(void);
+/* The next process->image. */
+uint64_t process_next_image(void);
 /* Into the list of all processes and under `parent`. */
 void process_link_locked(struct process *process, struct process *parent);
 /* Takes a process without tasks out of the tree, if it is there, and frees it. */

@@ -93,11 +93,17 @@ struct process *process_group_find(int32_t pgid) {
 
 /* --- objects --------------------------------------------------------------------------- */
 
+uint64_t process_next_image(void) {
+    static _Atomic uint64_t last;
+    return atomic_fetch_add(&last, 1) + 1;
+}
+
 struct process *process_alloc(void) {
     struct process *process = calloc(1, sizeof *process);
     if (process) {
         process->signals.pending.last = &process->signals.pending.first;
         process->dumpable = true;
+        process->image = process_next_image();
         process->login_uid = process->login_session = UINT32_MAX;
         clock_gettime(CLOCK_MONOTONIC, &process->start_mono);
     }

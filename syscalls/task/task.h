@@ -102,6 +102,7 @@ struct process {
     int stop_signal;
     int exit_signal; /* sent to the parent, normally SIGCHLD */
     bool execed;
+    uint64_t image; /* number of the program, of all that any process of the run ever began */
     bool secure_exec; /* the program got rights that its starter lacks (AT_SECURE) */
     bool dumpable, no_new_privs, child_subreaper, huge_pages_off;
     int pdeath_signal;
