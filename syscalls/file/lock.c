@@ -360,6 +360,28 @@ void lock_release(struct file *file) {
     release(file, file);
 }
 
+static void add_line(struct strbuf *out, int number, const struct locked_file *file,
+                     const struct range_lock *lock) {
+    strbuf_printf(out, "%d: %s ADVISORY  %s %d %02x:%02x:%lu %lld ", number,
+                  lock->ofd ? "OFDLCK" : "POSIX ", lock->type == F_RDLCK ? "READ" : "WRITE",
+                  lock->ofd ? -1 : lock->pid, major(file->dev), minor(file->dev),
+                  (unsigned long)file->ino, (long long)lock->start);
+    if (lock->end == INT64_MAX)
+        strbuf_printf(out, "EOF\n");
+    else
+        strbuf_printf(out, "%lld\n", (long long)lock->end);
+}
+
+void lock_list(struct strbuf *out) {
+    int number = 0;
+    pthread_mutex_lock(&lock_mutex);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct locked_file *file = buckets[i]; file; file = file->next)
+            for (struct range_lock *lock = file->locks; lock; lock = lock->next)
+                add_line(out, ++number, file, lock);
+    pthread_mutex_unlock(&lock_mutex);
+}
+
 void lock_info(const struct fd_table *table, struct file *file, int count, struct strbuf *out) {
     struct stat st;
     if (!file_count || file->host_fd < 0 || fstat(file->host_fd, &st))
@@ -369,14 +391,8 @@ void lock_info(const struct fd_table *table, struct file *file, int count, struc
     for (struct range_lock *lock = entry ? entry->locks : NULL; lock; lock = lock->next) {
         if (lock->file != file || (lock->owner != table && lock->owner != file))
             continue;
-        strbuf_printf(out, "lock:\t%d: %s ADVISORY  %s %d %02x:%02x:%lu %lld ", ++count,
-                      lock->ofd ? "OFDLCK" : "POSIX ", lock->type == F_RDLCK ? "READ" : "WRITE",
-                      lock->ofd ? -1 : lock->pid, major(st.st_dev), minor(st.st_dev),
-                      (unsigned long)st.st_ino, (long long)lock->start);
-        if (lock->end == INT64_MAX)
-            strbuf_printf(out, "EOF\n");
-        else
-            strbuf_printf(out, "%lld\n", (long long)lock->end);
+        strbuf_printf(out, "lock:\t");
+        add_line(out, ++count, entry, lock);
     }
     pthread_mutex_unlock(&lock_mutex);
 }

@@ -57,8 +57,24 @@ ssize_t proc_comm_write(const struct synth_ref *ref, struct task *task, const ch
                         size_t len);
 ssize_t proc_loginuid_write(const struct synth_ref *ref, struct task *task, const char *data,
                             size_t len);
-ssize_t proc_oom_write(const struct synth_ref *ref, struct task *task, const char *data,
-                       size_t len);
+
+/* proc_pid_more.c */
+extern const struct synth_entry proc_attr_children[], proc_ns_children[];
+int proc_io_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_syscall_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_children_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_oom_adj_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_oom_score_adj_text(const struct synth_ref *ref, struct strbuf *out);
+int proc_coredump_text(const struct synth_ref *ref, struct strbuf *out);
+ssize_t proc_oom_adj_write(const struct synth_ref *ref, struct task *task, const char *data,
+                           size_t len);
+ssize_t proc_oom_score_adj_write(const struct synth_ref *ref, struct task *task, const char *data,
+                                 size_t len);
+ssize_t proc_coredump_write(const struct synth_ref *ref, struct task *task, const char *data,
+                            size_t len);
+int proc_clear_refs_text(const struct synth_ref *ref, struct strbuf *out);
+ssize_t proc_clear_refs_write(const struct synth_ref *ref, struct task *task, const char *data,
+                              size_t len);
 
 /* proc_pid_mem.c */
 int proc_maps(const struct synth_ref *ref, struct strbuf *out);

@@ -195,6 +195,9 @@ static int root_text(const struct synth_ref *ref, struct strbuf *out) {
 #define MAGIC(n, t, f)                                                                             \
     { .name = n, .mode = S_IFLNK | 0777, .text = t, .follow = f, .stat = proc_stat_owner }
 
+#define SETTING(n, m, t, w)                                                                        \
+    { .name = n, .mode = S_IFREG | (m), .text = t, .write = w, .stat = proc_stat_owner }
+
 #define TASK_FILES                                                                                 \
     FILE_("stat", proc_stat_text), FILE_("status", proc_status_text), FILE_("statm", proc_statm),  \
         FILE_("cmdline", proc_cmdline), MEMORY("environ", 0400, proc_environ),                     \
@@ -223,10 +226,18 @@ static int root_text(const struct synth_ref *ref, struct strbuf *out) {
          .text = proc_personality_text,                                                            \
          .stat = proc_stat_owner},                                                                 \
         FILE_("oom_score", proc_zero_line),                                                        \
-        {.name = "oom_score_adj",                                                                  \
-         .mode = S_IFREG | 0644,                                                                   \
-         .text = proc_zero_line,                                                                   \
-         .write = proc_oom_write,                                                                  \
+        SETTING("oom_score_adj", 0644, proc_oom_score_adj_text, proc_oom_score_adj_write),         \
+        SETTING("oom_adj", 0644, proc_oom_adj_text, proc_oom_adj_write),                           \
+        SETTING("coredump_filter", 0644, proc_coredump_text, proc_coredump_write),                 \
+        SETTING("clear_refs", 0200, proc_clear_refs_text, proc_clear_refs_write),                  \
+        MEMORY("io", 0400, proc_io_text), MEMORY("syscall", 0400, proc_syscall_text),              \
+        {.name = "attr",                                                                           \
+         .mode = S_IFDIR | 0555,                                                                   \
+         .children = proc_attr_children,                                                           \
+         .stat = proc_stat_owner},                                                                 \
+        {.name = "ns",                                                                             \
+         .mode = S_IFDIR | 0511,                                                                   \
+         .children = proc_ns_children,                                                             \
          .stat = proc_stat_owner},                                                                 \
     {                                                                                              \
         .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_children                       \
@@ -256,7 +267,8 @@ static int fd_list(const struct synth_ref *dir, int64_t from, synth_list_emit em
     return 0;
 }
 
-static const struct synth_entry tid_children[] = {TASK_FILES, {0}};
+static const struct synth_entry tid_children[] = {
+    TASK_FILES, FILE_("children", proc_children_text), {0}};
 const struct synth_entry proc_task_root = {.name = "tid",
                                            .mode = S_IFDIR | 0555,
                                            .children = tid_children,

@@ -376,13 +376,3 @@ int proc_personality_text(const struct synth_ref *ref, struct strbuf *out) {
         strbuf_printf(out, "%08x\n", snap.process.personality);
     return error;
 }
-
-/* There is no OOM killer to advise: a valid value is taken and changes nothing. */
-ssize_t proc_oom_write(const struct synth_ref *ref, struct task *task, const char *data,
-                       size_t len) {
-    char *end;
-    long value = strtol(data, &end, 10);
-    if (end == data || value < -1000 || value > 1000)
-        return -EINVAL;
-    return (ssize_t)len;
-}

@@ -3,6 +3,7 @@
  * settings under /proc/sys are proc_sys.c. */
 #include "syscalls/proc/proc_internal.h"
 #include "core/decode/cpuid.h"
+#include "syscalls/file/lock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,14 +36,19 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
         name[48] = 0;
     }
     long count = sysconf(_SC_NPROCESSORS_ONLN);
+    long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    if (cache <= 0)
+        cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
     for (long i = 0; i < count; i++) {
         strbuf_printf(out,
                       "processor\t: %ld\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n"
                       "model name\t: %s\nstepping\t: %u\ncpu MHz\t\t: 2000.000\n"
-                      "physical id\t: 0\nsiblings\t: %ld\ncore id\t\t: %ld\ncpu cores\t: %ld\n"
+                      "cache size\t: %ld KB\nphysical id\t: 0\nsiblings\t: %ld\ncore id\t\t: "
+                      "%ld\ncpu cores\t: %ld\n"
                       "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n"
                       "flags\t\t:",
-                      i, vendor, family, model, name, stepping, count, i, count, level);
+                      i, vendor, family, model, name, stepping, cache > 0 ? cache / 1024 : 256,
+                      count, i, count, level);
         for (unsigned f = 0; f < cpuid_feature_count; f++)
             if (cpuid_has(f + 1))
                 strbuf_printf(out, " %s", cpuid_feature_list[f].name);
@@ -140,6 +146,25 @@ static int swaps(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
+static int locks(const struct synth_ref *ref, struct strbuf *out) {
+    lock_list(out);
+    return 0;
+}
+
+static int tty_drivers(const struct synth_ref *ref, struct strbuf *out) {
+    strbuf_printf(out, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+                       "/dev/console         /dev/console    5       1 system:console\n"
+                       "/dev/ptmx            /dev/ptmx       5       2 system\n"
+                       "pty_slave            /dev/pts      136 0-1048575 pty:slave\n"
+                       "pty_master           /dev/ptm      128 0-1048575 pty:master\n");
+    return 0;
+}
+
+static int tty_disciplines(const struct synth_ref *ref, struct strbuf *out) {
+    strbuf_printf(out, "n_tty       0\n");
+    return 0;
+}
+
 static int interrupts(const struct synth_ref *ref, struct strbuf *out) {
     strbuf_printf(out, "           CPU0       \n");
     return 0;
@@ -177,6 +202,9 @@ static int net_text(const struct synth_ref *ref, struct strbuf *out) {
 #define LINK_(n, fn)                                                                               \
     { .name = n, .mode = S_IFLNK | 0777, .text = fn }
 
+static const struct synth_entry tty_children[] = {
+    FILE_("drivers", tty_drivers), FILE_("ldiscs", tty_disciplines), {0}};
+
 static const struct synth_entry root_children[] = {
     LINK_("self", self_text),
     LINK_("thread-self", thread_self_text),
@@ -197,6 +225,8 @@ static const struct synth_entry root_children[] = {
     FILE_("swaps", swaps),
     FILE_("interrupts", interrupts),
     FILE_("vmstat", vmstat),
+    FILE_("locks", locks),
+    {.name = "tty", .mode = S_IFDIR | 0555, .children = tty_children},
     {.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_children},
     {0},
 };

@@ -106,6 +106,8 @@ static struct process *copy_process(struct task *task, const struct clone_reques
     child->caps = from->caps;
     child->huge_pages_off = from->huge_pages_off;
     child->personality = from->personality;
+    child->coredump_filter = from->coredump_filter;
+    child->oom_score_adj = from->oom_score_adj;
     child->nice = *task_nice(from, task);
     child->ioprio = from->ioprio;
     pthread_mutex_unlock(&process_lock);

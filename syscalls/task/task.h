@@ -76,6 +76,10 @@ struct capabilities {
     uint32_t securebits;
 };
 
+/* /proc/PID/coredump_filter, core(5) */
+#define COREDUMP_DEFAULT 0x33u
+#define COREDUMP_ALL     0x1ffu
+
 struct process {
     int32_t pid; /* tgid */
     struct process *parent;
@@ -102,11 +106,13 @@ struct process {
     int stop_signal;
     int exit_signal; /* sent to the parent, normally SIGCHLD */
     bool execed;
-    uint64_t image; /* number of the program, of all that any process of the run ever began */
+    uint64_t image;   /* number of the program, of all that any process of the run ever began */
     bool secure_exec; /* the program got rights that its starter lacks (AT_SECURE) */
     bool dumpable, no_new_privs, child_subreaper, huge_pages_off;
     int pdeath_signal;
     _Atomic uint32_t personality;
+    uint32_t coredump_filter; /* kept for /proc alone, as its difference from COREDUMP_DEFAULT */
+    int16_t oom_score_adj;    /* kept for /proc alone; both under process_lock */
     struct timespec start_mono;
     struct rusage child_usage;   /* of waited-for children */
     uint64_t user_ns, system_ns; /* of exited threads */
