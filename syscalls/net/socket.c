@@ -184,12 +184,17 @@ bool socket_network = true;
 static int check_family(int domain, int type, int protocol) {
     if (domain < 0 || domain >= 46 || (!socket_network && domain != AF_UNIX))
         return -EAFNOSUPPORT;
+    if (type > SOCK_PACKET)
+        return -EINVAL;
+    if (domain == AF_NETLINK && type != SOCK_RAW && type != SOCK_DGRAM)
+        return -ESOCKTNOSUPPORT;
     if (domain == AF_NETLINK)
         return protocol == NETLINK_ROUTE || protocol == NETLINK_KOBJECT_UEVENT ||
                        protocol == NETLINK_SOCK_DIAG
                    ? 0
                    : -EPROTONOSUPPORT;
-    if (type == SOCK_PACKET) /* the old name of AF_PACKET, which is not there either */
+    if (domain == AF_INET &&
+        type == SOCK_PACKET) /* the old name of AF_PACKET, which is not there either */
         return -EAFNOSUPPORT;
     return domain == AF_UNIX || domain == AF_INET || domain == AF_INET6 ? 0 : -EAFNOSUPPORT;
 }

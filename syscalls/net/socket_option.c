@@ -94,8 +94,16 @@ static long set_filter(struct task *task, struct file *file, int option, gaddr_t
     return result;
 }
 
-static bool is_group_option(int level, int option) {
-    return (level == SOL_IP || level == SOL_IPV6) &&
+/* Levels mean nothing to sockets of other families: these say so by themselves. */
+static bool is_inet(const struct file *file, int level) {
+    int domain = 0;
+    getsockopt(file->host_fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
+    return domain == AF_INET6 || (domain == AF_INET && level != SOL_IPV6);
+}
+
+static bool is_group_option(const struct file *file, int level, int option) {
+    return (level == SOL_IP || level == SOL_IPV6) && option >= MCAST_JOIN_GROUP &&
+           is_inet(file, level) &&
            (option == MCAST_JOIN_GROUP || option == MCAST_LEAVE_GROUP ||
             (option >= MCAST_BLOCK_SOURCE && option <= MCAST_LEAVE_SOURCE_GROUP));
 }
@@ -116,8 +124,9 @@ static long set_group(struct task *task, struct file *file, int level, int optio
     return setsockopt(file->host_fd, level, option, host, 8 + bytes) ? -errno : 0;
 }
 
-static bool is_source_filter(int level, int option) {
-    return (level == SOL_IP || level == SOL_IPV6) && option == MCAST_MSFILTER;
+static bool is_source_filter(const struct file *file, int level, int option) {
+    return (level == SOL_IP || level == SOL_IPV6) && option == MCAST_MSFILTER &&
+           is_inet(file, level);
 }
 
 /* struct group_filter: interface, group (aligned as above), mode, count and sources. */
@@ -156,7 +165,7 @@ static long set_source_filter(struct task *task, struct file *file, int level, g
 }
 
 /* Options that carry host objects or raw addresses. */
-static bool is_refused(int level, int option) {
+static bool carries_host_objects(int level, int option) {
     if (level == SOL_SOCKET)
         return option == OPT_ATTACH_BPF || option == OPT_ATTACH_REUSEPORT_EBPF ||
                option == OPT_PASSPIDFD || option == OPT_PEERPIDFD;
@@ -168,6 +177,10 @@ static bool is_refused(int level, int option) {
     return level == SOL_TCP && option == TCP_RECEIVE_ZERO;
 }
 
+static bool is_refused(const struct file *file, int level, int option) {
+    return carries_host_objects(level, option) && (level == SOL_SOCKET || is_inet(file, level));
+}
+
 long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option, gaddr_t at,
                     uint32_t len) {
     long result;
@@ -177,16 +190,16 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
     uint8_t few[256], *value = few;
     if ((int32_t)len < 0 || len > OPTION_MOST) {
         result = -EINVAL;
-    } else if (is_refused(level, option)) {
+    } else if (is_refused(file, level, option)) {
         result = -ENOPROTOOPT;
     } else if (level == SOL_SOCKET && is_timeout(option)) {
         result = set_timeout(task, file, option, at, len);
     } else if (level == SOL_SOCKET &&
                (option == OPT_ATTACH_FILTER || option == OPT_ATTACH_REUSEPORT_CBPF)) {
         result = set_filter(task, file, option, at, len);
-    } else if (is_group_option(level, option)) {
+    } else if (is_group_option(file, level, option)) {
         result = set_group(task, file, level, option, at, len);
-    } else if (is_source_filter(level, option)) {
+    } else if (is_source_filter(file, level, option)) {
         result = set_source_filter(task, file, level, at, len);
     } else if (len > sizeof(few) && !(value = malloc(len))) {
         result = -ENOMEM;
@@ -326,7 +339,7 @@ long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
         result = -EFAULT;
     else if (room < 0)
         result = -EINVAL;
-    else if (is_refused(level, option))
+    else if (is_refused(file, level, option))
         result = -ENOPROTOOPT;
     else if (level == SOL_SOCKET && is_timeout(option))
         result = get_timeout(task, file, option, at, len_at, room);
@@ -335,7 +348,7 @@ long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
         result = get_peer(task, file, option, at, len_at, room);
     else if (level == SOL_SOCKET && option == OPT_ATTACH_FILTER)
         result = get_filter(task, file, at, len_at, room);
-    else if (is_source_filter(level, option))
+    else if (is_source_filter(file, level, option))
         result = get_source_filter(task, file, level, at, len_at, room);
     else
         result = get_plain(task, file, level, option, at, len_at, room);
