@@ -228,6 +228,7 @@ int main(int argc, char **argv) {
     engine_init();
     task.process = &process;
     task.abi = &abi_i386;
+    process.uid = process.euid = 1000; /* root may map below MM_MIN_ADDR */
     for (size_t n = 0; n < ARRAY_LEN(process.limits); n++)
         process.limits[n] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
     process.limits[RLIMIT_STACK].rlim_cur = 8 << 20;

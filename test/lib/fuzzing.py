@@ -104,7 +104,7 @@ def build(name: str) -> Path:
     newest = max(p.stat().st_mtime for p in (header, *source.parent.glob("*.[ch]")))
     if binary.exists() and binary.stat().st_mtime < newest:
         binary.unlink()
-    return compile_c(source, binary, "-static", f"-I{HERE}")
+    return compile_c(source, binary, "-static", "-fno-stack-protector", f"-I{HERE}")
 
 
 def fresh_place(name: str, *programs: Path) -> tuple[Path, list[str | Path]]:
@@ -115,6 +115,7 @@ def fresh_place(name: str, *programs: Path) -> tuple[Path, list[str | Path]]:
     for directory in ("tmp", "dev", "proc", "etc", "bin"):
         (place / "root" / directory).mkdir(parents=True)
     (place / "root/tmp").chmod(0o1777)
+    (place / "root/thrown-away").touch()  # without it the programs do nothing
     (place / "bin").mkdir()
     for each in programs:
         shutil.copy(each, place / "bin" / each.name)
@@ -202,6 +203,14 @@ def random_calls(seed: int, seconds: float, *more: str, engine: Sequence[str] = 
     place, options = fresh_place(f"calls{seed}", binary)
     said = attack([*options, "/bin/fuzz_syscalls", str(seed), str(seconds), *more], place, seconds,
                   engine)
+    shutil.rmtree(place)
+    return said
+
+
+def cpu_states(seed: int, seconds: float, engine: Sequence[str] = ()) -> str:
+    """Random states of the CPU."""
+    place, options = fresh_place(f"cpu{seed}", program("fuzz_cpu"))
+    said = attack([*options, "/bin/fuzz_cpu", str(seed), str(seconds)], place, seconds, engine)
     shutil.rmtree(place)
     return said
 

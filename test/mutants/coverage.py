@@ -81,7 +81,7 @@ def load() -> Coverage | None:
 def tree_state() -> str:
     """A digest of what the record depends on."""
     return digest_of(name for name in tracked()
-                     if name.startswith(("core/", "syscalls/", "gen/", "templates/")))
+                     if ours(name) or name.startswith(("gen/", "templates/")))
 
 
 def digest_of(names: Iterable[str]) -> str:
@@ -101,7 +101,7 @@ def own_files(case: Case, files: list[str]) -> list[str]:
 
 def ours(name: str) -> bool:
     """Is it a file whose lines count?"""
-    return name.startswith(("core/", "syscalls/"))
+    return name.startswith(("core/", "syscalls/", "cli/"))
 
 
 def prepare(number: int) -> Place:
@@ -131,8 +131,8 @@ def prepare(number: int) -> Place:
 
 def counted(place: Place) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
     """What gcov says: the lines with code and those executed, by file. Takes the counters away."""
-    counters = place.build / "gcda/obj"
-    data = [str(p) for part in ("core", "syscalls") for p in (counters / part).rglob("*.gcda")]
+    parts = [place.build / "gcda/obj" / part for part in ("core", "syscalls", "cli")]
+    data = [str(p) for part in parts for p in part.rglob("*.gcda")]
     code: dict[str, set[int]] = defaultdict(set)
     executed: dict[str, set[int]] = defaultdict(set)
     if not data:

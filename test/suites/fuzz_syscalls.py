@@ -1,17 +1,17 @@
 #!/usr/bin/python3
-# suite: random system calls, races of names
+# suite: random system calls, races of names, states of the CPU
 # time: 240
 # order: 45
 """A slice of the attacks that make soak runs for long (test/fuzz): random system calls by several
-processes, users and threads, and races of names. The engine neither dies nor hangs, and nothing is
-reached that should not be."""
+processes, users and threads, races of names, and random states of the CPU. The engine neither dies
+nor hangs, and nothing is reached that should not be."""
 
 from __future__ import annotations
 
 import os
 from functools import partial
 
-from fuzzing import random_calls, races
+from fuzzing import cpu_states, random_calls, races
 from harness import Skip, Suite
 
 SECONDS = 5
@@ -30,8 +30,14 @@ def names(seed: int, user: int) -> None:
     races(seed, SECONDS, user)
 
 
+def states(seed: int) -> None:
+    """States of the CPU."""
+    cpu_states(seed, SECONDS)
+
+
 suite.add("calls", partial(calls, 1), limit=80)
 suite.add("calls, one thread", partial(calls, 2, "1", "1"), limit=80)
+suite.add("states of the CPU", partial(states, 1), limit=80)
 suite.add("calls, many threads", partial(calls, 3, "2", "8"), quick=False, limit=80)
 suite.add("calls, many processes", partial(calls, 4, "8", "2"), quick=False, limit=80)
 suite.add("races of a user", partial(names, 1, 1000), limit=80)
