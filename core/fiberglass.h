@@ -11,7 +11,7 @@
 /* --- a whole machine: run a program -------------------------------------------------------------
  * One run per host process: a guest is threads of the calling process, and its terminal, signal
  * handlers and file mode mask are set up for it. The process gives up, for good, capabilities that
- * no guest may need (syscalls/task/privilege.c) and with them the gain of set-user-ID programs. */
+ * no guest may need (syscalls/fs/privilege.c) and with them the gain of set-user-ID programs. */
 
 struct fg_mount {
     const char *host;  /* a directory of the host */

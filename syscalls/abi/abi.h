@@ -40,6 +40,10 @@ int abi_write_longs(struct task *task, gaddr_t to, const int64_t *value, unsigne
 /* Signal sets: 8 bytes in every ABI. */
 int abi_read_sigset(struct task *task, gaddr_t from, sigset64 *set);
 
+/* The ABI of programs of a mode, NULL: none. Entered by abi_add() before the first task is made. */
+const struct abi *abi_of_mode(enum guest_mode mode);
+void abi_add(const struct abi *abi);
+
 extern const struct abi abi_i386; /* generated from syscalls/table */
 
 #endif

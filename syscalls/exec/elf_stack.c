@@ -5,7 +5,7 @@
  * then 16-byte aligned upwards from the stack pointer: argc, argv, NULL, envp, NULL, auxiliary
  * vector. Sources: System V ABI i386 supplement ("Process Initialization"), getauxval(3). */
 #include "core/decode/cpuid.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/exec/elf.h"
 #include "syscalls/task/process.h"

@@ -6,7 +6,7 @@
  * Not here: argument strings from guest memory and limits (exec_args.c).
  * Sources: execve(2), execveat(2), credentials(7), prctl(2) (PR_SET_NO_NEW_PRIVS). */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/exec/exec_args.h"
@@ -290,10 +290,6 @@ static int open_elf(struct task *task, struct program *program, struct elf_file 
     return 0;
 }
 
-static const struct abi *abi_of(enum guest_mode mode) {
-    return mode == GUEST_I386 ? &abi_i386 : NULL;
-}
-
 /* The new program takes over. `path` names the task. */
 static void commit(struct task *task, struct program *program, struct mm *mm, const char *path,
                    const struct elf_image *image) {
@@ -334,7 +330,7 @@ static int exec_file(struct task *task, struct program *program, const char *nam
         err = task_unshare_fds(task); /* CLONE_FILES ends here (execve(2)) */
     if (err)
         goto out;
-    task->abi = abi_of(elf.mode);
+    task->abi = abi_of_mode(elf.mode);
     set_credentials(task, &program->st); /* the auxiliary vector shows them */
     struct mm *mm =
         build(task, program, args, name, &elf, &interpreter, &image, &sp, &err, failure);

@@ -46,6 +46,22 @@ struct fd_table *fd_table_fork(struct fd_table *table) {
     return copy;
 }
 
+int task_unshare_fds(struct task *task) {
+    struct fd_table *shared = task->fds;
+    if (!shared || atomic_load(&shared->refs) == 1) {
+        return 0;
+    }
+    struct fd_table *own = fd_table_fork(shared);
+    if (!own) {
+        return -ENOMEM;
+    }
+    pthread_mutex_lock(&process_lock);
+    task->fds = own;
+    pthread_mutex_unlock(&process_lock);
+    fd_table_unref(shared);
+    return 0;
+}
+
 struct fd_table *fd_table_ref(struct fd_table *table) {
     table->refs++;
     return table;

@@ -5,7 +5,7 @@
 #include "syscalls/fs/dir.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/lock.h"
-#include "syscalls/mm/mm_account.h"
+#include "syscalls/task/account.h"
 #include "syscalls/tty/tty.h"
 
 #include <errno.h>

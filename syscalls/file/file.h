@@ -48,7 +48,8 @@ struct file_ops {
                     is not NULL closes it itself) */
 };
 
-/* Flags of struct file beside the O_* ones, which are the host's constants (abi_open.h translates).
+/* Flags of struct file beside the O_* ones, which are the host's constants (open_flags.h
+ * translates).
  */
 #define FILE_LARGEFILE (1 << 29) /* the guest gave O_LARGEFILE */
 
@@ -72,7 +73,7 @@ struct file {
         *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
     bool given; /* came open from outside of a private root (start, SCM_RIGHTS of host processes):
                    it may be used as it is, not changed, linked or opened with more */
-    struct account *account; /* whose share of the host's descriptors it uses, see mm_account.h */
+    struct account *account; /* whose share of the host's descriptors it uses, see account.h */
     bool sent; /* went through SCM_RIGHTS: file_unref() calls rights_file_gone() (io.h) first */
 };
 
@@ -100,6 +101,9 @@ struct fd_table *fd_table_fork(struct fd_table *table);
 struct fd_table *fd_table_ref(struct fd_table *table);
 void fd_table_unref(struct fd_table *table);
 void fd_table_close_on_exec(struct fd_table *table);
+/* Gives a task that shares its descriptors a table of its own; 0 or -ENOMEM. Its own thread alone
+ * calls it. */
+int task_unshare_fds(struct task *task);
 
 /* What fstat(2) shows: the host's data with the metadata attribute applied, or the kind's own. */
 int file_stat(struct file *file, struct stat *st);

@@ -2,7 +2,7 @@
  * locks are handed to lock.c. flock(2). */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/file/lock.h"
 #include "syscalls/task/process.h"
 #include "syscalls/file/rw.h"

@@ -23,6 +23,9 @@ struct fs_context *fs_context_create(void);
 struct fs_context *fs_context_fork(struct fs_context *fs);
 struct fs_context *fs_context_ref(struct fs_context *fs);
 void fs_context_unref(struct fs_context *fs);
+/* Gives a task that shares its directories and umask a copy of its own; 0 or -ENOMEM. Its own
+ * thread alone calls it. */
+int task_unshare_fs(struct task *task);
 
 /* Set-up, before the first task runs. `host_root` is the host directory of "/". Return 0 or -errno;
  * fs_mount_host also FS_NO_MOUNT_POINT, when the guest has no directory that guest_path could be

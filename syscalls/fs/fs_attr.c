@@ -5,7 +5,7 @@
 #include "syscalls/fs/fs_attr.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 #include "syscalls/tty/tty.h"
 
 #include <errno.h>

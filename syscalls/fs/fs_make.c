@@ -2,7 +2,7 @@
  * their *at forms. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs/fs_place.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>

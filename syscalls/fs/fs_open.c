@@ -1,9 +1,9 @@
 /* Opening: open(2), openat(2), openat2(2), creat(2), memfd_create(2), and fs_open() for execve. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 #include "syscalls/file/rw.h"
 #include "syscalls/tty/tty.h"
 

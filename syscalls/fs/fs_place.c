@@ -1,7 +1,7 @@
 /* What can be asked of a place (fs_place.h) without changing it, the mapping of host paths back to
  * guest paths, and the current and root directories (chdir(2), fchdir(2), getcwd(2), chroot(2),
  * umask(2)). */
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/fs/fs_place.h"
 #include "gen/syscall_protos.h"
 
@@ -139,6 +139,22 @@ void fs_context_unref(struct fs_context *fs) {
     free(fs->cwd);
     free(fs->root);
     free(fs);
+}
+
+int task_unshare_fs(struct task *task) {
+    struct fs_context *shared = task->fs;
+    if (atomic_load(&shared->refs) == 1) {
+        return 0;
+    }
+    struct fs_context *own = fs_context_fork(shared);
+    if (!own) {
+        return -ENOMEM;
+    }
+    pthread_mutex_lock(&process_lock);
+    task->fs = own;
+    pthread_mutex_unlock(&process_lock);
+    fs_context_unref(shared);
+    return 0;
 }
 
 /* An O_PATH file of a directory, for which the task has search permission. */

@@ -1,10 +1,10 @@
 /* inotify(7): the host's, on the inodes that guest paths resolve to. Events carry names, never
  * paths, so they can be read from the host's descriptor as they are. */
 #include "gen/syscall_protos.h"
-#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/proc/fdinfo.h"
 #include "syscalls/fs/fs_place.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 
 #include <errno.h>
 #include <stdio.h>

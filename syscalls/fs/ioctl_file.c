@@ -3,7 +3,7 @@
  * are the same for all ABIs; flags are a long by name and 32 bits in truth. */
 #include "syscalls/fs/ioctl_file.h"
 #include "syscalls/fs/fs_place.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>

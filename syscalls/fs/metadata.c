@@ -6,7 +6,7 @@
  * directories can carry user attributes; of symlinks, fifos and sockets fs_owner.c keeps the owner.
  * Device nodes are empty regular files whose attribute says char-M-m or block-M-m. Host files stay
  * readable and writable for the host user; the guest's mode is in the attribute. */
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/fs/fs_place.h"
 
 #include <errno.h>

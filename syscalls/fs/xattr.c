@@ -3,7 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* System V IPC: identifiers, permissions, sleeping, and ipc(2), the call that holds all others. */
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/ipc/ipc.h"
 #include "core/space/space.h"
 #include "syscalls/task/process.h"

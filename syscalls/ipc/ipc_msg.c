@@ -1,6 +1,6 @@
 /* Message queues of System V: msgget(2), msgsnd(2), msgrcv(2), msgctl(2). */
 #include "core/space/space.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/ipc/ipc.h"
 #include "syscalls/task/process.h"

@@ -2,7 +2,7 @@
  * eventfd, whose value shows the queue's state to poll: 0 empty, 1 neither empty nor full, its
  * maximum full. Guarded by ipc_lock. */
 #include "core/space/space.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/fs/fs.h"

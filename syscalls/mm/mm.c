@@ -4,9 +4,9 @@
  * themselves are in mm_calls.c, mremap in mm_move.c, madvise in mm_advise.c, fork in mm_fork.c. The
  * list of mappings is mm_list.c's, the pages are core/space/space.h's.
  * Sources: mmap(2), munmap(2), mprotect(2), brk(2), getrlimit(2), proc(5). */
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/mm/mm_internal.h"
-#include "syscalls/mm/mm_account.h"
+#include "syscalls/task/account.h"
 #include "syscalls/task/task.h"
 #include <errno.h>
 #include <fcntl.h>

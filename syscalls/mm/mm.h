@@ -56,7 +56,7 @@ struct mm {
     uint64_t reserved_pages; /* of the stack, mapped ahead of use: not counted against limits */
     /* Placement: no gap between place_from and mmap_top is as large as place_size. */
     gaddr_t place_from, place_size;
-    struct account *account; /* whose share of the host's mappings it uses, see mm_account.h */
+    struct account *account; /* whose share of the host's mappings it uses, see account.h */
     long host_maps;          /* how many: one for each vma and for each gap */
     gaddr_t task_top;        /* first address that no mapping may reach */
     bool bottom_up;          /* ADDR_COMPAT_LAYOUT: places are looked for from a third upwards */

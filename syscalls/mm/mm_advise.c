@@ -2,7 +2,7 @@
  *
  * Advice that changes what memory holds (DONTNEED, FREE, REMOVE) is carried out on the host's
  * pages; code that was made of them goes with them. */
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/task.h"
 #include <errno.h>

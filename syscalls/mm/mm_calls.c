@@ -3,7 +3,7 @@
  * mlock(2), remap_file_pages(2). Not here: membarrier and process_vm_* (mm_remote.c), the
  * struct-taking mmap of i386 (abi_i386_mm.c). */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/mm/mm_calls.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/process.h"

@@ -4,7 +4,7 @@
  * Stands between the memory calls (mm.c, mm_move.c, mm_advise.c) and core/space/space.h, which
  * changes the pages. Nothing here touches a page. Callers reserve room first (mm_reserve), so that
  * no change stops half-way for want of memory. */
-#include "syscalls/mm/mm_account.h"
+#include "syscalls/task/account.h"
 #include "syscalls/mm/mm_internal.h"
 #include <assert.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  * set_mempolicy(2), mbind(2), set_mempolicy_home_node(2), migrate_pages(2). They are kept and given
  * back; there is nothing to place. And advice about other processes, process_madvise(2). */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/process/pidfd.h"

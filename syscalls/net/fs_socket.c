@@ -1,7 +1,7 @@
 /* Unix sockets as names in the file system: where bind(2) makes one, what connect(2) and sendto(2)
  * find (unix(7)). Addresses and what is behind them are socket_unix.c. */
 #include "syscalls/fs/fs_place.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,6 +3,7 @@
 #include "syscalls/net/socket.h"
 #include "core/space/space.h"
 #include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 #include "syscalls/task/process.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"
 #include <errno.h>

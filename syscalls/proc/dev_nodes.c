@@ -1,6 +1,6 @@
 /* /dev and /dev/pts: device nodes over the host's harmless devices and over the terminals of tty.c.
  * The files of /dev/shm are a host mount of its own (fs_mount.c). */
-#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/tty/tty.h"
 

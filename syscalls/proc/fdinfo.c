@@ -1,7 +1,7 @@
 /* The text of /proc/PID/fdinfo/N (proc(5)): what every descriptor has, locks, then the lines of its
  * kind (ops->info). Kinds that are the host's own take the host's lines as they are. */
 #include "syscalls/proc/fdinfo.h"
-#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/lock.h"
 #include "syscalls/file/rw.h"

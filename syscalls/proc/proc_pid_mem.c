@@ -1,6 +1,6 @@
 /* /proc/PID: memory. maps, smaps, statm, cmdline, environ, auxv, mem. The list of mappings is
  * copied under mm->lock and printed without it. */
-#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/proc/proc_internal.h"
 #include "syscalls/task/process.h"
 #include "syscalls/file/rw.h"

@@ -1,6 +1,6 @@
 /* Texts of /proc/PID that are neither memory nor descriptors: stat, status, limits, mounts and
  * small ones. What needs process_lock is copied first and printed without it. */
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/proc/proc_internal.h"
 #include "syscalls/task/process.h"
 #include "syscalls/tty/tty.h"

@@ -2,7 +2,7 @@
  * capability.c. Ids belong to the process: in Linux they belong to threads, and C libraries change
  * them in all threads at once. */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/task/process.h"
 
 #include <errno.h>
@@ -36,17 +36,6 @@ static struct ids group_ids(struct process *process) {
 
 static bool is_one_of(const struct ids *ids, uint32_t id) {
     return id == *ids->real || id == *ids->effective || id == *ids->saved;
-}
-
-bool process_may_inspect(const struct process *me, const struct process *other, bool files) {
-    uint32_t uid = files ? me->fsuid : me->uid, gid = files ? me->fsgid : me->gid;
-    bool same = uid == other->uid && uid == other->euid && uid == other->suid &&
-                gid == other->gid && gid == other->egid && gid == other->sgid;
-    uint64_t own = files ? me->caps.effective : me->caps.permitted;
-    if (me == other || process_capable(me, CAP_SYS_PTRACE)) {
-        return true;
-    }
-    return same && (other->dumpable || !other->mm) && !(other->caps.permitted & ~own);
 }
 
 /* Who acts with other rights than before is nobody's to look into, and its parent's death sends it

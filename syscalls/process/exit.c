@@ -3,7 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/task/process.h"
 
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
@@ -21,7 +21,6 @@
 
 #define END_SECONDS 2 /* for the last tasks to leave, at the end of a run */
 
-static struct process *first_process;
 static int first_status;
 static bool first_ended;
 static pthread_cond_t first_cond = PTHREAD_COND_INITIALIZER;
@@ -48,7 +47,7 @@ struct task *process_create_first(void) {
     struct process *init = process_alloc();
     struct process *first = process_alloc();
     struct cpu *cpu = init && first ? cpu_create(GUEST_I386) : NULL;
-    struct task *task = cpu ? task_create(first, cpu) : NULL;
+    struct task *task = cpu ? task_create(first, cpu, abi_of_mode(GUEST_I386)) : NULL;
     if (!task) {
         free(init);
         free(first);
@@ -66,18 +65,14 @@ struct task *process_create_first(void) {
     memcpy(init->limits, first->limits, sizeof init->limits); /* pam_limits takes those of pid 1 */
     process_link_locked(first, init);
     task_link_locked(task);
-    first_process = first;
+    process_first = first;
     pthread_mutex_unlock(&process_lock);
     return task;
 }
 
-struct process *process_first(void) {
-    return first_process;
-}
-
 void process_first_ended_locked(int status) {
     first_status = status;
-    first_process = NULL;
+    process_first = NULL;
     first_ended = true;
     pthread_cond_broadcast(&first_cond);
 }
@@ -111,49 +106,6 @@ static void thread_leaves(void) {
 
 /* --- end of a process ------------------------------------------------------------------ */
 
-void process_kill_locked(struct process *process, int status) {
-    if (!process->group_exit) {
-        process->group_exit = true;
-        process->exit_status = status;
-    }
-    for (struct task *task = process->tasks; task; task = task->next) {
-        if (!task->exiting) {
-            task->exiting = true;
-            task_notify(task);
-        }
-    }
-}
-
-void process_wake_waiters_locked(struct process *process) {
-    for (struct task *task = process->tasks; task; task = task->next) {
-        task_unblock(task);
-    }
-}
-
-/* A member of the group that has a parent in the same session but in another group keeps the group
- * from being an orphan. The first process's parent is outside: the user's shell on the host, which
- * can continue it, counts as such a parent. */
-static bool keeps_group_alive(const struct process *process) {
-    const struct process *parent = process->parent;
-    return process == first_process ||
-           (parent && parent->pid != INIT_PID && parent->pgid != process->pgid &&
-            parent->sid == process->sid);
-}
-
-static bool group_is_orphaned(int32_t pgid, const struct process *without) {
-    for (struct process *process = process_list; process; process = process->next) {
-        if (process->pgid == pgid && process != without && !process->zombie &&
-            keeps_group_alive(process)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool process_group_is_orphaned_locked(int32_t pgid) {
-    return group_is_orphaned(pgid, NULL);
-}
-
 static bool group_has_stopped(int32_t pgid) {
     for (struct process *process = process_list; process; process = process->next) {
         if (process->pgid == pgid && process->stopped && !process->zombie) {
@@ -178,7 +130,7 @@ static void hangup_group(int32_t pgid) {
  * SIGCONT. `process` is the one that leaves, `parent` the parent whose tie is cut. */
 static void check_orphaned(struct process *process, const struct process *parent) {
     if (parent && parent->pgid != process->pgid && parent->sid == process->sid &&
-        group_is_orphaned(process->pgid, process->zombie ? process : NULL) &&
+        process_group_is_orphaned_locked(process->pgid, process->zombie ? process : NULL) &&
         group_has_stopped(process->pgid)) {
         hangup_group(process->pgid);
     }
@@ -218,34 +170,6 @@ static void reparent_children(struct process *process) {
     process->children = NULL;
 }
 
-bool process_notify_parent_locked(struct process *process, int code, int status) {
-    struct process *parent = process->parent;
-    if (!parent) {
-        return true;
-    }
-    bool ended = code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
-    const struct sigaction_guest *action = &parent->signals.action[SIGCHLD];
-    int signo = ended ? process->exit_signal : SIGCHLD;
-    bool ignored =
-        ended && signo == SIGCHLD && (action->handler == 1 || (action->flags & SA_NOCLDWAIT));
-    if (signo && !(!ended && (action->flags & SA_NOCLDSTOP))) {
-        uint64_t user, system;
-        process_times_locked(process, &user, &system);
-        struct sigqueue_info info = {.signo = signo,
-                                     .code = code,
-                                     .pid = process->pid,
-                                     .uid = process->uid,
-                                     .status = status,
-                                     .utime = (int64_t)(user / 10000000),
-                                     .stime = (int64_t)(system / 10000000)};
-        if (action->handler != 1 || signo != SIGCHLD) {
-            signal_send_process_locked(parent, &info);
-        }
-    }
-    process_wake_waiters_locked(parent);
-    return ignored || parent->pid == INIT_PID;
-}
-
 static void become_zombie(struct process *process) {
     int status = process->exit_status;
     process->zombie = true;
@@ -261,7 +185,7 @@ static void become_zombie(struct process *process) {
         code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
         shown = status & 0x7f;
     }
-    bool first = process == first_process;
+    bool first = process == process_first;
     if (process_notify_parent_locked(process, code, shown)) {
         process_reap_locked(process);
     }
@@ -310,6 +234,19 @@ static void account(struct task *task) {
         task->process->system_ns += (uint64_t)usage.ru_stime.tv_sec * 1000000000u +
                                     (uint64_t)usage.ru_stime.tv_usec * 1000u;
     }
+}
+
+void task_release_files(struct task *task) {
+    pthread_mutex_lock(&process_lock);
+    struct fd_table *fds = task->fds;
+    struct fs_context *fs = task->fs;
+    task->fds = NULL;
+    task->fs = NULL;
+    pthread_mutex_unlock(&process_lock);
+    if (fds) {
+        fd_table_unref(fds);
+    }
+    fs_context_unref(fs);
 }
 
 _Noreturn void task_exit(struct task *task, int status) {

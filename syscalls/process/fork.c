@@ -3,7 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/task/process.h"
 
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
@@ -248,7 +248,7 @@ static struct task *make_child(struct task *task, const struct clone_request *re
         }
     }
     struct cpu *cpu = cpu_clone(task->cpu);
-    struct task *child = cpu ? task_create(process, cpu) : NULL;
+    struct task *child = cpu ? task_create(process, cpu, task->abi) : NULL;
     if (child) {
         __atomic_store_n(&child->cpu->space, process->mm->space, __ATOMIC_RELAXED);
         child->policy = task->policy & ~SCHED_RESET_ON_FORK; /* which resets only real time */

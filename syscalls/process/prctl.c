@@ -1,7 +1,7 @@
 /* Process attributes: prctl(2), arch_prctl(2), personality(2); calls about isolation that this
  * kernel layer does not have (unshare(2), setns(2), seccomp(2)); kcmp(2). */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/task/process.h"
 
 #include "syscalls/file/file.h"

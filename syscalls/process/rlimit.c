@@ -4,7 +4,7 @@
  * (RLIMIT_NOFILE, NPROC, SIGPENDING, STACK, FSIZE...), CPU by a timer. Nothing is set on the host.
  */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/task/process.h"
 #include "syscalls/time/time.h"
 

@@ -4,7 +4,7 @@
  * thread. Nice values are set there too, as far as the host allows, and remembered: the guest gets
  * back what it set. The policies that an ordinary user may have are remembered and all the same. */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/task/process.h"
 
 #include "syscalls/abi/abi.h"

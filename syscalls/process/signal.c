@@ -7,15 +7,13 @@
 #include "syscalls/abi/abi.h"
 #include "syscalls/task/process.h"
 #include "syscalls/trace/strace.h"
+#include "syscalls/tty/tty.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 #define SYSCALL_BYTES 2 /* int $0x80, sysenter, syscall */
-
-/* In tty.c: the first process stopped, so the host's shell should get its terminal back. */
-__attribute__((weak)) void tty_initial_stopped(void);
 
 /* --- restarts -------------------------------------------------------------------------- */
 
@@ -82,7 +80,7 @@ static void stop_process_locked(struct process *process, int signo) {
         }
     }
     process_notify_parent_locked(process, CLD_STOPPED, signo);
-    if (process == process_first() && tty_initial_stopped) {
+    if (process == process_first) {
         tty_initial_stopped();
     }
 }
@@ -103,7 +101,7 @@ static void default_action(struct task *task, int signo) {
     case SIGNAL_IGNORE:
         break;
     case SIGNAL_STOP:
-        if (signo != SIGSTOP && process_group_is_orphaned_locked(process->pgid)) {
+        if (signo != SIGSTOP && process_group_is_orphaned_locked(process->pgid, NULL)) {
             break; /* nobody could continue it */
         }
         if (!process->group_exit) {

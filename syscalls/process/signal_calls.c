@@ -1,7 +1,7 @@
 /* System calls about signals: actions, masks, pending sets, waiting, alternate stacks, kill and its
  * relatives. Frames and returns from handlers are abi_i386_signal.c's. */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/file/io.h"
@@ -332,13 +332,6 @@ long sys_sigaltstack(struct task *task, gaddr_t set, gaddr_t old) {
 }
 
 /* --- sending --------------------------------------------------------------------------- */
-
-bool process_may_signal(struct task *task, struct process *to, int signo) {
-    const struct process *from = task->process;
-    return process_capable(from, CAP_KILL) || from == to || from->euid == to->suid ||
-           from->euid == to->uid || from->uid == to->suid || from->uid == to->uid ||
-           (signo == SIGCONT && from->sid == to->sid);
-}
 
 static struct sigqueue_info user_info(const struct task *task, int signo, int code) {
     return (struct sigqueue_info){

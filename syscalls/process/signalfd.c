@@ -1,6 +1,6 @@
 /* signalfd(2): a file that reads pending signals. Its host descriptor is a timerfd (never writable
  * for poll, unlike an eventfd), which has run out while a signal of the mask is pending for the
- * process that used the file last: queueing a signal calls signalfd_notify_locked(), reads and
+ * process that used the file last: queueing a signal calls notify_locked(), reads and
  * polls bring it up to date. The mask and the list are guarded by process_lock. */
 #include "core/space/space.h"
 #include "syscalls/file/io.h"
@@ -35,9 +35,8 @@ static void set_readable(struct signalfd *sfd, bool readable) {
     timerfd_settime(sfd->file->host_fd, TFD_TIMER_ABSTIME, &its, NULL);
 }
 
-void signalfd_notify_locked(struct process *process) {
-    if (!signalfds)
-        return;
+/* Of signal_queued_locked. */
+static void notify_locked(struct process *process) {
     sigset64 pending = process->signals.pending.set;
     for (struct task *task = process->tasks; task; task = task->next)
         pending |= task->signals.pending.set;
@@ -170,6 +169,7 @@ static long create(struct task *task, sigset64 mask, uint32_t flags) {
     pthread_mutex_lock(&process_lock);
     sfd->next = signalfds;
     signalfds = sfd;
+    signal_queued_locked = notify_locked;
     refresh_locked(sfd, task);
     pthread_mutex_unlock(&process_lock);
     return fd_install(task, file, flags & SFD_CLOEXEC, 0);

@@ -9,9 +9,10 @@
 #include "syscalls/abi/abi.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/mm/mm.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/trace/strace.h"
+#include "syscalls/run/loop.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -6,7 +6,7 @@
  * names. */
 #include "core/run/run.h"
 #include "core/fiberglass.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "core/base/debug.h"
 #include "core/code/fiber.h"
 #include "core/host/host.h"
@@ -17,11 +17,13 @@
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/file/io.h"
-#include "syscalls/task/privilege.h"
+#include "syscalls/fs/privilege.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"
 #include "syscalls/trace/strace.h"
 #include "syscalls/tty/tty.h"
+#include "syscalls/signal/signal.h"
+#include "syscalls/run/loop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -246,7 +248,6 @@ static int prepare(struct task *task, const struct fg_options *options, bool own
     if (!task->fds || !task->fs)
         return error(FG_STATUS_ERROR, "out of memory");
     task->fs->umask = mask;
-    task->abi = &abi_i386;
     int status = mount_directories(task, options); /* as root, whoever the guest is to be */
     set_user(process, options, own_root);
     int err = options->set_user && !status ? privilege_become(process) : 0;
@@ -286,6 +287,9 @@ int fg_run(const struct fg_options *options) {
         .plain = options->profile_file != NULL,
     };
     engine_init();
+    abi_add(&abi_i386);
+    task_loop = task_run;
+    signal_init();
     /* First of all, so that the guest inherits the host's limits as they were. */
     struct task *task = process_create_first();
     if (!task)

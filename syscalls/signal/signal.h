@@ -33,6 +33,8 @@ enum signal_default signal_default_action(int signo);
 void signal_flush_locked(struct process *process, sigset64 mask);
 /* SIGCONT's effect on a stopped process. */
 void signal_continue_locked(struct process *process);
+/* Registers what is dropped with a process; call once, before there is one. */
+void signal_init(void);
 /* fork, exec, exit of the signal state. */
 void signal_process_fork_locked(struct process *child, const struct process *parent);
 void signal_exec(struct task *task);
@@ -47,9 +49,9 @@ static inline sigset64 signal_bit(int signo) {
 int signal_dequeue_locked(struct task *task, sigset64 mask, struct sigqueue_info *info);
 /* Signals pending for the task or its process, blocked or not; caller holds process_lock. */
 sigset64 signal_pending_locked(struct task *task);
-/* In signalfd.c: called with process_lock held whenever a signal was queued for a process (or for a
- * task of it), so that the signalfds of the process become readable. */
-void signalfd_notify_locked(struct process *process);
+/* Called with process_lock held whenever a signal was queued for a process (or for a task of it),
+ * so that its signalfds become readable; NULL until there is one. Under process_lock. */
+extern void (*signal_queued_locked)(struct process *process);
 
 /* Called by the run loop at every return to guest code: delivers at most one signal frame per
  * handler, handles default actions and stops, resolves -ERESTART* in the result register. Does not

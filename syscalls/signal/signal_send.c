@@ -19,8 +19,7 @@
 #define CORE_SIGNALS   (SYNCHRONOUS | BIT(SIGQUIT) | BIT(SIGABRT) | BIT(SIGXCPU) | BIT(SIGXFSZ))
 #define FIRST_REALTIME 32
 
-/* Set by signalfd.c when it is linked in. */
-__attribute__((weak)) void signalfd_notify_locked(struct process *process);
+void (*signal_queued_locked)(struct process *process);
 
 enum signal_default signal_default_action(int signo) {
     sigset64 bit = BIT(signo);
@@ -224,8 +223,8 @@ static int send(struct process *process, struct task *only, const struct sigqueu
     if (error) {
         return error;
     }
-    if (signalfd_notify_locked) {
-        signalfd_notify_locked(process);
+    if (signal_queued_locked) {
+        signal_queued_locked(process);
     }
     if (taker && !(taker->signals.waiting & BIT(signo)) &&
         process->signals.action[signo].handler == 0 &&
@@ -344,7 +343,16 @@ void signal_mask_restore(struct task *task) {
     pthread_mutex_unlock(&process_lock);
 }
 
-/* --- fork and exec --------------------------------------------------------------------- */
+/* --- start, fork and exec --------------------------------------------------------------------- */
+
+static void reap_locked(struct process *process) {
+    signal_pending_free(process, &process->signals.pending);
+}
+
+void signal_init(void) {
+    static struct process_hooks hooks = {.reap_locked = reap_locked};
+    process_hooks_add(&hooks);
+}
 
 void signal_process_fork_locked(struct process *child, const struct process *parent) {
     memcpy(child->signals.action, parent->signals.action, sizeof child->signals.action);

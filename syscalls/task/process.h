@@ -24,6 +24,9 @@
  * from the main thread, with signals as they were inherited: ignored ones stay ignored for the
  * guest. NULL with errno. The caller runs the execve code on the task, then task_start(). */
 struct task *process_create_first(void);
+/* What the host threads of tasks do, which never returns: the run loop. Set before the first one
+ * starts. */
+extern void (*task_loop)(struct task *task);
 /* Starts the host thread of a task whose cpu is ready; 0 or -errno (EAGAIN). */
 int task_start(struct task *task);
 /* Main thread: sleeps until the first process has ended, kills all others, waits (for at most two
@@ -32,8 +35,8 @@ int process_wait_first(void);
 /* May `me` look into `other` (memory, open files, ...): ptrace(2), "Ptrace access mode checking".
  * `files`: asked by way of /proc, with the ids for files. Of zombies too. process_lock held. */
 bool process_may_inspect(const struct process *me, const struct process *other, bool files);
-/* The first process, NULL once it ended. process_lock held. */
-struct process *process_first(void);
+/* The first process, NULL once it ended. Under process_lock. */
+extern struct process *process_first;
 
 /* --- for task threads ------------------------------------------------------------------ */
 
@@ -85,8 +88,9 @@ void process_hooks_add(struct process_hooks *hooks);
 /* Wakes tasks of `process` that sleep in wait4/waitid. */
 void process_wake_waiters_locked(struct process *process);
 /* True when no member of the group has a parent in another group of the same session: such groups
- * do not stop for the terminal (credentials(7), termios(3)). */
-bool process_group_is_orphaned_locked(int32_t pgid);
+ * do not stop for the terminal (credentials(7), termios(3)). `without`: a process that does not
+ * count, NULL: none. */
+bool process_group_is_orphaned_locked(int32_t pgid, const struct process *without);
 /* Any process of the group `pgid`, or NULL. */
 struct process *process_group_find(int32_t pgid);
 /* Free number for a process or task. */
@@ -100,7 +104,7 @@ bool process_may_signal(struct task *task, struct process *to, int signo);
 
 /* A task of `process` that takes over `cpu`; in no list, without a number. NULL: out of memory (cpu
  * is destroyed). */
-struct task *task_create(struct process *process, struct cpu *cpu);
+struct task *task_create(struct process *process, struct cpu *cpu, const struct abi *abi);
 /* Frees a task that is in no list and has let go of its files, and its cpu. */
 void task_free(struct task *task);
 /* Into and out of the list of its process. */
@@ -128,12 +132,6 @@ extern _Atomic int live_tasks;
 /* Unwinds the calling task's host thread to its start and ends it; nothing of the task is used. Not
  * pthread_exit(): that loads libgcc at its first use, a millisecond of every short run. */
 _Noreturn void task_thread_end(void);
-/* The run loop; never returns (run.c). */
-_Noreturn void task_run(struct task *task);
-/* Gives a task that shares its descriptors, or its directories, a copy of its own; 0 or -ENOMEM
- * (task.c). Its own thread alone calls it. */
-int task_unshare_fds(struct task *task);
-int task_unshare_fs(struct task *task);
 /* Lets go of both, for good. No lock may be held: files are closed. */
 void task_release_files(struct task *task);
 /* Sleep that no signal ends, only the end of the task; otherwise as task_block(). */

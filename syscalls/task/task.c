@@ -5,10 +5,6 @@
 
 #include "core/run/run.h"
 #include "core/host/host.h"
-#include "syscalls/abi/abi.h"
-#include "syscalls/file/file.h"
-#include "syscalls/fs/fs.h"
-#include "syscalls/signal/signal.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -27,6 +23,7 @@ pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
 struct process *process_list;
 __thread struct task *current;
 _Atomic int live_tasks;
+void (*task_loop)(struct task *task);
 
 static struct process_hooks *hook_list;
 
@@ -140,7 +137,6 @@ void process_reap_locked(struct process *process) {
             *at = process->sibling;
         }
     }
-    signal_pending_free(process, &process->signals.pending);
     for (struct process_hooks *hooks = hook_list; hooks; hooks = hooks->next) {
         if (hooks->reap_locked) {
             hooks->reap_locked(process);
@@ -153,7 +149,7 @@ void process_reap_locked(struct process *process) {
     free(process);
 }
 
-struct task *task_create(struct process *process, struct cpu *cpu) {
+struct task *task_create(struct process *process, struct cpu *cpu, const struct abi *abi) {
     struct task *task = calloc(1, sizeof *task);
     if (!task) {
         cpu_destroy(cpu);
@@ -162,57 +158,12 @@ struct task *task_create(struct process *process, struct cpu *cpu) {
     task->cpu = cpu;
     cpu->owner = task;
     task->process = process;
-    task->abi = &abi_i386;
+    task->abi = abi;
     task->syscall_number = -1;
     task->signals.pending.last = &task->signals.pending.first;
     task->signals.altstack_flags = SS_DISABLE;
     clock_gettime(CLOCK_MONOTONIC, &task->start_mono);
     return task;
-}
-
-int task_unshare_fds(struct task *task) {
-    struct fd_table *shared = task->fds;
-    if (!shared || atomic_load(&shared->refs) == 1) {
-        return 0;
-    }
-    struct fd_table *own = fd_table_fork(shared);
-    if (!own) {
-        return -ENOMEM;
-    }
-    pthread_mutex_lock(&process_lock);
-    task->fds = own;
-    pthread_mutex_unlock(&process_lock);
-    fd_table_unref(shared);
-    return 0;
-}
-
-int task_unshare_fs(struct task *task) {
-    struct fs_context *shared = task->fs;
-    if (atomic_load(&shared->refs) == 1) {
-        return 0;
-    }
-    struct fs_context *own = fs_context_fork(shared);
-    if (!own) {
-        return -ENOMEM;
-    }
-    pthread_mutex_lock(&process_lock);
-    task->fs = own;
-    pthread_mutex_unlock(&process_lock);
-    fs_context_unref(shared);
-    return 0;
-}
-
-void task_release_files(struct task *task) {
-    pthread_mutex_lock(&process_lock);
-    struct fd_table *fds = task->fds;
-    struct fs_context *fs = task->fs;
-    task->fds = NULL;
-    task->fs = NULL;
-    pthread_mutex_unlock(&process_lock);
-    if (fds) {
-        fd_table_unref(fds);
-    }
-    fs_context_unref(fs);
 }
 
 void task_free(struct task *task) {
@@ -341,6 +292,25 @@ void task_notify(struct task *task) {
     cpu_kick(task->cpu);
 }
 
+void process_kill_locked(struct process *process, int status) {
+    if (!process->group_exit) {
+        process->group_exit = true;
+        process->exit_status = status;
+    }
+    for (struct task *task = process->tasks; task; task = task->next) {
+        if (!task->exiting) {
+            task->exiting = true;
+            task_notify(task);
+        }
+    }
+}
+
+void process_wake_waiters_locked(struct process *process) {
+    for (struct task *task = process->tasks; task; task = task->next) {
+        task_unblock(task);
+    }
+}
+
 /* --- host threads ---------------------------------------------------------------------- */
 
 /* Guest signals are ours; of the host's only faults and the kick may reach a task's thread. */
@@ -375,7 +345,8 @@ static void *task_thread(void *arg) {
     task->thread = pthread_self();
     __atomic_store_n(&task->host_tid, (int32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
     __atomic_store_n(&task->cpu->thread, (uint64_t)task->thread, __ATOMIC_RELEASE);
-    task_run(task);
+    task_loop(task);
+    return NULL;
 }
 
 int task_start(struct task *task) {

@@ -25,7 +25,7 @@ struct abi;
 typedef uint64_t sigset64; /* bit n-1: signal n, 1..64 */
 
 /* Task-private signal state and the process-wide one: syscalls/signal/signal.h. */
-#include "syscalls/signal/signal_types.h"
+#include "syscalls/task/signal_types.h"
 
 struct task {
     struct cpu *cpu; /* cpu->owner is this task */

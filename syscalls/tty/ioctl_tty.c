@@ -2,7 +2,7 @@
  * discipline as they are (struct termios is the same for i386 and x86-64); what names sessions,
  * groups and devices is answered from struct tty. */
 #include "core/space/space.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/file/io.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"

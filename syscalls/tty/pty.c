@@ -3,8 +3,9 @@
  * foreground group that the host does not have, so a write to the master looks for VINTR, VQUIT and
  * VSUSP as the line discipline does and signals the guest's foreground group. */
 #include "core/space/space.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
 #include "syscalls/signal/signal.h"

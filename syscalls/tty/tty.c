@@ -3,6 +3,7 @@
  * in ioctl_tty.c. */
 #include "core/space/space.h"
 #include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
 #include "syscalls/ipc/ipc.h"
@@ -269,7 +270,7 @@ int tty_job_check(struct task *task, struct tty *tty, int signo) {
         return signo == SIGTTIN ? -EIO : 0;
     int result = -EIO;
     pthread_mutex_lock(&process_lock);
-    if (!process_group_is_orphaned_locked(pgid)) {
+    if (!process_group_is_orphaned_locked(pgid, NULL)) {
         tty_signal_group_locked(pgid, signo, SI_KERNEL);
         result = -ERESTARTSYS;
     }

@@ -146,7 +146,7 @@ static bool others_run(const struct process *first) {
 /* The first process stopped: stop as a whole, when that is what its user means. */
 static void stop_host(void) {
     pthread_mutex_lock(&process_lock);
-    struct process *first = process_first();
+    struct process *first = process_first;
     bool stop =
         first && first->stopped &&
         ((first->tty && first->tty->host && first->stop_signal != SIGSTOP) || !others_run(first));
@@ -167,7 +167,7 @@ static void continue_guest(void) {
         tcsetattr(host_tty->host_fd, TCSADRAIN, &guest);
     }
     pthread_mutex_lock(&process_lock);
-    struct process *first = process_first();
+    struct process *first = process_first;
     if (first && first->stopped)
         tty_signal_group_locked(first->pgid, SIGCONT, SI_KERNEL);
     if (host_tty)
@@ -177,7 +177,7 @@ static void continue_guest(void) {
 
 static void forward(int signo, bool from_terminal) {
     pthread_mutex_lock(&process_lock);
-    struct process *first = process_first();
+    struct process *first = process_first;
     bool ours = host_tty && host_tty->session;
     if (from_terminal && signo == SIGHUP && ours) {
         tty_hangup_locked(host_tty);

@@ -2,7 +2,7 @@
  * The i386 layouts differ from the host's in pointers and longs: struct cmsghdr is 12 bytes and
  * aligned to 4, time stamps are 32-bit pairs. */
 #include "core/space/space.h"
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"

@@ -3,9 +3,29 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/task/process.h"
 
-#include "syscalls/tty/tty.h"
-
 #include <errno.h>
+
+struct process *process_first;
+
+/* A member of the group that has a parent in the same session but in another group keeps the group
+ * from being an orphan. The first process's parent is outside: the user's shell on the host, which
+ * can continue it, counts as such a parent. */
+static bool keeps_group_alive(const struct process *process) {
+    const struct process *parent = process->parent;
+    return process == process_first ||
+           (parent && parent->pid != INIT_PID && parent->pgid != process->pgid &&
+            parent->sid == process->sid);
+}
+
+bool process_group_is_orphaned_locked(int32_t pgid, const struct process *without) {
+    for (struct process *process = process_list; process; process = process->next) {
+        if (process->pgid == pgid && process != without && !process->zombie &&
+            keeps_group_alive(process)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 long sys_getpid(struct task *task) {
     return task->process->pid;

@@ -1,6 +1,6 @@
-/* What one guest user may have of the host's mappings and descriptors. See mm_account.c. */
-#ifndef FG_SYSCALLS_MM_ACCOUNT_H
-#define FG_SYSCALLS_MM_ACCOUNT_H
+/* What one guest user may have of the host's mappings and descriptors. See account.c. */
+#ifndef FG_SYSCALLS_ACCOUNT_H
+#define FG_SYSCALLS_ACCOUNT_H
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
  * because they hold code. Beyond a share calls fail as beyond the kernel's own limits: ENOMEM.
  * Not counted: what memory files hold, as under Linux; RLIMIT_AS bounds what is mapped of them.
  * Sources: mmap(2) (ENOMEM), proc(5) (max_map_count), getrlimit(2). */
-#include "syscalls/mm/mm_account.h"
+#include "syscalls/task/account.h"
 #include "core/base/debug.h"
 #include "syscalls/task/process.h"
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* Capabilities: capget(2), capset(2), their part of prctl(2), what becomes of them when ids change
  * and in execve(2) (capabilities(7)). File capabilities do not exist here. */
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "gen/syscall_protos.h"
 
 #include <errno.h>

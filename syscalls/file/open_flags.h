@@ -1,7 +1,7 @@
 /* Numbers of open(2) flags as x86 guests have them, and their translation to the host's (they are
  * the same on an x86 host but for O_LARGEFILE). */
-#ifndef FG_SYSCALLS_ABI_OPEN_H
-#define FG_SYSCALLS_ABI_OPEN_H
+#ifndef FG_SYSCALLS_OPEN_FLAGS_H
+#define FG_SYSCALLS_OPEN_FLAGS_H
 
 #include "syscalls/file/file.h"
 #include <fcntl.h>

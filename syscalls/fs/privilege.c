@@ -16,9 +16,10 @@
  * has no capability (privilege_enter).
  *
  * Sources: capabilities(7), credentials(7), setresuid(2), setfsuid(2), prctl(2). */
-#include "syscalls/process/capability.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/task/privilege.h"
 #include "core/space/space.h"
+#include "syscalls/fs/privilege.h"
 #include "syscalls/fs/fs_place.h"
 
 #include <errno.h>
