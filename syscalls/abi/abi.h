@@ -26,12 +26,8 @@ struct abi {
     /* struct siginfo, 128 bytes: 0 or -EFAULT. Reading keeps the guest's si_code as it is. */
     int (*write_siginfo)(struct task *task, gaddr_t to, const struct sigqueue_info *info);
     int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
+    const struct abi_ipc *ipc; /* structures of System V IPC: ipc.h */
 };
-
-int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *action,
-                          const struct sigqueue_info *info, sigset64 blocked);
-int abi_i386_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_info *info);
-int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info);
 
 /* Arrays of the ABI's long: struct rusage, tms, robust_list_head and the like are nothing else.
  * Values are sign-extended on reading, cut on writing. 0 or -EFAULT. */
@@ -43,7 +39,5 @@ int abi_read_sigset(struct task *task, gaddr_t from, sigset64 *set);
 /* The ABI of programs of a mode, NULL: none. Entered by abi_add() before the first task is made. */
 const struct abi *abi_of_mode(enum guest_mode mode);
 void abi_add(const struct abi *abi);
-
-extern const struct abi abi_i386; /* generated from syscalls/table */
 
 #endif

@@ -20,10 +20,14 @@ struct mm;
 struct mount;
 struct strbuf;
 
+/* Kinds that lie nowhere and that a host descriptor alone tells (file_kind_add). */
+enum file_class { FILE_SOMEWHERE, FILE_PIPE, FILE_SOCKET, FILE_EVENT };
+
 /* Operations; a NULL one means what the comment says. All return bytes or -errno (or -ERESTARTSYS);
  * buffers are guest memory already turned into host iovecs (the host's EFAULT is the guest's). */
 struct file_ops {
     const char *kind; /* "regular", "pipe", ... for /proc and dumps */
+    enum file_class nowhere;
     ssize_t (*read)(struct file *file, struct task *task, const struct iovec *iov, int count,
                     int64_t offset); /* offset -1: at the position; NULL: host readv */
     ssize_t (*write)(struct file *file, struct task *task, const struct iovec *iov, int count,
@@ -41,9 +45,14 @@ struct file_ops {
     void (*info)(struct file *file,
                  struct strbuf *out); /* the kind's own lines of /proc/PID/fdinfo; NULL: none */
     int (*reopen)(struct file *file, struct task *task, int flags,
-                  struct file **out);   /* open(2) of /proc/PID/fd/N without O_PATH: another
-                      description of the same thing, with the checks of an open by name (fs_reopen.c);
-                      NULL: ENXIO */
+                  struct file **out); /* open(2) of /proc/PID/fd/N without O_PATH: another
+                    description of the same thing, with the checks of an open by name (fs_reopen.c);
+                    NULL: ENXIO */
+    struct file *(*adopt)(struct task *task, int host_fd,
+                          int flags); /* a file over a host descriptor of this kind that came from
+                      outside (taken over), or NULL; NULL: needs nothing but its owner */
+    bool (*told_apart)(struct file *file, struct task *task); /* would data lose whose they are,
+                                         were they not written by write? NULL: no */
     void (*release)(struct file *file); /* last reference dropped; NULL: close the host fd (one that
                     is not NULL closes it itself) */
 };
@@ -68,13 +77,13 @@ struct file {
     atomic_uint no_set_id; /* fs_set_id.c: when the file was known to have no set-id bits */
     int32_t owner;         /* F_SETOWN */
     int owner_signal;
-    int32_t flock_pid; /* who took a lock with flock(2) last */
-    struct epoll_item
-        *epoll_items; /* registrations; file_unref() calls epoll_file_gone() (io.h) first */
+    int32_t flock_pid;              /* who took a lock with flock(2) last */
+    bool observed;                  /* observers are told of its end; set by them */
+    struct epoll_item *epoll_items; /* registrations: epoll.c */
     bool given; /* came open from outside of a private root (start, SCM_RIGHTS of host processes):
                    it may be used as it is, not changed, linked or opened with more */
     struct account *account; /* whose share of the host's descriptors it uses, see account.h */
-    bool sent; /* went through SCM_RIGHTS: file_unref() calls rights_file_gone() (io.h) first */
+    bool sent;               /* went through SCM_RIGHTS: socket_rights.c */
 };
 
 /* New description with one reference; takes over host_fd. NULL with errno ENOMEM, or ENFILE when
@@ -82,6 +91,19 @@ struct file {
 struct file *file_create(const struct file_ops *ops, int host_fd, int flags);
 struct file *file_ref(struct file *file);
 void file_unref(struct file *file);
+
+/* Told when an observed file goes away, before its release. Added at start (run/start.c). */
+struct file_observer {
+    void (*gone)(struct file *file);
+    struct file_observer *next;
+};
+void file_observer_add(struct file_observer *observer);
+
+/* Kinds that a host descriptor alone tells: what /proc/self/fd says of it begins with ops->kind.
+ * Added at start, at most four. */
+void file_kind_add(const struct file_ops *ops);
+/* The kind of such a link, or NULL. */
+const struct file_ops *file_kind_of_link(const char *link);
 
 struct fd_slot {
     struct file *file;
@@ -104,22 +126,6 @@ void fd_table_close_on_exec(struct fd_table *table);
 /* Gives a task that shares its descriptors a table of its own; 0 or -ENOMEM. Its own thread alone
  * calls it. */
 int task_unshare_fds(struct task *task);
-
-/* What fstat(2) shows: the host's data with the metadata attribute applied, or the kind's own. */
-int file_stat(struct file *file, struct stat *st);
-/* Guest path of an open file as /proc/self/fd shows it ("pipe:[7]", "/a/b (deleted)" too); moves of
- * the file are followed. Returns 0 or -errno; `size` at least PATH_MAX. */
-int file_path(struct file *file, char *path, size_t size);
-/* Kinds that stand on a host descriptor alone: "regular", "directory", "fifo", "device", ... */
-struct file *file_create_host(int host_fd, int flags);
-/* The kind for what stat(2) calls `mode`. */
-const struct file_ops *file_ops_of_mode(mode_t mode);
-/* A file over one of the host's descriptors 0, 1, 2 (duplicated), terminals included; for start-up.
- */
-int file_adopt_host(int fd, struct file **out);
-extern const struct file_ops file_ops_regular, file_ops_directory, file_ops_path, file_ops_device;
-/* The inode behind an open file: what ops->stat shows where the kind has none of its own. */
-int file_stat_host(struct file *file, struct stat *st);
 
 /* F_SETOWN: a process, or with a minus sign a group. 0, -ESRCH or -EINVAL. */
 int file_set_owner(struct file *file, int32_t who);

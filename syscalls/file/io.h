@@ -7,9 +7,6 @@
 #include "syscalls/file/file.h"
 #include "syscalls/task/task.h"
 
-/* Registers the hooks of the timer and terminal code; call once before the first task runs. */
-void io_init(void);
-
 /* Host time that a guest timeout ends at; false when there is none (NULL given). Saturates. */
 void deadline_after(struct timespec *deadline, const struct timespec *timeout);
 /* What is left until `deadline` (CLOCK_MONOTONIC), zero when it is over. */
@@ -62,13 +59,5 @@ int poll_wait(struct task *task, struct poll_item *item, unsigned count,
 
 /* Kinds that a host descriptor alone tells (file_from_host), and epoll. */
 extern const struct file_ops pipe_ops, eventfd_ops, timerfd_ops, epoll_ops, socket_ops;
-/* Called by file_unref() before a file with file->epoll_items goes away. */
-void epoll_file_gone(struct file *file);
-/* The same for a file with file->sent: the table of sent files forgets it. */
-void rights_file_gone(struct file *file);
-
-/* What kind of file a descriptor is that came from outside (SCM_RIGHTS, start-up): a new file over
- * host_fd (taken over). NULL with errno ENOMEM. */
-struct file *file_from_host(struct task *task, int host_fd);
 
 #endif

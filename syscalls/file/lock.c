@@ -7,7 +7,7 @@
  * the same file. */
 #include "syscalls/file/lock_host.h"
 #include "syscalls/task/task.h"
-#include "syscalls/fs/vfs_synthetic.h"
+#include "syscalls/file/strbuf.h"
 
 #include <errno.h>
 #include <fcntl.h>

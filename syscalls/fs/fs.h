@@ -51,6 +51,30 @@ int fs_chdir(struct task *task, const char *path);
 /* Guest path of the current directory into buf (PATH_MAX). 0 or -errno (-ENOENT: removed). */
 int fs_getcwd(struct task *task, char *buf, size_t size);
 
+/* --- fs_file.c, fs_adopt.c: files over host descriptors
+ * -------------------------------------------
+ */
+
+/* What fstat(2) shows: the host's data with the metadata attribute applied, or the kind's own. */
+int file_stat(struct file *file, struct stat *st);
+/* Guest path of an open file as /proc/self/fd shows it ("pipe:[7]", "/a/b (deleted)" too); moves of
+ * the file are followed. Returns 0 or -errno; `size` at least PATH_MAX. */
+int file_path(struct file *file, char *path, size_t size);
+/* Kinds that stand on a host descriptor alone: "regular", "directory", "fifo", "device", ... */
+struct file *file_create_host(int host_fd, int flags);
+/* The kind for what stat(2) calls `mode`. */
+const struct file_ops *file_ops_of_mode(mode_t mode);
+/* A file over one of the host's descriptors 0, 1, 2 (duplicated), which is no terminal; for
+ * start-up. 0 or -errno. */
+int file_adopt_host(int fd, struct file **out);
+extern const struct file_ops file_ops_regular, file_ops_directory, file_ops_path, file_ops_device;
+/* The inode behind an open file: what ops->stat shows where the kind has none of its own. */
+int file_stat_host(struct file *file, struct stat *st);
+
+/* What kind of file a descriptor is that came from outside (SCM_RIGHTS, start-up): a new file over
+ * host_fd (taken over). NULL with errno ENOMEM. */
+struct file *file_from_host(struct task *task, int host_fd);
+
 /* --- fs_socket.c: names of unix sockets ----------------------------------------------------------
  */
 

@@ -6,7 +6,6 @@
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
 #include "syscalls/fs/privilege.h"
-#include "syscalls/tty/tty.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +28,8 @@ static int outside_check(const struct place *place) {
     if (file && fs_private_root && file->host_fd >= 0 && !fstat(file->host_fd, &host) &&
         (S_ISCHR(host.st_mode) || S_ISBLK(host.st_mode)))
         return -EPERM;
-    return file && file->given && file->ops != &pipe_ops && file->ops != &socket_ops ? -EPERM : 0;
+    bool nowhere = file && (file->ops->nowhere == FILE_PIPE || file->ops->nowhere == FILE_SOCKET);
+    return file && file->given && !nowhere ? -EPERM : 0;
 }
 
 /* Number of the pty that the place is, or -1. */
@@ -81,7 +81,7 @@ static int edit_mode(struct task *task, struct stat *want, const uint32_t *arg) 
 static int change_mode(struct task *task, struct place *place, uint32_t mode) {
     int pts = pts_of_place(place);
     if (pts >= 0)
-        return owner_check(task, &place->st) ? -EPERM : pts_chmod(pts, mode & 0777);
+        return owner_check(task, &place->st) ? -EPERM : fs_terminals->chmod(pts, mode & 0777);
     if (place->is_synth) /* /proc and /dev keep their modes */
         return task_is_root(task) && (place->st.st_mode & 07777) == (mode & 07777) ? 0 : -EPERM;
     int error = place_writable(place);
@@ -182,7 +182,7 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     uint32_t arg[2] = {uid, gid};
     int pts = pts_of_place(place);
     if (pts >= 0)
-        return task_is_root(task) ? pts_chown(pts, uid, gid) : -EPERM;
+        return task_is_root(task) ? fs_terminals->chown(pts, uid, gid) : -EPERM;
     if (place->is_synth)
         return task_is_root(task) && (uid == UINT32_MAX || uid == place->st.st_uid) &&
                        (gid == UINT32_MAX || gid == place->st.st_gid)

@@ -100,14 +100,14 @@ static int mount_host(const char *host_dir, const char *guest, bool read_only, b
     return error;
 }
 
-static void mount_synthetic(const char *guest, const struct synth_entry *root, const char *type,
-                            bool node) {
+struct mount *fs_mount_synthetic(const char *guest, const struct synth_entry *root,
+                                 const char *type) {
     struct mount *mount = mount_add(guest);
     if (!mount)
-        return;
+        return NULL;
     mount->ref = (struct synth_ref){.entry = root, .dev = makedev(0, (unsigned)mount->id)};
-    mount->node = node;
     mount->type = mount->source = type;
+    return mount;
 }
 
 void fs_shutdown(void) {
@@ -142,19 +142,6 @@ int fs_init(const char *host_root, bool metadata) {
     if (error)
         return error;
     fs_private_root = metadata;
-    mount_synthetic("/proc", &proc_root, "proc", false);
-    if (fs_private_root) {
-        mount_synthetic("/sys", &sys_root, "sysfs", false);
-        mount_synthetic("/dev", &dev_root, "devtmpfs", false);
-        mount_synthetic("/dev/shm", &dev_shm, "tmpfs", false);
-        fs_mounts[fs_mount_count - 1].metadata = true;
-        fs_mounts[fs_mount_count - 1].lazy = true;
-    } else {
-        mount_synthetic("/dev/tty", &dev_tty, "devtmpfs", true);
-        mount_synthetic("/dev/ptmx", &dev_ptmx, "devtmpfs", true);
-        mount_synthetic("/dev/console", &dev_console, "devtmpfs", true);
-    }
-    mount_synthetic("/dev/pts", &devpts_root, "devpts", false);
     return 0;
 }
 

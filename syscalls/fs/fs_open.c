@@ -5,7 +5,6 @@
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/privilege.h"
 #include "syscalls/file/rw.h"
-#include "syscalls/tty/tty.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +18,8 @@
 /* O_TMPFILE holds O_DIRECTORY: this is the bit of its own. */
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 
+const struct fs_terminals *fs_terminals;
+
 int fs_open_device(struct task *task, const struct stat *st, int flags, struct file **out) {
     static const struct {
         unsigned major_number, minor_number;
@@ -30,9 +31,9 @@ int fs_open_device(struct task *task, const struct stat *st, int flags, struct f
     if (!S_ISCHR(st->st_mode))
         return -ENXIO;
     if (st->st_rdev == makedev(5, 0))
-        return tty_open_current(task, (int)open_flags_to_guest(flags), out);
+        return fs_terminals->open_current(task, (int)open_flags_to_guest(flags), out);
     if (st->st_rdev == makedev(5, 2))
-        return ptmx_open(task, (int)open_flags_to_guest(flags), out);
+        return fs_terminals->open_ptmx(task, (int)open_flags_to_guest(flags), out);
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (makedev(known[i].major_number, known[i].minor_number) != st->st_rdev)
             continue;

@@ -32,6 +32,9 @@ extern struct mount fs_nowhere;
 /* True when the root is a directory of its own (--root), false for "/". */
 extern bool fs_private_root;
 
+/* Mounts a synthetic tree; before the first task runs. NULL: too many, or out of memory. */
+struct mount *fs_mount_synthetic(const char *guest, const struct synth_entry *root,
+                                 const char *type);
 /* The mount that holds the canonical path (first `len` bytes); the mount whose point it is, or
  * NULL. */
 struct mount *fs_mount_of(const char *path, size_t len);
@@ -113,6 +116,16 @@ int fs_open_device(struct task *task, const struct stat *st, int flags, struct f
 bool open_overflows(const struct task *task, int flags, const struct stat *st);
 /* Permission bits that an open with these flags asks for. */
 int open_wants(int flags);
+
+/* What the room of terminals does for their device nodes (tty.h has the same functions); entered at
+ * start. */
+struct fs_terminals {
+    int (*open_current)(struct task *task, int guest_flags, struct file **out);
+    int (*open_ptmx)(struct task *task, int guest_flags, struct file **out);
+    int (*chown)(int index, uint32_t uid, uint32_t gid);
+    int (*chmod)(int index, uint32_t mode);
+};
+extern const struct fs_terminals *fs_terminals;
 
 /* --- fs_shm.c --------------------------------------------------------------------------------- */
 

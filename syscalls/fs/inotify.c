@@ -2,7 +2,7 @@
  * paths, so they can be read from the host's descriptor as they are. */
 #include "gen/syscall_protos.h"
 #include "syscalls/file/open_flags.h"
-#include "syscalls/proc/fdinfo.h"
+#include "syscalls/file/fdinfo.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/privilege.h"
 

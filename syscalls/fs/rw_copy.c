@@ -5,7 +5,6 @@
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/rw.h"
 #include "syscalls/signal/signal.h"
-#include "syscalls/net/socket.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -128,10 +127,8 @@ static long range_call(struct task *task, long number, int in_fd, gaddr_t in_at,
             result = guest_read(space, &out_offset, out_at, sizeof out_offset);
         if (!result && (in->host_fd < 0 || out->host_fd < 0))
             result = -EINVAL;
-        struct unix_creds sender;
-        if (!result && out->ops == &socket_ops &&
-            unix_sender_wanted(task, out, NULL, NULL, &sender))
-            result = -EINVAL; /* whose data it is would be lost: write(2) keeps it */
+        if (!result && out->ops->told_apart && out->ops->told_apart(out, task))
+            result = -EINVAL;
         if (!result) {
             set_id_before_write(task, out);
             result =

@@ -8,19 +8,10 @@
 #define FG_SYSCALLS_VFS_SYNTHETIC_H
 
 #include "syscalls/file/file.h"
+#include "syscalls/file/strbuf.h"
 #include <sys/stat.h>
 
 struct synth_ref;
-
-/* A growing text; `failed` is set when memory ran out (then the open says ENOMEM). */
-struct strbuf {
-    char *data;
-    size_t len, room;
-    bool failed;
-};
-void strbuf_add(struct strbuf *buf, const void *data, size_t len);
-void strbuf_printf(struct strbuf *buf, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 
 /* What list() below calls for a child. */
 typedef int (*synth_list_emit)(void *arg, const char *name, const struct synth_ref *child,
@@ -52,6 +43,7 @@ struct synth_entry {
     /* Corrects what stat shows (owner, times, device number). */
     int (*stat)(const struct synth_ref *ref, struct stat *st);
     dev_t rdev;
+    bool is_process; /* /proc/PID: stands for the process where calls take a pidfd */
 };
 
 struct synth_ref {
@@ -74,12 +66,5 @@ int synth_open(const struct synth_ref *ref, struct task *task, int flags, struct
 int synth_device_open(const struct synth_ref *ref, const char *host, int flags, struct file **out);
 /* The node behind a file that synth_open made, or NULL. */
 const struct synth_ref *synth_of_file(const struct file *file);
-
-extern const struct synth_entry proc_root, dev_root, sys_root, devpts_root;
-extern const struct synth_entry proc_pid_root, proc_task_root; /* /proc/PID, /proc/PID/task/TID */
-/* /dev/shm where the host has no place for it. */
-extern const struct synth_entry dev_shm;
-/* Single nodes that are mounted over a host's /dev when the root is "/". */
-extern const struct synth_entry dev_tty, dev_ptmx, dev_console;
 
 #endif

@@ -32,7 +32,7 @@ static int target_of_place(struct target *target) {
         return -EOPNOTSUPP;
     if (place->file) {
         /* Sockets tell their protocol's name (system.sockprotoname). */
-        bool has_some = !place->file->given || place->file->ops == &socket_ops;
+        bool has_some = !place->file->given || place->file->ops->nowhere == FILE_SOCKET;
         if (place->file->host_fd < 0 || !has_some)
             return -EOPNOTSUPP;
     }

@@ -1,5 +1,5 @@
 /* System V IPC (sysvipc(7)): what semaphores, message queues and shared memory share. ipc.c has
- * identifiers, permissions and the multiplexer, abi_i386_ipc.c the layouts. One lock guards all of
+ * identifiers, permissions and the multiplexer, abi/i386/ipc.c the layouts. One lock guards all of
  * it; it is inner to process_lock and outer to nothing (never held over mm calls or waits). */
 #ifndef FG_SYSCALLS_IPC_H
 #define FG_SYSCALLS_IPC_H
@@ -67,8 +67,8 @@ void ipc_wake_removed(struct ipc_waiter **list);
 int ipc_wait(struct task *task, struct ipc_waiter **list, struct ipc_waiter *self,
              const struct timespec *deadline);
 
-/* --- layouts (abi_i386_ipc.c); without the lock
- * ------------------------------------------------------- */
+/* --- layouts; without the lock ------------------------------------------------------------------
+ */
 
 struct shm_status {
     struct ipc_object perm;
@@ -88,12 +88,15 @@ struct msg_status {
     uint32_t bytes, count, most;
     int32_t sender, receiver;
 };
-int ipc_put_shm(struct task *task, gaddr_t at, const struct shm_status *status);
-int ipc_put_sem(struct task *task, gaddr_t at, const struct sem_status *status);
-int ipc_put_msg(struct task *task, gaddr_t at, const struct msg_status *status);
-/* Owner and mode of a structure given with IPC_SET; *most: msg_qbytes (message queues only, or
- * NULL). */
-int ipc_get_perm(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_t *most);
+/* How an ABI lays them out in guest memory; reached through task->abi->ipc. 0 or -EFAULT. */
+struct abi_ipc {
+    int (*put_shm)(struct task *task, gaddr_t at, const struct shm_status *status);
+    int (*put_sem)(struct task *task, gaddr_t at, const struct sem_status *status);
+    int (*put_msg)(struct task *task, gaddr_t at, const struct msg_status *status);
+    /* Owner and mode of a structure given with IPC_SET; *most: msg_qbytes (message queues only, or
+     * NULL). */
+    int (*get_perm)(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_t *most);
+};
 
 /* Inner functions of semop(2); deadline NULL: none. The second takes a 32-bit timespec in the
  * guest. */
@@ -102,9 +105,9 @@ long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t co
 long semaphore_operations32(struct task *task, int32_t id, gaddr_t at, uint32_t count,
                             gaddr_t timeout);
 
-/* Registers what process exits undo (SEM_UNDO). Called by io_init(). */
+/* Registers what process exits undo (SEM_UNDO). Call once at start. */
 void ipc_init(void);
-/* Registers that queues forget ended processes (mqueue.c). Called by io_init(). */
+/* Registers that queues forget ended processes (mqueue.c). Call once at start. */
 void mqueue_init(void);
 
 #endif

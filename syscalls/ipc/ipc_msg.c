@@ -243,14 +243,14 @@ static long queue_status(struct task *task, int32_t id, int32_t command, gaddr_t
         result = command == IPC_CMD_STAT ? 0 : object->id;
     }
     pthread_mutex_unlock(&ipc_lock);
-    return result >= 0 && ipc_put_msg(task, at, &status) ? -EFAULT : result;
+    return result >= 0 && task->abi->ipc->put_msg(task, at, &status) ? -EFAULT : result;
 }
 
 static long change_queue(struct task *task, int32_t id, int32_t command, gaddr_t at) {
     struct ipc_object perm;
     uint32_t most;
     int error;
-    if (command == IPC_CMD_SET && ipc_get_perm(task, at, &perm, &most))
+    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, &most))
         return -EFAULT;
     pthread_mutex_lock(&ipc_lock);
     struct msg_queue *queue = (struct msg_queue *)ipc_find(&queues, id, &error);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "gen/syscall_protos.h"
+#include "syscalls/abi/abi.h"
 
 /* Linux's limits. */
 #define SEM_MOST       32000 /* in a set */
@@ -396,13 +397,13 @@ static long set_status(struct task *task, int32_t id, int32_t command, gaddr_t a
         result = command == IPC_CMD_STAT ? 0 : object->id;
     }
     pthread_mutex_unlock(&ipc_lock);
-    return result >= 0 && ipc_put_sem(task, at, &status) ? -EFAULT : result;
+    return result >= 0 && task->abi->ipc->put_sem(task, at, &status) ? -EFAULT : result;
 }
 
 static long change_set(struct task *task, int32_t id, int32_t command, gaddr_t at) {
     struct ipc_object perm;
     int error;
-    if (command == IPC_CMD_SET && ipc_get_perm(task, at, &perm, NULL))
+    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, NULL))
         return -EFAULT;
     pthread_mutex_lock(&ipc_lock);
     struct sem_set *set = (struct sem_set *)ipc_find(&sets, id, &error);

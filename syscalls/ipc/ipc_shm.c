@@ -243,13 +243,13 @@ static long segment_status(struct task *task, int32_t id, int32_t command, gaddr
         result = command == IPC_CMD_STAT ? 0 : object->id;
     }
     pthread_mutex_unlock(&ipc_lock);
-    return result >= 0 && ipc_put_shm(task, at, &status) ? -EFAULT : result;
+    return result >= 0 && task->abi->ipc->put_shm(task, at, &status) ? -EFAULT : result;
 }
 
 static long change_segment(struct task *task, int32_t id, int32_t command, gaddr_t at) {
     struct ipc_object perm;
     int error;
-    if (command == IPC_CMD_SET && ipc_get_perm(task, at, &perm, NULL))
+    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, NULL))
         return -EFAULT;
     pthread_mutex_lock(&ipc_lock);
     struct shm_segment *segment = (struct shm_segment *)ipc_find(&segments, id, &error);

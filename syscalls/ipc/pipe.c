@@ -10,6 +10,7 @@
 
 const struct file_ops pipe_ops = {
     .kind = "pipe",
+    .nowhere = FILE_PIPE,
     .read = stream_read,
     .write = stream_write,
     .stat = anon_stat,

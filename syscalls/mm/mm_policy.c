@@ -5,7 +5,7 @@
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/mm/mm_internal.h"
-#include "syscalls/process/pidfd.h"
+#include "syscalls/file/pidfd.h"
 #include "syscalls/task/process.h"
 #include <errno.h>
 

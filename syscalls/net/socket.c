@@ -64,8 +64,23 @@ static void socket_release(struct file *file) {
         unix_socket_free(file->data);
 }
 
+static struct file *socket_adopt(struct task *task, int host_fd, int flags) {
+    int domain = 0, type = 0;
+    getsockopt(host_fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
+    getsockopt(host_fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(type)});
+    return socket_file(task, host_fd, domain, type, flags);
+}
+
+static bool socket_told_apart(struct file *file, struct task *task) {
+    struct unix_creds sender;
+    return unix_sender_wanted(task, file, NULL, NULL, &sender);
+}
+
 const struct file_ops socket_ops = {
     .kind = "socket",
+    .nowhere = FILE_SOCKET,
+    .adopt = socket_adopt,
+    .told_apart = socket_told_apart,
     .read = socket_read,
     .write = socket_write,
     .seek = socket_seek,

@@ -1,7 +1,7 @@
 /* Sockets: what the parts of the socket code share. socket.c has the calls on addresses,
  * socket_unix.c names of unix sockets, socket_creds.c credentials, socket_msg.c sending and
  * receiving, socket_rights.c passed descriptors, socket_option.c options and ioctls;
- * abi_i386_socket.c the i386 layouts. */
+ * socket_layout.c the i386 layouts. */
 #ifndef FG_SYSCALLS_SOCKET_H
 #define FG_SYSCALLS_SOCKET_H
 
@@ -180,11 +180,13 @@ void unix_drop_control(struct file *file, struct msghdr *host, size_t bytes, boo
  * file. rights_withdraw: it was not sent after all. */
 void rights_sent(struct file *file);
 void rights_withdraw(struct file *file);
+/* Registers that sent files which go away are forgotten; call once at start. */
+void rights_init(void);
 /* The file of a received host descriptor (taken over): a noted one or a new one. NULL: no memory.
  * peek: the message stays in its queue. */
 struct file *rights_received(struct task *task, int host_fd, bool peek);
 
-/* --- abi_i386_socket.c
+/* --- socket_layout.c
  * ------------------------------------------------------------------------------------ */
 
 #define SOCKET_MAX_IOV 1024

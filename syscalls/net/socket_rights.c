@@ -39,11 +39,6 @@ static struct sent_file *bucket[BUCKETS];
 static unsigned held_files;
 static uint64_t send_count;
 
-static bool told_by_host(const struct file *file) {
-    return file->ops == &pipe_ops || file->ops == &socket_ops || file->ops == &eventfd_ops ||
-           file->ops == &timerfd_ops;
-}
-
 static struct sent_file *entry_of(struct file *file) {
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct sent_file *sent = bucket[i]; sent; sent = sent->next)
@@ -77,9 +72,9 @@ void rights_sent(struct file *file) {
         *sent = (struct sent_file){.file = file, .dev = st.st_dev, .ino = st.st_ino};
         sent->next = bucket[st.st_ino % BUCKETS];
         bucket[st.st_ino % BUCKETS] = sent;
-        file->sent = true;
+        file->sent = file->observed = true;
     }
-    if (sent && !told_by_host(file)) {
+    if (sent && file->ops->nowhere == FILE_SOMEWHERE) {
         sent->held++;
         sent->when = ++send_count;
         file_ref(file);
@@ -103,7 +98,9 @@ void rights_withdraw(struct file *file) {
         file_unref(file);
 }
 
-void rights_file_gone(struct file *file) {
+static void file_gone(struct file *file) {
+    if (!file->sent)
+        return;
     pthread_mutex_lock(&sent_lock);
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct sent_file **at = &bucket[i]; *at; at = &(*at)->next)
@@ -115,6 +112,11 @@ void rights_file_gone(struct file *file) {
                 return;
             }
     pthread_mutex_unlock(&sent_lock);
+}
+
+void rights_init(void) {
+    static struct file_observer observer = {.gone = file_gone};
+    file_observer_add(&observer);
 }
 
 /* A reference, unless the last one is just being dropped. */
@@ -159,38 +161,4 @@ struct file *rights_received(struct task *task, int host_fd, bool peek) {
     }
     close(host_fd);
     return found;
-}
-
-struct file *file_from_host(struct task *task, int host_fd) {
-    struct stat st;
-    int flags = fcntl(host_fd, F_GETFL);
-    if (flags < 0 || fstat(host_fd, &st)) {
-        close(host_fd);
-        return NULL;
-    }
-    if (flags & 0100000) /* O_LARGEFILE, which a 64-bit libc has as 0 */
-        flags |= FILE_LARGEFILE;
-    if (S_ISSOCK(st.st_mode) && !(flags & O_PATH)) {
-        int domain = 0, type = 0;
-        getsockopt(host_fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
-        getsockopt(host_fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(type)});
-        return socket_file(task, host_fd, domain, type, flags);
-    }
-    const struct file_ops *ops = NULL;
-    char name[64], path[32];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", host_fd);
-    ssize_t len = readlink(path, name, sizeof(name) - 1);
-    name[len > 0 ? len : 0] = 0;
-    if (S_ISFIFO(st.st_mode) && !strncmp(name, "pipe:", 5))
-        ops = &pipe_ops;
-    else if (!strcmp(name, "anon_inode:[eventfd]"))
-        ops = &eventfd_ops;
-    else if (!strcmp(name, "anon_inode:[timerfd]"))
-        ops = &timerfd_ops;
-    if (!ops)
-        return file_create_host(host_fd, flags);
-    struct file *file = file_create(ops, host_fd, flags);
-    if (file)
-        anon_set_owner(file, task);
-    return file;
 }

@@ -6,7 +6,7 @@
  * with the file, not with a descriptor, and the host's description may outlive ours. */
 #include "core/space/space.h"
 #include "syscalls/abi/abi_time.h"
-#include "syscalls/proc/fdinfo.h"
+#include "syscalls/file/fdinfo.h"
 #include "syscalls/file/io.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/fs/vfs_synthetic.h"
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "gen/syscall_protos.h"
+#include "syscalls/poll/epoll.h"
 
 #define MAX_EVENTS (INT32_MAX / (int)sizeof(struct epoll_event))
 /* At most so many are fetched at a time; a caller that has room for more asks again. */
@@ -55,7 +56,9 @@ static void item_free(struct epoll_item *item) {
     free(item);
 }
 
-void epoll_file_gone(struct file *file) {
+static void file_gone(struct file *file) {
+    if (!file->epoll_items)
+        return;
     pthread_mutex_lock(&epoll_lock);
     while (file->epoll_items) {
         struct epoll_item *item = file->epoll_items;
@@ -65,6 +68,11 @@ void epoll_file_gone(struct file *file) {
         item_free(item);
     }
     pthread_mutex_unlock(&epoll_lock);
+}
+
+void epoll_init(void) {
+    static struct file_observer observer = {.gone = file_gone};
+    file_observer_add(&observer);
 }
 
 static void epoll_release(struct file *file) {
@@ -175,6 +183,7 @@ static int add_item(struct file *epoll, struct file *file, int fd, struct epoll_
     epoll->data = item;
     item->next_of_file = file->epoll_items;
     file->epoll_items = item;
+    file->observed = true;
     return 0;
 }
 

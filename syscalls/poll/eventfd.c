@@ -1,6 +1,6 @@
 /* eventfd(2): a host eventfd. */
 #include "syscalls/file/io.h"
-#include "syscalls/proc/fdinfo.h"
+#include "syscalls/file/fdinfo.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -9,6 +9,7 @@
 
 const struct file_ops eventfd_ops = {
     .kind = "anon_inode:[eventfd]",
+    .nowhere = FILE_EVENT,
     .read = stream_read,
     .write = stream_write,
     .stat = anon_stat,

@@ -3,6 +3,7 @@
 #include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/tty/tty.h"
+#include "syscalls/proc/proc_internal.h"
 
 #include <errno.h>
 #include <stdio.h>

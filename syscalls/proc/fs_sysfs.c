@@ -1,6 +1,7 @@
 /* /sys: the few files that programs read there (number of CPUs, huge page settings), nothing of the
  * host's devices. */
 #include "syscalls/fs/vfs_synthetic.h"
+#include "syscalls/proc/proc_internal.h"
 
 #include <string.h>
 #include <unistd.h>

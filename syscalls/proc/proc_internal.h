@@ -91,4 +91,17 @@ struct proc_pages {
 };
 void proc_pages(struct mm *mm, struct proc_pages *pages);
 
+extern const struct synth_entry proc_root, dev_root, sys_root, devpts_root;
+extern const struct synth_entry proc_pid_root, proc_task_root; /* /proc/PID, /proc/PID/task/TID */
+/* /dev/shm where the host has no place for it. */
+extern const struct synth_entry dev_shm;
+/* Single nodes that are mounted over a host's /dev when the root is "/". */
+extern const struct synth_entry dev_tty, dev_ptmx, dev_console;
+
+/* --- proc_fdinfo.c: /proc/PID/fdinfo -------------------------------------------------------------
+ */
+
+/* The whole text for a descriptor of `table` (only compared: its record locks are shown). */
+void fdinfo_text(struct file *file, bool cloexec, const struct fd_table *table, struct strbuf *out);
+
 #endif

@@ -286,6 +286,7 @@ static const struct synth_entry pid_children[] = {
     {0},
 };
 const struct synth_entry proc_pid_root = {.name = "pid",
+                                          .is_process = true,
                                           .mode = S_IFDIR | 0555,
                                           .children = pid_children,
                                           .lookup = fd_lookup,

@@ -1,5 +1,5 @@
 /* /proc/PID/fd and fdinfo: a magic link per descriptor, and what fcntl and lseek say of it. */
-#include "syscalls/proc/fdinfo.h"
+#include "syscalls/file/fdinfo.h"
 #include "syscalls/proc/proc_internal.h"
 
 #include <errno.h>

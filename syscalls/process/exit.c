@@ -8,7 +8,7 @@
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/mm/mm.h"
-#include "syscalls/process/pidfd.h"
+#include "syscalls/file/pidfd.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/trace/strace.h"
 
@@ -177,7 +177,7 @@ static void become_zombie(struct process *process) {
     reparent_children(process);
     check_orphaned(process, process->parent);
     if (process->handle) {
-        pidfd_ended(process->handle);
+        pid_handle_ended(process->handle);
     }
     int code = CLD_EXITED;
     int shown = status >> 8 & 0xff;

@@ -8,7 +8,7 @@
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/mm/mm.h"
-#include "syscalls/process/pidfd.h"
+#include "syscalls/file/pidfd.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/process/thread_area.h"
 

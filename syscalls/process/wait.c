@@ -5,7 +5,7 @@
 
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/file.h"
-#include "syscalls/process/pidfd.h"
+#include "syscalls/file/pidfd.h"
 #include "syscalls/signal/signal.h"
 
 #include <errno.h>

@@ -12,7 +12,7 @@
 #include "core/host/host.h"
 #include "core/build/profile.h"
 #include "core/base/stats.h"
-#include "syscalls/abi/abi.h"
+#include "syscalls/abi/i386/i386.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
@@ -24,6 +24,10 @@
 #include "syscalls/tty/tty.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/run/loop.h"
+#include "syscalls/ipc/ipc.h"
+#include "syscalls/poll/epoll.h"
+#include "syscalls/proc/proc.h"
+#include "syscalls/time/time.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -68,6 +72,24 @@ __attribute__((format(printf, 2, 3))) static int error(int status, const char *f
     return status;
 }
 
+/* What lower rooms reach of higher ones, they are told here: the ABIs, the run loop, the kinds of
+ * files that come open from outside, what happens at the end of processes and files. */
+static void connect_rooms(void) {
+    abi_add(&abi_i386);
+    task_loop = task_run;
+    signal_init();
+    file_kind_add(&pipe_ops);
+    file_kind_add(&socket_ops);
+    file_kind_add(&eventfd_ops);
+    file_kind_add(&timerfd_ops);
+    tty_init();
+    timer_init();
+    ipc_init();
+    mqueue_init();
+    epoll_init();
+    rights_init();
+}
+
 static int set_up_files(const struct fg_options *options, bool own_root) {
     const char *root = options->root ? options->root : "/";
     struct stat st;
@@ -79,6 +101,7 @@ static int set_up_files(const struct fg_options *options, bool own_root) {
     int err = fs_init(root, own_root);
     if (err)
         return error(FG_STATUS_ERROR, "cannot use the root '%s': %s", root, strerror(-err));
+    proc_mounts(own_root);
     return 0;
 }
 
@@ -131,8 +154,10 @@ static int adopt_descriptors(struct task *task) {
         struct file *file;
         if (fcntl(fd, F_GETFD) < 0)
             continue;
-        int err = file_adopt_host(fd, &file);
+        int err = tty_adopt_host(fd, &file); /* 1: it is a terminal */
         if (!err)
+            err = file_adopt_host(fd, &file);
+        if (err >= 0)
             err = fd_install(task, file, false, fd);
         if (err < 0)
             return error(FG_STATUS_ERROR, "cannot take over file descriptor %d: %s", fd,
@@ -287,9 +312,7 @@ int fg_run(const struct fg_options *options) {
         .plain = options->profile_file != NULL,
     };
     engine_init();
-    abi_add(&abi_i386);
-    task_loop = task_run;
-    signal_init();
+    connect_rooms();
     /* First of all, so that the guest inherits the host's limits as they were. */
     struct task *task = process_create_first();
     if (!task)
@@ -298,7 +321,6 @@ int fg_run(const struct fg_options *options) {
     if (status)
         return status;
     tty_block_host_signals();
-    io_init();
     socket_network = !options->no_network;
     if (options->strace && (status = strace_start(options->strace_file)) != 0) {
         status = error(FG_STATUS_ERROR, "cannot write system calls to '%s': %s",

@@ -152,8 +152,10 @@ struct pid_handle {
     int end_fd;   /* its write end */
     int refs;
 };
-struct file;
-/* The process of a pidfd, or NULL when `file` is none or the process is gone. process_lock held. */
-struct process *pidfd_process_locked(struct file *file);
+/* All with process_lock held. A reference to the process's handle, NULL: out of memory or host
+ * descriptors. The process became a zombie: who polls sees it. */
+struct pid_handle *pid_handle_ref(struct process *process);
+void pid_handle_unref(struct pid_handle *handle);
+void pid_handle_ended(struct pid_handle *handle);
 
 #endif

@@ -1,6 +1,6 @@
 /* timerfd_create(2) and its settings: a host timerfd, whose clocks are the guest's as well. */
 #include "syscalls/abi/abi_time.h"
-#include "syscalls/proc/fdinfo.h"
+#include "syscalls/file/fdinfo.h"
 #include "syscalls/file/io.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@ static ssize_t timerfd_write(struct file *file, struct task *task, const struct 
 
 const struct file_ops timerfd_ops = {
     .kind = "anon_inode:[timerfd]",
+    .nowhere = FILE_EVENT,
     .read = stream_read,
     .write = timerfd_write,
     .stat = anon_stat,

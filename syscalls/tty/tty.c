@@ -6,10 +6,8 @@
 #include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
-#include "syscalls/ipc/ipc.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
-#include "syscalls/time/time.h"
 #include "syscalls/tty/tty_internal.h"
 #include <asm/termbits.h>
 #include <errno.h>
@@ -250,12 +248,16 @@ void tty_session_exit(struct process *leader) {
     pthread_mutex_unlock(&process_lock);
 }
 
-void io_init(void) {
+void tty_init(void) {
     static struct process_hooks hooks = {.exit = tty_session_exit};
+    static const struct fs_terminals terminals = {
+        .open_current = tty_open_current,
+        .open_ptmx = ptmx_open,
+        .chown = pts_chown,
+        .chmod = pts_chmod,
+    };
     process_hooks_add(&hooks);
-    timer_init();
-    ipc_init();
-    mqueue_init();
+    fs_terminals = &terminals;
 }
 
 int tty_job_check(struct task *task, struct tty *tty, int signo) {

@@ -31,6 +31,9 @@ struct tty {
 /* --- start-up and end ----------------------------------------------------------------------------
  */
 
+/* Registers what terminals do at a session's end and for their nodes; call once at start. */
+void tty_init(void);
+
 /* A file for one of the host's descriptors 0, 1, 2 when it is a terminal: *out gets a new file over
  * a duplicate of `fd` and 1 is returned; 0 when `fd` is no terminal (the caller makes another kind
  * of file); or -errno. Call before tty_host_start(). */

@@ -1,6 +1,7 @@
 /* i386 layouts of System V IPC structures (the "64" ones: 32-bit ids, times in two words). */
 #include "core/space/space.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/abi/i386/i386.h"
 #include "syscalls/ipc/ipc.h"
 #include <errno.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static void pack_time(uint32_t out[2], int64_t time) {
     out[1] = (uint32_t)((uint64_t)time >> 32);
 }
 
-int ipc_put_shm(struct task *task, gaddr_t at, const struct shm_status *status) {
+static int put_shm(struct task *task, gaddr_t at, const struct shm_status *status) {
     struct {
         struct perm32 perm;
         uint32_t bytes, atime[2], dtime[2], ctime[2];
@@ -43,7 +44,7 @@ int ipc_put_shm(struct task *task, gaddr_t at, const struct shm_status *status) 
     return guest_write(task->cpu->space, at, &out, sizeof(out));
 }
 
-int ipc_put_sem(struct task *task, gaddr_t at, const struct sem_status *status) {
+static int put_sem(struct task *task, gaddr_t at, const struct sem_status *status) {
     struct {
         struct perm32 perm;
         uint32_t otime[2], ctime[2], count, unused[2];
@@ -62,7 +63,7 @@ struct msg32 {
     uint32_t unused[2];
 };
 
-int ipc_put_msg(struct task *task, gaddr_t at, const struct msg_status *status) {
+static int put_msg(struct task *task, gaddr_t at, const struct msg_status *status) {
     struct msg32 out = {.bytes = status->bytes,
                         .count = status->count,
                         .most = status->most,
@@ -76,7 +77,7 @@ int ipc_put_msg(struct task *task, gaddr_t at, const struct msg_status *status) 
     return guest_write(task->cpu->space, at, &out, sizeof(out));
 }
 
-int ipc_get_perm(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_t *most) {
+static int get_perm(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_t *most) {
     struct msg32 in;
     size_t len = most ? sizeof(in) : sizeof(in.perm);
     if (guest_read(task->cpu->space, &in, at, len))
@@ -88,3 +89,10 @@ int ipc_get_perm(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_
         *most = in.most;
     return 0;
 }
+
+const struct abi_ipc abi_i386_ipc = {
+    .put_shm = put_shm,
+    .put_sem = put_sem,
+    .put_msg = put_msg,
+    .get_perm = get_perm,
+};

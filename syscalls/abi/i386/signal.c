@@ -6,7 +6,7 @@
  * 0) with the 512-byte FXSAVE image behind it. On return the x87 part is taken from the first,
  * MXCSR and XMM registers from the second, as a program that edits them expects. */
 #include "gen/syscall_protos.h"
-#include "syscalls/abi/abi.h"
+#include "syscalls/abi/i386/i386.h"
 
 #include "syscalls/abi/i386/fpu.h"
 #include "syscalls/mm/mm.h"

@@ -1,41 +1,14 @@
 /* The text of /proc/PID/fdinfo/N (proc(5)): what every descriptor has, locks, then the lines of its
  * kind (ops->info). Kinds that are the host's own take the host's lines as they are. */
-#include "syscalls/proc/fdinfo.h"
-#include "syscalls/file/open_flags.h"
-#include "syscalls/fs/fs_place.h"
+#include "syscalls/file/fdinfo.h"
 #include "syscalls/file/lock.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/file/rw.h"
-#include "syscalls/fs/vfs_synthetic.h"
+#include "syscalls/proc/proc_internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-void fdinfo_host_lines(struct file *file, fdinfo_line emit, void *arg) {
-    char path[40], *line = NULL;
-    size_t room = 0;
-    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", file->host_fd);
-    FILE *lines = file->host_fd < 0 ? NULL : fopen(path, "re");
-    while (lines && getline(&line, &room, lines) > 0)
-        emit(arg, line);
-    free(line);
-    if (lines)
-        fclose(lines);
-}
-
-static void add_own_line(void *arg, const char *line) {
-    static const char *const general[] = {"pos:", "flags:", "mnt_id:", "ino:", "lock:"};
-    for (size_t i = 0; i < ARRAY_LEN(general); i++)
-        if (!strncmp(line, general[i], strlen(general[i])))
-            return;
-    strbuf_add(arg, line, strlen(line));
-}
-
-void fdinfo_of_host(struct file *file, struct strbuf *out) {
-    fdinfo_host_lines(file, add_own_line, out);
-}
 
 struct flock_lines {
     struct file *file;

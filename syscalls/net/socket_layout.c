@@ -1,6 +1,6 @@
-/* Socket structures of the guest ABIs: msghdr, iovec, control messages, the socketcall multiplexer.
- * The i386 layouts differ from the host's in pointers and longs: struct cmsghdr is 12 bytes and
- * aligned to 4, time stamps are 32-bit pairs. */
+/* Socket structures of the guest ABIs: msghdr, iovec, control messages. The 32-bit layouts differ
+ * from the host's in pointers and longs: struct cmsghdr is 12 bytes and aligned to 4, time stamps
+ * are 32-bit pairs. */
 #include "core/space/space.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "gen/syscall_protos.h"
 
 #define CONTROL_MOST (128 * 1024) /* a sender may not give more (net.core.optmem_max) */
 
@@ -335,59 +333,4 @@ int control_out(struct task *task, struct file *file, struct msghdr *host, size_
         msg->flags |= MSG_CTRUNC;
     msg->control_len = buffer.used;
     return error;
-}
-
-/* --- socketcall(2)
- * ---------------------------------------------------------------------------------------- */
-
-long sys_socketcall(struct task *task, int32_t call, gaddr_t args) {
-    static const uint8_t count[] = {0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4};
-    uint32_t a[6] = {0};
-    if (call < 1 || call >= (int)ARRAY_LEN(count))
-        return -EINVAL;
-    if (guest_read(task->cpu->space, a, args, count[call] * sizeof(a[0])))
-        return -EFAULT;
-    int fd = (int32_t)a[0];
-    switch (call) {
-    case 1:
-        return sys_socket(task, (int32_t)a[0], (int32_t)a[1], (int32_t)a[2]);
-    case 2:
-        return sys_bind(task, fd, a[1], a[2]);
-    case 3:
-        return sys_connect(task, fd, a[1], a[2]);
-    case 4:
-        return sys_listen(task, fd, (int32_t)a[1]);
-    case 5:
-        return sys_accept4(task, fd, a[1], a[2], 0);
-    case 6:
-        return sys_getsockname(task, fd, a[1], a[2]);
-    case 7:
-        return sys_getpeername(task, fd, a[1], a[2]);
-    case 8:
-        return sys_socketpair(task, (int32_t)a[0], (int32_t)a[1], (int32_t)a[2], a[3]);
-    case 9:
-        return sys_sendto(task, fd, a[1], a[2], a[3], 0, 0);
-    case 10:
-        return sys_recvfrom(task, fd, a[1], a[2], a[3], 0, 0);
-    case 11:
-        return sys_sendto(task, fd, a[1], a[2], a[3], a[4], a[5]);
-    case 12:
-        return sys_recvfrom(task, fd, a[1], a[2], a[3], a[4], a[5]);
-    case 13:
-        return sys_shutdown(task, fd, (int32_t)a[1]);
-    case 14:
-        return sys_setsockopt(task, fd, (int32_t)a[1], (int32_t)a[2], a[3], a[4]);
-    case 15:
-        return sys_getsockopt(task, fd, (int32_t)a[1], (int32_t)a[2], a[3], a[4]);
-    case 16:
-        return sys_sendmsg(task, fd, a[1], a[2]);
-    case 17:
-        return sys_recvmsg(task, fd, a[1], a[2]);
-    case 18:
-        return sys_accept4(task, fd, a[1], a[2], a[3]);
-    case 19:
-        return sys_recvmmsg(task, fd, a[1], a[2], a[3], a[4]);
-    default:
-        return sys_sendmmsg(task, fd, a[1], a[2], a[3]);
-    }
 }

@@ -1,4 +1,4 @@
-/* /proc/PID/fdinfo: fdinfo.c. */
+/* What the host says of a descriptor: fdinfo.c. */
 #ifndef FG_SYSCALLS_FDINFO_H
 #define FG_SYSCALLS_FDINFO_H
 
@@ -6,8 +6,6 @@
 
 struct strbuf;
 
-/* The whole text for a descriptor of `table` (only compared: its record locks are shown). */
-void fdinfo_text(struct file *file, bool cloexec, const struct fd_table *table, struct strbuf *out);
 /* For ops->info: the host's own lines of the file's kind, without what every descriptor has. */
 void fdinfo_of_host(struct file *file, struct strbuf *out);
 /* All lines that the host has on the file's descriptor; none where it does not let us look. */

@@ -1,0 +1,17 @@
+/* The i386 ABI: what stands in its struct abi. */
+#ifndef FG_SYSCALLS_I386_H
+#define FG_SYSCALLS_I386_H
+
+#include "syscalls/abi/abi.h"
+
+extern const struct abi abi_i386; /* generated from syscalls/table */
+
+int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *action,
+                          const struct sigqueue_info *info, sigset64 blocked);
+int abi_i386_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_info *info);
+int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info);
+
+struct abi_ipc;
+extern const struct abi_ipc abi_i386_ipc; /* ipc.c */
+
+#endif
