@@ -1,6 +1,5 @@
 /* What the pollable files, sockets, clocks and terminals share: host iovecs of guest memory, pipe
- * errors, owners of nameless files, set-up. Not here: the interfaces of one subject (tty.h,
- * timer.h). */
+ * errors, owners of nameless files. Not here: the interfaces of one subject (tty.h, timer.h). */
 #ifndef FG_SYSCALLS_IO_H
 #define FG_SYSCALLS_IO_H
 
@@ -57,7 +56,7 @@ struct poll_item {
 int poll_wait(struct task *task, struct poll_item *item, unsigned count,
               const struct timespec *deadline);
 
-/* Kinds that a host descriptor alone tells (file_from_host), and epoll. */
+/* Kinds that a host descriptor alone tells (file_kind_add), and epoll. */
 extern const struct file_ops pipe_ops, eventfd_ops, timerfd_ops, epoll_ops, socket_ops;
 
 #endif

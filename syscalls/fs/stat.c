@@ -1,5 +1,5 @@
 /* Reading what files are: the inner functions of stat(2) and statfs(2), statx(2), readlink(2). The
- * structures of the i386 calls are abi_i386_stat.c. */
+ * structures of the i386 calls are abi/i386/stat.c. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs/fs_attr.h"
 #include "syscalls/fs/fs_place.h"

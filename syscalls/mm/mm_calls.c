@@ -1,7 +1,7 @@
 /* The memory system calls: argument checks, then mm.c, mm_move.c, mm_advise.c.
  * Sources: mmap2(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mincore(2),
  * mlock(2), remap_file_pages(2). Not here: membarrier and process_vm_* (mm_remote.c), the
- * struct-taking mmap of i386 (abi_i386_mm.c). */
+ * struct-taking mmap of i386 (abi/i386/mm.c). */
 #include "gen/syscall_protos.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/mm/mm_calls.h"

@@ -1,5 +1,5 @@
 /* System calls about signals: actions, masks, pending sets, waiting, alternate stacks, kill and its
- * relatives. Frames and returns from handlers are abi_i386_signal.c's. */
+ * relatives. Frames and returns from handlers are those of abi/i386/signal.c. */
 #include "gen/syscall_protos.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"

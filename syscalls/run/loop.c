@@ -1,6 +1,6 @@
 /* The run loop of a guest task: guest code -> system call or exception -> signals -> guest code.
  * Last station of a block's way. The system calls themselves are called through the ABI's table;
- * what signals do is signal.c's. */
+ * what signals do is signal_deliver.c's. */
 #include "syscalls/task/process.h"
 
 #include "core/run/run.h"

@@ -1,5 +1,6 @@
 /* Sending signals: queues, who takes one, what is dropped, stop and continue, pending sets, masks.
- * Not here: what happens when one is taken (signal.c), the system calls (signal_calls.c). */
+ * Not here: what happens when one is taken (signal_deliver.c), the system calls (signal_calls.c).
+ */
 #include "syscalls/signal/signal.h"
 
 #include "syscalls/task/process.h"

@@ -152,10 +152,11 @@ struct pid_handle {
     int end_fd;   /* its write end */
     int refs;
 };
-/* All with process_lock held. A reference to the process's handle, NULL: out of memory or host
- * descriptors. The process became a zombie: who polls sees it. */
+/* A reference to the process's handle, made at the first; NULL: out of memory or host descriptors.
+ * process_lock held, as for the others. */
 struct pid_handle *pid_handle_ref(struct process *process);
 void pid_handle_unref(struct pid_handle *handle);
+/* The process became a zombie: who polls sees it. */
 void pid_handle_ended(struct pid_handle *handle);
 
 #endif

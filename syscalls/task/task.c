@@ -1,6 +1,6 @@
 /* Tasks and processes as objects: creation, lists, numbers, hooks; host threads of tasks; the sleep
  * and wake-up that all internal waits stand on. Not here: what fork copies (fork.c), what exit
- * leaves behind (exit.c), the run loop (run.c). */
+ * leaves behind (exit.c), the run loop (run/loop.c). */
 #include "syscalls/task/process.h"
 
 #include "core/run/run.h"

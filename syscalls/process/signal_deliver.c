@@ -1,6 +1,6 @@
 /* Taking signals: at every return to guest code, pending ones are turned into handler frames,
  * default actions, stops; interrupted system calls are restarted or end with EINTR (signal(7)). Not
- * here: queues and sending (signal_send.c), frame layouts (abi_i386_signal.c). */
+ * here: queues and sending (signal_send.c), frame layouts (abi/i386/signal.c). */
 #include "gen/syscall_protos.h"
 #include "syscalls/signal/signal.h"
 

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# time: 60
+"""rootfs-tools/rooms on small trees: what runs upward, sideways, in a circle or hides is told."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from harness import Suite, check_equal
+
+suite = Suite()
+
+LOW, HIGH, SIDE = "syscalls/file", "syscalls/tty", "syscalls/net"
+
+
+def told(name: str, files: dict[str, str]) -> list[str]:
+    """What the check says of a tree of these sources, compiled."""
+    top = Path(os.environ.get("BUILD", "build")).resolve() / "test/rooms" / name
+    shutil.rmtree(top, ignore_errors=True)
+    for file, text in files.items():
+        path = top / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    subprocess.run(["git", "init", "-q"], cwd=top, check=True)
+    subprocess.run(["git", "add", "."], cwd=top, check=True)
+    for file in files:
+        if file.endswith(".c"):
+            made = top / "build/obj" / (file[:-2] + ".o")
+            made.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["gcc", "-I.", "-c", "-o", str(made), file], cwd=top, check=True)
+    done = subprocess.run(["rootfs-tools/rooms", str(top)], capture_output=True, text=True,
+                          check=False)
+    check_equal("what it writes to stderr", done.stderr, "")
+    lines = done.stdout.splitlines()
+    check_equal("its status", done.returncode, 1 if lines else 0)
+    return lines
+
+
+@suite.case("what runs downward passes", quick=True)
+def _() -> None:
+    check_equal("said", told("down", {
+        f"{LOW}/low.h": "int low(void);\n",
+        f"{LOW}/low.c": '#include "syscalls/file/low.h"\nint low(void) { return 1; }\n',
+        f"{HIGH}/high.c": '#include "syscalls/file/low.h"\nint high(void) { return low(); }\n',
+    }), [])
+
+
+@suite.case("an include that runs upward", quick=True)
+def _() -> None:
+    check_equal("said", told("include", {
+        f"{HIGH}/high.h": "enum { HIGH };\n",
+        f"{LOW}/low.c": '#include "syscalls/tty/high.h"\nint low = HIGH;\n',
+    }), ["syscalls/file/low.c includes syscalls/tty/high.h: syscalls/file stands below "
+         "syscalls/tty"])
+
+
+@suite.case("a symbol that runs upward", quick=True)
+def _() -> None:
+    check_equal("said", told("symbol", {
+        f"{HIGH}/high.c": "int high(void) { return 1; }\n",
+        f"{LOW}/low.c": "int high(void);\nint low(void) { return high(); }\n",
+    }), ["syscalls/file/low.c uses high of syscalls/tty/high.c: syscalls/file stands below "
+         "syscalls/tty"])
+
+
+@suite.case("a symbol of a sibling", quick=True)
+def _() -> None:
+    check_equal("said", told("sibling", {
+        f"{HIGH}/high.c": "int high = 1;\n",
+        f"{SIDE}/side.c": "extern int high;\nint side(void) { return high; }\n",
+    }), ["syscalls/net/side.c uses high of syscalls/tty/high.c: syscalls/net and syscalls/tty "
+         "stand side by side"])
+
+
+@suite.case("an inner room is a room of its own", quick=True)
+def _() -> None:
+    check_equal("said", told("inner", {
+        "syscalls/abi/i386/words.c": "int words = 1;\n",
+        "syscalls/abi/abi.c": "extern int words;\nint abi(void) { return words; }\n",
+    }), ["syscalls/abi/abi.c uses words of syscalls/abi/i386/words.c: syscalls/abi stands below "
+         "syscalls/abi/i386"])
+
+
+@suite.case("a circle of includes", quick=True)
+def _() -> None:
+    check_equal("said", told("circle", {
+        f"{LOW}/a.h": '#ifndef A\n#define A\n#include "syscalls/file/b.h"\n#endif\n',
+        f"{LOW}/b.h": '#ifndef B\n#define B\n#include "syscalls/file/a.h"\n#endif\n',
+    }), ["includes in a circle: syscalls/file/a.h -> syscalls/file/b.h -> syscalls/file/a.h"])
+
+
+@suite.case("a weak symbol", quick=True)
+def _() -> None:
+    check_equal("said", told("weak", {
+        f"{LOW}/low.c": "__attribute__((weak)) void high(void);\n"
+                        "void low(void) { if (high) high(); }\n",
+    }), ["syscalls/file/low.c: high is weak, which hides who calls whom"])
+
+
+if __name__ == "__main__":
+    suite.main()
