@@ -14,6 +14,7 @@
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
+#include "syscalls/process/life.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -127,9 +127,6 @@ void fd_table_close_on_exec(struct fd_table *table);
  * calls it. */
 int task_unshare_fds(struct task *task);
 
-/* F_SETOWN: a process, or with a minus sign a group. 0, -ESRCH or -EINVAL. */
-int file_set_owner(struct file *file, int32_t who);
-
 /* The file of a descriptor, referenced (file_unref it), or NULL (EBADF). */
 struct file *fd_get(struct task *task, int fd);
 /* Lowest free descriptor >= from for `file` (takes the reference over, also on failure). Returns it

@@ -45,18 +45,4 @@ int guest_iov(struct task *task, gaddr_t addr, uint64_t len, bool write, struct 
 int iov_put(const struct iovec *iov, int count, const void *from, size_t len);
 ssize_t iov_get(const struct iovec *iov, int count, void *to, size_t len);
 
-/* An entry of a poll set: ops->poll and files without a host descriptor are looked at, the rest is
- * the host's. revents set by the caller with a NULL file (POLLNVAL) counts as ready. */
-struct poll_item {
-    struct file *file; /* NULL: not a descriptor */
-    short events, revents;
-};
-/* Waits until an item is ready, `deadline` (CLOCK_MONOTONIC, NULL: none) or a signal. Returns the
- * number of items with revents, or -EINTR, -ENOMEM. */
-int poll_wait(struct task *task, struct poll_item *item, unsigned count,
-              const struct timespec *deadline);
-
-/* Kinds that a host descriptor alone tells (file_kind_add), and epoll. */
-extern const struct file_ops pipe_ops, eventfd_ops, timerfd_ops, epoll_ops, socket_ops;
-
 #endif

@@ -5,7 +5,6 @@
  * descriptor of our own per file. Where the host or its file system has none, locks are among
  * guests alone. Everything but host_lock_wait() is called with lock.c's mutex held. */
 #include "syscalls/file/lock_host.h"
-#include "syscalls/file/rw.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,8 @@
 #include "syscalls/file/open_flags.h"
 #include "syscalls/file/lock.h"
 #include "syscalls/task/process.h"
-#include "syscalls/file/rw.h"
+#include "syscalls/fs/rw.h"
+#include "syscalls/fs/fs.h"
 
 #include <string.h>
 #include <sys/syscall.h>

@@ -51,6 +51,9 @@ int fs_chdir(struct task *task, const char *path);
 /* Guest path of the current directory into buf (PATH_MAX). 0 or -errno (-ENOENT: removed). */
 int fs_getcwd(struct task *task, char *buf, size_t size);
 
+/* F_SETOWN: a process, or with a minus sign a group. 0, -ESRCH or -EINVAL. */
+int file_set_owner(struct file *file, int32_t who);
+
 /* --- fs_file.c, fs_adopt.c: files over host descriptors
  * -------------------------------------------
  */
@@ -74,21 +77,5 @@ int file_stat_host(struct file *file, struct stat *st);
 /* What kind of file a descriptor is that came from outside (SCM_RIGHTS, start-up): a new file over
  * host_fd (taken over). NULL with errno ENOMEM. */
 struct file *file_from_host(struct task *task, int host_fd);
-
-/* --- fs_socket.c: names of unix sockets ----------------------------------------------------------
- */
-
-struct mount;
-/* bind(2): binds the host socket under `temporary`, a name that says whose it is, in the directory
- * of the guest's `path`, tells made(arg) of it as the host shows it, and renames it to that. 0 or
- * -errno (-EADDRINUSE: there is something). */
-int fs_socket_bind(struct task *task, const char *path, int host_fd, const char *temporary,
-                   const struct mount **mount, void (*made)(void *arg, const struct stat *st),
-                   void *arg);
-/* Is there something by that name, not followed? */
-bool fs_socket_name_taken(struct task *task, const char *path);
-/* connect(2), sendto(2): an O_PATH descriptor of what `path` names, which the task may write to, or
- * -errno. */
-int fs_socket_find(struct task *task, const char *path, const struct mount **mount);
 
 #endif

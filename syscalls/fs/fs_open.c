@@ -4,7 +4,7 @@
 #include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/privilege.h"
-#include "syscalls/file/rw.h"
+#include "syscalls/fs/rw.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
  * was given open from outside of its root has no name there: no open gives more than it has. */
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
-#include "syscalls/file/rw.h"
+#include "syscalls/fs/rw.h"
 
 #include <errno.h>
 #include <fcntl.h>

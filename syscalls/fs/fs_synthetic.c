@@ -4,7 +4,7 @@
  * A regular file's text is made at open and put into a host memory file, so that read, lseek,
  * pread, poll and sendfile need nothing of their own. */
 #include "syscalls/fs/fs_place.h"
-#include "syscalls/file/rw.h"
+#include "syscalls/fs/rw.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* read(2), write(2) and their vectored and positioned forms, lseek(2). Buffers are used where they
  * are in the guest's memory: host protection is guest protection, so the host's EFAULT is the
  * guest's. Copying between files is rw_copy.c, sizes and syncing rw_size.c. */
-#include "syscalls/file/rw.h"
+#include "syscalls/fs/rw.h"
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/fs/fs_place.h"

@@ -3,7 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/fs/fs_place.h"
-#include "syscalls/file/rw.h"
+#include "syscalls/fs/rw.h"
 #include "syscalls/signal/signal.h"
 
 #include <fcntl.h>

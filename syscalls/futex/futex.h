@@ -79,6 +79,8 @@ long futex_wait_requeue_pi(struct task *task, gaddr_t addr, bool shared, uint32_
                            uint32_t bitset, const struct timespec *deadline, gaddr_t pi_addr);
 long futex_cmp_requeue_pi(struct task *task, gaddr_t addr, bool shared, int wake, int requeue,
                           gaddr_t pi_addr, uint32_t value);
+/* Robust lists, PI owners, clear_child_tid of a task that leaves its memory (futex_robust.c). */
+void futex_task_exit(struct task *task);
 /* Locks that the ending task still holds go to their first waiters. */
 void futex_pi_task_exit(struct task *task);
 

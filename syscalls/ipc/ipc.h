@@ -4,6 +4,7 @@
 #ifndef FG_SYSCALLS_IPC_H
 #define FG_SYSCALLS_IPC_H
 
+#include "syscalls/file/file.h"
 #include "syscalls/task/task.h"
 
 /* Commands of the *ctl calls that all three have, and flags. */
@@ -105,6 +106,7 @@ long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t co
 long semaphore_operations32(struct task *task, int32_t id, gaddr_t at, uint32_t count,
                             gaddr_t timeout);
 
+extern const struct file_ops pipe_ops; /* pipe.c */
 /* Registers what process exits undo (SEM_UNDO). Call once at start. */
 void ipc_init(void);
 /* Registers that queues forget ended processes (mqueue.c). Call once at start. */

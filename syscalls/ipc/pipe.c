@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gen/syscall_protos.h"
+#include "syscalls/ipc/ipc.h"
 
 const struct file_ops pipe_ops = {
     .kind = "pipe",

@@ -2,6 +2,7 @@
  * find (unix(7)). Addresses and what is behind them are socket_unix.c. */
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/privilege.h"
+#include "syscalls/net/fs_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>

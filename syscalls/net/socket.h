@@ -77,6 +77,7 @@ struct socket_address {
 /* False (--network none): the guest has unix sockets of this run alone, and sees no interface. Set
  * before the first task runs. */
 extern bool socket_network;
+extern const struct file_ops socket_ops;
 /* The socket of a descriptor, referenced; NULL with *error EBADF or ENOTSOCK. */
 struct file *socket_get(struct task *task, int fd, long *error);
 bool socket_is_unix(const struct file *file);

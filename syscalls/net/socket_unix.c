@@ -10,6 +10,7 @@
 #include "syscalls/fs/fs.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"
+#include "syscalls/net/fs_socket.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

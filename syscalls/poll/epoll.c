@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "gen/syscall_protos.h"
-#include "syscalls/poll/epoll.h"
+#include "syscalls/poll/poll.h"
 
 #define MAX_EVENTS (INT32_MAX / (int)sizeof(struct epoll_event))
 /* At most so many are fetched at a time; a caller that has room for more asks again. */

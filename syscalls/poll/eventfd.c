@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 
 #include "gen/syscall_protos.h"
+#include "syscalls/poll/poll.h"
 
 const struct file_ops eventfd_ops = {
     .kind = "anon_inode:[eventfd]",

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "gen/syscall_protos.h"
+#include "syscalls/poll/poll.h"
 
 #define ALWAYS_READY        (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
 #define ALWAYS_SHOWN        (POLLERR | POLLHUP | POLLNVAL)

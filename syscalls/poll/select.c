@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gen/syscall_protos.h"
+#include "syscalls/poll/poll.h"
 
 /* What makes a descriptor ready in each of the three sets (select(2), "Correspondence between
  * select() and poll() notifications"). */

@@ -3,7 +3,7 @@
 #include "syscalls/file/fdinfo.h"
 #include "syscalls/file/lock.h"
 #include "syscalls/file/open_flags.h"
-#include "syscalls/file/rw.h"
+#include "syscalls/fs/rw.h"
 #include "syscalls/proc/proc_internal.h"
 
 #include <fcntl.h>

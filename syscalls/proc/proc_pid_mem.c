@@ -3,7 +3,7 @@
 #include "syscalls/file/open_flags.h"
 #include "syscalls/proc/proc_internal.h"
 #include "syscalls/task/process.h"
-#include "syscalls/file/rw.h"
+#include "syscalls/fs/rw.h"
 
 #include <errno.h>
 #include <fcntl.h>

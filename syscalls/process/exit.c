@@ -11,6 +11,8 @@
 #include "syscalls/file/pidfd.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/trace/strace.h"
+#include "syscalls/futex/futex.h"
+#include "syscalls/process/life.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -11,6 +11,7 @@
 #include "syscalls/file/pidfd.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/process/thread_area.h"
+#include "syscalls/process/life.h"
 
 #include <errno.h>
 #include <sched.h>

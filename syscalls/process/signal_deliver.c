@@ -8,6 +8,7 @@
 #include "syscalls/task/process.h"
 #include "syscalls/trace/strace.h"
 #include "syscalls/tty/tty.h"
+#include "syscalls/process/life.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -13,6 +13,7 @@
 #include "syscalls/signal/signal.h"
 #include "syscalls/trace/strace.h"
 #include "syscalls/run/loop.h"
+#include "syscalls/process/life.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -25,9 +25,10 @@
 #include "syscalls/signal/signal.h"
 #include "syscalls/run/loop.h"
 #include "syscalls/ipc/ipc.h"
-#include "syscalls/poll/epoll.h"
+#include "syscalls/poll/poll.h"
 #include "syscalls/proc/proc.h"
 #include "syscalls/time/time.h"
+#include "syscalls/process/life.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -35,6 +35,9 @@ void signal_flush_locked(struct process *process, sigset64 mask);
 void signal_continue_locked(struct process *process);
 /* Registers what is dropped with a process; call once, before there is one. */
 void signal_init(void);
+/* A state change that wait4(2) shows: SIGCHLD (or the exit signal) to the parent, its waiters wake.
+ * code is CLD_EXITED...; returns true when the parent does not care for zombies. */
+bool process_notify_parent_locked(struct process *process, int code, int status);
 /* fork, exec, exit of the signal state. */
 void signal_process_fork_locked(struct process *child, const struct process *parent);
 void signal_exec(struct task *task);
@@ -52,10 +55,5 @@ sigset64 signal_pending_locked(struct task *task);
 /* Called with process_lock held whenever a signal was queued for a process (or for a task of it),
  * so that its signalfds become readable; NULL until there is one. Under process_lock. */
 extern void (*signal_queued_locked)(struct process *process);
-
-/* Called by the run loop at every return to guest code: delivers at most one signal frame per
- * handler, handles default actions and stops, resolves -ERESTART* in the result register. Does not
- * return when the task dies. */
-void signal_deliver(struct task *task, bool from_syscall, long result);
 
 #endif

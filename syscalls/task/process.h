@@ -1,6 +1,5 @@
-/* Life of processes and tasks, as the rest of the kernel layer needs it: set-up of the first
- * process, start and end of tasks, what execve asks for, hooks of subsystems that keep state per
- * process.
+/* Processes and tasks as objects: making and freeing them, host threads, lists and numbers, rights,
+ * hooks of subsystems that keep state per process. What begins and ends them is process/life.h.
  *
  * Pid 1 is an internal process without tasks; it adopts and reaps orphans. The first program is
  * pid 2. When the first program ends, every other process is killed and the run ends with its
@@ -17,49 +16,24 @@
 #define INIT_PID  1
 #define FIRST_PID 2
 
-/* --- set-up and end of a run (start.c) ------------------------------------------------- */
+/* --- set-up ------------------------------------------------- */
 
-/* Creates pid 1 and the first process (pid 2, its own group and session, user 0, host's rlimits, no
- * mm) with one task that is not running and has no fds or fs: the caller fills those in. Call once,
- * from the main thread, with signals as they were inherited: ignored ones stay ignored for the
- * guest. NULL with errno. The caller runs the execve code on the task, then task_start(). */
-struct task *process_create_first(void);
 /* What the host threads of tasks do, which never returns: the run loop. Set before the first one
  * starts. */
 extern void (*task_loop)(struct task *task);
 /* Starts the host thread of a task whose cpu is ready; 0 or -errno (EAGAIN). */
 int task_start(struct task *task);
-/* Main thread: sleeps until the first process has ended, kills all others, waits (for at most two
- * seconds) until their tasks are gone. Returns the first process's wait status. */
-int process_wait_first(void);
 /* May `me` look into `other` (memory, open files, ...): ptrace(2), "Ptrace access mode checking".
  * `files`: asked by way of /proc, with the ids for files. Of zombies too. process_lock held. */
 bool process_may_inspect(const struct process *me, const struct process *other, bool files);
 /* The first process, NULL once it ended. Under process_lock. */
 extern struct process *process_first;
 
-/* --- for task threads ------------------------------------------------------------------ */
+/* --- end ------------------------------------------------------------------ */
 
-/* Ends the calling task (exit(2)) or its process (exit_group(2)); `status` is a wait status (code
- * << 8, or a signal number, with 0x80 for a core dump). No locks may be held. */
-_Noreturn void task_exit(struct task *task, int status);
-_Noreturn void process_exit_group(struct task *task, int status);
-/* Same for another process: returns at once; its tasks leave at their next chance. Needs
- * process_lock. */
+/* Ends another process: returns at once; its tasks leave at their next chance. Needs process_lock.
+ */
 void process_kill_locked(struct process *process, int status);
-
-/* --- execve(2), in this order ---------------------------------------------------------- */
-
-/* Ends every other task of the process and waits for them; the caller becomes the leader (tid =
- * pid). Returns 0, or -EINTR when the process is being killed (then return to the guest, which will
- * die). */
-int process_kill_other_threads(struct task *task);
-/* The point of no return: takes over the reference `mm` as the process's memory (cpu->space too),
- * lets go of the old one (robust list, clear_child_tid, vfork parent), resets signal handlers,
- * alternate stack, rseq, restart state, parent-death signal, TLS descriptors; closes close-on-exec
- * descriptors; runs the exec hooks; sets comm to the base name of `path`. Registers are the
- * caller's business. */
-void process_exec_image(struct task *task, struct mm *mm, const char *path);
 
 /* --- hooks ----------------------------------------------------------------------------- */
 
@@ -123,24 +97,13 @@ void process_run_fork_hooks_locked(struct process *parent, struct process *child
 void process_run_exec_hooks(struct process *process);
 void process_run_exit_hooks(struct process *process);
 void process_run_task_exit_hooks(struct task *task);
-/* Ends the parent's wait in vfork. */
-void vfork_release(struct task *child);
-/* The first process became a zombie: process_wait_first() goes on. */
-void process_first_ended_locked(int status);
 /* Number of tasks that have a host thread, for the end of the run. */
 extern _Atomic int live_tasks;
 /* Unwinds the calling task's host thread to its start and ends it; nothing of the task is used. Not
  * pthread_exit(): that loads libgcc at its first use, a millisecond of every short run. */
 _Noreturn void task_thread_end(void);
-/* Lets go of both, for good. No lock may be held: files are closed. */
-void task_release_files(struct task *task);
 /* Sleep that no signal ends, only the end of the task; otherwise as task_block(). */
 int task_block_killable(struct task *task, uint32_t sample);
-/* A state change that wait4(2) shows: SIGCHLD (or the exit signal) to the parent, its waiters wake.
- * code is CLD_EXITED...; returns true when the parent does not care for zombies. */
-bool process_notify_parent_locked(struct process *process, int code, int status);
-/* Robust lists, PI owners, clear_child_tid of a task that leaves its memory (futex.c). */
-void futex_task_exit(struct task *task);
 
 /* --- pidfd (pidfd_open(2)) ------------------------------------------------------------- */
 

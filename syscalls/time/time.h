@@ -2,6 +2,7 @@
 #ifndef FG_SYSCALLS_TIME_H
 #define FG_SYSCALLS_TIME_H
 
+#include "syscalls/file/file.h"
 #include "syscalls/task/task.h"
 
 /* CPU time that all tasks of a process have used, ended ones included; process_lock held. */
@@ -14,6 +15,7 @@ int cpu_clock_ns(struct task *task, int32_t clock, uint64_t *ns);
 /* Starts to watch over the process's RLIMIT_CPU, or stops to; process_lock held (timer.c). */
 void timer_limit_changed_locked(struct process *process);
 
+extern const struct file_ops timerfd_ops; /* timerfd.c */
 /* Registers the timers' process hooks (timer.c). */
 void timer_init(void);
 

@@ -7,6 +7,7 @@
 #include <sys/timerfd.h>
 
 #include "gen/syscall_protos.h"
+#include "syscalls/time/time.h"
 
 static ssize_t timerfd_write(struct file *file, struct task *task, const struct iovec *iov,
                              int count, int64_t offset) {

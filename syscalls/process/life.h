@@ -1,0 +1,49 @@
+/* Beginning and end of processes and tasks, and what a return to guest code brings: for run/ and
+ * exec/. */
+#ifndef FG_SYSCALLS_LIFE_H
+#define FG_SYSCALLS_LIFE_H
+
+#include "syscalls/task/process.h"
+
+/* --- set-up and end of a run (start.c) ------------------------------------------------- */
+
+/* Creates pid 1 and the first process (pid 2, its own group and session, user 0, host's rlimits, no
+ * mm) with one task that is not running and has no fds or fs: the caller fills those in. Call once,
+ * from the main thread, with signals as they were inherited: ignored ones stay ignored for the
+ * guest. NULL with errno. The caller runs the execve code on the task, then task_start(). */
+struct task *process_create_first(void);
+/* Main thread: sleeps until the first process has ended, kills all others, waits (for at most two
+ * seconds) until their tasks are gone. Returns the first process's wait status. */
+int process_wait_first(void);
+/* The first process became a zombie: process_wait_first() goes on. */
+void process_first_ended_locked(int status);
+
+/* --- for task threads ------------------------------------------------------------------ */
+
+/* Ends the calling task (exit(2)) or its process (exit_group(2)); `status` is a wait status (code
+ * << 8, or a signal number, with 0x80 for a core dump). No locks may be held. */
+_Noreturn void task_exit(struct task *task, int status);
+_Noreturn void process_exit_group(struct task *task, int status);
+/* Called by the run loop at every return to guest code: delivers at most one signal frame per
+ * handler, handles default actions and stops, resolves -ERESTART* in the result register. Does not
+ * return when the task dies. */
+void signal_deliver(struct task *task, bool from_syscall, long result);
+/* Ends the parent's wait in vfork. */
+void vfork_release(struct task *child);
+/* Lets go of descriptors and directories, for good. No lock may be held: files are closed. */
+void task_release_files(struct task *task);
+
+/* --- execve(2), in this order ---------------------------------------------------------- */
+
+/* Ends every other task of the process and waits for them; the caller becomes the leader (tid =
+ * pid). Returns 0, or -EINTR when the process is being killed (then return to the guest, which will
+ * die). */
+int process_kill_other_threads(struct task *task);
+/* The point of no return: takes over the reference `mm` as the process's memory (cpu->space too),
+ * lets go of the old one (robust list, clear_child_tid, vfork parent), resets signal handlers,
+ * alternate stack, rseq, restart state, parent-death signal, TLS descriptors; closes close-on-exec
+ * descriptors; runs the exec hooks; sets comm to the base name of `path`. Registers are the
+ * caller's business. */
+void process_exec_image(struct task *task, struct mm *mm, const char *path);
+
+#endif
