@@ -17,9 +17,8 @@
  *
  * Sources: capabilities(7), credentials(7), setresuid(2), setfsuid(2), prctl(2). */
 #include "syscalls/task/capability.h"
-#include "syscalls/task/privilege.h"
-#include "core/space/space.h"
 #include "syscalls/fs/privilege.h"
+#include "core/space/space.h"
 #include "syscalls/fs/fs_place.h"
 
 #include <errno.h>

@@ -2,7 +2,6 @@
  * Families: unix, IPv4, IPv6, and netlink's route family; others are EAFNOSUPPORT. */
 #include "syscalls/net/socket.h"
 #include "core/space/space.h"
-#include "syscalls/task/privilege.h"
 #include "syscalls/fs/privilege.h"
 #include "syscalls/task/process.h"
 #include <errno.h>

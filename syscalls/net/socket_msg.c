@@ -1,11 +1,6 @@
 /* send(2), recv(2) and their message forms. Data goes between guest memory and the host socket
-<<<<<<< HEAD
- * directly; addresses and control messages are converted (abi_i386_socket.c). */
-#include "core/space/space.h"
-=======
  * directly; addresses and control messages are converted (socket_layout.c). */
 #include "core/space/space.h"
->>>>>>> d33e8c4 (make check: rooms of syscalls/ use each other in one direction)
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/abi_time.h"
 #include "syscalls/fs/privilege.h"

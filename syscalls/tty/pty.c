@@ -4,7 +4,7 @@
  * VSUSP as the line discipline does and signals the guest's foreground group. */
 #include "core/space/space.h"
 #include "syscalls/task/capability.h"
-#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"

@@ -2,7 +2,7 @@
  * The line discipline is the host's; what sits behind a tty is in pty.c and tty_host.c, its ioctls
  * in ioctl_tty.c. */
 #include "core/space/space.h"
-#include "syscalls/abi/abi_open.h"
+#include "syscalls/file/open_flags.h"
 #include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
