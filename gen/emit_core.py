@@ -71,7 +71,8 @@ def emit(templates: Templates, host: str, mode: str, directory: Path, output: Ou
         ("core_ea_addr16", "ea_addr16", "16-bit addressing: address into r11d.", addr16),
         ("core_ea_seg", "ea_seg", "Adds a segment's base to r11d.", segs),
     ]
-    files += [(f"core_{m}", f"core_{m}", f"Fiber code: {m} (core/decode/rows.h).", [(f"core_{m}", {})])
+    files += [(f"core_{m}", f"core_{m}", f"Fiber code: {m} (core/decode/rows.h).",
+               [(f"core_{m}", {})])
               for m in MEMBERS]
     paths: list[Path] = []
     for template, table, what, entries in files:

@@ -2,7 +2,7 @@
 
 Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files
 without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<first table>/<second table>.S and
-<out>/ngrams.S, the tables by which core/build/ngram.c finds them. An n-gram is the texts of its parts one
+<out>/ngrams.S, the tables by which core/build/ngram.c finds them. An n-gram is its parts' texts one
 behind the other, dispatch between them left out; the parameters of a part follow those of the part
 before (core/build/ngram.c).
 """
@@ -188,7 +188,7 @@ def pair_hash(first: int, second: int) -> int:
 
 
 def tables_text(ngrams: list[Ngram]) -> str:
-    """ngrams.S: what core/build/ngram.h declares. Assembly, for in C an array has items of one size."""
+    """ngrams.S: what core/build/ngram.h declares. Assembly: C arrays have items of one size."""
     by_pair: dict[tuple[int, int], list[Ngram]] = {}
     for ngram in sorted(ngrams, key=lambda n: (n.ids[:2], -len(n.ids), n.ids)):
         by_pair.setdefault((ngram.ids[0], ngram.ids[1]), []).append(ngram)

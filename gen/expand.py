@@ -226,7 +226,8 @@ class Expander:
         """The step that calls a C function."""
         row = form.row
         if call.name not in self.helpers:
-            raise SpecError(row.where, f"helper_{call.name} is not declared in core/helpers/helpers.h")
+            raise SpecError(row.where, f"helper_{call.name} is not declared in "
+                                       "core/helpers/helpers.h")
         body = self.templates.body(HELPER_BODY, row.where)
         names = {"next": "nextpc"}
         params = ("helper", "pc") + tuple(names.get(p, p) for p in call.params)

@@ -65,8 +65,8 @@ def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngra
 
 
 def lower(names: Ngram, chosen: dict[Ngram, int]) -> list[Ngram]:
-    """What core/build/ngram.c makes of a sequence: from the left, the longest of the chosen. `chosen`:
-    n-gram (prefixes included, with 0) -> 1."""
+    """What core/build/ngram.c makes of a sequence: from the left, the longest of the chosen.
+    `chosen`: n-gram (prefixes included, with 0) -> 1."""
     out: list[Ngram] = []
     at = 0
     while at < len(names):

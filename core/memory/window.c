@@ -202,7 +202,7 @@ static int move_pieces(uint8_t *from, uint8_t *to, size_t len, size_t *done, boo
 
 int window_move(void *from, void *to, size_t len, bool *lost) {
     size_t done = 0, back = 0;
-    bool ignored;
+    bool ignored = false;
     *lost = false;
     int err = move_pieces(from, to, len, &done, lost);
     if (err && done)

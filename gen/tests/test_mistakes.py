@@ -234,7 +234,8 @@ class Mistakes(unittest.TestCase):
         self.spec(block("01 /r MR Ev Gv helper=daa,next,raw,imm,imm2"), 2, "at most three")
 
     def test_helper_not_declared(self) -> None:
-        self.spec(block("01 /r MR Ev Gv helper=nothing,raw"), 2, "core/helpers/helpers.h", "helper_nothing")
+        self.spec(block("01 /r MR Ev Gv helper=nothing,raw"), 2, "core/helpers/helpers.h",
+                  "helper_nothing")
 
     # --- opcode maps
     def test_doubled_opcode(self) -> None:

@@ -16,7 +16,8 @@ void proc_mounts(bool private_root) {
         fs_mount_synthetic("/dev", &dev_root, "devtmpfs");
         struct mount *shm = fs_mount_synthetic("/dev/shm", &dev_shm, "tmpfs");
         if (shm)
-            shm->metadata = shm->lazy = true;
+            shm->metadata = true;
+        shm->lazy = true;
     } else {
         mount_node("/dev/tty", &dev_tty);
         mount_node("/dev/ptmx", &dev_ptmx);

@@ -5,7 +5,6 @@
 #include "core/space/space.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/file/open_flags.h"
-#include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
 #include "syscalls/signal/signal.h"

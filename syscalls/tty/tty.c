@@ -3,7 +3,6 @@
  * in ioctl_tty.c. */
 #include "core/space/space.h"
 #include "syscalls/file/open_flags.h"
-#include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
 #include "syscalls/task/process.h"
