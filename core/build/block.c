@@ -3,7 +3,7 @@
 #include "core/build/block.h"
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
-#include "core/space/space.h"
+#include "core/base/space_state.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include "core/base/debug.h"
 #include "core/build/ngram.h"
 #include "core/build/profile.h"
-#include "core/space/space.h"
+#include "core/base/space_state.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* --dump and --trace: fibers, blocks, gadgets and registers as text on stderr. */
 #include "core/code/dump.h"
 #include "core/base/debug.h"
+#include "core/base/space_state.h"
 #include "core/base/stats.h"
-
-#include "core/space/space.h"
+#include "core/host/host.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,7 +69,8 @@ static void dump_insn(const struct cpu *cpu, FILE *out) {
     size_t got = 0;
     struct insn insn;
     char text[24];
-    while (got < sizeof bytes && guest_read(cpu->space, bytes + got, cpu->pc + got, 1) == 0) {
+    while (got < sizeof bytes && space_range_ok(cpu->space, cpu->pc + got, 1) &&
+           host_copy(bytes + got, space_ptr(cpu->space, cpu->pc + got), 1) == 0) {
         got++;
     }
     enum decode_status status = decode(&insn, cpu->space->mode, cpu->pc, bytes, got);
