@@ -200,11 +200,12 @@ static void set_credentials(struct task *task, const struct stat *st) {
     bool files = process->fsuid != process->euid || process->fsgid != process->egid;
     process->suid = process->fsuid = process->euid;
     process->sgid = process->fsgid = process->egid;
-    if (files)
-        __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
     bool set_id = process->euid != old.euid || process->egid != old.egid;
     bool secure = capability_exec_locked(process, set_id) || process->uid != process->euid ||
                   process->gid != process->egid;
+    if (files || process->caps.effective != old.caps.effective ||
+        process->caps.permitted != old.caps.permitted)
+        __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
     process->secure_exec = secure;
     process->dumpable =
         process->uid == process->euid && process->gid == process->egid && !set_id && !unreadable;

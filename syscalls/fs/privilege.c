@@ -95,18 +95,35 @@ static void set_groups(const struct process *process) {
     syscall(SYS_setgroups, process->group_count, group);
 }
 
-/* A refusal means that the thread has lost the right to the change for good; so has the guest. */
+static uint64_t caps_permitted(void) {
+    struct __user_cap_data_struct data[2];
+    return caps_get(data) ? data[0].permitted | (uint64_t)data[1].permitted << 32 : 0;
+}
+
+static bool is_ordinary(const struct process *process) {
+    return process->uid && process->euid && process->suid;
+}
+
+/* Ids, and of the capabilities what the guest has in effect: it may have given up some as root, or
+ * kept some when its user changed (PR_SET_KEEPCAPS). Those of root stay permitted, for it gets
+ * its own back by execve. A refusal means that the thread has lost the right to the change for
+ * good; so has the guest. */
 static void take_ids(const struct process *process) {
+    uint64_t most = caps_permitted();
+    bool keeps = is_ordinary(process) && process->caps.permitted;
+    caps_set(most, most);
     syscall(SYS_setresuid, -1, 0, -1); /* while it may: the rest needs its capabilities */
     set_groups(process);
     syscall(SYS_setresgid, process->gid, process->egid, process->sgid);
     syscall(SYS_setfsgid, process->fsgid);
+    prctl(PR_SET_KEEPCAPS, keeps, 0, 0, 0);
     syscall(SYS_setresuid, process->uid, process->euid, process->suid);
+    prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
     syscall(SYS_setfsuid, process->fsuid);
-}
-
-static bool is_ordinary(const struct process *process) {
-    return process->uid && process->euid && process->suid && process->fsuid;
+    most = caps_permitted();
+    if (is_ordinary(process))
+        most &= process->caps.permitted;
+    caps_set(most, most & process->caps.effective);
 }
 
 int privilege_become(const struct process *process) {
@@ -124,8 +141,11 @@ int privilege_become(const struct process *process) {
 
 void privilege_follow(struct task *task) {
     task->ids_seen = __atomic_load_n(&task->process->ids_changed, __ATOMIC_ACQUIRE);
-    if (host_root && !fs_private_root)
-        take_ids(task->process);
+    if (!host_root || fs_private_root)
+        return;
+    pthread_mutex_lock(&process_lock); /* not half a change */
+    take_ids(task->process);
+    pthread_mutex_unlock(&process_lock);
 }
 
 /* Whether enter switched: the process's ids may be others by the time of leave. */

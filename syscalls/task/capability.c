@@ -153,6 +153,7 @@ static int set_caps_locked(struct process *process, uint64_t effective, uint64_t
     caps->inheritable = inheritable;
     caps->ambient &= permitted & inheritable;
     set_effective(process, effective);
+    __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE); /* the host's follow */
     return 0;
 }
 

@@ -166,6 +166,28 @@ def as_user(uid: int) -> list[str]:
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
 
 
+def halves(case: str, caps: Sequence[str], port: int, options: Sequence[str]) -> None:
+    """halves.c natively, with these capabilities, and in the guest."""
+    need_root()
+    top = place(case, "halves")
+    wanted = native([top / "halves", str(port)], 0, caps)
+    where = "/halves" if "-r" in options else str(top / "halves")
+    line = [word.replace("TOP", str(top)) for word in (*engine(top), *options)]
+    got = command([*line, where, str(port)])
+    check_equal(f"standard output ({got.errors()})", got.text(), wanted.text())
+    shutil.rmtree(top)
+
+
+@suite.case("capabilities given up: host's root")
+def _() -> None:
+    halves("halves-host", HOST, 521, [])
+
+
+@suite.case("capabilities given up: private root")
+def _() -> None:
+    halves("halves-private", PRIVATE, 522, ["-r", "TOP/root"])
+
+
 PRIVATE_ROOT = ("-r", "TOP/root")
 MOUNT = (*PRIVATE_ROOT, "-m", "TOP/guest:/m")
 for each_name, own in (("paths", ("own",)), ("set_id", ())):
