@@ -1,6 +1,6 @@
 /* getsockopt(2), setsockopt(2). Most options are integers or structures without pointers and pass
  * as they are; converted are the ones with a time, an address in memory, or a process in them.
- * Options that name host objects are refused as unknown. Ioctls are socket_ioctl.c. */
+ * Only options that are known pass (plain_options). Ioctls are socket_ioctl.c. */
 #include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/task/process.h"
@@ -24,17 +24,13 @@ enum {
     OPT_RCVTIMEO_OLD = 20,
     OPT_SNDTIMEO_OLD = 21,
     OPT_ATTACH_FILTER = 26,
-    OPT_ATTACH_BPF = 50,
+    OPT_PEERNAME = 28,
     OPT_ATTACH_REUSEPORT_CBPF = 51,
-    OPT_ATTACH_REUSEPORT_EBPF = 52,
     OPT_PEERGROUPS = 59,
     OPT_RCVTIMEO_NEW = 66,
     OPT_SNDTIMEO_NEW = 67,
-    OPT_PASSPIDFD = 76,
-    OPT_PEERPIDFD = 77,
 };
 #define OPTION_MOST      65536 /* bytes of a value that pass */
-#define IP_TABLES_FIRST  64    /* SOL_IP: netfilter's tables of i386 layout, full of addresses */
 #define IP_ORIGINAL_DST  80
 #define TCP_RECEIVE_ZERO 35 /* TCP_ZEROCOPY_RECEIVE */
 
@@ -164,21 +160,56 @@ static long set_source_filter(struct task *task, struct file *file, int level, g
     return result;
 }
 
-/* Options that carry host objects or raw addresses. */
-static bool carries_host_objects(int level, int option) {
-    if (level == SOL_SOCKET)
-        return option == OPT_ATTACH_BPF || option == OPT_ATTACH_REUSEPORT_EBPF ||
-               option == OPT_PASSPIDFD || option == OPT_PEERPIDFD;
-    if (level == SOL_IP)
-        return option >= IP_TABLES_FIRST && option != IP_ORIGINAL_DST;
-    /* For SOL_IPV6 they stand between true options, such as IPV6_RECVTCLASS, 66. */
-    if (level == SOL_IPV6)
-        return option == 64 || option == 65 || option == 68 || option == 69 || option > 80;
-    return level == SOL_TCP && option == TCP_RECEIVE_ZERO;
+/* The options whose value is known to be plain: no object or address of the host's in it, and no
+ * length that the host trusts more than the one of the call. The host writes wherever the value of
+ * MPTCP_FULL_INFO says, and as many keys as that of TCP_AO_GET_KEYS says: so what is not named here
+ * is unknown to the guest, too, new options of new hosts included. Missing on purpose are eBPF
+ * programs, pidfds, devices' memory, SO_PASSRIGHTS (identities travel as rights, socket_creds.c)
+ * and netfilter's tables. */
+static const struct {
+    int level, first, last;
+} plain_options[] = {
+    {SOL_SOCKET, 1, 49},
+    {SOL_SOCKET, 51, 51}, /* SO_ATTACH_REUSEPORT_CBPF */
+    {SOL_SOCKET, 53, 75},
+    {SOL_SOCKET, 82, 82}, /* SO_RCVPRIORITY */
+    {SOL_IP, 1, 63},
+    {SOL_IP, IP_ORIGINAL_DST, IP_ORIGINAL_DST},
+    {SOL_IPV6, 1, 63},
+    {SOL_IPV6, 66, 67}, /* IPV6_RECVTCLASS, IPV6_TCLASS */
+    {SOL_IPV6, 70, 80},
+    {SOL_TCP, 1, TCP_RECEIVE_ZERO - 1},
+    {SOL_TCP, TCP_RECEIVE_ZERO + 1, 37},
+    {SOL_TCP, 43, 46}, /* TCP_IS_MPTCP, TCP_RTO_MAX_MS, ... */
+    {IPPROTO_UDP, 1, 104},
+    {IPPROTO_UDPLITE, 1, 104},
+    {IPPROTO_ICMPV6, 1, 1},
+    {SOL_RAW, 1, 1},
+    {270 /* SOL_NETLINK */, 1, 12},
+    {282 /* SOL_TLS */, 1, 4},
+    {284 /* SOL_MPTCP */, 1, 1},
+};
+
+/* Whether an option of the socket is none of these. Levels of the internet that the socket does not
+ * have are left to the host. */
+static bool is_refused(const struct file *file, int level, int option) {
+    bool internet = level == SOL_IP || level == SOL_IPV6 || level == SOL_TCP;
+    if (internet && !is_inet(file, level))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(plain_options); i++)
+        if (plain_options[i].level == level && option >= plain_options[i].first &&
+            option <= plain_options[i].last)
+            return false;
+    return true;
 }
 
-static bool is_refused(const struct file *file, int level, int option) {
-    return carries_host_objects(level, option) && (level == SOL_SOCKET || is_inet(file, level));
+/* What the host says of an option that it does not know, on this level of this socket. */
+static long unknown_option(const struct file *file, int level, bool set) {
+    int value = 0;
+    if (set ? setsockopt(file->host_fd, level, -1, &value, sizeof(value))
+            : getsockopt(file->host_fd, level, -1, &value, &(socklen_t){sizeof(value)}))
+        return -errno;
+    return -ENOPROTOOPT;
 }
 
 long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option, gaddr_t at,
@@ -191,7 +222,7 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
     if ((int32_t)len < 0 || len > OPTION_MOST) {
         result = -EINVAL;
     } else if (is_refused(file, level, option)) {
-        result = -ENOPROTOOPT;
+        result = unknown_option(file, level, true);
     } else if (level == SOL_SOCKET && is_timeout(option)) {
         result = set_timeout(task, file, option, at, len);
     } else if (level == SOL_SOCKET &&
@@ -290,6 +321,42 @@ static long get_source_filter(struct task *task, struct file *file, int level, g
     return result;
 }
 
+/* IP_MSFILTER: as above, and the host does not even compare that room with the length. */
+static long get_source_filter4(struct task *task, struct file *file, gaddr_t at, gaddr_t len_at,
+                               int32_t room) {
+    const uint32_t most = OPTION_MOST / sizeof(struct in_addr);
+    struct ip_msfilter *filter;
+    socklen_t len = IP_MSFILTER_SIZE(0);
+    if ((uint32_t)room < len)
+        return -EINVAL;
+    filter = malloc(IP_MSFILTER_SIZE(most));
+    if (!filter)
+        return -ENOMEM;
+    long result = guest_read(task->cpu->space, filter, at, len);
+    if (!result) {
+        if (filter->imsf_numsrc > most)
+            filter->imsf_numsrc = most;
+        if (getsockopt(file->host_fd, SOL_IP, IP_MSFILTER, filter, &len))
+            result = -errno;
+        else
+            result = give(task, at, len_at, (int32_t)len, filter, len);
+    }
+    free(filter);
+    return result;
+}
+
+/* SO_PEERNAME: the guest's name of a unix socket's peer, not the host's. */
+static long get_peer_name(struct task *task, struct file *file, gaddr_t at, gaddr_t len_at,
+                          int32_t room) {
+    struct socket_address peer = {.len = sizeof(peer.storage), .hold_fd = -1};
+    if (getpeername(file->host_fd, &peer.any, &peer.len))
+        return -ENOTCONN;
+    unix_address_to_guest(&peer, false);
+    if (peer.len < (socklen_t)room)
+        return -EINVAL;
+    return give(task, at, len_at, room, &peer.storage, (uint32_t)room);
+}
+
 /* SO_GET_FILTER: lengths count instructions; 0 asks for their number. */
 static long get_filter(struct task *task, struct file *file, gaddr_t at, gaddr_t len_at,
                        int32_t room) {
@@ -340,7 +407,7 @@ long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
     else if (room < 0)
         result = -EINVAL;
     else if (is_refused(file, level, option))
-        result = -ENOPROTOOPT;
+        result = unknown_option(file, level, false);
     else if (level == SOL_SOCKET && is_timeout(option))
         result = get_timeout(task, file, option, at, len_at, room);
     else if (level == SOL_SOCKET && socket_is_unix(file) &&
@@ -348,6 +415,10 @@ long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
         result = get_peer(task, file, option, at, len_at, room);
     else if (level == SOL_SOCKET && option == OPT_ATTACH_FILTER)
         result = get_filter(task, file, at, len_at, room);
+    else if (level == SOL_SOCKET && socket_is_unix(file) && option == OPT_PEERNAME)
+        result = get_peer_name(task, file, at, len_at, room);
+    else if (level == SOL_IP && option == IP_MSFILTER && is_inet(file, level))
+        result = get_source_filter4(task, file, at, len_at, room);
     else if (is_source_filter(file, level, option))
         result = get_source_filter(task, file, level, at, len_at, room);
     else

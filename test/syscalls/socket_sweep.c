@@ -10,7 +10,8 @@ static bool left_out(int level, int option) {
     if (level == SOL_SOCKET)
         return option == 26 || option == 50 || option == 52 || option == 57 || option >= 76;
     bool tables = (level == SOL_IP && option >= 64) || (level == SOL_IPV6 && option >= 64);
-    return tables || (level == 6 && (option == 24 || option == 35));
+    return tables ||
+           (level == 6 && (option == 24 || option == 35 || (option >= 38 && option < 43)));
 }
 
 static const char *result(int failed) {
