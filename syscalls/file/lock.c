@@ -313,10 +313,13 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
             error = wait ? wait_for(task, &st, owner, conflict->owner, ofd) : -EAGAIN;
             continue;
         }
-        if (request->type != F_UNLCK &&
-            host_lock_set(&entry->host, file, request->type, start, end)) {
-            error =
-                wait ? wait_for_host(task, entry, owner, file, request->type, start, end) : -EAGAIN;
+        int taken = request->type == F_UNLCK
+                        ? 0
+                        : host_lock_set(&entry->host, file, request->type, start, end);
+        if (taken) {
+            error = taken == -EAGAIN && wait
+                        ? wait_for_host(task, entry, owner, file, request->type, start, end)
+                        : taken;
             continue;
         }
         set_range(entry, owner, request->type, start, end, file, ofd, task->process->pid, spare);

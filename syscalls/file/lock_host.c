@@ -5,6 +5,7 @@
  * descriptor of our own per file. Where the host or its file system has none, locks are among
  * guests alone. Everything but host_lock_wait() is called with lock.c's mutex held. */
 #include "syscalls/file/lock_host.h"
+#include "syscalls/task/account.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,8 @@ static struct flock range(int16_t type, int64_t start, int64_t end) {
                           .l_len = end == INT64_MAX ? 0 : end - start + 1};
 }
 
-/* The descriptor; a lock for writing needs one that can write, whatever the guest's can. -1: none.
- */
+/* The descriptor; a lock for writing needs one that can write, whatever the guest's can. -1: none;
+ * -ENOLCK: the share of the user who locks, or the host's, is used up. */
 static int descriptor(struct host_lock *host, const struct file *file) {
     static const int modes[] = {O_RDWR, O_RDONLY, O_WRONLY};
     struct stat st;
@@ -28,11 +29,22 @@ static int descriptor(struct host_lock *host, const struct file *file) {
     if (host->fd >= 0 || host->missing)
         return host->fd;
     host->missing = fstat(file->host_fd, &st) || !S_ISREG(st.st_mode);
+    if (host->missing)
+        return -1;
+    struct account *account = account_current();
+    if (!account_allows(account, SHARE_FILES, 1))
+        return -ENOLCK;
     snprintf(path, sizeof path, "/proc/self/fd/%d", file->host_fd);
-    for (size_t i = 0; !host->missing && host->fd < 0 && i < ARRAY_LEN(modes); i++)
+    for (size_t i = 0; host->fd < 0 && i < ARRAY_LEN(modes); i++)
         host->fd = open(path, modes[i] | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (host->fd < 0)
+    if (host->fd >= 0) {
+        host->account = account;
+        account_add(account, SHARE_FILES, 1);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR) {
+        return -ENOLCK;
+    } else {
         host->missing = true;
+    }
     return host->fd;
 }
 
@@ -45,6 +57,8 @@ int host_lock_set(struct host_lock *host, const struct file *file, int16_t type,
                   int64_t end) {
     struct flock lock = range(type, start, end);
     int fd = type == F_UNLCK ? host->fd : descriptor(host, file);
+    if (fd == -ENOLCK)
+        return -ENOLCK;
     return fd < 0 ? 0 : outcome(fcntl(fd, F_OFD_SETLK, &lock));
 }
 
@@ -69,7 +83,9 @@ bool host_lock_get(const struct host_lock *host, const struct file *file,
 }
 
 void host_lock_drop(struct host_lock *host) {
-    if (host->fd >= 0)
+    if (host->fd >= 0) {
         close(host->fd);
+        account_add(host->account, SHARE_FILES, -1);
+    }
     host->fd = -1;
 }

@@ -6,12 +6,13 @@
 #include "syscalls/task/task.h"
 
 struct host_lock {
-    int fd;       /* -1: none yet */
-    bool missing; /* no descriptor can be had */
+    int fd;                  /* -1: none yet */
+    bool missing;            /* no descriptor can be had */
+    struct account *account; /* of whoever locked first: the descriptor is on it */
 };
 
 /* Makes [start, end] of the union `type`. 0; -EAGAIN: another process of the host holds something
- * that conflicts. `file`: any open file on the inode. */
+ * that conflicts; -ENOLCK: no descriptor is left. `file`: any open file on the inode. */
 int host_lock_set(struct host_lock *host, const struct file *file, int16_t type, int64_t start,
                   int64_t end);
 /* Waits until the union could be made `type` there, and makes it; without locks held. 0,

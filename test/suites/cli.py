@@ -558,6 +558,15 @@ static int open_many(int most) {
         made++;
     return made;
 }
+/* Each lock needs a descriptor of the host's more. */
+static int lock_many(int most) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int made = 0, fd;
+    while (made < most && (fd = open("/tmp", O_TMPFILE | O_RDWR, 0600)) >= 0 &&
+           !fcntl(fd, F_SETLK, &lock))
+        made++;
+    return made;
+}
 /* Children of user 1000 take what they get and stay; then what is left for this one. */
 static void others(int (*take)(int), int count, int most, int own) {
     int ready[2], stay[2], sum = 0, got;
@@ -577,6 +586,7 @@ int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IONBF, 0);
     if (argc > 1 && !strcmp(argv[1], "maps")) others(map_many, 3, 4000, 200);
     if (argc > 1 && !strcmp(argv[1], "files")) others(open_many, 8, 90, 40);
+    if (argc > 1 && !strcmp(argv[1], "locks")) others(lock_many, 8, 60, 20);
     if (argc > 1 && !strcmp(argv[1], "code")) {
         size_t size = 4 << 20;
         unsigned char *code = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
@@ -618,6 +628,8 @@ def _() -> None:
     script = 'ulimit -n 600 && ulimit -Sn 120 && exec "$@"'
     done = command(["/bin/bash", "-c", script, "-", *FG, hog, "files"])
     check_equal("files", done.text(), "refused 1, own 40\n")
+    done = command(["/bin/bash", "-c", script, "-", *FG, hog, "locks"])
+    check_equal("locks", done.text(), "refused 1, own 20\n")
 
 
 if __name__ == "__main__":
