@@ -14,6 +14,19 @@ static void wanted(uint8_t flags, char prot[4]) {
     memcpy(prot, (const char[4]){read ? 'r' : '-', write ? 'w' : '-', '-', 0}, 4);
 }
 
+/* How many of these pages have the flags of the first. By eights: nearly all of a space is
+ * unmapped. */
+static size_t same_flags(const uint8_t *flags, size_t pages) {
+    uint8_t eight[8];
+    size_t same = 1;
+    memset(eight, flags[0], sizeof(eight));
+    while (same + sizeof(eight) <= pages && memcmp(flags + same, eight, sizeof(eight)) == 0)
+        same += sizeof(eight);
+    while (same < pages && flags[same] == flags[0])
+        same++;
+    return same;
+}
+
 /* A stretch of the list: host addresses [start, end) have `prot` and lie in window or guards. */
 static int check_range(const struct space *space, uintptr_t start, uintptr_t end, const char *prot,
                        char *why, size_t size) {
@@ -25,9 +38,8 @@ static int check_range(const struct space *space, uintptr_t start, uintptr_t end
         size_t page = inside ? (at - window) >> PAGE_BITS : 0;
         char want[4];
         bound = bound < end ? bound : end;
-        next = inside ? at + PAGE_BYTES : bound;
-        for (size_t same = page + 1; next < bound && flags[same] == flags[page]; same++)
-            next += PAGE_BYTES;
+        next =
+            inside ? at + same_flags(flags + page, (bound - at) >> PAGE_BITS) * PAGE_BYTES : bound;
         wanted(inside ? flags[page] : 0, want);
         if (memcmp(prot, want, 3) != 0) {
             snprintf(why, size, "page %" PRIxPTR " is %.3s on the host, and should be %s",

@@ -1,12 +1,12 @@
 /* Random system calls by several processes, users and threads at once: whatever becomes of the
  * guest, the engine neither dies nor hangs.
  *
- *     fuzz_syscalls SEED SECONDS [PROCESSES [THREADS [CALLS]]]
+ *     fuzz_syscalls SEED SECONDS [PROCESSES [THREADS [CALLS [ALARM]]]]
  *
  * Process 1, which makes no random calls, keeps PROCESSES others alive (each some hundred CALLS
  * long, with THREADS threads that share everything) until the time is over, ends all that is left,
- * and prints how many calls there were. Run by test/lib/fuzzing.py in a root of its own; one
- * process of one thread does the same every time. */
+ * and prints how many calls there were. Calls that would sleep end after ALARM microseconds. Run by
+ * test/lib/fuzzing.py in a root of its own; one process of one thread does the same every time. */
 #include "fuzz_args.h"
 #include "guest_only.h"
 #include <errno.h>
@@ -38,6 +38,7 @@ struct board {
     volatile int32_t tids[16];
 };
 static struct board *board;
+static useconds_t alarm_us = 3000;
 
 static long raw(uint32_t number, const uint32_t *arg) {
     long result;
@@ -224,7 +225,7 @@ static void life(uint32_t seed, uint32_t index, uint32_t threads, uint32_t calls
         action.sa_handler = fault ? SIG_DFL : on_signal;
         sigaction(signo, &action, NULL);
     }
-    ualarm(3000, 3000);
+    ualarm(alarm_us, alarm_us);
     for (uint32_t i = 1; i < threads; i++) {
         clone(run_thread, stack[i] + sizeof stack[i],
               CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
@@ -254,6 +255,7 @@ int main(int argc, char **argv) {
     uint32_t processes = argc > 3 ? (uint32_t)atoi(argv[3]) : 4;
     uint32_t threads = argc > 4 ? (uint32_t)atoi(argv[4]) : 3;
     uint32_t calls = argc > 5 ? (uint32_t)atoi(argv[5]) : 400;
+    alarm_us = argc > 6 ? (useconds_t)atoi(argv[6]) : alarm_us;
     processes = processes > MOST ? MOST : processes;
     threads = threads > MOST ? MOST : threads;
     umask(0);

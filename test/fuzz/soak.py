@@ -3,9 +3,9 @@
 
     soak.py [--seconds N] [--seed N] [--san address,undefined] [PART...]
 
-Every part (calls, races, root-races, cpu, elf) runs for so many seconds in turns with new seeds,
-and prints each with the command that runs it again. Ends with 1 when one failed; --san takes the
-build that `make SAN=...` made. The slice that make test runs is test/suites/fuzz_syscalls.py."""
+Every part (calls, checked-calls, races, root-races, cpu, elf) runs for so many seconds in turns
+with new seeds, and prints each with the command that runs it again. Ends with 1 when one failed;
+--san takes the build that `make SAN=...` made. test/suites/fuzz_syscalls.py runs a slice of it."""
 
 from __future__ import annotations
 
@@ -55,12 +55,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, metavar="N", help="for each part")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--san", default="", metavar="KINDS", help="the build of make SAN=KINDS")
-    parser.add_argument("part", nargs="*", help="calls, races, root-races, cpu, elf; default: all")
+    parser.add_argument("part", nargs="*", help="one of those above; default: all")
     args = parser.parse_args()
     build = TOP / ("build/san-" + args.san.replace(",", "-") if args.san else "build")
     engine = [str(build / "fiberglass")]
     parts: dict[str, Callable[[int, float], str]] = {
         "calls": lambda seed, s: fuzzing.random_calls(seed, s, *shapes(seed), engine=engine),
+        "checked-calls": lambda seed, s: fuzzing.random_calls(
+            seed, s, "2", "3", "400", "100000", engine=engine, options=["--check-memory"]),
         "races": lambda seed, s: fuzzing.races(seed, s, 1000, engine=engine),
         "root-races": lambda seed, s: fuzzing.races(seed, s, 0, engine=engine),
         "cpu": lambda seed, s: fuzzing.cpu_states(seed, s, engine=engine),

@@ -197,12 +197,13 @@ def attack(words: Sequence[str | Path], place: Path, seconds: float,
     return text
 
 
-def random_calls(seed: int, seconds: float, *more: str, engine: Sequence[str] = ()) -> str:
+def random_calls(seed: int, seconds: float, *more: str, engine: Sequence[str] = (),
+                 options: Sequence[str] = ()) -> str:
     """Random system calls; `more`: numbers of processes, threads, calls (fuzz_syscalls.c)."""
     binary = program("fuzz_syscalls")
-    place, options = fresh_place(f"calls{seed}", binary)
-    said = attack([*options, "/bin/fuzz_syscalls", str(seed), str(seconds), *more], place, seconds,
-                  engine)
+    place, root = fresh_place(f"calls{seed}", binary)
+    said = attack([*options, *root, "/bin/fuzz_syscalls", str(seed), str(seconds), *more], place,
+                  seconds, engine)
     shutil.rmtree(place)
     return said
 

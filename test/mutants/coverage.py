@@ -4,14 +4,16 @@
     coverage.py [--write FILE] [--again]
 
 Each case runs alone against a build that counts (make COVERAGE=1); gcov says what it executed. The
-record, build/mutants/coverage.json, is kept until a source changes; a case is recorded anew when
-its suite or a test program of its name does (--again: all are). mutants.py chooses its cases by it.
+record, build/mutants/coverage.json, is kept; a case is recorded anew when its suite or a test
+program of its name changes, all are when a source does (or with --again). mutants.py chooses its
+cases by the record, and takes one of an earlier tree too, the lines moved to where they are now.
 --write puts the table into a file.
 """
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import hashlib
 import json
 import os
@@ -31,6 +33,7 @@ from queue import SimpleQueue
 from places import TOP, WORK, Case, Place, all_cases, mirror, tracked
 
 RECORD = WORK / "coverage.json"
+SOURCES = WORK / "recorded"  # as they were then
 LIMIT = 150.0  # seconds for a case; the build that counts is slow
 WORKERS = min(2, os.cpu_count() or 1)
 
@@ -220,13 +223,50 @@ Lines of the engine that the quick selection of the suites executes, by `make co
 """
 
 
-def current(again: bool = False) -> Coverage:
-    """The record of this tree; what it lacks is recorded now."""
+def keep_sources() -> None:
+    """Remember the sources that the record speaks of."""
+    shutil.rmtree(SOURCES, ignore_errors=True)
+    for name in filter(ours, tracked()):
+        (SOURCES / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOP / name, SOURCES / name)
+
+
+def moved_lines(old: str, new: str) -> dict[int, int]:
+    """Where the lines of a text are in a later one; those that changed are left out."""
+    matcher = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False)
+    return {a + n + 1: b + n + 1 for a, b, size in matcher.get_matching_blocks()
+            for n in range(size)}
+
+
+def carry_over(coverage: Coverage) -> None:
+    """Move a record of an earlier tree to this one."""
+    for name in list(coverage.lines):
+        old, new = SOURCES / name, TOP / name
+        moved: dict[int, int] = {}
+        if old.exists() and new.exists():
+            moved = moved_lines(old.read_text(), new.read_text())
+        coverage.lines[name] = [moved[n] for n in coverage.lines[name] if n in moved]
+        for files in coverage.executed.values():
+            if name in files:
+                files[name] = {moved[n] for n in files[name] if n in moved}
+        if not moved:
+            del coverage.lines[name]
+
+
+def current(again: bool = False, exact: bool = True) -> Coverage:
+    """The record of this tree, or at least (not `exact`) one that was moved to it; what it lacks is
+    recorded now."""
     coverage = load()
     tree = tree_state()
-    if again or not coverage or coverage.tree != tree:
+    if again or not coverage or (exact and coverage.tree != tree):
         coverage = Coverage(tree)
+    elif coverage.tree not in (tree, f"{tree} (moved)"):
+        print("the record of an earlier tree is taken; --again makes a new one", flush=True)
+        carry_over(coverage)
+        coverage.tree = f"{tree} (moved)"
+    keep_sources()
     record(coverage)
+    coverage.save()
     return coverage
 
 

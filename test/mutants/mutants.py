@@ -309,8 +309,9 @@ def main() -> None:
         again = [m for o in old if o.verdict in ("survived", "not covered")
                  and (m := found_again(o))]
         args.count = len(again)
-    record = coverage.current()
-    head = {"tree": record.tree, "seed": args.seed, "files": args.files, "again": args.survivors}
+    record = coverage.current(exact=False)
+    head = {"tree": record.tree.split()[0], "seed": args.seed, "files": args.files,
+            "again": args.survivors}
     run = Run(head, args.count)
     source = iter(again) if args.survivors else draw(record, args.files, args.seed)
     work(run, record, source, args.minutes)

@@ -23,6 +23,11 @@ def calls(seed: int, *more: str) -> None:
     random_calls(seed, SECONDS, *more)
 
 
+def checked(seed: int) -> None:
+    """The guest's memory is verified after each call, so calls are slow and may take longer."""
+    random_calls(seed, SECONDS, "1", "3", "400", "100000", options=["--check-memory"])
+
+
 def names(seed: int, user: int) -> None:
     """Races by a user of the guest."""
     if user and os.geteuid():
@@ -37,6 +42,7 @@ def states(seed: int) -> None:
 
 suite.add("calls", partial(calls, 1), limit=80)
 suite.add("calls, one thread", partial(calls, 2, "1", "1"), limit=80)
+suite.add("calls, memory checked", partial(checked, 5), limit=80)
 suite.add("states of the CPU", partial(states, 1), limit=80)
 suite.add("calls, many threads", partial(calls, 3, "2", "8"), quick=False, limit=80)
 suite.add("calls, many processes", partial(calls, 4, "8", "2"), quick=False, limit=80)

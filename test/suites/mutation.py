@@ -122,6 +122,12 @@ def _() -> None:
           "a line that is gone was found")
 
 
+@suite.case("lines that moved")
+def _() -> None:
+    moved = coverage.moved_lines("a\nb\nc\nd\n", "new\na\nB\nc\n")
+    check_equal("lines", moved, {1: 2, 3: 4})
+
+
 @suite.case("copies of trees")
 def _() -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("BUILD")) as name:
