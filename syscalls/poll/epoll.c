@@ -263,6 +263,11 @@ static long wait_events(struct task *task, int32_t epfd, gaddr_t events, int32_t
             result = host_call(task, SYS_epoll_pwait, epoll->host_fd, (long)found, room,
                                milliseconds, 0, 8);
         }
+        if (result == -EINTR) { /* what is ready goes before a signal that waits, as does the end */
+            long got = epoll_wait(epoll->host_fd, found, room, 0);
+            bool over = timeout && !timeout->tv_sec && !timeout->tv_nsec;
+            result = got > 0 || (got == 0 && over) ? got : -EINTR;
+        }
         if (result > 0 && guest_write(task->cpu->space, events, found, result * sizeof(*found)))
             result = -EFAULT;
     }

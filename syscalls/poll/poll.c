@@ -58,6 +58,10 @@ int poll_wait(struct task *task, struct poll_item *item, unsigned count,
             limit = &left;
         }
         long got = host_call(task, SYS_ppoll, (long)host, count, (long)limit, 0, 8, 0);
+        if (got == -EINTR && !ready) { /* what is ready goes before a signal that waits */
+            got = poll(host, count, 0);
+            got = got ? got : -EINTR;
+        }
         if (got < 0 && !ready) {
             result = (int)got;
             break;

@@ -147,29 +147,42 @@ static bool takes(const struct task *task, int signo) {
     return !(task->signals.blocked & BIT(signo)) && !task->exiting;
 }
 
-/* A task that sigtimedwait()s for the signal, or one that does not block it; NULL: stays pending,
- * as everything but SIGKILL does while the process is stopped. */
+static bool wants(const struct task *task, int signo) {
+    return takes(task, signo) || (task->signals.waiting & BIT(signo));
+}
+
+/* Who takes a signal: as on Linux the first thread, when it wants it, else any that does; NULL: it
+ * stays pending, as everything but SIGKILL does while the process is stopped. */
 static struct task *choose(struct process *process, struct task *only, int signo) {
+    struct task *found = NULL;
     if (process->stopped) {
         return NULL;
     }
-    for (struct task *task = only ? only : process->tasks; task; task = only ? NULL : task->next) {
-        if (task->signals.waiting & BIT(signo)) {
-            return task;
-        }
-    }
     if (only) {
-        return takes(only, signo) ? only : NULL;
-    }
-    if (current && current->process == process && takes(current, signo)) {
-        return current;
+        return wants(only, signo) ? only : NULL;
     }
     for (struct task *task = process->tasks; task; task = task->next) {
-        if (takes(task, signo)) {
-            return task;
+        if (wants(task, signo) && (!found || task->tid == process->pid)) {
+            found = task;
         }
     }
-    return NULL;
+    return found;
+}
+
+static void offer(struct task *task, sigset64 set) {
+    __atomic_store_n(&task->signals.offered, task->signals.offered | set, __ATOMIC_RELEASE);
+}
+
+/* The signals of `set`, pending for the process, are somebody's to take. `without`: whose they
+ * were, or NULL. */
+static void offer_anew(struct process *process, sigset64 set, const struct task *without) {
+    for (int signo = 1; set && signo <= GUEST_SIGNALS; signo++) {
+        struct task *task = set & BIT(signo) ? choose(process, NULL, signo) : NULL;
+        if (task && task != without) {
+            offer(task, BIT(signo));
+            task_notify(task);
+        }
+    }
 }
 
 void signal_continue_locked(struct process *process) {
@@ -179,6 +192,7 @@ void signal_continue_locked(struct process *process) {
     __atomic_store_n(&process->stopped, false, __ATOMIC_RELEASE);
     process->continued = true;
     process->continue_reported = false;
+    offer_anew(process, process->signals.pending.set, NULL);
     for (struct task *task = process->tasks; task; task = task->next) {
         task_unblock(task);
     }
@@ -220,9 +234,17 @@ static int send(struct process *process, struct task *only, const struct sigqueu
             return 0;
         }
     }
+    bool first = !only && !(process->signals.pending.set & BIT(signo));
+    for (struct task *task = first ? process->tasks : NULL; task; task = task->next) {
+        __atomic_store_n(&task->signals.offered, task->signals.offered & ~BIT(signo),
+                         __ATOMIC_RELEASE); /* from the last time */
+    }
     int error = enqueue(process, only ? &only->signals.pending : &process->signals.pending, info);
     if (error) {
         return error;
+    }
+    if (taker && !only) {
+        offer(taker, BIT(signo));
     }
     if (signal_queued_locked) {
         signal_queued_locked(process);
@@ -306,16 +328,13 @@ void signal_set_blocked_locked(struct task *task, sigset64 mask) {
     sigset64 newly = mask & ~task->signals.blocked & process->signals.pending.set;
     __atomic_store_n(&task->signals.blocked, mask & ~UNBLOCKABLE, __ATOMIC_RELEASE);
     /* What was blocked and waits may now be delivered, also in the host call that comes next. */
+    offer(task, process->signals.pending.set & ~mask);
     if (task_interrupted(task)) {
         task_notify(task);
     }
-    /* This task may have been woken for a signal that it now blocks: somebody else has to take
+    /* This task may have been chosen for a signal that it now blocks: somebody else has to take
      * it. */
-    for (struct task *other = newly ? process->tasks : NULL; other; other = other->next) {
-        if (other != task && (newly & ~other->signals.blocked)) {
-            task_notify(other);
-        }
-    }
+    offer_anew(process, newly, task);
 }
 
 void signal_set_blocked(struct task *task, sigset64 mask) {

@@ -44,6 +44,7 @@ struct task_signals {
     uint64_t altstack_size;
     uint32_t altstack_flags;
     uint64_t waiting; /* sigtimedwait: set waited for, also when blocked */
+    uint64_t offered; /* of what is pending for the process, what this task was chosen to take */
 };
 
 struct process_signals {

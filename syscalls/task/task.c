@@ -243,7 +243,8 @@ bool task_interrupted(struct task *task) {
         return true;
     }
     sigset64 pending = __atomic_load_n(&task->signals.pending.set, __ATOMIC_ACQUIRE) |
-                       __atomic_load_n(&process->signals.pending.set, __ATOMIC_ACQUIRE);
+                       (__atomic_load_n(&process->signals.pending.set, __ATOMIC_ACQUIRE) &
+                        __atomic_load_n(&task->signals.offered, __ATOMIC_ACQUIRE));
     return (pending & ~__atomic_load_n(&task->signals.blocked, __ATOMIC_RELAXED)) != 0;
 }
 
