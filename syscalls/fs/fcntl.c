@@ -135,8 +135,7 @@ static long owner(struct task *task, struct file *file, uint32_t op, gaddr_t arg
             return -EFAULT;
         if (ex.type < 0 || ex.type > 2)
             return -EINVAL;
-        file->owner = ex.type == 2 ? -ex.pid : ex.pid;
-        return 0;
+        return ex.pid < 0 ? -ESRCH : file_set_owner(file, ex.type == 2 ? -ex.pid : ex.pid);
     default: /* F_GETOWN_EX */
         ex.type = file->owner < 0 ? 2 : 1;
         ex.pid = file->owner < 0 ? -file->owner : file->owner;

@@ -144,6 +144,11 @@ static ssize_t file_synth_read(struct file *file, struct task *task, const struc
     return result;
 }
 
+static ssize_t dir_read_synth(struct file *file, struct task *task, const struct iovec *iov,
+                              int count, int64_t offset) {
+    return -EISDIR;
+}
+
 static int64_t dir_seek_synth(struct file *file, int64_t offset, int whence) {
     int64_t at = -EINVAL;
     pthread_mutex_lock(&file->lock);
@@ -236,6 +241,7 @@ static const struct file_ops synth_device_ops = {
 
 static const struct file_ops synth_dir_ops = {
     .kind = "synthetic directory",
+    .read = dir_read_synth,
     .seek = dir_seek_synth,
     .stat = file_synth_stat,
     .getdents = dir_getdents_synth,

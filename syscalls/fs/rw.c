@@ -5,6 +5,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/fs/fs_place.h"
+#include "syscalls/net/socket.h"
 #include "syscalls/signal/signal.h"
 
 #include <fcntl.h>
@@ -117,12 +118,33 @@ static bool is_small(const struct file *file, const struct task *task) {
            task->abi->pointer_bytes == 4;
 }
 
+/* preadv2 and pwritev2 with flags on kinds that have operations of their own: RWF_NOWAIT where the
+ * host's object knows it too, nothing else. */
+static ssize_t own_rw_flags(struct file *file, struct task *task, bool write,
+                            const struct iovec *iov, int count, int64_t offset, int flags) {
+    if (flags != RWF_NOWAIT)
+        return -EOPNOTSUPP;
+    if (file->ops == &socket_ops && offset >= 0)
+        return -ESPIPE;
+    if (file->ops == &socket_ops)
+        return write ? socket_write_flags(file, task, iov, count, MSG_DONTWAIT)
+                     : socket_read_flags(file, task, iov, count, MSG_DONTWAIT);
+    if (file->ops != &pipe_ops && file->ops != &eventfd_ops && file->ops != &timerfd_ops)
+        return -EOPNOTSUPP;
+    long result = host_rw(file, task, write, iov, count, offset, flags);
+    if (result == -EPIPE)
+        raise_signal(task, SIGPIPE);
+    return restartable(result);
+}
+
 ssize_t file_readv(struct file *file, struct task *task, const struct iovec *iov, int count,
                    int64_t offset, int flags) {
     if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_WRONLY)
         return -EBADF;
     if (is_small(file, task) && offset < 0)
         file->position = 0;
+    if (file->ops->read && flags)
+        return own_rw_flags(file, task, false, iov, count, offset, flags);
     if (file->ops->read) /* an EINTR (socket with a time-out) is not restarted */
         return file->ops->read(file, task, iov, count, offset);
     return restartable(host_rw(file, task, false, iov, count, offset, flags));
@@ -207,6 +229,8 @@ ssize_t file_writev(struct file *file, struct task *task, const struct iovec *io
     if (may < len)
         return write_part(file, task, iov, count, offset, flags, may);
     set_id_before_write(task, file);
+    if (file->ops->write && flags)
+        return own_rw_flags(file, task, true, iov, count, offset, flags);
     if (file->ops->write) /* sends SIGPIPE itself */
         return file->ops->write(file, task, iov, count, offset);
     long result = host_rw(file, task, true, iov, count, offset, flags);

@@ -59,6 +59,8 @@ static long send_file(struct task *task, int out_fd, int in_fd, int64_t *offset,
     if (in && out) {
         if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
             result = -EBADF;
+        else if (file_seek(in, 0, SEEK_CUR) == -ESPIPE)
+            result = offset ? -ESPIPE : -EINVAL; /* only what can be sought is sent */
         else if (offset && *offset < 0)
             result = -EINVAL;
         else if (plain(in, false) && plain(out, true)) {

@@ -381,8 +381,8 @@ static long futex(struct task *task, enum time_layout layout, gaddr_t addr, int 
     struct timespec at, deadline_value, *deadline = NULL;
     int count = (int)value, count2 = (int)(uint32_t)timeout;
 
-    if (realtime && command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET &&
-        command != FUTEX_WAIT_REQUEUE_PI && command != FUTEX_LOCK_PI2) {
+    if (realtime && command != FUTEX_WAIT_BITSET && command != FUTEX_WAIT_REQUEUE_PI &&
+        command != FUTEX_LOCK_PI2) {
         return -ENOSYS;
     }
     if (timeout && takes_timeout(command)) {

@@ -101,6 +101,10 @@ void mm_check(struct mm *mm, int64_t number);
 
 /* First vma that ends above addr, or NULL. Caller holds mm->lock. */
 struct vma *mm_find(struct mm *mm, gaddr_t addr);
+/* Reads or writes within one page of mapped memory whatever its protection, as /proc/PID/mem does
+ * (proc(5)): a write to a private mapping makes a copy, a shared one has to be writable. 0 or -EIO.
+ * Other threads may see the page accessible meanwhile. */
+int mm_force(struct mm *mm, gaddr_t addr, void *data, size_t len, bool write);
 
 /* Pages that count against RLIMIT_AS and for mlockall(2). */
 static inline uint64_t mm_counted_pages(const struct mm *mm) {

@@ -6,6 +6,7 @@
 #include "syscalls/task/process.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -66,6 +67,24 @@ long sys_membarrier(struct task *task, int32_t command, uint32_t flags, int32_t 
     default:
         return -EINVAL;
     }
+}
+
+int mm_force(struct mm *mm, gaddr_t addr, void *data, size_t len, bool write) {
+    int error = -EIO;
+    pthread_mutex_lock(&mm->lock);
+    const struct vma *vma = mm_find(mm, addr);
+    if (vma && addr >= vma->start && !(write && (vma->flags & MAP_SHARED))) {
+        gaddr_t page = PAGE_BASE(addr);
+        int prot = vma->prot | PROT_READ | (write ? PROT_WRITE : 0);
+        if (!space_protect(mm->space, page, PAGE_BYTES, prot)) {
+            bool failed = write ? guest_write(mm->space, addr, data, len)
+                                : guest_read(mm->space, data, addr, len);
+            error = failed ? -EIO : 0;
+            space_protect(mm->space, page, PAGE_BYTES, vma->prot);
+        }
+    }
+    pthread_mutex_unlock(&mm->lock);
+    return error;
 }
 
 #define IOV_LIMIT 1024

@@ -17,16 +17,20 @@
 /* --- the file
  * ----------------------------------------------------------------------------------------- */
 
-static ssize_t socket_read(struct file *file, struct task *task, const struct iovec *iov, int count,
-                           int64_t offset) {
-    if (offset >= 0)
-        return -ESPIPE;
+ssize_t socket_read_flags(struct file *file, struct task *task, const struct iovec *iov, int count,
+                          int flags) {
     struct msghdr host = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     size_t most;
     long done = unix_tokens_come(file, &most)
-                    ? socket_receive_token(task, file, &host, most, 0)
-                    : host_call(task, SYS_readv, file->host_fd, (long)iov, count, 0, 0, 0);
+                    ? socket_receive_token(task, file, &host, most, (uint32_t)flags)
+                : flags ? host_call(task, SYS_recvmsg, file->host_fd, (long)&host, flags, 0, 0, 0)
+                        : host_call(task, SYS_readv, file->host_fd, (long)iov, count, 0, 0, 0);
     return socket_interrupted(file, SO_RCVTIMEO, done);
+}
+
+static ssize_t socket_read(struct file *file, struct task *task, const struct iovec *iov, int count,
+                           int64_t offset) {
+    return offset >= 0 ? -ESPIPE : socket_read_flags(file, task, iov, count, 0);
 }
 
 void socket_broken_pipe(struct task *task, struct file *file) {
@@ -36,21 +40,26 @@ void socket_broken_pipe(struct task *task, struct file *file) {
         task_send_sigpipe(task);
 }
 
-static ssize_t socket_write(struct file *file, struct task *task, const struct iovec *iov,
-                            int count, int64_t offset) {
-    if (offset >= 0)
-        return -ESPIPE;
+ssize_t socket_write_flags(struct file *file, struct task *task, const struct iovec *iov, int count,
+                           int flags) {
     struct msghdr host = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     struct unix_creds sender;
     long done =
         unix_sender_wanted(task, file, NULL, NULL, &sender)
-            ? socket_send_as(task, file, &host, &sender, MSG_NOSIGNAL)
+            ? socket_send_as(task, file, &host, &sender, MSG_NOSIGNAL | (uint32_t)flags)
         : socket_is_unix(file) && privilege_differs(task, ((struct unix_socket *)file->data)->mount)
-            ? socket_send_plain(task, file, &host, NULL, MSG_NOSIGNAL)
-            : host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
+            ? socket_send_plain(task, file, &host, NULL, MSG_NOSIGNAL | (uint32_t)flags)
+        : flags ? host_call(task, SYS_sendmsg, file->host_fd, (long)&host, flags | MSG_NOSIGNAL, 0,
+                            0, 0)
+                : host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
     if (done == -EPIPE)
         socket_broken_pipe(task, file);
     return socket_interrupted(file, SO_SNDTIMEO, done);
+}
+
+static ssize_t socket_write(struct file *file, struct task *task, const struct iovec *iov,
+                            int count, int64_t offset) {
+    return offset >= 0 ? -ESPIPE : socket_write_flags(file, task, iov, count, 0);
 }
 
 static int64_t socket_seek(struct file *file, int64_t offset, int whence) {

@@ -199,8 +199,28 @@ static int print_range(const struct synth_ref *ref, struct strbuf *out, int whic
     return 0;
 }
 
+/* A program writes a title over its arguments, and beyond them over its environment, when there is
+ * no NUL where the arguments ended: then it is what stands there up to the first NUL, at most a
+ * page (as setproctitle(3bsd) and Linux have agreed). */
 int proc_cmdline(const struct synth_ref *ref, struct strbuf *out) {
-    return print_range(ref, out, RANGE_ARGS);
+    struct mm *mm = proc_mm(ref);
+    char last = 0, title[PAGE_BYTES];
+    if (!mm)
+        return 0;
+    pthread_mutex_lock(&mm->lock);
+    gaddr_t start = mm->arg_start, end = mm->arg_end;
+    gaddr_t most = mm->env_start == end && mm->env_end > end ? mm->env_end : end;
+    pthread_mutex_unlock(&mm->lock);
+    bool over = end > start && !guest_read(mm->space, &last, end - 1, 1) && last;
+    size_t size = over && most - start < PAGE_BYTES ? most - start : PAGE_BYTES;
+    if (over && guest_read(mm->space, title, start, size))
+        size = 0;
+    mm_unref(mm);
+    if (!over)
+        return print_range(ref, out, RANGE_ARGS);
+    size_t len = strnlen(title, size);
+    strbuf_add(out, title, len < size ? len + 1 : len);
+    return 0;
 }
 
 int proc_environ(const struct synth_ref *ref, struct strbuf *out) {
@@ -234,12 +254,15 @@ static ssize_t mem_copy(struct file *file, struct task *task, const struct iovec
             n = n < to_page ? n : to_page;
             struct space *from = write ? task->cpu->space : mm->space;
             struct space *to = write ? mm->space : task->cpu->space;
-            if (guest_read(from, buf, write ? own + at : (gaddr_t)offset, n)) {
+            gaddr_t own_at = own + at, its = (gaddr_t)offset;
+            if (guest_read(from, buf, write ? own_at : its, n) &&
+                (write || mm_force(mm, its, buf, n, false))) {
                 if (!done)
                     done = write ? -EFAULT : -EIO;
                 goto out;
             }
-            if (guest_write(to, write ? (gaddr_t)offset : own + at, buf, n)) {
+            if (guest_write(to, write ? its : own_at, buf, n) &&
+                (!write || mm_force(mm, its, buf, n, true))) {
                 if (!done)
                     done = write ? -EIO : -EFAULT;
                 goto out;
@@ -315,7 +338,8 @@ int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, str
     pthread_mutex_unlock(&process_lock);
     if (!mm)
         return error;
-    *out = file_create(&mem_ops, -1, flags);
+    /* The host's descriptor stands for it where descriptors are passed on. */
+    *out = file_create(&mem_ops, open("/dev/null", O_RDWR | O_CLOEXEC), flags);
     if (!*out) {
         mm_unref(mm);
         return -ENOMEM;

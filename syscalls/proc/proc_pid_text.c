@@ -62,7 +62,7 @@ static int take_snapshot(const struct synth_ref *ref, struct snapshot *out) {
         pthread_mutex_unlock(&files->fds->lock);
     }
     out->policy = task ? task->policy & ~SCHED_RESET_ON_FORK : 0;
-    out->state = state_of(process, task);
+    out->state = state_of(process, files); /* the first thread's, which may have ended */
     out->nice = *task_nice(process, ref->tid ? task : NULL);
     out->tty_number = tty_device_number(process->tty);
     out->foreground = process->tty ? process->tty->foreground : -1;

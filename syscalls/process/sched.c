@@ -260,17 +260,19 @@ long sys_sched_yield(struct task *task) {
     return 0;
 }
 
-/* struct sched_attr, first version (48 bytes). */
-struct sched_attr48 {
+/* struct sched_attr: the first version has 48 bytes, without the clamps. */
+#define SCHED_ATTR_FIRST 48
+struct sched_attr56 {
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
+    uint32_t clamp_min, clamp_max;
 };
 
 /* Idle threads keep their nice value. */
-static int set_attr_nice(struct task *task, int32_t tid, const struct sched_attr48 *attr) {
+static int set_attr_nice(struct task *task, int32_t tid, const struct sched_attr56 *attr) {
     if (attr->policy == SCHED_IDLE) {
         return 0;
     }
@@ -284,7 +286,7 @@ static int set_attr_nice(struct task *task, int32_t tid, const struct sched_attr
 
 /* sched_setattr(2) */
 long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t flags) {
-    struct sched_attr48 attr = {0};
+    struct sched_attr56 attr = {0};
     bool mine;
     uint32_t size;
     if (!addr || flags) {
@@ -293,11 +295,11 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
     if (guest_read(task->cpu->space, &size, addr, sizeof size)) {
         return -EFAULT;
     }
-    if (size != 0 && size < sizeof attr) {
+    if (size != 0 && size < SCHED_ATTR_FIRST) {
         const uint32_t known = sizeof attr;
         return guest_write(task->cpu->space, addr, &known, sizeof known) ? -EFAULT : -E2BIG;
     }
-    if (guest_read(task->cpu->space, &attr, addr, sizeof attr)) {
+    if (guest_read(task->cpu->space, &attr, addr, SCHED_ATTR_FIRST)) {
         return -EFAULT;
     }
     int error = find(task, tid, &mine);
@@ -317,8 +319,8 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
 /* sched_getattr(2) */
 long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t size,
                        uint32_t flags) {
-    struct sched_attr48 attr = {.size = sizeof attr};
-    if (!addr || flags || tid < 0 || size < sizeof attr || size > PAGE_BYTES) {
+    struct sched_attr56 attr = {0};
+    if (!addr || flags || tid < 0 || size < SCHED_ATTR_FIRST || size > PAGE_BYTES) {
         return -EINVAL;
     }
     pthread_mutex_lock(&process_lock);
@@ -328,7 +330,9 @@ long sys_sched_getattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t si
     int policy = get_policy(task, tid);
     attr.policy = (uint32_t)(policy & ~SCHED_RESET_ON_FORK);
     attr.flags = policy & SCHED_RESET_ON_FORK ? SCHED_FLAG_RESET_ON_FORK : 0;
-    return process ? guest_write(task->cpu->space, addr, &attr, sizeof attr) : -ESRCH;
+    attr.clamp_max = 1024; /* none */
+    attr.size = size < sizeof attr ? size : sizeof attr;
+    return process ? guest_write(task->cpu->space, addr, &attr, attr.size) : -ESRCH;
 }
 
 /* --- affinity -------------------------------------------------------------------------- */
