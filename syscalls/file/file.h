@@ -31,7 +31,10 @@ struct file_ops {
     ssize_t (*read)(struct file *file, struct task *task, const struct iovec *iov, int count,
                     int64_t offset); /* offset -1: at the position; NULL: host readv */
     ssize_t (*write)(struct file *file, struct task *task, const struct iovec *iov, int count,
-                     int64_t offset);                               /* NULL: host writev */
+                     int64_t offset); /* NULL: host writev */
+    /* The same with RWF_NOWAIT; NULL, with a read or write of its own: EOPNOTSUPP. */
+    ssize_t (*nowait)(struct file *file, struct task *task, const struct iovec *iov, int count,
+                      int64_t offset, bool write);
     int64_t (*seek)(struct file *file, int64_t offset, int whence); /* NULL: host lseek */
     long (*ioctl)(struct file *file, struct task *task, uint32_t request, gaddr_t arg); /* NULL:
                     ENOTTY, after the generic FIONREAD, FIONBIO, FIOCLEX, FIONCLEX */

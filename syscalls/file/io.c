@@ -72,6 +72,17 @@ ssize_t stream_write(struct file *file, struct task *task, const struct iovec *i
     return done == -EINTR ? -ERESTARTSYS : done;
 }
 
+ssize_t stream_nowait(struct file *file, struct task *task, const struct iovec *iov, int count,
+                      int64_t offset, bool write) {
+    if (offset >= 0)
+        return -ESPIPE;
+    long done = host_call(task, write ? SYS_pwritev2 : SYS_preadv2, file->host_fd, (long)iov, count,
+                          -1, 0, RWF_NOWAIT);
+    if (done == -EPIPE)
+        task_send_sigpipe(task);
+    return done == -EINTR ? -ERESTARTSYS : done;
+}
+
 void anon_set_owner(struct file *file, struct task *task) {
     uint32_t uid = task ? task->process->fsuid : 0, gid = task ? task->process->fsgid : 0;
     file->data_word = uid | (uint64_t)gid << 32;

@@ -20,6 +20,8 @@ static inline bool timespec_valid(const struct timespec *ts) {
 
 /* ops->read and ops->write of what has no position: host readv and writev, restarted after a
  * signal; EPIPE also sends SIGPIPE to the task. */
+ssize_t stream_nowait(struct file *file, struct task *task, const struct iovec *iov, int count,
+                      int64_t offset, bool write);
 ssize_t stream_read(struct file *file, struct task *task, const struct iovec *iov, int count,
                     int64_t offset);
 ssize_t stream_write(struct file *file, struct task *task, const struct iovec *iov, int count,

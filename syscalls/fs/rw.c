@@ -5,7 +5,6 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/fs/fs_place.h"
-#include "syscalls/net/socket.h"
 #include "syscalls/signal/signal.h"
 
 #include <fcntl.h>
@@ -119,22 +118,12 @@ static bool is_small(const struct file *file, const struct task *task) {
 }
 
 /* preadv2 and pwritev2 with flags on kinds that have operations of their own: RWF_NOWAIT where the
- * host's object knows it too, nothing else. */
+ * kind knows it, nothing else. */
 static ssize_t own_rw_flags(struct file *file, struct task *task, bool write,
                             const struct iovec *iov, int count, int64_t offset, int flags) {
-    if (flags != RWF_NOWAIT)
+    if (flags != RWF_NOWAIT || !file->ops->nowait)
         return -EOPNOTSUPP;
-    if (file->ops == &socket_ops && offset >= 0)
-        return -ESPIPE;
-    if (file->ops == &socket_ops)
-        return write ? socket_write_flags(file, task, iov, count, MSG_DONTWAIT)
-                     : socket_read_flags(file, task, iov, count, MSG_DONTWAIT);
-    if (file->ops != &pipe_ops && file->ops != &eventfd_ops && file->ops != &timerfd_ops)
-        return -EOPNOTSUPP;
-    long result = host_rw(file, task, write, iov, count, offset, flags);
-    if (result == -EPIPE)
-        raise_signal(task, SIGPIPE);
-    return restartable(result);
+    return file->ops->nowait(file, task, iov, count, offset, write);
 }
 
 ssize_t file_readv(struct file *file, struct task *task, const struct iovec *iov, int count,

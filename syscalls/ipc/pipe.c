@@ -13,6 +13,7 @@ const struct file_ops pipe_ops = {
     .kind = "pipe",
     .nowhere = FILE_PIPE,
     .read = stream_read,
+    .nowait = stream_nowait,
     .write = stream_write,
     .stat = anon_stat,
     .reopen = file_reopen_inode,

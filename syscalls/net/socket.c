@@ -17,8 +17,8 @@
 /* --- the file
  * ----------------------------------------------------------------------------------------- */
 
-ssize_t socket_read_flags(struct file *file, struct task *task, const struct iovec *iov, int count,
-                          int flags) {
+static ssize_t socket_read_flags(struct file *file, struct task *task, const struct iovec *iov,
+                                 int count, int flags) {
     struct msghdr host = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     size_t most;
     long done = unix_tokens_come(file, &most)
@@ -40,8 +40,8 @@ void socket_broken_pipe(struct task *task, struct file *file) {
         task_send_sigpipe(task);
 }
 
-ssize_t socket_write_flags(struct file *file, struct task *task, const struct iovec *iov, int count,
-                           int flags) {
+static ssize_t socket_write_flags(struct file *file, struct task *task, const struct iovec *iov,
+                                  int count, int flags) {
     struct msghdr host = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
     struct unix_creds sender;
     long done =
@@ -60,6 +60,13 @@ ssize_t socket_write_flags(struct file *file, struct task *task, const struct io
 static ssize_t socket_write(struct file *file, struct task *task, const struct iovec *iov,
                             int count, int64_t offset) {
     return offset >= 0 ? -ESPIPE : socket_write_flags(file, task, iov, count, 0);
+}
+
+static ssize_t socket_nowait(struct file *file, struct task *task, const struct iovec *iov,
+                             int count, int64_t offset, bool write) {
+    return offset >= 0 ? -ESPIPE
+           : write     ? socket_write_flags(file, task, iov, count, MSG_DONTWAIT)
+                       : socket_read_flags(file, task, iov, count, MSG_DONTWAIT);
 }
 
 static int64_t socket_seek(struct file *file, int64_t offset, int whence) {
@@ -91,6 +98,7 @@ const struct file_ops socket_ops = {
     .told_apart = socket_told_apart,
     .read = socket_read,
     .write = socket_write,
+    .nowait = socket_nowait,
     .seek = socket_seek,
     .ioctl = socket_ioctl,
     .stat = anon_stat,

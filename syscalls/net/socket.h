@@ -94,11 +94,6 @@ int socket_address_out(struct task *task, struct socket_address *address, bool s
 /* -EINTR of a blocking call, as the guest gets it: EINTR when the socket has a timeout (option is
  * SO_RCVTIMEO or SO_SNDTIMEO), else a restart. Other results pass. */
 long socket_interrupted(struct file *file, int option, long result);
-/* read(2) and write(2) with flags of recv(2) and send(2). */
-ssize_t socket_read_flags(struct file *file, struct task *task, const struct iovec *iov, int count,
-                          int flags);
-ssize_t socket_write_flags(struct file *file, struct task *task, const struct iovec *iov, int count,
-                           int flags);
 /* sendmsg(2) that tells its sender to who is asked. Bytes or -errno. */
 long socket_send_as(struct task *task, struct file *file, const struct msghdr *host,
                     const struct unix_creds *sender, uint32_t flags);

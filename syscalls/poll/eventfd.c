@@ -12,6 +12,7 @@ const struct file_ops eventfd_ops = {
     .kind = "anon_inode:[eventfd]",
     .nowhere = FILE_EVENT,
     .read = stream_read,
+    .nowait = stream_nowait,
     .write = stream_write,
     .stat = anon_stat,
     .info = fdinfo_of_host,

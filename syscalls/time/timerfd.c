@@ -18,6 +18,7 @@ const struct file_ops timerfd_ops = {
     .kind = "anon_inode:[timerfd]",
     .nowhere = FILE_EVENT,
     .read = stream_read,
+    .nowait = stream_nowait,
     .write = timerfd_write,
     .stat = anon_stat,
     .info = fdinfo_of_host,
