@@ -363,8 +363,7 @@ void timer_init(void) {
     process_hooks_add(&hooks);
 }
 
-/* --- interval timers
- * ------------------------------------------------------------------------------- */
+/* --- interval timers ------------------------------------------------------------------------- */
 
 /* Inner setitimer: `new` NULL only reads. */
 static int interval_timer(struct process *process, int which, const struct itimerspec *new,
