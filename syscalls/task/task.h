@@ -155,7 +155,7 @@ void task_unblock(struct task *task);
 
 /* Host system call that may block, interruptible by task signals: returns the host's result or
  * -errno; -EINTR when a guest signal (or exit request) is pending, also when it came between the
- * check and the call. In core/host_<arch>.S. */
+ * check and the call. In core/host/<arch>/. */
 long host_call(struct task *task, long number, long a, long b, long c, long d, long e, long f);
 
 /* True when a signal that is not blocked, or an exit request, waits for the task. */
