@@ -13,7 +13,7 @@ import signal
 from pathlib import Path
 
 from elf import Elf, Segment, small_c
-from harness import (BUILD, FG, ROOT, Result, Skip, Suite, check, check_equal, command,
+from harness import (BUILD, FG, ROOT, Result, Suite, check, check_equal, command,
                      fiberglass, need_attributes)
 
 HERE = BUILD / "test/cli"
@@ -533,103 +533,6 @@ def _() -> None:
     for streams in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
         done = command(["sh", "-c", f'exec "$@" {streams}', "sh", *FG, say(), "status", "5"])
         check_equal(streams, done.status, 5)
-
-
-HOG = r"""
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-/* Mappings that do not merge, until it fails or there are `most`. */
-static int map_many(int most) {
-    int made = 0;
-    while (made < most && mmap(NULL, 4096, made & 1 ? PROT_READ : PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
-        made++;
-    return made;
-}
-static int open_many(int most) {
-    int made = 0;
-    while (made < most && open("/dev/null", O_RDONLY) >= 0)
-        made++;
-    return made;
-}
-/* Each lock needs a descriptor of the host's more. */
-static int lock_many(int most) {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int made = 0, fd;
-    while (made < most && (fd = open("/tmp", O_TMPFILE | O_RDWR, 0600)) >= 0 &&
-           !fcntl(fd, F_SETLK, &lock))
-        made++;
-    return made;
-}
-/* Children of user 1000 take what they get and stay; then what is left for this one. */
-static void others(int (*take)(int), int count, int most, int own) {
-    int ready[2], stay[2], sum = 0, got;
-    if (pipe(ready) || pipe(stay)) return;
-    for (int i = 0; i < count; i++) {
-        if (fork() == 0) {
-            char byte;
-            close(stay[1]);
-            got = setresuid(1000, 1000, 1000) ? -1 : take(most);
-            if (write(ready[1], &got, sizeof got) > 0) _exit((int)read(stay[0], &byte, 1));
-        }
-        if (read(ready[0], &got, sizeof got) == sizeof got) sum += got;
-    }
-    printf("refused %d, own %d\n", sum < count * most, take(own));
-}
-int main(int argc, char **argv) {
-    setvbuf(stdout, NULL, _IONBF, 0);
-    if (argc > 1 && !strcmp(argv[1], "maps")) others(map_many, 3, 4000, 200);
-    if (argc > 1 && !strcmp(argv[1], "files")) others(open_many, 8, 90, 40);
-    if (argc > 1 && !strcmp(argv[1], "locks")) others(lock_many, 8, 60, 20);
-    if (argc > 1 && !strcmp(argv[1], "code")) {
-        size_t size = 4 << 20;
-        unsigned char *code = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
-                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        memset(code, 0x90, size);
-        code[size - 1] = 0xc3;
-        ((void (*)(void))code)();
-        code[size - 2] = 0x40;
-        ((void (*)(void))(code + size - 2))();
-        printf("ran\n");
-    }
-    return 0;
-}
-"""
-
-
-@suite.case("limit: memory for code", quick=True, limit=60)
-def _() -> None:
-    hog = small_c("hog", HOG)
-    done = fiberglass("--stats", "--code-limit", "1024", hog, "code")
-    check_equal("output", done.text(), "ran\n")
-    check(re.search(r"[1-9]\d* +times code was given up", done.errors()), "no code was given up")
-    # What cannot run is killed, and nothing else.
-    done = fiberglass("--root", ROOT, "--code-limit", "1536", "/bin/sh", "-c",
-                      "perl -e 'print 5' || echo $?; echo fine")
-    check("fine" in done.text(), f"the shell did not outlive it: {done.text()} {done.errors()}")
-    done = fiberglass("--code-limit", "64", hog, "code")
-    check(done.status in (0, 137), f"status {done.status}: {done.errors()}")
-    expect_error(fiberglass("--code-limit", "few", hog), 125, "limit", "number")
-
-
-@suite.case("limit: mappings and descriptors of one user", quick=True, limit=60)
-def _() -> None:
-    if os.getuid() != 0:
-        raise Skip("needs two users")
-    hog = small_c("hog", HOG)
-    done = fiberglass("--map-limit", "6000", hog, "maps")
-    check_equal("maps", done.text(), "refused 1, own 200\n")
-    script = 'ulimit -n 600 && ulimit -Sn 120 && exec "$@"'
-    done = command(["/bin/bash", "-c", script, "-", *FG, hog, "files"])
-    check_equal("files", done.text(), "refused 1, own 40\n")
-    done = command(["/bin/bash", "-c", script, "-", *FG, hog, "locks"])
-    check_equal("locks", done.text(), "refused 1, own 20\n")
 
 
 if __name__ == "__main__":
