@@ -51,6 +51,13 @@ static long copy_through_buffer(struct task *task, struct file *out, struct file
     return done ? done : result;
 }
 
+/* sendfile(2) takes what can be sought, and sockets into pipes. */
+static bool spliced(const struct file *in, const struct file *out) {
+    struct stat from, to;
+    return !fstat(in->host_fd, &from) && !fstat(out->host_fd, &to) && S_ISSOCK(from.st_mode) &&
+           S_ISFIFO(to.st_mode);
+}
+
 static long send_file(struct task *task, int out_fd, int in_fd, int64_t *offset, uint64_t count) {
     struct file *in = fd_get(task, in_fd), *out = fd_get(task, out_fd);
     long result = -EBADF;
@@ -59,8 +66,8 @@ static long send_file(struct task *task, int out_fd, int in_fd, int64_t *offset,
     if (in && out) {
         if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
             result = -EBADF;
-        else if (file_seek(in, 0, SEEK_CUR) == -ESPIPE)
-            result = offset ? -ESPIPE : -EINVAL; /* only what can be sought is sent */
+        else if (file_seek(in, 0, SEEK_CUR) == -ESPIPE && (offset || !spliced(in, out)))
+            result = offset ? -ESPIPE : -EINVAL;
         else if (offset && *offset < 0)
             result = -EINVAL;
         else if (plain(in, false) && plain(out, true)) {

@@ -175,11 +175,18 @@ static void not_waiting(void) {
     iov.iov_len = 8;
     result("/proc", preadv2(open("/proc/self/status", O_RDONLY), &iov, 1, -1, RWF_NOWAIT));
     alarm(0);
-    result("sendfile from a pipe", sendfile(1, ends[0], NULL, 10));
+    int null = open("/dev/null", O_WRONLY);
     off_t at = 0;
-    result("with an offset", sendfile(1, ends[0], &at, 10));
-    socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
-    result("from a socket", sendfile(1, ends[0], NULL, 10));
+    alarm(5);
+    result("sendfile from a pipe", sendfile(null, ends[0], NULL, 10));
+    result("with an offset", sendfile(null, ends[0], &at, 10));
+    int pair[2];
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    (void)!write(pair[1], "data", 4);
+    result("from a socket", sendfile(null, pair[0], NULL, 4));
+    (void)!pipe(ends);
+    result("from a socket into a pipe", sendfile(ends[1], pair[0], NULL, 4));
+    alarm(0);
 }
 
 /* --- others ----------------------------------------------------------------------------------- */
