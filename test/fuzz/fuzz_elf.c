@@ -8,7 +8,7 @@
  * it on that file with --count 0 to see it again. */
 #include "core/run/run.h"
 #include "core/host/host.h"
-#include "syscalls/abi/abi.h"
+#include "syscalls/abi/i386/i386.h"
 #include "syscalls/exec/elf.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/file/file.h"
