@@ -190,8 +190,8 @@ static void restore_rights(struct process *process, const struct rights *old) {
 }
 
 /* A program with other rights, or one that its user may run but not read, is nobody's to look into.
- */
-static void set_credentials(struct task *task, const struct stat *st) {
+ * Returns whether the new one is; until it has the memory, both it and the old one have to be. */
+static bool set_credentials(struct task *task, const struct stat *st) {
     struct process *process = task->process;
     bool unreadable = fs_private_root && permission_check(task, st, 4) != 0;
     pthread_mutex_lock(&process_lock);
@@ -207,11 +207,13 @@ static void set_credentials(struct task *task, const struct stat *st) {
         process->caps.permitted != old.caps.permitted)
         __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
     process->secure_exec = secure;
-    process->dumpable =
+    bool dumpable =
         process->uid == process->euid && process->gid == process->egid && !set_id && !unreadable;
+    process->dumpable = process->dumpable && dumpable;
     if (secure)
         process->personality &= ~(uint32_t)PERSONA_CLEAR_ON_SETID;
     pthread_mutex_unlock(&process_lock);
+    return dumpable;
 }
 
 /* The new program's registers: all zero but for the stack pointer (System V ABI i386 supplement).
@@ -294,7 +296,7 @@ static int open_elf(struct task *task, struct program *program, struct elf_file 
 
 /* The new program takes over. `path` names the task. */
 static void commit(struct task *task, struct program *program, struct mm *mm, const char *path,
-                   const struct elf_image *image) {
+                   const struct elf_image *image, bool dumpable) {
     struct process *process = task->process;
     char *exe = strdup(program->file->path ? program->file->path : program->path);
     pthread_mutex_lock(&process_lock);
@@ -309,9 +311,7 @@ static void commit(struct task *task, struct program *program, struct mm *mm, co
     if (old)
         file_unref(old);
     free(old_exe);
-    bool dumpable = process->dumpable;
-    process_exec_image(task, mm, path);
-    process->dumpable = dumpable;
+    process_exec_image(task, mm, path, dumpable);
 }
 
 /* From an open file on. `name` is AT_EXECFN. */
@@ -333,14 +333,14 @@ static int exec_file(struct task *task, struct program *program, const char *nam
     if (err)
         goto out;
     task->abi = abi_of_mode(elf.mode);
-    set_credentials(task, &program->st); /* the auxiliary vector shows them */
+    bool dumpable = set_credentials(task, &program->st); /* the auxiliary vector shows them */
     struct mm *mm =
         build(task, program, args, name, &elf, &interpreter, &image, &sp, &err, failure);
     if (!mm) {
         restore_rights(process, &rights);
         goto out;
     }
-    commit(task, program, mm, name, &image);
+    commit(task, program, mm, name, &image, dumpable);
     reset_cpu(task->cpu, image.start, sp);
 out:
     elf_close(&elf);

@@ -56,8 +56,9 @@ int proc_syscall_text(const struct synth_ref *ref, struct strbuf *out) {
         return -EACCES;
     pthread_mutex_lock(&process_lock);
     struct task *task = proc_task(ref);
-    if (task && task->syscall_number >= 0) {
-        strbuf_printf(out, "%lld", (long long)task->syscall_number);
+    int64_t number = task ? __atomic_load_n(&task->syscall_number, __ATOMIC_RELAXED) : -1;
+    if (number >= 0) {
+        strbuf_printf(out, "%lld", (long long)number);
         for (size_t i = 0; i < ARRAY_LEN(argument); i++)
             strbuf_printf(out, " 0x%llx", (unsigned long long)task->cpu->regs[argument[i]]);
         strbuf_printf(out, " 0x%llx\n", (unsigned long long)task->cpu->pc);

@@ -340,7 +340,7 @@ int process_kill_other_threads(struct task *task) {
     return error;
 }
 
-void process_exec_image(struct task *task, struct mm *mm, const char *path) {
+void process_exec_image(struct task *task, struct mm *mm, const char *path, bool dumpable) {
     struct process *process = task->process;
     if (process->mm) {
         futex_task_exit(task);
@@ -355,7 +355,7 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path) {
     process->image = process_next_image();
     process->exit_signal = SIGCHLD;
     process->pdeath_signal = 0;
-    process->dumpable = true;
+    process->dumpable = dumpable;
     task->clear_child_tid = 0;
     task->robust_list = 0;
     task->rseq = 0;

@@ -43,7 +43,7 @@ int process_kill_other_threads(struct task *task);
  * lets go of the old one (robust list, clear_child_tid, vfork parent), resets signal handlers,
  * alternate stack, rseq, restart state, parent-death signal, TLS descriptors; closes close-on-exec
  * descriptors; runs the exec hooks; sets comm to the base name of `path`. Registers are the
- * caller's business. */
-void process_exec_image(struct task *task, struct mm *mm, const char *path);
+ * caller's business. `dumpable`: of the new program, as process->dumpable. */
+void process_exec_image(struct task *task, struct mm *mm, const char *path, bool dumpable);
 
 #endif

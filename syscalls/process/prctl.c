@@ -78,7 +78,9 @@ long sys_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3, 
         if (arg2 > 1) {
             return -EINVAL;
         }
+        pthread_mutex_lock(&process_lock); /* others look at it */
         process->dumpable = arg2;
+        pthread_mutex_unlock(&process_lock);
         return 0;
     case PR_SET_NAME:
         return set_name(task, arg2);

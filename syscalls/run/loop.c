@@ -80,7 +80,7 @@ static void system_call(struct task *task) {
     uint64_t args[6];
     int64_t number = (int32_t)cpu->regs[REG_AX];
     STAT(syscalls);
-    task->syscall_number = number;
+    __atomic_store_n(&task->syscall_number, number, __ATOMIC_RELAXED); /* /proc shows it */
     task->no_restart = false;
     if (task->ids_seen != __atomic_load_n(&task->process->ids_changed, __ATOMIC_ACQUIRE)) {
         privilege_follow(task);
@@ -93,7 +93,7 @@ static void system_call(struct task *task) {
         cpu->regs[REG_AX] = (uint32_t)result;
     }
     signal_deliver(task, !task->no_restart, result);
-    task->syscall_number = -1;
+    __atomic_store_n(&task->syscall_number, -1, __ATOMIC_RELAXED);
     if (fg_debug.check_memory) {
         mm_check(task->process->mm, number);
     }
