@@ -27,7 +27,8 @@ PYTHON = "/usr/bin/python3"
 BUILT = ("gen", "gadgets", "gadgets.a", "gadgets.list", "obj", "fiberglass", "libfiberglass.a")
 # Suites that run none of the code in question, or all of it.
 NO_SUITES = {"generator": "tests the generator", "make_run": "tests make targets",
-             "mutation": "tests this tool", "mkroot": "tests rootfs-tools"}
+             "mutation": "tests this tool", "mkroot": "tests rootfs-tools",
+             "rooms": "tests make check"}
 LEAST_DISK, LEAST_MEMORY = 3 << 30, 1 << 30
 
 
