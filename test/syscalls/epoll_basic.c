@@ -109,6 +109,9 @@ static void counters(void) {
     printf("left %s\n", old.it_value.tv_sec >= 998 ? "nearly all" : "?");
     SHOW(timerfd_settime(0, 0, &its, NULL));
     SHOW(timerfd_create(99, 0));
+    SHOW(timerfd_create(CLOCK_MONOTONIC, 1));
+    SHOW(write(t, &v, 8));
+    SHOW(epoll_create1(1));
     close(t);
 }
 

@@ -17,6 +17,14 @@ static void semaphores(void) {
     unsigned short values[3] = {1, 0, 5};
     SHOW(semctl(id, 0, SETALL, (union semun){.array = values}));
     SHOW(semctl(id, 2, GETVAL));
+    for (int i = 0; i < 3; i++) { /* one value too large: none is set */
+        unsigned short large[3] = {2, 3, 4};
+        large[i] = 0x8000;
+        SHOW(semctl(id, 0, SETALL, (union semun){.array = large}));
+    }
+    memset(values, 0, sizeof(values));
+    SHOW(semctl(id, 0, GETALL, (union semun){.array = values}));
+    printf("values %d %d %d\n", values[0], values[1], values[2]);
     struct sembuf down = {0, -1, IPC_NOWAIT}, up = {0, 1, 0};
     SHOW(semop(id, &down, 1));
     SHOW(semop(id, &down, 1));
