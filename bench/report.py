@@ -95,6 +95,20 @@ def page(rows: list[Row], results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def comparison(rows: list[Row], results: dict[str, Any]) -> str:
+    """What each row and group takes of the time of the other build."""
+    lines = ["## Against the other build", "", "| row | group | time over the other's |",
+             "|---|---|---:|"]
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        value = ratio(results, row, "fiberglass", "against")
+        groups.setdefault(row.group, []).append(value)
+        lines.append(f"| {row.name} | {row.group} | {value:.3f} |")
+    lines += [f"| geometric mean | {group} | **{mean(values):.3f}** |"
+              for group, values in groups.items()]
+    return "\n".join(lines) + "\n"
+
+
 def plot(rows: list[Row], results: dict[str, Any], out: Path) -> None:
     """results.svg and results.png: a pair of bars for each row."""
     import matplotlib

@@ -29,7 +29,8 @@ class Row:
     def command(self, way: str, place: Place) -> tuple[list[str], dict[str, str]]:
         """The command line and environment of one way."""
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
-        engine = str(place.engine)
+        engine = str(place.against if way == "against" else place.engine)
+        way = "fiberglass" if way == "against" else way
         if self.source:
             program = [str(place.binary(self)), *self.words]
             if self.group == "fork + exec":
@@ -54,6 +55,11 @@ class Place:
     """Where things are."""
 
     build: Path
+    against: Path | None = None  # another build of Fiberglass, measured in the same run
+
+    def ways(self) -> list[str]:
+        """The ways of running a row, in the order of their turns."""
+        return ["native", "qemu", "fiberglass", *(["against"] if self.against else [])]
 
     @property
     def engine(self) -> Path:
