@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Iterable
 
 from gen.__main__ import MODE, ROOT
-from gen.bodies import Templates
-from gen.emit_core import ea_entries
-from gen.emit_ngrams import Parts, can_continue, can_join
-from gen.errors import Where
-from gen.expand import Expander, Library
-from gen.policy import read_policy
-from gen.reader import read_spec
-from gen.render import Renderer
+from gen.emit.core import ea_entries
+from gen.emit.ngrams import Parts, can_continue, can_join
+from gen.emit.render import Renderer
+from gen.expand.bodies import Templates
+from gen.expand.expander import Expander, Library
+from gen.language.errors import Where
+from gen.language.policy import read_policy
+from gen.language.reader import read_spec
 
 Ngram = tuple[str, ...]
 ROUNDS = 24

@@ -15,7 +15,7 @@ INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BU
 tests-insn: $(INSN_TESTS)
 
 build/gen/cases.bin: $(wildcard gen/spec/*)
-	$(PYTHON) -m gen.emit_tests --out build/gen
+	$(PYTHON) -m gen.cases.cases --out build/gen
 
 # 32 bits, no C library, away from the addresses that cases use.
 ORACLE_FLAGS = -m32 -O2 -msse2 -std=gnu11 $(WARN) -ffreestanding -fno-stack-protector -fno-pie \

@@ -1,4 +1,4 @@
-/* N-grams: gadgets made of several in a row, chosen by a recorded profile (gen/emit_ngrams.py).
+/* N-grams: gadgets made of several in a row, chosen by a recorded profile (gen/emit/ngrams.py).
  * Fewer dispatches, more distinct dispatch sites. Last step of lowering. */
 #ifndef FG_CORE_NGRAM_H
 #define FG_CORE_NGRAM_H

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from gen.__main__ import ROOT, generate
-from gen.errors import SpecError
+from gen.language.errors import SpecError
 
 POLICY = "budget gadgets 100000\nbudget bytes 9000000\n"
 FEATURES = "FPU 1.edx 0\n"

@@ -110,7 +110,8 @@ class Adding(unittest.TestCase):
     def test_mistake_of_the_page(self) -> None:
         message = mistake(self.block.replace("alu2_nolock", "alu99"),
                           features="POPCNT 1.ecx 23\n")
-        self.assertIn("body alu99 is missing for this host (templates/x86_64/alu99.j2)", message)
+        self.assertIn("body alu99 is missing for this host "
+                      "(alu99.j2 in a folder of templates/x86_64)", message)
 
 
 if __name__ == "__main__":

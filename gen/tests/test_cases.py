@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unittest
 
-from gen.emit_tests import RECORD, build
-from gen.reader import read_spec
+from gen.cases.cases import RECORD, build
+from gen.language.reader import read_spec
 from gen.tests.project import Project
 
 SCAN = """\

@@ -89,7 +89,7 @@ class Gadgets(unittest.TestCase):
             nop = next((project.root / "gadgets").rglob("nop.S"))
             add = next((project.root / "gadgets").rglob("add32_rr.S"))
             before = nop.stat().st_mtime_ns, add.stat().st_mtime_ns
-            path = project.templates / "alu2.j2"
+            path = project.templates / "int/alu2.j2"
             path.write_text(path.read_text() .replace("{{ next() }}", "    nop\n{{ next() }}"))
             project.run()
             self.assertEqual(nop.stat().st_mtime_ns, before[0])

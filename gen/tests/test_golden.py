@@ -10,11 +10,11 @@ import unittest
 from pathlib import Path
 
 from gen.__main__ import MODE, ROOT
-from gen.bodies import Templates
-from gen.expand import Expander, Library, Table
-from gen.policy import read_policy
-from gen.reader import read_spec
-from gen.render import Renderer
+from gen.emit.render import Renderer
+from gen.expand.bodies import Templates
+from gen.expand.expander import Expander, Library, Table
+from gen.language.policy import read_policy
+from gen.language.reader import read_spec
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -71,13 +71,13 @@ class Golden(unittest.TestCase):
 
     def test_every_template_is_used(self) -> None:
         used = set(texts()) | {"dispatch"}
-        for path in (ROOT / "templates/x86_64").glob("*.j2"):
+        for path in (ROOT / "templates/x86_64").glob("*/*.j2"):
             source = path.read_text(encoding="utf-8")
-            if path.stem.startswith("core_") or "x86-64 guests" in source:
+            if path.parent.name == "core" or "x86-64 guests" in source:
                 continue
-            included = any(f"'{path.name}'" in p.read_text(encoding="utf-8")
-                           or f'"{path.name}"' in p.read_text(encoding="utf-8")
-                           for p in path.parent.glob("*.j2"))
+            name = f"{path.parent.name}/{path.name}"
+            included = any(name in p.read_text(encoding="utf-8")
+                           for p in path.parent.parent.glob("*/*.j2"))
             self.assertTrue(path.stem in used or included, f"{path.name} is used by no row")
 
 

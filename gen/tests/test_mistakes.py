@@ -277,8 +277,8 @@ class Mistakes(unittest.TestCase):
         self.spec(block("A4 ZO rep body=nop"), 2, "REP", "does not mention rep")
 
     def template(self, text: str, line: int, *words: str) -> None:
-        message = mistake(NOP, templates={"nop.j2": text})
-        self.check(message, f"templates/x86_64/nop.j2:{line}", *words)
+        message = mistake(NOP, templates={"int/nop.j2": text})
+        self.check(message, f"templates/x86_64/int/nop.j2:{line}", *words)
 
     def test_template_syntax(self) -> None:
         self.template("{#- nop: nothing -#}\n{% if %}\n", 2, "template syntax")
@@ -293,12 +293,12 @@ class Mistakes(unittest.TestCase):
     def test_template_bad_attribute(self) -> None:
         text = block("01 /r MR Ev Gv")
         alu2 = "{#- alu2: wrong -#}\n    op {{ dst.speed }}, {{ src }} {{ lock }}\n"
-        self.check(mistake(text, templates={"alu2.j2": alu2}), "templates/x86_64/alu2.j2:2",
+        self.check(mistake(text, templates={"int/alu2.j2": alu2}), "templates/x86_64/int/alu2.j2:2",
                    "speed")
 
     def test_dispatch_syntax(self) -> None:
-        message = mistake(NOP, templates={"dispatch.j2": "{% macro next( %}\n"})
-        self.check(message, "templates/x86_64/dispatch.j2:1", "template syntax")
+        message = mistake(NOP, templates={"lib/dispatch.j2": "{% macro next( %}\n"})
+        self.check(message, "templates/x86_64/lib/dispatch.j2:1", "template syntax")
 
     # --- policy and features
     def policy(self, text: str, line: int, *words: str) -> None:

@@ -6,12 +6,12 @@ import re
 import unittest
 from collections import Counter
 
-from gen.bodies import Templates
-from gen.emit_ngrams import Parts
-from gen.errors import SpecError
-from gen.expand import Expander
-from gen.policy import read_policy
-from gen.reader import read_spec
+from gen.emit.ngrams import Parts
+from gen.expand.bodies import Templates
+from gen.expand.expander import Expander
+from gen.language.errors import SpecError
+from gen.language.policy import read_policy
+from gen.language.reader import read_spec
 from gen.tests.project import POLICY, Project
 from gen.train import Ngram, Trainer, lower, read_fibers, with_prefixes
 
@@ -37,7 +37,7 @@ def instructions(text: str, start: str, end: str) -> list[str]:
 
 
 class Text(unittest.TestCase):
-    """What emit_ngrams writes."""
+    """What emit/ngrams.py writes."""
 
     def run_profile(self, profile: str, second: str = "add32_rm") -> str:
         """The file of n-grams that begin with add32_rm and the given table."""

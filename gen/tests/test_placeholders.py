@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from gen import operands
+from gen.host import x86_64 as operands
 from gen.tests.test_golden import library
 
 

@@ -6,8 +6,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from gen.emit_syscalls import emit, parse
-from gen.errors import SpecError
+from gen.emit.syscalls import emit, parse
+from gen.language.errors import SpecError
 
 
 class Table(unittest.TestCase):

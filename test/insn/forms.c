@@ -1,4 +1,4 @@
-/* Reads the file of forms that gen/emit_tests.py writes: header, rows, forms, texts. */
+/* Reads the file of forms that gen/cases/cases.py writes: header, rows, forms, texts. */
 #include "test/insn/forms.h"
 #include "test/insn/vendors.h"
 

@@ -1,4 +1,4 @@
-/* Forms: instructions ready to run but for their inputs, as gen/emit_tests.py enumerates them from
+/* Forms: instructions ready to run but for their inputs, as gen/cases/cases.py enumerates them from
  * the spec, and the choice of inputs for them. */
 #ifndef FG_TEST_INSN_FORMS_H
 #define FG_TEST_INSN_FORMS_H
@@ -13,7 +13,7 @@
 /* Memory operands: what computes the address. */
 enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
 
-/* What inputs a form wants. Names and values stand in gen/emit_tests.py as well. */
+/* What inputs a form wants. Names and values stand in gen/cases/cases.py as well. */
 #define HINT_FAULT      (1u << 0) /* the memory operand shall fault: unmapped, or half so */
 #define HINT_READ_ONLY  (1u << 1) /* ... or lie in the read-only page */
 #define HINT_SOURCE     (1u << 2) /* implicit DS:eSI */
@@ -65,7 +65,7 @@ struct form {
     uint8_t rm;                 /* of a register operand */
     uint32_t vendor;            /* rules that apply, by their place in vendors[] (vendors.h) */
 };
-_Static_assert(sizeof(struct form) == 60, "as gen/emit_tests.py packs it");
+_Static_assert(sizeof(struct form) == 60, "as gen/cases/cases.py packs it");
 
 struct form_row {
     const char *name;      /* "ADD" */
@@ -83,7 +83,7 @@ struct forms {
     char *text;
 };
 
-/* Loads a file that gen/emit_tests.py made; exits with a message when it cannot. */
+/* Loads a file that gen/cases/cases.py made; exits with a message when it cannot. */
 void forms_load(struct forms *forms, const char *path);
 
 /* Case `number` (0 <= number < form->count) of a form, at `code_at`, and what may differ. */

@@ -18,9 +18,9 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gen.emit_tests import Mem, TestForm, encode, usable  # noqa: E402
-from gen.model import FIXED_REGS, Form, Place, forms  # noqa: E402
-from gen.reader import read_spec  # noqa: E402
+from gen.cases.cases import Mem, TestForm, encode, usable  # noqa: E402
+from gen.language.model import FIXED_REGS, Form, Place, forms  # noqa: E402
+from gen.language.reader import read_spec  # noqa: E402
 from harness import BUILD, TOP, Failure, Suite, Skip  # noqa: E402
 
 # Not compared, and why. Zydis describes what the processor would do in kernel mode, under another

@@ -23,7 +23,7 @@ from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_
                      need_attributes, remaining)
 
 WORK = (BUILD / "test/fs").absolute()
-SOURCES = TOP / "test/syscalls"
+SOURCES = TOP / "test/syscalls/fs"
 # What prints the same in a private root as natively (run as the same user).
 ALIKE = ("paths", "open", "names", "stat", "dirs", "locks", "rw", "fds", "xattr", "proc", "chroot",
          "race", "ids", "reopen", "setid")
@@ -33,8 +33,8 @@ suite = Suite()
 
 
 def program(name: str) -> Path:
-    """The compiled test/syscalls/fs_NAME.c."""
-    source = SOURCES / f"fs_{name}.c"
+    """The compiled test/syscalls/fs/NAME.c."""
+    source = SOURCES / f"{name}.c"
     flags = ["-static", "-pthread", f"-I{TOP}"]
     if "-D_FILE_OFFSET_BITS=64" in source.read_text()[:400]:
         flags.append("-D_FILE_OFFSET_BITS=64")
@@ -137,7 +137,7 @@ def metadata(case: str, user: int | None) -> str:
 @suite.case("metadata")
 def _() -> None:
     got = metadata("metadata", None)
-    check_equal("standard output", got, (TOP / "test/syscalls/fs_metadata.out").read_text())
+    check_equal("standard output", got, (SOURCES / "metadata.out").read_text())
 
 
 def may_run_as_nobody() -> None:
@@ -156,7 +156,7 @@ def may_run_as_nobody() -> None:
 def _() -> None:
     may_run_as_nobody()
     got = metadata("metadata-unprivileged", NOBODY)
-    check_equal("standard output", got, (TOP / "test/syscalls/fs_metadata.out").read_text())
+    check_equal("standard output", got, (SOURCES / "metadata.out").read_text())
 
 
 @suite.case("escape-unprivileged")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every row of the spec in every form, against the host CPU (test/insn, gen/emit_tests.py); and the
+# Every row of the spec in every form, against the host CPU (test/insn, gen/cases/cases.py); and the
 # engine alone against recorded vectors, as hosts without 32-bit programs have it; and the comparison
 # itself against answers of other processors.
 # order: 10

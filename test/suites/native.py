@@ -50,8 +50,8 @@ class Program:
 
     @property
     def name(self) -> str:
-        """Directory and name."""
-        return f"{self.source.parent.name}/{self.source.stem}"
+        """Its file below test/, without the suffix."""
+        return str(self.source.relative_to(TOP / "test").with_suffix(""))
 
 
 def read_program(source: Path) -> Program | None:
@@ -122,7 +122,7 @@ def compare(program: Program) -> None:
 
 suite = Suite()
 for folder in DIRECTORIES:
-    for path in sorted((TOP / "test" / folder).glob("*.c")):
+    for path in sorted((TOP / "test" / folder).rglob("*.c")):
         found = read_program(path)
         if found:
             suite.add(found.name, lambda p=found: compare(p),  # type: ignore[misc]

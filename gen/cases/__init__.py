@@ -1,0 +1,1 @@
+"""The tests of instructions: every form of every row, with inputs."""

@@ -1,0 +1,1 @@
+"""One emitter for each output, and how files are written."""

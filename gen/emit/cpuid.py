@@ -1,0 +1,53 @@
+"""CPUID features out of the spec.
+
+Writes <out>/cpuid.c, the features that have rows (core/decode/cpuid.h; a row names its feature by
+its place there), and <out>/isa_sets.inc, the independent decoder's names for what is claimed
+(test/decoder).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gen.emit.files import Output
+from gen.language.errors import SpecError
+from gen.language.features import BASE, Feature
+from gen.language.model import Spec
+
+REGISTERS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3}
+
+
+def present(spec: Spec, features: list[Feature]) -> list[Feature]:
+    """Features that have rows, `i686` left out; checks the rows' feature names."""
+    named: set[str] = set()
+    for row in spec.rows:
+        if row.feature and row.feature not in {f.name for f in features if f.name != BASE}:
+            raise SpecError(row.where, f"{row.mnemonic} belongs to the unknown feature "
+                                       f"{row.feature} (gen/spec/features)")
+        named.add(row.feature)
+    return [f for f in features if f.name in named]
+
+
+def numbers(features: list[Feature]) -> dict[str, int]:
+    """What rows.c calls each feature: its place in cpuid_feature_list from 1 on; "" is 0."""
+    return {"": 0} | {f.name: number for number, f in enumerate(features, 1)}
+
+
+def emit(features: list[Feature], every: list[Feature], out: Path, output: Output) -> None:
+    """cpuid.c of the features present, isa_sets.inc of these and of what needs no bit."""
+    lines = [f"    {{{f.leaf:#x}, {f.subleaf}, {REGISTERS[f.register]}, {f.bit}, "
+             f"{'false' if f.incomplete else 'true'}, \"{f.name.lower()}\"}},\n"
+             for f in features]
+    output.write(out / "cpuid.c", (
+        "/* Made by gen/emit/cpuid.py from gen/spec/features. */\n"
+        '#include "core/decode/cpuid.h"\n\n'
+        "const struct cpuid_feature cpuid_feature_list[] = {\n" + "".join(lines) +
+        "    {0},\n};\n"
+        f"const unsigned cpuid_feature_count = {len(features)};\n"))
+    sets = [f"{{\"{name}\", {number}}},\n"
+            for number, feature in enumerate([f for f in every if f.name == BASE] + features,
+                                             0 if any(f.name == BASE for f in every) else 1)
+            for name in feature.sets]
+    output.write(out / "isa_sets.inc",
+                 "/* Made by gen/emit/cpuid.py: Zydis' ISA sets and the feature that shows them "
+                 "(0: none). */\n" + "".join(sets))

@@ -1,0 +1,109 @@
+"""Gadget assembly: one file per table.
+
+Writes <gadgets>/<host>/<mode>/window/<family>/<table>.S and <out>/gadgets.mk (`GADGET_SRC := ...`).
+A file whose inputs (body, dispatch, key, rows) are those of the last run is not rendered again:
+its header carries their hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from gen.emit.files import Output
+from gen.emit.render import Renderer
+from gen.expand.bodies import DISPATCH, Templates
+from gen.expand.expander import Library, Table
+
+GEN = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Made:
+    """What a table became: for the report."""
+
+    table: Table
+    path: Path
+    gadgets: int
+    changed: bool
+
+
+def tool_hash(templates: Templates) -> str:
+    """Hash of everything that every gadget depends on: the generator and dispatch."""
+    digest = hashlib.sha256()
+    for name in ("host/x86_64.py", "emit/render.py", "emit/gadgets.py", "expand/bodies.py"):
+        digest.update((GEN / name).read_bytes())
+    digest.update((templates.directory / DISPATCH).read_bytes())
+    return digest.hexdigest()
+
+
+def body_text(templates: Templates, table: Table) -> str:
+    """Source of the body and of what it includes."""
+    from jinja2 import meta
+    texts = [table.body.source]
+    for other in meta.find_referenced_templates(templates.env.parse(table.body.source)):
+        if other:
+            texts.append((templates.directory / other).read_text(encoding="utf-8"))
+    return "\n".join(texts)
+
+
+def header(table: Table, host: str, stamp: str) -> str:
+    """Comment on top of a file."""
+    key = table.key
+    dims = " ".join(f"[{d.what} {d.radix}]" for d in key.dims) or "one gadget"
+    params = " ".join(f"{p}@{o}" for p, o in table.offsets.items()) or "none"
+    cites = "".join(f"#   {cite}\n" for cite in table.cites)
+    return (f"# {table.name}: {table.body.summary}\n"
+            f"# Made by gen/emit/gadgets.py from {table.body.where.file} ({stamp}) for\n"
+            f"{cites}"
+            f"# Table: {dims}. Parameters: {params}. Slots: {table.slots} bytes.\n")
+
+
+def table_text(renderer: Renderer, table: Table, head: str) -> tuple[str, int]:
+    """Text of one file and its number of gadgets."""
+    lines = [head, '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
+    addresses: list[str] = []
+    count = 0
+    for label, text in renderer.gadgets(table):
+        if label:
+            count += 1
+            lines.append(f"{label}:\n{text}")
+        addresses.append(label or "0")
+    lines.append(f"\n    .section .data.rel.ro, \"aw\", @progbits\n    .balign 8\n"
+                 f"    .globl gt_{table.name}\ngt_{table.name}:\n")
+    lines.append("".join(f"    .quad {a}\n" for a in addresses))
+    lines.append('    .section .note.GNU-stack, "", @progbits\n')
+    return "".join(lines), count
+
+
+def emit(library: Library, templates: Templates, host: str, directory: Path, out: Path,
+         output: Output) -> list[Made]:
+    """Write all gadget files and gadgets.mk; returns what was made."""
+    renderer = Renderer(templates)
+    tool = tool_hash(templates)
+    base = directory / host / library.mode / "window"
+    made: list[Made] = []
+    texts: dict[str, str] = {}
+    for table in library.tables.values():
+        source = texts.setdefault(table.body.name, body_text(templates, table))
+        digest = hashlib.sha256()
+        for part in (tool, source, repr(table.key), table.name, repr(table.cites)):
+            digest.update(part.encode())
+        stamp = digest.hexdigest()[:16]
+        path = base / table.family / f"{table.name}.S"
+        head = header(table, host, stamp)
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        if old.startswith(head):
+            output.kept.add(path)
+            made.append(Made(table, path, old.count("\ng_"), False))
+            continue
+        text, count = table_text(renderer, table, head)
+        made.append(Made(table, path, count, output.write(path, text)))
+    return made
+
+
+def emit_list(paths: list[Path], out: Path, output: Output) -> None:
+    """gadgets.mk: the list of all gadget files for the Makefile."""
+    body = "".join(f" \\\n    {p}" for p in sorted(str(p) for p in paths))
+    output.write(out / "gadgets.mk", f"# Made by gen/emit/gadgets.py.\nGADGET_SRC :={body}\n")

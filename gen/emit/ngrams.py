@@ -1,0 +1,280 @@
+"""N-grams: gadgets that do what several do in a row, chosen by a recorded profile.
+
+Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files
+without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<first table>/<second table>.S and
+<out>/ngrams.S, the tables by which core/build/ngram.c finds them. An n-gram is its parts' texts one
+behind the other, dispatch between them left out; the parameters of a part follow those of the part
+before (core/build/ngram.c).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Callable
+
+from gen.emit.core import ea_entries
+from gen.emit.files import Output
+from gen.emit.render import Renderer
+from gen.emit.tables import gadget_ids
+from gen.expand.bodies import Templates, tidy
+from gen.expand.expander import Library, Table
+from gen.host import x86_64 as ops
+from gen.language.errors import SpecError, Where
+
+GOES_ON = "@goes on@"
+EA_SLOTS = 16
+
+
+@dataclass(frozen=True)
+class Part:
+    """A plain gadget: its table word, its bytes of slots, its text for parameters `shift` bytes
+    further on that ends in the given dispatch (None: falls through)."""
+
+    label: str
+    table: str
+    entry: int
+    slots: int
+    text: Callable[[int, int | None], str]
+
+
+class PartRenderer(Renderer):
+    """Renders a gadget as a part: next() is what the n-gram wants there."""
+
+    ending: str | None = None
+    loops = False  # a taken branch goes to the n-gram's own start
+
+    def next_of(self, table: Table, cc: str) -> Callable[[], str]:
+        if self.ending is not None and not table.key.fused:  # nothing goes on behind a branch
+            ending = self.ending
+            return lambda: ending
+        if self.loops and table.key.fused:
+            text = self.templates.macro("jcc_self", cc, table.offsets["fall"])
+            return lambda: text
+        return super().next_of(table, cc)
+
+
+class Parts:
+    """All plain gadgets by label, found when asked for."""
+
+    def __init__(self, library: Library, templates: Templates) -> None:
+        self.templates = templates
+        self.renderer = PartRenderer(templates)
+        self.tables = {table.name: table for table in library.tables.values()}
+        self.found: dict[str, Part] = {}
+        self.index: dict[str, tuple[str, dict[str, int], int]] | None = None
+        self.ea = {name: (number, context) for number, (name, context) in enumerate(ea_entries())}
+
+    def labels(self) -> dict[str, tuple[str, dict[str, int], int]]:
+        """Label -> table, numbers by dimension, entry."""
+        if self.index is None:
+            self.index = {}
+            for table in self.tables.values():
+                dims = table.key.dims
+                for entry, numbers in enumerate(product(*(range(d.radix) for d in dims))):
+                    names = [self.renderer.part(table, d.what, n) for d, n in zip(dims, numbers)]
+                    if all(names):
+                        label = "_".join([table.name] + names)
+                        self.index[label] = (table.name, {d.what: n for d, n in zip(dims, numbers)},
+                                             entry)
+        return self.index
+
+    def known(self, label: str) -> bool:
+        """Is there such a gadget?"""
+        return label in self.found or label in self.ea or label in self.labels()
+
+    def part(self, label: str, where: Where) -> Part:
+        """The gadget of a label."""
+        if label in self.found:
+            return self.found[label]
+        if label in self.ea:
+            number, context = self.ea[label]
+            template = self.templates.env.get_template("core/ea_index.j2")
+
+            def ea_text(shift: int, total: int | None) -> str:
+                ending = GOES_ON if total is None else self.templates.macro("next", total)
+                return tidy(template.render({**context, "disp": ops.Slot(8 + shift),
+                                             "next": lambda slots: ending}))
+            made = Part(label, "ea_index", number, EA_SLOTS, ea_text)
+        elif label in self.labels():
+            name, values, entry = self.labels()[label]
+            table = self.tables[name]
+
+            def text(shift: int, total: int | None) -> str:
+                moved = {param: offset + shift for param, offset in table.offsets.items()}
+                slots = table.slots if total is None else total
+                self.renderer.ending = GOES_ON if total is None else None
+                return self.renderer.one(replace(table, offsets=moved, slots=slots), values)
+            made = Part(label, name, entry, table.slots, text)
+        else:
+            raise SpecError(where, f"{label} is no gadget; train the profile again (make train)")
+        self.found[label] = made
+        return made
+
+
+def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
+    """N-grams of a profile, each once, sorted."""
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    seen: dict[tuple[str, ...], Where] = {}
+    if not path.exists():
+        return []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        labels = tuple(line.partition("#")[0].split())
+        if len(labels) == 1:
+            raise SpecError(Where(name, number), "an n-gram has at least two gadgets")
+        if labels:
+            seen.setdefault(labels, Where(name, number))
+    return [(where, labels) for labels, where in sorted(seen.items(), key=lambda item: item[0])]
+
+
+def can_join(parts: Parts, label: str, where: Where) -> bool:
+    """May the gadget be part of an n-gram? Not with a helper (those find their parameters by slot),
+    and not a replicated one (which copy it is differs from place to place)."""
+    if not label or "fg_helper" in parts.part(label, where).text(0, None):
+        return False
+    table = parts.tables.get(parts.part(label, where).table)
+    return table is None or all(dim.what != "copy" for dim in table.key.dims)
+
+
+def can_continue(parts: Parts, label: str, where: Where) -> bool:
+    """May another gadget follow it in an n-gram?"""
+    if not can_join(parts, label, where):
+        return False
+    text = parts.part(label, where).text(0, None)
+    return text.count(GOES_ON) == 1 and text.rstrip().endswith(GOES_ON)
+
+
+def ngram_text(parts: list[Part], where: Where) -> str:
+    """Text of one n-gram, each further part behind a note of where it begins."""
+    total = 8 + sum(part.slots - 8 for part in parts)
+    lines: list[str] = []
+    shift = 0
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        text = part.text(shift, total if last else None)
+        if "fg_helper" in text:
+            raise SpecError(where, f"{part.label} calls a helper, it cannot be part of an n-gram")
+        if not last:
+            if text.count(GOES_ON) != 1 or not text.rstrip().endswith(GOES_ON):
+                raise SpecError(where, f"{part.label} does not end in next(), "
+                                "nothing can follow it")
+            text = text.rstrip()[:-len(GOES_ON)].rstrip() + "\n"
+        if number:
+            lines.append("    .pushsection fg_parts, \"a\", @progbits\n    .quad 78f\n"
+                         "    .popsection\n78:\n")
+        lines.append(text)
+        shift += part.slots - 8
+    return "".join(lines)
+
+
+@dataclass(frozen=True)
+class Ngram:
+    """What core/build/ngram.c must know of one: the ids of its gadgets, its symbols."""
+
+    ids: tuple[int, ...]
+    symbol: str
+    loop: bool  # there is <symbol>_self, for when its branch leads to its own start
+
+
+FILTER_BITS = 65536  # as core/build/ngram.h has it
+
+
+def pair_hash(first: int, second: int) -> int:
+    """ngram_hash() of core/build/ngram.h."""
+    return ((first * 31 + second) * 0x9e3779b97f4a7c15 & 0xffffffffffffffff) >> 32
+
+
+def tables_text(ngrams: list[Ngram]) -> str:
+    """ngrams.S: what core/build/ngram.h declares. Assembly: C arrays have items of one size."""
+    by_pair: dict[tuple[int, int], list[Ngram]] = {}
+    for ngram in sorted(ngrams, key=lambda n: (n.ids[:2], -len(n.ids), n.ids)):
+        by_pair.setdefault((ngram.ids[0], ngram.ids[1]), []).append(ngram)
+    room = 2
+    while room < 2 * len(by_pair):
+        room *= 2
+    pairs: list[tuple[int, int, int]] = [(0, 0, 0)] * room
+    bits = [0] * (FILTER_BITS // 64)
+    lists: list[str] = []
+    word = 0
+    for (first, second), same in by_pair.items():
+        value = pair_hash(first, second)
+        bits[value % FILTER_BITS // 64] |= 1 << value % 64
+        at = value % room
+        while pairs[at][0]:
+            at = (at + 1) % room
+        pairs[at] = (first, second, word)
+        for ngram in same:
+            own = f"{ngram.symbol}_self" if ngram.loop else "0"
+            ids = ", ".join(str(number) for number in ngram.ids)
+            lists.append(f"    .quad {ngram.symbol}, {own}\n    .long {len(ngram.ids)}, {ids}\n"
+                         "    .balign 8\n")
+            word += 2 + (len(ngram.ids) + 2) // 2
+        lists.append("    .quad 0\n")
+        word += 1
+    return "".join([
+        "# Made by gen/emit/ngrams.py. Shapes: core/build/ngram.h.\n"
+        '    .section .data.rel.ro, "aw", @progbits\n    .balign 64\n'
+        "    .globl ngram_lists\nngram_lists:\n", *lists,
+        '    .section .rodata, "a", @progbits\n    .balign 64\n'
+        "    .globl ngram_pairs\nngram_pairs:\n",
+        *(f"    .long {one}, {two}, {at}\n" for one, two, at in pairs),
+        "    .balign 64\n    .globl ngram_filter\nngram_filter:\n",
+        *(f"    .quad {bit:#x}\n" for bit in bits),
+        f"    .globl ngram_pair_mask\nngram_pair_mask:\n    .long {room - 1}\n"
+        f"    .globl ngram_count\nngram_count:\n    .long {len(ngrams)}\n"
+        '    .section .note.GNU-stack, "", @progbits\n'])
+
+
+def header(first: str, second: str, tables: list[Table]) -> str:
+    """Comment on top of a file. It cites rows without their line numbers: an edit of the spec shall
+    not rewrite every n-gram behind it."""
+    cites = "".join(f"#   {table.name}: {re.sub(r':[0-9]+:', '', cite, count=1)}\n"
+                    for table in tables for cite in table.cites)
+    return (f"# N-grams that begin with {first} and {second}. Made by gen/emit/ngrams.py from\n"
+            f"# gen/spec/default.profile, of gadgets for\n{cites}"
+            '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n')
+
+
+def emit(library: Library, templates: Templates, host: str, mode: str, directory: Path, out: Path,
+         profile: Path, root: Path, output: Output) -> tuple[list[Path], int]:
+    """Write the n-gram files and ngrams.S; returns the files and the number of n-grams."""
+    base = directory / host / mode / "window" / "ngrams"
+    parts = Parts(library, templates)
+    ids = gadget_ids(library)
+    made: list[Ngram] = []
+    files: dict[tuple[str, str], list[tuple[Where, list[Part]]]] = {}
+    ngrams = read_profile(profile, root)
+    stale = 0
+    for where, labels in ngrams:
+        if not all(parts.known(label) for label in labels):
+            stale += 1  # an edit of spec or policy must not wait for the next training
+            continue
+        found = [parts.part(label, where) for label in labels]
+        files.setdefault((found[0].table, found[1].table), []).append((where, found))
+    paths: list[Path] = []
+    for (first, second), entries in files.items():
+        used = sorted({part.table for _, found in entries for part in found} & set(parts.tables))
+        lines = [header(first, second, [parts.tables[name] for name in used])]
+        for where, found in entries:
+            title = " ".join(part.label for part in found)
+            symbol = "n_" + hashlib.sha256(title.encode()).hexdigest()[:12]
+            lines.append(f"# {title}\n    .globl {symbol}\n{symbol}:\n{ngram_text(found, where)}")
+            last = parts.tables.get(found[-1].table)
+            loop = last is not None and last.key.fused
+            if loop:  # it can be all of a loop
+                parts.renderer.loops = True
+                lines.append(f"    .globl {symbol}_self\n{symbol}_self:\n"
+                             f"{ngram_text(found, where)}")
+                parts.renderer.loops = False
+            made.append(Ngram(tuple(ids[part.table] + part.entry for part in found), symbol, loop))
+        lines.append('    .section .note.GNU-stack, "", @progbits\n')
+        path = base / first / f"{second}.S"
+        output.write(path, "".join(lines))
+        paths.append(path)
+    output.write(out / "ngrams.S", tables_text(made))
+    if stale:
+        print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
+    return paths, len(ngrams) - stale

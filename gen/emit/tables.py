@@ -1,0 +1,225 @@
+"""C tables of core/decode/rows.h.
+
+Writes <out>/rows.c (rows, variants, steps, gadget name parts, ea_tables, core_gadgets) and
+<out>/opmap.c (opcode maps).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gen.emit.core import MEMBERS
+from gen.emit.files import Output
+from gen.expand.expander import Library, Step, Table, Variant
+from gen.expand.opmap import QUESTIONS, SPLIT, Maps
+from gen.language.model import Place, Row
+
+PARAM = {"target": "P_TARGET", "fall": "P_FALL", "disp": "P_DISP", "imm": "P_IMM",
+         "imm2": "P_IMM2", "pc": "P_PC", "nextpc": "P_NEXT", "raw": "P_RAW", "helper": "P_HELPER"}
+PFX = {"": 0, "lock": 1, "rep": 1, "repe": 1, "repne": 2}
+IMM = {"iw": "IMM_W", "iz": "IMM_Z", "iv": "IMM_V", "ifar": "IMM_FAR", "moffs": "IMM_MOFFS",
+       "cb": "IMM_JB", "cz": "IMM_JZ"}
+TOP = "/* Made by gen/emit/tables.py from gen/spec. Shapes: core/decode/rows.h. */\n"
+
+
+def c_string(text: str) -> str:
+    """A C string literal."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def imm_kind(row: Row) -> str:
+    """enum imm_kind of a row."""
+    if row.imms == ("iw", "ib"):
+        return "IMM_WB"
+    if not row.imms:
+        return "IMM_NONE"
+    if row.imms == ("ib",):
+        return "IMM_BS" if any(o.text == "Ibs" for o in row.operands) else "IMM_B"
+    return IMM[row.imms[0]]
+
+
+def row_flags(row: Row) -> str:
+    """ROW_* of a row."""
+    names: list[str] = []
+    if row.modrm:
+        names.append("ROW_MODRM")
+    if "lock" in row.words:
+        names.append("ROW_LOCK")
+    first = next((o for o in row.operands if o.size), None)
+    if first is not None and first.size == "b":
+        names.append("ROW_BYTE")
+    if row.words & {"rep", "repz"}:
+        names.append("ROW_REP")
+    if "string" in row.words:
+        names.append("ROW_STRING")
+    if row.modrm and not row.can_reg:
+        names.append("ROW_MEMONLY")
+    if row.modrm and not row.can_mem:
+        names.append("ROW_REGONLY")
+    if "def64" in row.words:
+        names.append("ROW_DEF64")
+    return " | ".join(names) or "0"
+
+
+class Tables:
+    """Collects steps and variants, each once."""
+
+    def __init__(self, ids: dict[str, int]) -> None:
+        self.ids = ids
+        self.steps: dict[tuple[Step, ...], int] = {}
+        self.step_lines: list[str] = []
+        self.step_count = 0
+        self.variants: dict[Variant, int] = {}
+        self.variant_lines: list[str] = ["    {0},\n"]
+        self.externs: dict[str, None] = {}
+        self.helpers: dict[str, None] = {}
+
+    def ref(self, table: Table | None, offset: int = 0) -> str:
+        """C expression of a table's address."""
+        if table is None:
+            return "0"
+        self.externs[table.name] = None
+        return f"gt_{table.name}" + (f" + {offset}" if offset else "")
+
+    def id(self, table: Table | None, offset: int = 0) -> int:
+        """Number of a table's entry."""
+        return self.ids[table.name] + offset if table else 0
+
+    def step(self, step: Step) -> str:
+        """Initialiser of one step."""
+        if step.helper:
+            self.helpers[step.helper] = None
+        index = ", ".join(f"{{IX_{kind}, {radix}}}" for kind, radix in step.index) or "{0}"
+        params = ", ".join(PARAM[p] for p in step.params) or "0"
+        helper = f"helper_{step.helper}" if step.helper else "0"
+        dead = self.ref(step.dead, step.offset)
+        return (f"    {{{self.ref(step.table, step.offset)}, {dead}, {helper}, "
+                f"{self.id(step.table, step.offset)}, {self.id(step.dead, step.offset)}, "
+                f"{{{index}}}, {{{params}}}, {step.slots}}},\n")
+
+    def steps_at(self, steps: tuple[Step, ...]) -> int:
+        """Position of a sequence in the array of all steps."""
+        if steps not in self.steps:
+            self.steps[steps] = self.step_count
+            self.step_lines += [self.step(s) for s in steps]
+            self.step_count += len(steps)
+        return self.steps[steps]
+
+    def variant(self, variant: Variant) -> int:
+        """Number of a variant."""
+        if variant not in self.variants:
+            self.variants[variant] = len(self.variant_lines)
+            at = self.steps_at(variant.steps)
+            first = variant.steps[0]
+            fused = self.ref(first.fused, first.offset * 16)
+            end = {"GOES_ON": "BLOCK_GOES_ON", "ENDS": "BLOCK_ENDS",
+                   "ENDS_NEXT": "BLOCK_ENDS_NEXT"}[variant.end]
+            self.variant_lines.append(
+                f"    {{steps + {at}, {len(variant.steps)}, MEM_{variant.mem}, {end}, "
+                f"{'true' if variant.stores else 'false'}, "
+                f"{'true' if variant.writes else 'false'}, {variant.flags_read:#x}, "
+                f"{variant.flags_killed:#x}, {fused}, "
+                f"{self.id(first.fused, first.offset * 16)}}},\n")
+        return self.variants[variant]
+
+
+def row_line(row: Row, variants: dict[tuple[int, bool, str], Variant], tables: Tables,
+             feature: int) -> str:
+    """Initialiser of one row."""
+    numbers = [[[0, 0, 0], [0, 0, 0]] for _ in range(3)]
+    for (opsize, mem, prefix), variant in variants.items():
+        number = tables.variant(variant)
+        cell = numbers[{2: 0, 4: 1, 8: 2}[opsize]][mem]
+        cell[PFX[prefix]] = number
+        if prefix == "rep":
+            cell[2] = number
+    text = ", ".join("{" + ", ".join("{%d, %d, %d}" % tuple(c) for c in size) + "}"
+                     for size in numbers)
+    cite = row.cite + (" (slow form)" if row.synthetic else "")
+    return (f"    {{{c_string(row.mnemonic)}, {c_string(cite)},\n     {{{text}}},\n"
+            f"     {row_flags(row)}, {imm_kind(row)}, SEG_DS, {feature}}},\n")
+
+
+def gadget_ids(library: Library) -> dict[str, int]:
+    """Number of each table's first entry: tables in the order of gadget_tables, from 1 on. Gadgets
+    that are in no n-gram (core, other preludes) have none."""
+    ids: dict[str, int] = {}
+    at = 1
+    for name, count in [(t.name, t.count) for t in library.tables.values()] + [("ea_index", 288)]:
+        ids[name] = at
+        at += count
+    return ids
+
+
+def name_lines(library: Library) -> str:
+    """Parts from which gadget_name() makes names."""
+    kinds = {Place.REG: "REG", Place.MEM: "BASE", Place.XMM: "XMM", Place.MMX: "MMX",
+             Place.ST: "ST", Place.SREG: "SREG"}
+    lines: list[str] = []
+    for table in library.tables.values():
+        dims: list[str] = []
+        for dim in table.key.dims:
+            if dim.what in ("cc", "imm", "copy"):
+                kind = "COND" if dim.what == "cc" else "NUMBER"
+            else:
+                form = next(o for o in table.key.operands if o.name == dim.what)
+                kind = kinds[form.place]
+                if kind == "REG":
+                    kind = {8: "REG8", 16: "REG16"}.get(form.size, "REG32")
+            dims.append(f"{{NAME_{kind}, {dim.radix}}}")
+        lines.append(f"    {{gt_{table.name}, {table.count}, \"{table.name}\", "
+                     f"{{{', '.join(dims) or '{0}'}}}}},\n")
+    for name, count in (("ea_index", 288), ("ea_addr16", 9), ("ea_seg", 6)):
+        lines.append(f"    {{gt_{name}, {count}, \"{name}\", {{{{NAME_NUMBER, {count}}}}}}},\n")
+    for member in MEMBERS:
+        lines.append(f"    {{gt_core_{member}, 1, \"{member}\", {{{{0}}}}}},\n")
+    return "".join(lines)
+
+
+def emit_rows(library: Library, features: dict[str, int], out: Path, output: Output) -> None:
+    """rows.c; `features`: the number of each (emit_cpuid.numbers)"""
+    ids = gadget_ids(library)
+    tables = Tables(ids)
+    rows = ['    {"(none)", "", {{{0}}}, 0, 0, 0, 0},\n']
+    for row, variants in zip(library.rows, library.variants):
+        rows.append(row_line(row, variants, tables, features[row.feature]))
+    for table in library.tables.values():
+        tables.externs[table.name] = None
+    externs = sorted(tables.externs) + ["ea_index", "ea_addr16", "ea_seg"] + \
+        [f"core_{m}" for m in MEMBERS]
+    text = [TOP, '#include "core/cpu/cpu.h"\n#include "core/build/gadget_name.h"\n'
+                 '#include "core/helpers/helpers.h"\n#include "core/decode/rows.h"\n\n']
+    text += [f"extern void *const gt_{name}[];\n" for name in externs]
+    text += ["\nstatic const struct step steps[] = {\n", *tables.step_lines, "};\n",
+             "\nconst struct variant variants[] = {\n", *tables.variant_lines, "};\n",
+             f"const uint16_t variant_count = {len(tables.variant_lines)};\n",
+             "\nconst struct row rows[] = {\n", *rows, "};\n",
+             f"const uint16_t row_count = {len(rows)};\n",
+             "\nconst struct ea_tables ea_tables = {gt_ea_index, gt_ea_addr16, gt_ea_seg, "
+             f"{ids['ea_index']}}};\n"]
+    # Table words are link-time constants, but C can't use them as such: filled by assembly.
+    text += ["\nconst struct gadget_table gadget_tables[] = {\n", name_lines(library), "};\n",
+             "const unsigned gadget_table_count = ARRAY_LEN(gadget_tables);\n"]
+    output.write(out / "rows.c", "".join(text))
+
+
+def emit_opmap(maps: Maps, out: Path, output: Output) -> None:
+    """opmap.c; the x86-64 maps stay empty until that guest is rendered."""
+    text = [TOP, '#include "core/decode/rows.h"\n\nconst struct opsplit opsplits[] = {\n']
+    for name, nexts in maps.splits:
+        text.append(f"    {{SPLIT_{name}, {{{', '.join(str(n) for n in nexts)}}}}},\n")
+    if not maps.splits:
+        text.append("    {0},\n")
+    text.append("};\n\nconst opnode opmap[GUEST_MODES][MAP_COUNT][256] = {{\n")
+    for nodes in maps.nodes:
+        text.append("    {\n")
+        for start in range(0, 256, 16):
+            text.append(f"        {', '.join(str(n) for n in nodes[start:start + 16])},\n")
+        text.append("    },\n")
+    text.append("}};\n\nconst uint8_t opmap_modrm[GUEST_MODES][MAP_COUNT][32] = {{\n")
+    for bits in maps.modrm:
+        row = [sum(bits[i * 8 + b] << b for b in range(8)) for i in range(32)]
+        text.append(f"    {{{', '.join(str(b) for b in row)}}},\n")
+    text.append("}};\n")
+    assert SPLIT + len(maps.splits) < 0x10000 and len(QUESTIONS) == 7
+    output.write(out / "opmap.c", "".join(text))

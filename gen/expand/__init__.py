@@ -1,0 +1,1 @@
+"""Rows become variants, steps and tables; opcode maps."""

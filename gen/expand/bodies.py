@@ -1,0 +1,162 @@
+"""Templates: loading, static analysis (which names a body mentions), rendering.
+
+Reads templates/<host>/<room>/*.j2; a body goes by its file's name, whatever its room. What a
+template mentions decides the indices and parameters of its gadgets (templates/<host>/README.md), so
+the analysis here is the contract of the expander.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Callable
+
+import jinja2
+from jinja2 import meta
+
+from gen.language.errors import SpecError, Where
+
+OPERANDS = ("dst", "src", "src2", "src3")
+PARAMS = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
+PLAIN = {"op", "size", "s", "live", "lock", "rep", "cc", "next", "jump", "jump_fall", "indirect",
+         "fixup", "opsize", "helper_slots"}
+DISPATCH = "lib/dispatch.j2"
+EXPLODED = re.compile(r"(imm|sat)(\d+)$")
+
+
+@dataclass(frozen=True)
+class Body:
+    """One template and what it mentions."""
+
+    name: str
+    where: Where
+    template: jinja2.Template
+    names: frozenset[str]
+    source: str
+    summary: str
+
+    @property
+    def exploded(self) -> int:
+        """Radix of the exploded immediate (imm256, sat17), 0 without."""
+        for name in self.names:
+            match = EXPLODED.match(name)
+            if match and name != "imm2":
+                return int(match.group(2))
+        return 0
+
+    @property
+    def saturates(self) -> bool:
+        """The exploded immediate is cut to the largest value, not taken modulo the radix."""
+        return any(name.startswith("sat") for name in self.names if EXPLODED.match(name))
+
+    @property
+    def ea_only(self) -> bool:
+        """Its head comment says that memory is reached through the EA register alone."""
+        return "EA only" in self.summary
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Operand names it mentions, in order."""
+        return tuple(o for o in OPERANDS if o in self.names)
+
+
+class Templates:
+    """The templates of one host."""
+
+    def __init__(self, directory: Path, root: Path | None = None) -> None:
+        self.directory = directory
+        self.root = root
+        self.env = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(str(directory)), undefined=jinja2.StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
+        self.files: dict[str, str] = {}  # body -> file below the directory
+        for path in sorted(directory.glob("*/*.j2")):
+            name = path.relative_to(directory).as_posix()
+            if path.stem in self.files:
+                raise SpecError(self.where(name), f"{self.files[path.stem]} has that name too")
+            self.files[path.stem] = name
+        self.bodies: dict[str, Body] = {}
+        self.dispatch: Any = None
+        self.load_dispatch()
+
+    def where(self, name: str, line: int = 1) -> Where:
+        """Place of a template, relative to the project."""
+        path = self.directory / name
+        if self.root and path.is_relative_to(self.root):
+            path = path.relative_to(self.root)
+        return Where(str(path), line)
+
+    def load_dispatch(self) -> None:
+        """The macros that next(), jump() and indirect() stand for."""
+        try:
+            self.dispatch = self.env.get_template(DISPATCH).module
+        except jinja2.TemplateSyntaxError as error:
+            raise SpecError(self.where(DISPATCH, error.lineno),
+                            f"template syntax: {error.message}") from None
+        except jinja2.TemplateNotFound:
+            raise SpecError(self.where(DISPATCH), "the host has no dispatch") from None
+
+    @lru_cache(maxsize=None)
+    def macro(self, name: str, *args: object) -> str:
+        """Text of a dispatch macro."""
+        macro: Callable[..., object] = getattr(self.dispatch, name)
+        return str(macro(*args))
+
+    def mentioned(self, name: str, seen: set[str]) -> set[str]:
+        """Undeclared names of a template and of what it includes."""
+        seen.add(name)
+        assert self.env.loader is not None
+        source, _, _ = self.env.loader.get_source(self.env, name)
+        tree = self.env.parse(source)
+        names = set(meta.find_undeclared_variables(tree))
+        names -= {n.name for n in tree.find_all(jinja2.nodes.Name) if n.ctx == "store"}
+        for other in meta.find_referenced_templates(tree):
+            if other and other not in seen and other != DISPATCH:
+                names |= self.mentioned(other, seen)
+        return names
+
+    def body(self, name: str, asker: Where) -> Body:
+        """Body by name; `asker` is the row that wants it, for the error."""
+        if name in self.bodies:
+            return self.bodies[name]
+        if name not in self.files:
+            folder = self.where("").file
+            raise SpecError(asker, f"body {name} is missing for this host "
+                                   f"({name}.j2 in a folder of {folder})")
+        file = self.files[name]
+        try:
+            names = self.mentioned(file, set())
+            template = self.env.get_template(file)
+        except jinja2.TemplateNotFound as error:
+            raise SpecError(self.where(file), f"includes {error.name}, which is not there"
+                            ) from None
+        except jinja2.TemplateSyntaxError as error:
+            raise SpecError(self.where(file, error.lineno),
+                            f"template syntax: {error.message}") from None
+        source = (self.directory / file).read_text(encoding="utf-8")
+        for mentioned in sorted(names):
+            if not (mentioned in PLAIN or mentioned in OPERANDS or mentioned in PARAMS
+                    or EXPLODED.match(mentioned)):
+                line = next((i for i, text in enumerate(source.splitlines(), 1)
+                             if re.search(rf"\b{re.escape(mentioned)}\b", text)), 1)
+                raise SpecError(self.where(file, line),
+                                f"{mentioned} is no name that a body may mention")
+        match = re.match(r"\{#-?\s*(.*?)\s*-?#\}", source, re.S)
+        if not match:
+            raise SpecError(self.where(file), "a body starts with a comment that says what it does")
+        body = Body(name, self.where(file), template, frozenset(names), source,
+                    " ".join(match.group(1).split()))
+        self.bodies[name] = body
+        return body
+
+
+def tidy(text: str) -> str:
+    """Rendered text with one indent and no blank lines; labels stand at the margin."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        line = line.strip()
+        if line:
+            lines.append(line if re.match(r"[\w.$]+:$", line) else "    " + line)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The spec: what is written, how it is read, its typed form."""

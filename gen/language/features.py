@@ -1,0 +1,66 @@
+"""CPUID features: the lines of gen/spec/features, whose head explains them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gen.language.errors import SpecError, Where
+
+BASE = "i686"  # the line of what needs no bit
+PLACE = re.compile(r"(0x[0-9a-f]+|\d+)(?:\.(\d+))?\.(e[abcd]x)$")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One CPUID bit."""
+
+    where: Where
+    name: str
+    leaf: int
+    subleaf: int
+    register: str
+    bit: int
+    incomplete: bool
+    sets: tuple[str, ...]  # Zydis' names
+
+
+def parse_feature(where: Where, words: list[str]) -> Feature:
+    """The words of one line."""
+    sets: tuple[str, ...] = ()
+    incomplete = False
+    for word in words[3:]:
+        if word == "incomplete":
+            incomplete = True
+        elif word.startswith("zydis=") and word != "zydis=":
+            sets = tuple(word.removeprefix("zydis=").split(","))
+        else:
+            raise SpecError(where, f"{word} is no word of a feature (incomplete, zydis=SET,...)")
+    if words[0] == BASE and words[1:3] == ["-", "-"]:
+        return Feature(where, BASE, 0, 0, "", 0, False, sets)
+    place = PLACE.match(words[1]) if len(words) > 2 else None
+    if place is None or not words[2].isdigit() or int(words[2]) > 31:
+        raise SpecError(where, "a feature wants NAME LEAF[.SUBLEAF].REGISTER BIT, "
+                               "such as POPCNT 1.ecx 23")
+    return Feature(where, words[0], int(place[1], 0), int(place[2] or 0), place[3], int(words[2]),
+                   incomplete, sets)
+
+
+def read_features(path: Path, root: Path | None) -> list[Feature]:
+    """The features file, in its order."""
+    name = str(path.relative_to(root)) if root and path.is_relative_to(root) else str(path)
+    features: list[Feature] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        feature = parse_feature(Where(name, number), words)
+        for other in features:
+            if other.name == feature.name:
+                raise SpecError(feature.where, f"feature {feature.name} stands twice")
+            if (other.leaf, other.subleaf, other.register, other.bit) == \
+                    (feature.leaf, feature.subleaf, feature.register, feature.bit):
+                raise SpecError(feature.where, f"{feature.name} has the bit of {other.name}")
+        features.append(feature)
+    return features

@@ -1,0 +1,480 @@
+"""Reader of the spec language (gen/spec/NOTATION.md): text in, model.Spec out.
+
+Reads gen/spec/*.x86. Every mistake raises SpecError with the line it stands on.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from gen.language.errors import SpecError, Where
+from gen.language.model import (ACCESSES, EXCEPTIONS, FIXED_REGS, FLAG_BITS, FLAG_EFFECTS,
+                                IMPLICIT, LETTERS, LITERALS, MODES, SIZE_BITS, Effect, HelperCall,
+                                Insn, Operand, Row, Spec)
+from gen.language.vendors import read_vendors
+
+PREFIXES = ("NP", "66", "F3", "F2")
+IMMS = ("ib", "iw", "iz", "iv", "ifar", "moffs", "cb", "cz")
+ENCODINGS = {"MR", "RM", "MI", "M", "M1", "MC", "R", "O", "OI", "I", "D", "ZO", "RMI", "MRI", "MRC",
+             "RVM", "FD", "TD", "II", "NP", "A", "RO", "MO"}
+WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "i386only", "x86-64only", "o16",
+         "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string"}
+FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
+          "host", "align", "ends", "endsnext", "modes", "vendor"}
+SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes",
+            "vendor")
+HELPER_PARAMS = ("next", "raw", "imm", "imm2")
+HEX = re.compile(r"[0-9A-F]{2}$")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class Line:
+    """One source line: its place, its text without comment, its words."""
+
+    def __init__(self, where: Where, text: str) -> None:
+        self.where = where
+        found = re.search(r"(^|\s)#(\s|$)", text)  # but not the # of #GP
+        self.text = (text[:found.start()] if found else text).rstrip()
+        self.comment = text[found.end():].strip() if found else ""
+        self.words = self.text.split()
+
+
+def braces(line: Line, count: int, pick: int) -> str:
+    """The line's text with every brace list replaced by its member number `pick`."""
+
+    def member(match: re.Match[str]) -> str:
+        items = match.group(1).split(",")
+        if len(items) != count:
+            raise SpecError(line.where, f"brace list {match.group(0)} has {len(items)} members, "
+                                        f"the insn line has {count}")
+        return items[pick].strip()
+
+    text = re.sub(r"\{([^{}]*)\}", member, line.text)
+    if "{" in text or "}" in text:
+        raise SpecError(line.where, "brace without its partner")
+    return text
+
+
+def parse_operand(where: Where, text: str) -> Operand | None:
+    """An operand word, or None when the word is not one."""
+    if text in ("STi",):
+        return Operand(text, "STi", "t")
+    if text in FIXED_REGS:
+        return Operand(text, "", FIXED_REGS[text][1])
+    if text in LITERALS:
+        return Operand(text, "", "")
+    if text[0] in LETTERS:
+        size = text[1:]
+        if size in SIZE_BITS or size in ("v", "z", "y"):
+            return Operand(text, text[0], size)
+        if re.match(r"[a-z]{1,2}$", size):
+            raise SpecError(where, f"operand {text} has the unknown size letter {size}")
+    return None
+
+
+class RowParser:
+    """Parses the words of one row from left to right."""
+
+    def __init__(self, where: Where, words: list[str]) -> None:
+        self.where = where
+        self.words = words
+        self.text = " ".join(words)
+        self.at = 0
+
+    def error(self, sentence: str) -> SpecError:
+        return SpecError(self.where, sentence)
+
+    def peek(self) -> str:
+        return self.words[self.at] if self.at < len(self.words) else ""
+
+    def take(self) -> str:
+        word = self.peek()
+        self.at += 1
+        return word
+
+    def prefix(self) -> str | None:
+        if self.peek() == "NP" or (self.peek() in PREFIXES and len(self.words) > 1
+                                   and re.match(r"[0-9A-F]{2}", self.words[1])):
+            return self.take()
+        return None
+
+    def opcode(self) -> tuple[int, int, int]:
+        """Map, first opcode, span."""
+        map_ = 0
+        if self.peek() == "0F":
+            self.take()
+            map_ = 1
+            if self.peek() in ("38", "3A") and re.match(r"[0-9A-F]{2}", self.words[self.at + 1]
+                                                        if self.at + 1 < len(self.words) else ""):
+                map_ = 2 if self.take() == "38" else 3
+        word = self.take()
+        match = re.match(r"([0-9A-F]{2})(\+[rc])?$", word)
+        if not match:
+            raise self.error(f"{word or 'end of line'} where an opcode byte belongs")
+        span = {None: 1, "+r": 8, "+c": 16}[match.group(2)]
+        opcode = int(match.group(1), 16)
+        if opcode % span:
+            raise self.error(f"opcode {word} does not start a group of {span}")
+        return map_, opcode, span
+
+    def modrm(self) -> tuple[bool, int | None, int | None, bool]:
+        """Has ModRM, reg, rm, is a fixed byte."""
+        word = self.peek()
+        if word == "/r":
+            self.take()
+            return True, None, None, False
+        if re.match(r"/[0-7]$", word):
+            self.take()
+            return True, int(word[1]), None, False
+        if word.startswith("/"):
+            raise self.error(f"ModRM {word} is none of /r, /0 to /7")
+        match = re.match(r"([0-9A-F]{2})(\+i)?$", word)
+        if match:
+            self.take()
+            byte = int(match.group(1), 16)
+            if byte < 0xC0:
+                raise self.error(f"fixed ModRM byte {word} is a memory form")
+            if match.group(2) and byte % 8:
+                raise self.error(f"ModRM {word} does not start a group of 8")
+            return True, (byte >> 3) & 7, None if match.group(2) else byte & 7, True
+        return False, None, None, False
+
+    def imms(self) -> tuple[str, ...]:
+        found: list[str] = []
+        while self.peek() in IMMS:
+            found.append(self.take())
+        if len(found) > 1 and tuple(found) != ("iw", "ib"):
+            raise self.error(f"immediates {' '.join(found)} do not go together")
+        return tuple(found)
+
+    def operands(self) -> tuple[Operand, ...]:
+        found: list[Operand] = []
+        while self.peek() and self.peek() not in WORDS and "=" not in self.peek():
+            operand = parse_operand(self.where, self.peek())
+            if operand is None:
+                raise self.error(f"{self.peek()} is neither an operand nor a row word")
+            found.append(operand)
+            self.take()
+        if len(found) > 4:
+            raise self.error("more than four operands")
+        return tuple(found)
+
+
+def parse_flags(where: Where, text: str) -> dict[str, str]:
+    """`OSZAPC = wwwwww  D = r` to a map from flag to effect."""
+    flags: dict[str, str] = {}
+    words = text.replace("=", " = ").split()
+    if len(words) % 3:
+        raise SpecError(where, "flags want groups such as OSZAPC = wwwwww")
+    for names, equals, effects in zip(words[0::3], words[1::3], words[2::3]):
+        if equals != "=":
+            raise SpecError(where, "flags want groups such as OSZAPC = wwwwww")
+        if len(names) != len(effects):
+            raise SpecError(where, f"{len(names)} flags in {names} but {len(effects)} letters in "
+                                   f"{effects}")
+        for name, effect in zip(names, effects):
+            if name not in FLAG_BITS:
+                raise SpecError(where, f"there is no flag {name}")
+            if effect not in FLAG_EFFECTS:
+                raise SpecError(where, f"{effect} is not a flag letter ({FLAG_EFFECTS})")
+            if name in flags:
+                raise SpecError(where, f"flag {name} is named twice")
+            flags[name] = effect
+    return flags
+
+
+def parse_access(where: Where, text: str, operands: tuple[Operand, ...]) -> tuple[str, ...]:
+    """`rw r`: one word per operand; rows with fewer operands take the first ones."""
+    words = text.replace(",", " ").split()
+    for word in words:
+        if word not in ACCESSES:
+            raise SpecError(where, f"{word} is no access ({' '.join(ACCESSES)})")
+    if len(words) < len(operands):
+        raise SpecError(where, f"access names {len(words)} operands, the row has {len(operands)}")
+    return tuple(words[:len(operands)])
+
+
+def parse_implicit(where: Where, text: str) -> tuple[Effect, ...]:
+    """`rAX=rw [rSP]=w`"""
+    effects: list[Effect] = []
+    for word in text.replace(",", " ").split():
+        what, equals, access = word.partition("=")
+        if what not in IMPLICIT:
+            raise SpecError(where, f"{what} is no implicit register or memory")
+        if not equals or access not in ACCESSES or access in ("-", "a"):
+            raise SpecError(where, f"implicit wants words such as rAX=rw, not {word}")
+        if any(e.what == what for e in effects):
+            raise SpecError(where, f"implicit {what} stands twice")
+        effects.append(Effect(what, access))
+    return tuple(effects)
+
+
+def parse_faults(where: Where, text: str) -> tuple[str, ...]:
+    """`#GP #NP`, or `none`"""
+    words = text.replace(",", " ").split()
+    if words == ["none"]:
+        return ()
+    for word in words:
+        if word not in EXCEPTIONS:
+            raise SpecError(where, f"{word} is no exception ({' '.join(EXCEPTIONS)})")
+    return tuple(words)
+
+
+def parse_number(where: Where, what: str, text: str) -> int:
+    """A decimal number."""
+    if not text.isdigit():
+        raise SpecError(where, f"{what} wants a number, not {text}")
+    return int(text)
+
+
+def parse_helper(where: Where, text: str) -> HelperCall:
+    """`NAME param...`"""
+    words = text.split()
+    if not words or not NAME.match(words[0]):
+        raise SpecError(where, "helper wants the name of a C function")
+    for param in words[1:]:
+        if param not in HELPER_PARAMS:
+            raise SpecError(where, f"helper parameter {param} is none of "
+                                   f"{' '.join(HELPER_PARAMS)}")
+    if len(words) > 4:
+        raise SpecError(where, "a helper has at most three parameters")
+    return HelperCall(words[0], tuple(words[1:]))
+
+
+def parse_bodies(where: Where, text: str) -> tuple[str, ...]:
+    """`NAME + NAME`"""
+    names = tuple(name.strip() for name in text.split("+"))
+    for name in names:
+        if not NAME.match(name):
+            raise SpecError(where, f"{name or 'nothing'} where the name of a body belongs")
+    return names
+
+
+class Block:
+    """The lines of one insn block, before brace lists are resolved."""
+
+    def __init__(self, head: Line) -> None:
+        self.head = head
+        self.rows: list[Line] = []
+        self.fields: dict[str, Line] = {}
+
+    def names(self) -> list[str]:
+        text = self.head.text.split(None, 1)
+        if len(text) < 2:
+            raise SpecError(self.head.where, "insn wants a name")
+        match = re.match(r"\{([^{}]*)\}$", text[1].strip())
+        names = [n.strip() for n in match.group(1).split(",")] if match else [text[1].strip()]
+        for name in names:
+            if not re.match(r"[A-Z][A-Z0-9_]*$", name):
+                raise SpecError(self.head.where, f"{name or 'nothing'} is not an instruction name "
+                                                 "(capitals and digits)")
+        if len(set(names)) != len(names):
+            raise SpecError(self.head.where, "the same name twice in a brace list")
+        return names
+
+    def value(self, name: str, count: int, pick: int) -> tuple[Where, str] | None:
+        line = self.fields.get(name)
+        if line is None:
+            return None
+        words = braces(line, count, pick).split(None, 1)
+        return line.where, words[1].strip() if len(words) > 1 else ""
+
+    def build(self, name: str, count: int, pick: int) -> Insn:
+        """The block as instruction `name`, member `pick` of every brace list."""
+        values = {f: v for f in self.fields if (v := self.value(f, count, pick)) is not None}
+        if "flags" not in values:
+            raise SpecError(self.head.where, f"{name} has no flags field")
+        if "does" not in values:
+            raise SpecError(self.head.where, f"{name} does not say what it does")
+        if not self.rows:
+            raise SpecError(self.head.where, f"{name} has no rows")
+        for field, (where, text) in values.items():
+            if not text and field not in ("ends", "endsnext"):
+                raise SpecError(where, f"field {field} is empty")
+        rows = tuple(self.row(name, line, braces(line, count, pick), values) for line in self.rows)
+        return Insn(name, self.head.where, rows, self.head.comment)
+
+    def row(self, name: str, line: Line, text: str, values: dict[str, tuple[Where, str]]) -> Row:
+        parser = RowParser(line.where, text.split())
+        prefix = parser.prefix()
+        map_, opcode, span = parser.opcode()
+        modrm, reg, rm, fixed = parser.modrm()
+        imms = parser.imms()
+        encoding = parser.take()
+        if encoding not in ENCODINGS:
+            raise parser.error(f"{encoding or 'end of line'} where the encoding column (MR, RM, "
+                               "ZO ...) belongs")
+        operands = parser.operands()
+        words, settings = self.words(parser)
+        bodies: tuple[str, ...] = ()
+        helper: HelperCall | None = None
+        if "body" in settings:
+            bodies = parse_bodies(line.where, settings["body"])
+        elif "helper" in settings:
+            helper = parse_helper(line.where, settings["helper"].replace(",", " "))
+        elif "body" in values:
+            bodies = parse_bodies(*values["body"])
+        elif "helper" in values:
+            helper = parse_helper(*values["helper"])
+        else:
+            raise SpecError(line.where, f"{name} has neither body nor helper")
+        flags = parse_flags(*values["flags"])
+        if "flags" in settings:
+            flags.update(parse_flags(line.where, f"OSZAPC = {settings['flags']}"))
+        for end in ("ends", "endsnext"):
+            if end in values:
+                words.add(end)
+        modes: tuple[str, ...] = MODES
+        if "modes" in values:
+            modes = tuple(values["modes"][1].split())
+            for mode in modes:
+                if mode not in MODES:
+                    raise SpecError(values["modes"][0], f"there is no guest mode {mode}")
+        if "i386only" in words:
+            modes = ("i386",)
+        if "x86-64only" in words:
+            modes = ("x86-64",)
+        self.check_operands(line.where, operands, modrm, reg, span, imms)
+        slow = values["slow"][1] if "slow" in values else None
+        if slow is not None:
+            words.add("string")
+        texts = {f: values[f][1] if f in values else "" for f in ("does", "feature", "host")}
+
+        def setting(field: str) -> tuple[Where, str] | None:
+            """The row's own words of a list field, or the block's."""
+            return (line.where, settings[field]) if field in settings else values.get(field)
+
+        access = setting("access")
+        if operands and access is None:
+            raise SpecError(line.where, f"{name} has operands but no access field")
+        implicit, faults, align = setting("implicit"), setting("faults"), values.get("align")
+        return Row(line.where, parser.text, name, prefix, map_, opcode, span, modrm, reg, rm, fixed,
+                   imms, encoding, operands, frozenset(words), modes,
+                   tuple(s for s in (2, 4, 8) if f"o{s * 8}" in words),
+                   tuple(s for s in (2, 4, 8) if f"a{s * 8}" in words),
+                   flags, bodies, helper, slow, texts["host"] or name.lower(), texts["does"],
+                   settings.get("feature", texts["feature"]),
+                   parse_access(*access, operands) if access else (),
+                   parse_implicit(*implicit) if implicit else (),
+                   parse_faults(*faults) if faults else (),
+                   parse_number(align[0], "align", align[1]) if align else None,
+                   parse_number(line.where, "bytes", settings.get("bytes", "0")),
+                   self.vendor_rules(line.where, settings, values))
+
+    @staticmethod
+    def vendor_rules(where: Where, settings: dict[str, str],
+                     values: dict[str, tuple[Where, str]]) -> tuple[str, ...]:
+        """The rules that a row's word names, or else the block's field."""
+        if "vendor" in settings:
+            names = settings["vendor"].split(",")
+        else:
+            where, text = values.get("vendor", (where, ""))
+            names = text.split()
+        for name in names:
+            if not NAME.match(name):
+                raise SpecError(where, f"{name or 'nothing'} where the name of a vendor rule "
+                                       "belongs")
+        if len(set(names)) != len(names):
+            raise SpecError(where, "the same vendor rule twice")
+        return tuple(names)
+
+    @staticmethod
+    def words(parser: RowParser) -> tuple[set[str], dict[str, str]]:
+        words: set[str] = set()
+        settings: dict[str, str] = {}
+        while parser.peek():
+            word = parser.take()
+            key, equals, value = word.partition("=")
+            if equals and key in SETTINGS and value:
+                settings[key] = value
+            elif word in WORDS:
+                if word in words:
+                    raise parser.error(f"row word {word} stands twice")
+                words.add(word)
+            else:
+                raise parser.error(f"{word} is not a row word")
+        if {"memonly", "regonly"} <= words:
+            raise parser.error("a row cannot be both memonly and regonly")
+        return words, settings
+
+    @staticmethod
+    def check_operands(where: Where, operands: tuple[Operand, ...], modrm: bool, reg: int | None,
+                       span: int, imms: tuple[str, ...]) -> None:
+        """Every operand has its place in the encoding."""
+        letters = [o.letter for o in operands if o.letter]
+        for operand in operands:
+            if operand.letter in ("E", "M", "R", "W", "U", "Q", "N", "STi") and not modrm:
+                raise SpecError(where, f"operand {operand.text} needs a ModRM byte (/r or /digit)")
+            if operand.letter in ("G", "V", "P", "S") and (not modrm or reg is not None):
+                raise SpecError(where, f"operand {operand.text} needs /r")
+            if operand.letter == "Z" and span != 8:
+                raise SpecError(where, f"operand {operand.text} needs an opcode with +r")
+            if operand.letter == "I" and not set(imms) & {"ib", "iw", "iz", "iv"}:
+                raise SpecError(where, f"operand {operand.text} needs an immediate in the encoding")
+            if operand.letter == "J" and not set(imms) & {"cb", "cz"}:
+                raise SpecError(where, f"operand {operand.text} needs cb or cz")
+            if operand.letter == "O" and "moffs" not in imms:
+                raise SpecError(where, f"operand {operand.text} needs moffs")
+        for group in ("EMRWUQN", "GVPS", "Z"):
+            if sum(letter in group for letter in letters if len(letter) == 1) > 1:
+                raise SpecError(where, "two operands want the same field of the encoding")
+        if imms and imms[0] in ("ib", "iw", "iz", "iv") and "I" not in letters:
+            raise SpecError(where, f"immediate {imms[0]} is no operand")
+        if span == 8 and "Z" not in letters:
+            raise SpecError(where, "opcode with +r but no operand Z")
+
+
+def read_file(path: Path, name: str) -> list[Insn]:
+    """The blocks of one file; `name` is what errors call it."""
+    blocks: list[Block] = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        line = Line(Where(name, number), text)
+        if not line.words:
+            continue
+        if line.words[0] == "insn":
+            blocks.append(Block(line))
+        elif not blocks:
+            raise SpecError(line.where, "a line before the first insn")
+        elif re.match(r"NP$|[0-9A-F{]", line.words[0]) and line.words[0] not in FIELDS:
+            blocks[-1].rows.append(line)
+        elif line.words[0] in FIELDS:
+            if line.words[0] in blocks[-1].fields:
+                raise SpecError(line.where, f"field {line.words[0]} stands twice")
+            blocks[-1].fields[line.words[0]] = line
+        else:
+            raise SpecError(line.where, f"{line.words[0]} is neither an opcode nor a field")
+    insns: list[Insn] = []
+    for block in blocks:
+        names = block.names()
+        insns += [block.build(n, len(names), i) for i, n in enumerate(names)]
+    return insns
+
+
+def read_spec(directory: Path, root: Path | None = None) -> Spec:
+    """All *.x86 files of a directory, in name order; errors print paths relative to `root`."""
+    spec = Spec()
+    seen: dict[str, Where] = {}
+    for path in sorted(directory.glob("*.x86")):
+        name = str(path.relative_to(root)) if root and path.is_relative_to(root) else str(path)
+        for insn in read_file(path, name):
+            if insn.name in seen:
+                raise SpecError(insn.where, f"{insn.name} stands already at {seen[insn.name]}")
+            seen[insn.name] = insn.where
+            spec.insns.append(insn)
+    spec.vendors = read_vendors(directory / "vendors", root)
+    check_vendors(spec)
+    return spec
+
+
+def check_vendors(spec: Spec) -> None:
+    """Every rule that a row names exists, every rule is named by a row."""
+    used: set[str] = set()
+    for row in spec.rows:
+        for name in row.vendor:
+            if name not in spec.vendors:
+                raise SpecError(row.where, f"vendor rule {name} is not in gen/spec/vendors")
+            used.add(name)
+    for rule in spec.vendors.values():
+        if rule.name not in used:
+            raise SpecError(rule.where, f"no row names the vendor rule {rule.name}")
