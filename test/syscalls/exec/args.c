@@ -1,6 +1,6 @@
 /* execve: arguments, environment, limits, errors, what a new program inherits. Runs itself again
  * with other arguments. */
-#include "mm_test.h"
+#include "test/syscalls/mm/mm_test.h"
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 

@@ -1,5 +1,5 @@
 /* What a program finds when it starts: auxiliary vector, stack, registers, mappings, vDSO. */
-#include "mm_test.h"
+#include "test/syscalls/mm/mm_test.h"
 #include <elf.h>
 #include <fenv.h>
 #include <link.h>

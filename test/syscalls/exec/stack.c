@@ -1,6 +1,6 @@
 /* A program that asks for an executable stack gets one; its heap and data stay as they are.
  * test: -Wl,-z,execstack */
-#include "mm_test.h"
+#include "test/syscalls/mm/mm_test.h"
 #include <sys/personality.h>
 
 static unsigned char code_in_data[] = {0xb8, 5, 0, 0, 0, 0xc3};

@@ -1,7 +1,7 @@
 /* Unwinding through signal frames by the vDSO's CFI: from a handler (both kinds of frame) to main,
  * with the registers of the interrupted code. test: -fasynchronous-unwind-tables
  * -fno-omit-frame-pointer */
-#include "mm_test.h"
+#include "test/syscalls/mm/mm_test.h"
 #include <unwind.h>
 
 static volatile int sink;

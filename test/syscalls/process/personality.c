@@ -1,5 +1,5 @@
 /* Each flag of personality(2) with what it does: the program starts itself anew under it. */
-#include "mm_test.h"
+#include "test/syscalls/mm/mm_test.h"
 #include <poll.h>
 #include <sys/personality.h>
 #include <sys/select.h>
