@@ -98,7 +98,7 @@ def digest_of(names: Iterable[str]) -> str:
 def own_files(case: Case, files: list[str]) -> list[str]:
     """The suite of a case, and the test programs that bear its name."""
     name = re.escape(case.name.rpartition("/")[2])
-    own = re.compile(rf"test/suites/{case.suite}\.\w+|test/[a-z]+/(\w+_)?{name}\.\w+")
+    own = re.compile(rf"test/suites/{case.suite}\.\w+|test/([a-z]+/)+(\w+_)?{name}\.\w+")
     return [file for file in files if own.fullmatch(file)]
 
 

@@ -161,15 +161,16 @@ class Place:
                               env=self.env, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False)
 
-    def run(self, case: Case, limit: float) -> Outcome:
-        """Run one case in its quick form."""
+    def run(self, case: Case, limit: float, engine: Path | None = None) -> Outcome:
+        """Run one case in its quick form, with the place's engine or another one."""
         script = next((self.top / "test/suites").glob(f"{case.suite}.*"))
         words: list[str | Path] = [PYTHON, script] if script.suffix == ".py" else [script]
         pattern = [f"={case.name}"] if case.name else []
         start = time.monotonic()
         line = [*map(str, words), "--quick", "--jobs", "1", *pattern]
         line = confined(self.top, line) if may_confine() else line
-        process = subprocess.Popen(line, cwd=self.top, env=self.env, stdin=subprocess.DEVNULL,
+        env = {**self.env, "FG": str(engine)} if engine else self.env
+        process = subprocess.Popen(line, cwd=self.top, env=env, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    start_new_session=True)
         verdict = ""

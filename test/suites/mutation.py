@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness import TOP, Failure, Skip, Suite, check, check_equal, command
@@ -126,6 +127,49 @@ def _() -> None:
 def _() -> None:
     moved = coverage.moved_lines("a\nb\nc\nd\n", "new\na\nB\nc\n")
     check_equal("lines", moved, {1: 2, 3: 4})
+
+
+@suite.case("files of a case")
+def _() -> None:
+    files = ["test/suites/native.py", "test/suites/fs.py", "test/syscalls/fs/open.c",
+             "test/engine/open.c", "test/programs/x_open.c", "test/syscalls/fs/reopen.c",
+             "core/open.c"]
+    check_equal("files", coverage.own_files(places.Case("native", "syscalls/fs/open"), files),
+                ["test/suites/native.py", "test/syscalls/fs/open.c", "test/engine/open.c",
+                 "test/programs/x_open.c"])
+
+
+@suite.case("verdicts")
+def _() -> None:
+    # What the engine with the mistake and the one without say in turn, and whether that counts.
+    for mistaken, without, counts in (
+            ("ok", "", False), ("skipped", "", False), ("failed failed", "ok", True),
+            ("failed ok failed failed", "ok ok", True), ("failed ok failed ok ok", "ok ok", False),
+            ("late late", "ok", True), ("late late late", "late late late", False),
+            ("late late ok", "late late", False), ("failed failed failed", "late ok", True)):
+        said = {True: iter(without.split()), False: iter(mistaken.split())}
+        limits: list[float] = []
+
+        class Said:
+            """Stands where the place does."""
+
+            def run(self, _: places.Case, limit: float, engine: object = None,
+                    said: dict[bool, Iterator[str]] = said,
+                    limits: list[float] = limits) -> places.Outcome:
+                """The next verdict."""
+                limits.append(limit)
+                return places.Outcome(next(said[engine is not None]), 0, "")
+
+            def restore_root(self) -> None:
+                """Nothing was damaged."""
+
+        case = places.Case("native", "a")
+        worker = mutants.Worker.__new__(mutants.Worker)
+        worker.place = Said()  # type: ignore[assignment]
+        worker.unchanged = Path("unchanged")
+        worker.record = coverage.Coverage("", seconds={case: 1.0})
+        check_equal(f"{mistaken}, {without}", worker.fails(case), counts)
+        check(limits == sorted(limits), f"limits fell: {limits}")
 
 
 @suite.case("copies of trees")
