@@ -41,13 +41,7 @@ LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) $(G
 all: $(BUILD)/fiberglass
 
 help:
-	@echo 'make            build $(BUILD)/fiberglass'
-	@echo 'make run        build all and start a shell in the default root (CMD=..., ROOT=DIR)'
-	@echo 'make test       every test (make test-quick: under two minutes)'
-	@echo 'make check      format, linters, types, generated text up to date (make fmt mends)'
-	@echo 'make gadgets    regenerate and assemble what changed'
-	@echo 'make coverage   what the tests execute;  make mutants: whether they notice mistakes (test/README.md)'
-	@echo 'make bench      measure against native and qemu-i386;  make soak, make fuzz: longer tests'
+	@cat make/help.txt
 
 # --- generated: one run of the generator rewrites only the files whose text changes -------------
 build/gen/stamp: $(GEN_SRC)

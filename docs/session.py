@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """Makes docs/session.svg: a real session in the default root, as a picture.
 
-Types the commands below into a shell on a pseudo-terminal and draws what comes out. Run it again
-when the shell looks different: python3 docs/session.py
+    python3 docs/session.py [--out FILE]
+
+Types some commands into a shell (make run) on a pseudo-terminal and draws what comes out. Run it
+again when the shell looks different.
 """
 
 from __future__ import annotations
 
+import argparse
 import html
 import re
 import sys
@@ -78,5 +81,15 @@ def draw(lines: list[str]) -> str:
     return "\n".join([*out, "</g>", "</svg>"]) + "\n"
 
 
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=TOP / "docs/session.svg", metavar="FILE",
+                        help="where the picture goes (default: docs/session.svg)")
+    args = parser.parse_args()
+    args.out.write_text(draw(session()), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    (TOP / "docs/session.svg").write_text(draw(session()))
+    main()
