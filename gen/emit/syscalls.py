@@ -1,6 +1,6 @@
 """System calls: syscalls/table -> build/gen/syscall_{table.c,protos.h}, docs/syscalls.md.
 
-Reads the table (its head explains the columns) and writes the dispatch rows of `abi_i386` with a
+Reads the table (its head explains the columns) and writes the table of calls of `abi_i386` with a
 typed thunk for each call, the prototypes that the files of syscalls/ include so that the compiler
 compares them with the definitions, and the status page. Mistakes in the table stop with
 `file:line: sentence`.
@@ -207,17 +207,7 @@ def table_c(calls: list[Call], source: str) -> str:
     parts += [
         "};",
         "",
-        "const struct abi abi_i386 = {",
-        '    .name = "i386",',
-        "    .mode = GUEST_I386,",
-        "    .rows = i386_rows,",
-        "    .row_count = ARRAY_LEN(i386_rows),",
-        "    .pointer_bytes = 4,",
-        "    .signal_frame = abi_i386_signal_frame,",
-        "    .write_siginfo = abi_i386_write_siginfo,",
-        "    .read_siginfo = abi_i386_read_siginfo,",
-        "    .ipc = &abi_i386_ipc,",
-        "};",
+        "const struct syscall_table abi_i386_calls = {i386_rows, ARRAY_LEN(i386_rows)};",
         "",
     ]
     return "\n".join(parts)

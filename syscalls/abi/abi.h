@@ -13,11 +13,19 @@ struct syscall_row {
     uint8_t state;                                         /* 0 done, 1 partial, 2 missing */
 };
 
+struct syscall_table {
+    const struct syscall_row *row; /* by number */
+    unsigned count;
+};
+
+/* What depends on the ABI of a program: one object an ABI (abi/i386/i386.c), reached as task->abi.
+ * Operations come in groups of one subject, each declared by the room that asks for it. Operations
+ * copy between guest memory and host structures, in the ABI's layout; they return 0 or -EFAULT
+ * unless they say otherwise. */
 struct abi {
     const char *name; /* "i386" */
     enum guest_mode mode;
-    const struct syscall_row *rows;
-    unsigned row_count;
+    const struct syscall_table *calls;
     unsigned pointer_bytes; /* also the size of the ABI's long */
     /* Makes the task's registers and stack those of a handler's first instruction; `blocked` is the
      * mask that the handler's return brings back. 0, or -EFAULT when the stack cannot take it. */
@@ -26,7 +34,8 @@ struct abi {
     /* struct siginfo, 128 bytes: 0 or -EFAULT. Reading keeps the guest's si_code as it is. */
     int (*write_siginfo)(struct task *task, gaddr_t to, const struct sigqueue_info *info);
     int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
-    const struct abi_ipc *ipc; /* structures of System V IPC: ipc.h */
+    const struct abi_times *times, *times64; /* times.h */
+    const struct abi_ipc *ipc;               /* structures of System V IPC: ipc/ipc.h */
 };
 
 /* Arrays of the ABI's long: struct rusage, tms, robust_list_head and the like are nothing else.

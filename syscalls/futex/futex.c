@@ -4,7 +4,8 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/futex/futex.h"
 
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 #include "syscalls/mm/mm.h"
 
@@ -374,8 +375,8 @@ static bool takes_timeout(int command) {
            command == FUTEX_LOCK_PI2 || command == FUTEX_WAIT_REQUEUE_PI;
 }
 
-static long futex(struct task *task, enum time_layout layout, gaddr_t addr, int op, uint32_t value,
-                  gaddr_t timeout, gaddr_t addr2, uint32_t value3) {
+static long futex(struct task *task, const struct abi_times *times, gaddr_t addr, int op,
+                  uint32_t value, gaddr_t timeout, gaddr_t addr2, uint32_t value3) {
     int command = op & FUTEX_CMD_MASK;
     bool shared = !(op & FUTEX_PRIVATE_FLAG), realtime = op & FUTEX_CLOCK_REALTIME;
     struct timespec at, deadline_value, *deadline = NULL;
@@ -386,7 +387,7 @@ static long futex(struct task *task, enum time_layout layout, gaddr_t addr, int 
         return -ENOSYS;
     }
     if (timeout && takes_timeout(command)) {
-        if (time_get_timespec(task, layout, timeout, &at)) {
+        if (times->get_timespec(task, timeout, &at)) {
             return -EFAULT;
         }
         if (!timespec_valid(&at)) {
@@ -434,10 +435,10 @@ static long futex(struct task *task, enum time_layout layout, gaddr_t addr, int 
 /* futex(2) */
 long sys_futex(struct task *task, gaddr_t addr, int32_t op, uint32_t value, gaddr_t timeout,
                gaddr_t addr2, uint32_t value3) {
-    return futex(task, TIME32, addr, op, value, timeout, addr2, value3);
+    return futex(task, task->abi->times, addr, op, value, timeout, addr2, value3);
 }
 
 long sys_futex_time64(struct task *task, gaddr_t addr, int32_t op, uint32_t value, gaddr_t timeout,
                       gaddr_t addr2, uint32_t value3) {
-    return futex(task, TIME64, addr, op, value, timeout, addr2, value3);
+    return futex(task, task->abi->times64, addr, op, value, timeout, addr2, value3);
 }

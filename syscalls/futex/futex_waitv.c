@@ -2,7 +2,8 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/futex/futex.h"
 
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 
 #include <errno.h>
@@ -85,7 +86,7 @@ long sys_futex_waitv(struct task *task, gaddr_t items, uint32_t count, uint32_t 
         if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME) {
             return -EINVAL;
         }
-        if (time_get_timespec(task, TIME64, timeout, &at)) {
+        if (task->abi->times64->get_timespec(task, timeout, &at)) {
             return -EFAULT;
         }
         if (!timespec_valid(&at)) {

@@ -1,7 +1,7 @@
 /* Semaphore sets: semget(2), semop(2), semctl(2). A sleeper is woken at every change of its set and
  * tries its operations again as a whole. */
 #include "core/space/space.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 #include "syscalls/ipc/ipc.h"
 #include "syscalls/task/process.h"
@@ -215,11 +215,11 @@ long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t co
     return result;
 }
 
-static long timed_operations(struct task *task, enum time_layout layout, int32_t id, gaddr_t at,
-                             uint32_t count, gaddr_t timeout_at) {
+static long timed_operations(struct task *task, const struct abi_times *times, int32_t id,
+                             gaddr_t at, uint32_t count, gaddr_t timeout_at) {
     struct timespec timeout, deadline;
     if (timeout_at) {
-        if (time_get_timespec(task, layout, timeout_at, &timeout))
+        if (times->get_timespec(task, timeout_at, &timeout))
             return -EFAULT;
         if (!timespec_valid(&timeout))
             return -EINVAL;
@@ -230,12 +230,12 @@ static long timed_operations(struct task *task, enum time_layout layout, int32_t
 
 long semaphore_operations32(struct task *task, int32_t id, gaddr_t at, uint32_t count,
                             gaddr_t timeout) {
-    return timed_operations(task, TIME32, id, at, count, timeout);
+    return timed_operations(task, task->abi->times, id, at, count, timeout);
 }
 
 long sys_semtimedop_time64(struct task *task, int32_t id, gaddr_t at, uint32_t count,
                            gaddr_t timeout) {
-    return timed_operations(task, TIME64, id, at, count, timeout);
+    return timed_operations(task, task->abi->times64, id, at, count, timeout);
 }
 
 /* --- exit: SEM_UNDO

@@ -4,7 +4,7 @@
 #include "core/space/space.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/file/io.h"
 #include "syscalls/ipc/ipc.h"
@@ -400,10 +400,10 @@ static long receive_message(struct task *task, struct file *file, gaddr_t at, ui
 }
 
 /* The calls' deadlines are of CLOCK_REALTIME. */
-static int get_deadline(struct task *task, enum time_layout layout, gaddr_t at,
+static int get_deadline(struct task *task, const struct abi_times *times, gaddr_t at,
                         struct timespec *deadline) {
     struct timespec until, now;
-    if (time_get_timespec(task, layout, at, &until))
+    if (times->get_timespec(task, at, &until))
         return -EFAULT;
     if (!timespec_valid(&until))
         return -EINVAL;
@@ -419,10 +419,10 @@ static int get_deadline(struct task *task, enum time_layout layout, gaddr_t at,
     return 0;
 }
 
-static long timed_send(struct task *task, enum time_layout layout, int32_t fd, gaddr_t at,
+static long timed_send(struct task *task, const struct abi_times *times, int32_t fd, gaddr_t at,
                        uint64_t len, uint32_t priority, gaddr_t timeout) {
     struct timespec deadline;
-    int error = timeout ? get_deadline(task, layout, timeout, &deadline) : 0;
+    int error = timeout ? get_deadline(task, times, timeout, &deadline) : 0;
     if (error)
         return error;
     if (priority >= PRIORITY_MOST)
@@ -435,10 +435,10 @@ static long timed_send(struct task *task, enum time_layout layout, int32_t fd, g
     return result;
 }
 
-static long timed_receive(struct task *task, enum time_layout layout, int32_t fd, gaddr_t at,
+static long timed_receive(struct task *task, const struct abi_times *times, int32_t fd, gaddr_t at,
                           uint64_t room, gaddr_t priority, gaddr_t timeout) {
     struct timespec deadline;
-    int error = timeout ? get_deadline(task, layout, timeout, &deadline) : 0;
+    int error = timeout ? get_deadline(task, times, timeout, &deadline) : 0;
     if (error)
         return error;
     struct file *file = mq_get(task, fd, O_RDONLY);
@@ -451,22 +451,22 @@ static long timed_receive(struct task *task, enum time_layout layout, int32_t fd
 
 long sys_mq_timedsend(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_t priority,
                       gaddr_t timeout) {
-    return timed_send(task, TIME32, fd, at, len, priority, timeout);
+    return timed_send(task, task->abi->times, fd, at, len, priority, timeout);
 }
 
 long sys_mq_timedsend_time64(struct task *task, int32_t fd, gaddr_t at, uint64_t len,
                              uint32_t priority, gaddr_t timeout) {
-    return timed_send(task, TIME64, fd, at, len, priority, timeout);
+    return timed_send(task, task->abi->times64, fd, at, len, priority, timeout);
 }
 
 long sys_mq_timedreceive(struct task *task, int32_t fd, gaddr_t at, uint64_t room, gaddr_t priority,
                          gaddr_t timeout) {
-    return timed_receive(task, TIME32, fd, at, room, priority, timeout);
+    return timed_receive(task, task->abi->times, fd, at, room, priority, timeout);
 }
 
 long sys_mq_timedreceive_time64(struct task *task, int32_t fd, gaddr_t at, uint64_t room,
                                 gaddr_t priority, gaddr_t timeout) {
-    return timed_receive(task, TIME64, fd, at, room, priority, timeout);
+    return timed_receive(task, task->abi->times64, fd, at, room, priority, timeout);
 }
 
 /* --- attributes and notification

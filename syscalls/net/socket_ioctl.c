@@ -3,7 +3,7 @@
  * user without rights. */
 #include "core/space/space.h"
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/net/socket.h"
 #include <errno.h>

@@ -2,7 +2,7 @@
  * directly; addresses and control messages are converted (socket_layout.c). */
 #include "core/space/space.h"
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/fs/privilege.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"
@@ -403,11 +403,11 @@ static long receive_messages(struct task *task, struct file *file, gaddr_t at, u
     return done ? (long)done : result;
 }
 
-static long recvmmsg_timed(struct task *task, enum time_layout layout, int32_t fd, gaddr_t at,
+static long recvmmsg_timed(struct task *task, const struct abi_times *times, int32_t fd, gaddr_t at,
                            uint32_t count, uint32_t flags, gaddr_t timeout_at) {
     struct timespec timeout, deadline;
     if (timeout_at) {
-        if (time_get_timespec(task, layout, timeout_at, &timeout))
+        if (times->get_timespec(task, timeout_at, &timeout))
             return -EFAULT;
         if (!timespec_valid(&timeout))
             return -EINVAL;
@@ -421,7 +421,7 @@ static long recvmmsg_timed(struct task *task, enum time_layout layout, int32_t f
     file_unref(file);
     if (timeout_at && result > 0) {
         deadline_left(&deadline, &timeout);
-        if (time_put_timespec(task, layout, timeout_at, &timeout))
+        if (times->put_timespec(task, timeout_at, &timeout))
             result = -EFAULT;
     }
     return result;
@@ -429,10 +429,10 @@ static long recvmmsg_timed(struct task *task, enum time_layout layout, int32_t f
 
 long sys_recvmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uint32_t flags,
                   gaddr_t timeout) {
-    return recvmmsg_timed(task, TIME32, fd, at, count, flags, timeout);
+    return recvmmsg_timed(task, task->abi->times, fd, at, count, flags, timeout);
 }
 
 long sys_recvmmsg_time64(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uint32_t flags,
                          gaddr_t timeout) {
-    return recvmmsg_timed(task, TIME64, fd, at, count, flags, timeout);
+    return recvmmsg_timed(task, task->abi->times64, fd, at, count, flags, timeout);
 }

@@ -5,7 +5,8 @@
  * of the same file gets a host duplicate. Registrations hang on the file as well, since they end
  * with the file, not with a descriptor, and the host's description may outlive ours. */
 #include "core/space/space.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/fdinfo.h"
 #include "syscalls/file/io.h"
 #include "syscalls/signal/signal.h"
@@ -314,7 +315,7 @@ long sys_epoll_pwait2(struct task *task, int32_t epfd, gaddr_t events, int32_t r
                       gaddr_t timeout_at, gaddr_t mask, uint64_t mask_bytes) {
     struct timespec timeout;
     if (timeout_at) {
-        if (time_get_timespec(task, TIME64, timeout_at, &timeout))
+        if (task->abi->times64->get_timespec(task, timeout_at, &timeout))
             return -EFAULT;
         if (!timespec_valid(&timeout))
             return -EINVAL;

@@ -1,7 +1,8 @@
 /* poll(2), ppoll(2), and the wait that select shares with them. Readiness is the host's; files that
  * know more (ops->poll) or that have no host descriptor are asked as well. */
 #include "core/space/space.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 #include "syscalls/signal/signal.h"
 #include <errno.h>
@@ -169,11 +170,11 @@ long sys_poll(struct task *task, gaddr_t fds, uint32_t count, int32_t millisecon
 }
 
 /* ppoll(2): the mask holds during the wait only; the rest of the timeout is written back. */
-static long do_ppoll(struct task *task, enum time_layout layout, gaddr_t fds, uint32_t count,
+static long do_ppoll(struct task *task, const struct abi_times *times, gaddr_t fds, uint32_t count,
                      gaddr_t timeout_at, gaddr_t mask_at, uint64_t mask_bytes) {
     struct timespec timeout, deadline;
     if (timeout_at) {
-        if (time_get_timespec(task, layout, timeout_at, &timeout))
+        if (times->get_timespec(task, timeout_at, &timeout))
             return -EFAULT;
         if (!timespec_valid(&timeout))
             return -EINVAL;
@@ -194,7 +195,7 @@ static long do_ppoll(struct task *task, enum time_layout layout, gaddr_t fds, ui
         signal_mask_restore(task);
     if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &timeout);
-        if (time_put_timespec(task, layout, timeout_at, &timeout) && result == -ERESTARTNOHAND)
+        if (times->put_timespec(task, timeout_at, &timeout) && result == -ERESTARTNOHAND)
             result = -EINTR; /* a restart would wait for the whole time again */
     }
     return result;
@@ -202,10 +203,10 @@ static long do_ppoll(struct task *task, enum time_layout layout, gaddr_t fds, ui
 
 long sys_ppoll(struct task *task, gaddr_t fds, uint32_t count, gaddr_t timeout, gaddr_t mask,
                uint64_t mask_bytes) {
-    return do_ppoll(task, TIME32, fds, count, timeout, mask, mask_bytes);
+    return do_ppoll(task, task->abi->times, fds, count, timeout, mask, mask_bytes);
 }
 
 long sys_ppoll_time64(struct task *task, gaddr_t fds, uint32_t count, gaddr_t timeout, gaddr_t mask,
                       uint64_t mask_bytes) {
-    return do_ppoll(task, TIME64, fds, count, timeout, mask, mask_bytes);
+    return do_ppoll(task, task->abi->times64, fds, count, timeout, mask, mask_bytes);
 }

@@ -1,7 +1,7 @@
 /* select(2), pselect(2): sets of bits over the wait of poll.c. */
 #include "core/space/space.h"
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 #include "syscalls/signal/signal.h"
 #include <errno.h>
@@ -146,7 +146,7 @@ long sys__newselect(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr
     struct timespec deadline, left;
     if (timeout_at) {
         struct timeval tv;
-        if (time_get_timeval(task, TIME32, timeout_at, &tv))
+        if (task->abi->times->get_timeval(task, timeout_at, &tv))
             return -EFAULT;
         if (tv.tv_sec < 0 || tv.tv_usec < 0)
             return -EINVAL;
@@ -159,26 +159,18 @@ long sys__newselect(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr
     if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &left);
         struct timeval tv = {left.tv_sec, left.tv_nsec / 1000};
-        if (time_put_timeval(task, TIME32, timeout_at, &tv) && result == -ERESTARTNOHAND)
+        if (task->abi->times->put_timeval(task, timeout_at, &tv) && result == -ERESTARTNOHAND)
             result = -EINTR;
     }
     return result;
 }
 
-/* select as the first i386 systems had it: all arguments in one structure. */
-long sys_select(struct task *task, gaddr_t args) {
-    uint32_t a[5];
-    if (guest_read(task->cpu->space, a, args, sizeof(a)))
-        return -EFAULT;
-    return sys__newselect(task, (int32_t)a[0], a[1], a[2], a[3], a[4]);
-}
-
-static long pselect6(struct task *task, enum time_layout layout, int32_t n, const gaddr_t set[SETS],
-                     gaddr_t timeout_at, gaddr_t mask_arg) {
+static long pselect6(struct task *task, const struct abi_times *times, int32_t n,
+                     const gaddr_t set[SETS], gaddr_t timeout_at, gaddr_t mask_arg) {
     struct space *space = task->cpu->space;
     struct timespec timeout, deadline;
     if (timeout_at) {
-        if (time_get_timespec(task, layout, timeout_at, &timeout))
+        if (times->get_timespec(task, timeout_at, &timeout))
             return -EFAULT;
         if (!timespec_valid(&timeout))
             return -EINVAL;
@@ -210,7 +202,7 @@ static long pselect6(struct task *task, enum time_layout layout, int32_t n, cons
         signal_mask_restore(task);
     if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &timeout);
-        if (time_put_timespec(task, layout, timeout_at, &timeout) && result == -ERESTARTNOHAND)
+        if (times->put_timespec(task, timeout_at, &timeout) && result == -ERESTARTNOHAND)
             result = -EINTR;
     }
     return result;
@@ -218,10 +210,10 @@ static long pselect6(struct task *task, enum time_layout layout, int32_t n, cons
 
 long sys_pselect6(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr_t except,
                   gaddr_t timeout, gaddr_t mask) {
-    return pselect6(task, TIME32, n, (gaddr_t[]){in, out, except}, timeout, mask);
+    return pselect6(task, task->abi->times, n, (gaddr_t[]){in, out, except}, timeout, mask);
 }
 
 long sys_pselect6_time64(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr_t except,
                          gaddr_t timeout, gaddr_t mask) {
-    return pselect6(task, TIME64, n, (gaddr_t[]){in, out, except}, timeout, mask);
+    return pselect6(task, task->abi->times64, n, (gaddr_t[]){in, out, except}, timeout, mask);
 }

@@ -8,7 +8,7 @@
 #include "syscalls/task/process.h"
 
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/times.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -237,22 +237,22 @@ long sys_sched_get_priority_min(struct task *task, int32_t policy) {
     return max > 0 ? 1 : max;
 }
 
-static long rr_interval(struct task *task, enum time_layout layout, int32_t tid, gaddr_t to) {
+static long rr_interval(struct task *task, const struct abi_times *times, int32_t tid, gaddr_t to) {
     bool mine;
     struct timespec slice = {0}; /* threads of SCHED_OTHER have no fixed slice */
     int error = find(task, tid, &mine);
     if (error == 0 && syscall(SYS_sched_rr_get_interval, 0, &slice) != 0) {
         slice = (struct timespec){0};
     }
-    return error ? error : time_put_timespec(task, layout, to, &slice);
+    return error ? error : times->put_timespec(task, to, &slice);
 }
 
 long sys_sched_rr_get_interval(struct task *task, int32_t tid, gaddr_t to) {
-    return rr_interval(task, TIME32, tid, to);
+    return rr_interval(task, task->abi->times, tid, to);
 }
 
 long sys_sched_rr_get_interval_time64(struct task *task, int32_t tid, gaddr_t to) {
-    return rr_interval(task, TIME64, tid, to);
+    return rr_interval(task, task->abi->times64, tid, to);
 }
 
 long sys_sched_yield(struct task *task) {

@@ -3,7 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
@@ -236,7 +236,7 @@ long sys_sigsuspend(struct task *task, uint32_t unused1, uint32_t unused2, uint3
 }
 
 /* sigtimedwait(2), sigwaitinfo(2) */
-static long wait_signal(struct task *task, enum time_layout layout, gaddr_t set, gaddr_t info,
+static long wait_signal(struct task *task, const struct abi_times *times, gaddr_t set, gaddr_t info,
                         gaddr_t timeout, uint64_t size) {
     sigset64 mask;
     struct timespec deadline;
@@ -249,7 +249,7 @@ static long wait_signal(struct task *task, enum time_layout layout, gaddr_t set,
     }
     if (timeout) {
         struct timespec span;
-        if (time_get_timespec(task, layout, timeout, &span)) {
+        if (times->get_timespec(task, timeout, &span)) {
             return -EFAULT;
         }
         if (!timespec_valid(&span)) {
@@ -282,12 +282,12 @@ static long wait_signal(struct task *task, enum time_layout layout, gaddr_t set,
 /* rt_sigtimedwait(2) */
 long sys_rt_sigtimedwait(struct task *task, gaddr_t set, gaddr_t info, gaddr_t timeout,
                          uint64_t size) {
-    return wait_signal(task, TIME32, set, info, timeout, size);
+    return wait_signal(task, task->abi->times, set, info, timeout, size);
 }
 
 long sys_rt_sigtimedwait_time64(struct task *task, gaddr_t set, gaddr_t info, gaddr_t timeout,
                                 uint64_t size) {
-    return wait_signal(task, TIME64, set, info, timeout, size);
+    return wait_signal(task, task->abi->times64, set, info, timeout, size);
 }
 
 /* --- alternate stack ------------------------------------------------------------------- */

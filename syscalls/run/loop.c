@@ -38,8 +38,9 @@ static void report_missing(const struct abi *abi, unsigned number, const struct 
 
 static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
     const struct abi *abi = task->abi;
-    const struct syscall_row *row =
-        number < abi->row_count && abi->rows[number].name ? &abi->rows[number] : NULL;
+    const struct syscall_row *row = number < abi->calls->count && abi->calls->row[number].name
+                                        ? &abi->calls->row[number]
+                                        : NULL;
     long result = -ENOSYS;
     struct strace_line line;
     if (strace_on) {

@@ -3,7 +3,8 @@
  * a clock is refused with EPERM. Timers that send signals are in timer.c. */
 #include "syscalls/time/time.h"
 #include "core/space/space.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 #include <errno.h>
 #include <string.h>
@@ -73,72 +74,72 @@ static int clock_now(struct task *task, int32_t clock, struct timespec *ts) {
     return error;
 }
 
-static long gettime(struct task *task, enum time_layout layout, int32_t clock, gaddr_t at) {
+static long gettime(struct task *task, const struct abi_times *times, int32_t clock, gaddr_t at) {
     struct timespec ts;
     int error = clock_now(task, clock, &ts);
-    return error ? error : time_put_timespec(task, layout, at, &ts);
+    return error ? error : times->put_timespec(task, at, &ts);
 }
 
 long sys_clock_gettime(struct task *task, int32_t clock, gaddr_t at) {
-    return gettime(task, TIME32, clock, at);
+    return gettime(task, task->abi->times, clock, at);
 }
 
 long sys_clock_gettime64(struct task *task, int32_t clock, gaddr_t at) {
-    return gettime(task, TIME64, clock, at);
+    return gettime(task, task->abi->times64, clock, at);
 }
 
-static long getres(struct task *task, enum time_layout layout, int32_t clock, gaddr_t at) {
+static long getres(struct task *task, const struct abi_times *times, int32_t clock, gaddr_t at) {
     struct timespec ts = {0, 1};
     int error = 0;
     if (!clock_is_cpu(clock))
         error = clock_getres(clock, &ts) ? -errno : 0;
     else
         error = cpu_clock_ns(task, clock, &(uint64_t){0});
-    return error || !at ? error : time_put_timespec(task, layout, at, &ts);
+    return error || !at ? error : times->put_timespec(task, at, &ts);
 }
 
 long sys_clock_getres(struct task *task, int32_t clock, gaddr_t at) {
-    return getres(task, TIME32, clock, at);
+    return getres(task, task->abi->times, clock, at);
 }
 
 long sys_clock_getres_time64(struct task *task, int32_t clock, gaddr_t at) {
-    return getres(task, TIME64, clock, at);
+    return getres(task, task->abi->times64, clock, at);
 }
 
-static long settime(struct task *task, enum time_layout layout, int32_t clock, gaddr_t at) {
+static long settime(struct task *task, const struct abi_times *times, int32_t clock, gaddr_t at) {
     struct timespec ts;
     if (clock != CLOCK_REALTIME)
         return -EINVAL;
-    if (time_get_timespec(task, layout, at, &ts))
+    if (times->get_timespec(task, at, &ts))
         return -EFAULT;
     return timespec_valid(&ts) ? -EPERM : -EINVAL;
 }
 
 long sys_clock_settime(struct task *task, int32_t clock, gaddr_t at) {
-    return settime(task, TIME32, clock, at);
+    return settime(task, task->abi->times, clock, at);
 }
 
 long sys_clock_settime64(struct task *task, int32_t clock, gaddr_t at) {
-    return settime(task, TIME64, clock, at);
+    return settime(task, task->abi->times64, clock, at);
 }
 
 /* time(2) */
 long sys_time(struct task *task, gaddr_t at) {
-    int32_t now = (int32_t)time(NULL);
-    if (at && guest_write(task->cpu->space, at, &now, sizeof(now)))
+    int64_t now = time(NULL);
+    if (at && abi_write_longs(task, at, &now, 1))
         return -EFAULT;
     return now;
 }
 
 long sys_stime(struct task *task, gaddr_t at) {
-    int32_t value;
-    return guest_read(task->cpu->space, &value, at, sizeof(value)) ? -EFAULT : -EPERM;
+    int64_t value;
+    return abi_read_longs(task, at, &value, 1) ? -EFAULT : -EPERM;
 }
 
 long sys_gettimeofday(struct task *task, gaddr_t tv_at, gaddr_t zone_at) {
     struct timeval tv;
     gettimeofday(&tv, NULL);
-    if (tv_at && time_put_timeval(task, TIME32, tv_at, &tv))
+    if (tv_at && task->abi->times->put_timeval(task, tv_at, &tv))
         return -EFAULT;
     int32_t zone[2] = {0, 0}; /* minutes west, DST kind: Linux keeps UTC */
     if (zone_at && guest_write(task->cpu->space, zone_at, zone, sizeof(zone)))
@@ -184,7 +185,7 @@ static long sleep_until(struct task *task, int32_t clock, const struct timespec 
 static long sleep_restart(struct task *task);
 
 /* The interruptible end of a relative sleep: writes what is left and asks for a restart. */
-static long sleep_relative(struct task *task, enum time_layout layout, int32_t clock,
+static long sleep_relative(struct task *task, const struct abi_times *times, int32_t clock,
                            const struct timespec *until, gaddr_t left_at) {
     long result = sleep_until(task, clock, until);
     if (result != -EINTR)
@@ -199,33 +200,34 @@ static long sleep_relative(struct task *task, enum time_layout layout, int32_t c
             left = (struct timespec){ns / (int64_t)NSEC, ns % (int64_t)NSEC};
         else
             return 0;
-        if (time_put_timespec(task, layout, left_at, &left))
+        if (times->put_timespec(task, left_at, &left))
             return -EFAULT;
     }
     task->restart = sleep_restart;
     task->restart_arg[0] = (uint64_t)until->tv_sec;
     task->restart_arg[1] = (uint64_t)until->tv_nsec;
     task->restart_arg[2] = left_at;
-    task->restart_arg[3] = (uint32_t)clock | (uint64_t)layout << 32;
+    task->restart_arg[3] = (uint32_t)clock | (uint64_t)(times == task->abi->times) << 32;
     return -ERESTART_RESTARTBLOCK;
 }
 
 static long sleep_restart(struct task *task) {
     struct timespec until = {(time_t)task->restart_arg[0], (long)task->restart_arg[1]};
-    return sleep_relative(task, (enum time_layout)(task->restart_arg[3] >> 32),
+    const struct abi *abi = task->abi;
+    return sleep_relative(task, task->restart_arg[3] >> 32 ? abi->times : abi->times64,
                           (int32_t)task->restart_arg[3], &until, task->restart_arg[2]);
 }
 
 /* clock_nanosleep(2) */
-static long nanosleep_on(struct task *task, enum time_layout layout, int32_t clock, uint32_t flags,
-                         gaddr_t at, gaddr_t left_at) {
+static long nanosleep_on(struct task *task, const struct abi_times *times, int32_t clock,
+                         uint32_t flags, gaddr_t at, gaddr_t left_at) {
     struct timespec ts, until;
     if (clock == CLOCK_THREAD_CPUTIME_ID)
         return -EINVAL;
     int error = clock_now(task, clock, &until);
     if (error)
         return error;
-    if (time_get_timespec(task, layout, at, &ts))
+    if (times->get_timespec(task, at, &ts))
         return -EFAULT;
     if (!timespec_valid(&ts))
         return -EINVAL;
@@ -244,44 +246,30 @@ static long nanosleep_on(struct task *task, enum time_layout layout, int32_t clo
     until.tv_nsec %= (long)NSEC;
     time_t longest = INT64_MAX / (int64_t)NSEC - 1;
     until.tv_sec = ts.tv_sec > longest - until.tv_sec ? longest : until.tv_sec + ts.tv_sec;
-    return sleep_relative(task, layout, clock, &until, left_at);
+    return sleep_relative(task, times, clock, &until, left_at);
 }
 
 long sys_clock_nanosleep(struct task *task, int32_t clock, uint32_t flags, gaddr_t at,
                          gaddr_t left) {
-    return nanosleep_on(task, TIME32, clock, flags, at, left);
+    return nanosleep_on(task, task->abi->times, clock, flags, at, left);
 }
 
 long sys_clock_nanosleep_time64(struct task *task, int32_t clock, uint32_t flags, gaddr_t at,
                                 gaddr_t left) {
-    return nanosleep_on(task, TIME64, clock, flags, at, left);
+    return nanosleep_on(task, task->abi->times64, clock, flags, at, left);
 }
 
 long sys_nanosleep(struct task *task, gaddr_t at, gaddr_t left) {
-    return nanosleep_on(task, TIME32, CLOCK_MONOTONIC, 0, at, left);
+    return nanosleep_on(task, task->abi->times, CLOCK_MONOTONIC, 0, at, left);
 }
 
 /* --- adjtimex(2), reading only
  * --------------------------------------------------------------------- */
 
-#define TIMEX32_WORDS 32
-
-/* The i386 struct timex: 32 words. */
-static void timex_narrow(uint32_t out[TIMEX32_WORDS], const struct timex *t) {
-    const int64_t words[] = {
-        t->modes,    t->offset,    t->freq,      t->maxerror,    t->esterror,     t->status,
-        t->constant, t->precision, t->tolerance, t->time.tv_sec, t->time.tv_usec, t->tick,
-        t->ppsfreq,  t->jitter,    t->shift,     t->stabil,      t->jitcnt,       t->calcnt,
-        t->errcnt,   t->stbcnt,    t->tai};
-    memset(out, 0, TIMEX32_WORDS * sizeof(*out));
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        out[i] = (uint32_t)words[i];
-}
-
-static long read_timex(struct task *task, enum time_layout layout, int32_t clock, gaddr_t at) {
-    struct space *space = task->cpu->space;
+static long read_timex(struct task *task, const struct abi_times *times, int32_t clock,
+                       gaddr_t at) {
     uint32_t modes;
-    if (guest_read(space, &modes, at, sizeof(modes)))
+    if (guest_read(task->cpu->space, &modes, at, sizeof(modes)))
         return -EFAULT;
     if (clock != CLOCK_REALTIME)
         return clock_is_cpu(clock) || clock > CLOCK_TAI ? -EINVAL : -EOPNOTSUPP;
@@ -292,21 +280,17 @@ static long read_timex(struct task *task, enum time_layout layout, int32_t clock
     int state = adjtimex(&t);
     if (state < 0)
         return -errno;
-    if (layout == TIME64)
-        return guest_write(space, at, &t, sizeof(t)) ? -EFAULT : state;
-    uint32_t narrow[TIMEX32_WORDS];
-    timex_narrow(narrow, &t);
-    return guest_write(space, at, narrow, sizeof(narrow)) ? -EFAULT : state;
+    return times->put_timex(task, at, &t) ? -EFAULT : state;
 }
 
 long sys_adjtimex(struct task *task, gaddr_t at) {
-    return read_timex(task, TIME32, CLOCK_REALTIME, at);
+    return read_timex(task, task->abi->times, CLOCK_REALTIME, at);
 }
 
 long sys_clock_adjtime(struct task *task, int32_t clock, gaddr_t at) {
-    return read_timex(task, TIME32, clock, at);
+    return read_timex(task, task->abi->times, clock, at);
 }
 
 long sys_clock_adjtime64(struct task *task, int32_t clock, gaddr_t at) {
-    return read_timex(task, TIME64, clock, at);
+    return read_timex(task, task->abi->times64, clock, at);
 }

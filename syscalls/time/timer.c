@@ -5,7 +5,7 @@
  * timers look at the clock when the time has passed that the process needs at least to use it up.
  * All state is guarded by process_lock. */
 #include "syscalls/abi/abi.h"
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
@@ -393,11 +393,12 @@ static int interval_timer(struct process *process, int which, const struct itime
     return error;
 }
 
-/* struct itimerval: two struct timeval of the ABI's long. */
+/* struct itimerval: two struct timeval. */
 static int get_itimerval(struct task *task, gaddr_t at, struct itimerspec *its) {
+    const struct abi_times *times = task->abi->times;
     struct timeval tv[2];
     for (int i = 0; i < 2; i++) {
-        if (time_get_timeval(task, TIME32, at + (gaddr_t)i * 8, &tv[i]))
+        if (times->get_timeval(task, at + (gaddr_t)i * times->pair_bytes, &tv[i]))
             return -EFAULT;
         if (tv[i].tv_sec < 0 || tv[i].tv_usec < 0 || tv[i].tv_usec >= 1000000)
             return -EINVAL;
@@ -408,13 +409,13 @@ static int get_itimerval(struct task *task, gaddr_t at, struct itimerspec *its) 
 }
 
 static int put_itimerval(struct task *task, gaddr_t at, const struct itimerspec *its) {
+    const struct abi_times *times = task->abi->times;
     struct timeval interval = {its->it_interval.tv_sec, its->it_interval.tv_nsec / 1000};
     struct timeval value = {its->it_value.tv_sec, (its->it_value.tv_nsec + 999) / 1000};
     value.tv_sec += value.tv_usec / 1000000;
     value.tv_usec %= 1000000;
-    if (time_put_timeval(task, TIME32, at, &interval))
-        return -EFAULT;
-    return time_put_timeval(task, TIME32, at + 8, &value);
+    int error = times->put_timeval(task, at, &interval);
+    return error ? error : times->put_timeval(task, at + times->pair_bytes, &value);
 }
 
 /* setitimer(2) */
@@ -554,12 +555,12 @@ long sys_timer_getoverrun(struct task *task, int32_t id) {
     return overrun;
 }
 
-static long settime(struct task *task, enum time_layout layout, int32_t id, uint32_t flags,
+static long settime(struct task *task, const struct abi_times *times, int32_t id, uint32_t flags,
                     gaddr_t new_at, gaddr_t old_at) {
     struct itimerspec new, old = {0};
     if (!new_at)
         return -EINVAL;
-    if (time_get_itimerspec(task, layout, new_at, &new))
+    if (times_get_itimerspec(task, times, new_at, &new))
         return -EFAULT;
     if (!timespec_valid(&new.it_value) || !timespec_valid(&new.it_interval))
         return -EINVAL;
@@ -570,31 +571,31 @@ static long settime(struct task *task, enum time_layout layout, int32_t id, uint
         error = timer_set(timer, (int)flags, &new);
     pthread_mutex_unlock(&process_lock);
     if (!error && old_at)
-        error = time_put_itimerspec(task, layout, old_at, &old);
+        error = times_put_itimerspec(task, times, old_at, &old);
     return error;
 }
 
-static long gettime(struct task *task, enum time_layout layout, int32_t id, gaddr_t at) {
+static long gettime(struct task *task, const struct abi_times *times, int32_t id, gaddr_t at) {
     struct itimerspec now;
     pthread_mutex_lock(&process_lock);
     struct guest_timer *timer = id < 0 ? NULL : timer_find(task->process, id);
     int error = timer ? timer_read(timer, &now) : -EINVAL;
     pthread_mutex_unlock(&process_lock);
-    return error ? error : time_put_itimerspec(task, layout, at, &now);
+    return error ? error : times_put_itimerspec(task, times, at, &now);
 }
 
 long sys_timer_settime(struct task *task, int32_t id, uint32_t flags, gaddr_t new, gaddr_t old) {
-    return settime(task, TIME32, id, flags, new, old);
+    return settime(task, task->abi->times, id, flags, new, old);
 }
 
 long sys_timer_settime64(struct task *task, int32_t id, uint32_t flags, gaddr_t new, gaddr_t old) {
-    return settime(task, TIME64, id, flags, new, old);
+    return settime(task, task->abi->times64, id, flags, new, old);
 }
 
 long sys_timer_gettime(struct task *task, int32_t id, gaddr_t at) {
-    return gettime(task, TIME32, id, at);
+    return gettime(task, task->abi->times, id, at);
 }
 
 long sys_timer_gettime64(struct task *task, int32_t id, gaddr_t at) {
-    return gettime(task, TIME64, id, at);
+    return gettime(task, task->abi->times64, id, at);
 }

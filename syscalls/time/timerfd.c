@@ -1,5 +1,6 @@
 /* timerfd_create(2) and its settings: a host timerfd, whose clocks are the guest's as well. */
-#include "syscalls/abi/abi_time.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/file/fdinfo.h"
 #include "syscalls/file/io.h"
 #include <errno.h>
@@ -43,10 +44,10 @@ static struct file *timerfd_get(struct task *task, int fd, long *error) {
     return file;
 }
 
-static long settime(struct task *task, enum time_layout layout, int fd, uint32_t flags,
+static long settime(struct task *task, const struct abi_times *times, int fd, uint32_t flags,
                     gaddr_t new_at, gaddr_t old_at) {
     struct itimerspec new, old;
-    if (time_get_itimerspec(task, layout, new_at, &new))
+    if (times_get_itimerspec(task, times, new_at, &new))
         return -EFAULT;
     long error;
     struct file *file = timerfd_get(task, fd, &error);
@@ -55,11 +56,11 @@ static long settime(struct task *task, enum time_layout layout, int fd, uint32_t
     error = timerfd_settime(file->host_fd, (int)flags, &new, &old) ? -errno : 0;
     file_unref(file);
     if (!error && old_at)
-        error = time_put_itimerspec(task, layout, old_at, &old);
+        error = times_put_itimerspec(task, times, old_at, &old);
     return error;
 }
 
-static long gettime(struct task *task, enum time_layout layout, int fd, gaddr_t at) {
+static long gettime(struct task *task, const struct abi_times *times, int fd, gaddr_t at) {
     struct itimerspec now;
     long error;
     struct file *file = timerfd_get(task, fd, &error);
@@ -67,22 +68,22 @@ static long gettime(struct task *task, enum time_layout layout, int fd, gaddr_t 
         return error;
     error = timerfd_gettime(file->host_fd, &now) ? -errno : 0;
     file_unref(file);
-    return error ? error : time_put_itimerspec(task, layout, at, &now);
+    return error ? error : times_put_itimerspec(task, times, at, &now);
 }
 
 long sys_timerfd_settime(struct task *task, int32_t fd, uint32_t flags, gaddr_t new, gaddr_t old) {
-    return settime(task, TIME32, fd, flags, new, old);
+    return settime(task, task->abi->times, fd, flags, new, old);
 }
 
 long sys_timerfd_settime64(struct task *task, int32_t fd, uint32_t flags, gaddr_t new,
                            gaddr_t old) {
-    return settime(task, TIME64, fd, flags, new, old);
+    return settime(task, task->abi->times64, fd, flags, new, old);
 }
 
 long sys_timerfd_gettime(struct task *task, int32_t fd, gaddr_t at) {
-    return gettime(task, TIME32, fd, at);
+    return gettime(task, task->abi->times, fd, at);
 }
 
 long sys_timerfd_gettime64(struct task *task, int32_t fd, gaddr_t at) {
-    return gettime(task, TIME64, fd, at);
+    return gettime(task, task->abi->times64, fd, at);
 }

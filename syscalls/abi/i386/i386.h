@@ -1,17 +1,18 @@
-/* The i386 ABI: what stands in its struct abi. */
+/* The i386 ABI: what its struct abi (i386.c) is made of. */
 #ifndef FG_SYSCALLS_I386_H
 #define FG_SYSCALLS_I386_H
 
 #include "syscalls/abi/abi.h"
 
-extern const struct abi abi_i386; /* generated from syscalls/table */
+extern const struct abi abi_i386;
+extern const struct syscall_table abi_i386_calls; /* generated from syscalls/table */
 
 int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *action,
                           const struct sigqueue_info *info, sigset64 blocked);
 int abi_i386_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_info *info);
 int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info);
 
-struct abi_ipc;
-extern const struct abi_ipc abi_i386_ipc; /* ipc.c */
+extern const struct abi_times abi_i386_times, abi_i386_times64; /* times.c */
+extern const struct abi_ipc abi_i386_ipc;                       /* ipc.c */
 
 #endif

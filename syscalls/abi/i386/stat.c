@@ -1,6 +1,5 @@
-/* i386 layouts of stat, statfs and times, and the calls that use them: stat(2) in its three ages,
- * statfs(2), utime(2), utimes(2), utimensat(2), the 16-bit chown. Meaning is in stat.c and
- * fs_attr.c. */
+/* i386 layouts of stat and statfs, and the calls that use them: stat(2) in its three ages,
+ * statfs(2), the 16-bit chown. Meaning is in stat.c and fs_attr.c. */
 #include "gen/syscall_protos.h"
 #include "syscalls/fs/fs_attr.h"
 #include "syscalls/fs/fs_place.h"
@@ -261,65 +260,6 @@ long sys_fstatfs64(struct task *task, int32_t fd, uint64_t size, gaddr_t to) {
         return -EINVAL;
     int error = fs_fstatfs(task, fd, &fs);
     return error ? error : put_statfs64(task, size, to, &fs);
-}
-
-/* --- times
- * -------------------------------------------------------------------------------------------- */
-
-/* utime(2): two seconds */
-long sys_utime(struct task *task, gaddr_t path, gaddr_t from) {
-    int32_t in[2];
-    struct timespec times[2] = {{0}};
-    if (!from)
-        return fs_set_times(task, AT_FDCWD, path, NULL, 0);
-    int error = guest_read(task->cpu->space, in, from, sizeof in);
-    if (error)
-        return error;
-    times[0].tv_sec = in[0];
-    times[1].tv_sec = in[1];
-    return fs_set_times(task, AT_FDCWD, path, times, 0);
-}
-
-/* utimes(2), futimesat(2): two timevals */
-long sys_futimesat(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t from) {
-    int32_t in[4];
-    struct timespec times[2];
-    if (!from)
-        return fs_set_times(task, dirfd, path, NULL, 0);
-    int error = guest_read(task->cpu->space, in, from, sizeof in);
-    if (error)
-        return error;
-    for (int i = 0; i < 2; i++) {
-        if (in[2 * i + 1] < 0 || in[2 * i + 1] >= 1000000)
-            return -EINVAL;
-        times[i] = (struct timespec){in[2 * i], in[2 * i + 1] * 1000L};
-    }
-    return fs_set_times(task, dirfd, path, times, 0);
-}
-
-long sys_utimes(struct task *task, gaddr_t path, gaddr_t from) {
-    return sys_futimesat(task, AT_FDCWD, path, from);
-}
-
-/* utimensat(2) with 32-bit times */
-long sys_utimensat(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t from, uint32_t flags) {
-    int32_t in[4];
-    if (!from)
-        return fs_set_times(task, dirfd, path, NULL, flags);
-    int error = guest_read(task->cpu->space, in, from, sizeof in);
-    struct timespec times[2] = {{in[0], in[1]}, {in[2], in[3]}};
-    return error ? error : fs_set_times(task, dirfd, path, times, flags);
-}
-
-/* utimensat(2) with 64-bit times; the nanoseconds' upper half is padding */
-long sys_utimensat_time64(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t from,
-                          uint32_t flags) {
-    int64_t in[4];
-    if (!from)
-        return fs_set_times(task, dirfd, path, NULL, flags);
-    int error = guest_read(task->cpu->space, in, from, sizeof in);
-    struct timespec times[2] = {{in[0], (int32_t)in[1]}, {in[2], (int32_t)in[3]}};
-    return error ? error : fs_set_times(task, dirfd, path, times, flags);
 }
 
 /* --- 16-bit owners

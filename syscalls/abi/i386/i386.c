@@ -1,0 +1,17 @@
+/* The i386 ABI as an object. Each member's file is the one of its subject beside this. */
+#include "syscalls/abi/i386/i386.h"
+
+#include "syscalls/abi/times.h"
+
+const struct abi abi_i386 = {
+    .name = "i386",
+    .mode = GUEST_I386,
+    .calls = &abi_i386_calls,
+    .pointer_bytes = 4,
+    .signal_frame = abi_i386_signal_frame,
+    .write_siginfo = abi_i386_write_siginfo,
+    .read_siginfo = abi_i386_read_siginfo,
+    .times = &abi_i386_times,
+    .times64 = &abi_i386_times64,
+    .ipc = &abi_i386_ipc,
+};

@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+# suite: system calls of an artificial ABI with a 64-bit host's structures
+# time: 60
+# order: 45
+"""test/abi calls the kernel layer by an ABI that no guest has: whatever does not reach a structure
+through `struct abi` sees another layout than the host's, and its case fails. One case a subject."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import threading
+
+from harness import BUILD, TOP, Suite, check, check_equal, command
+
+CASES = ("times",)
+PROGRAM = TOP / "test/fuzz/corpus/elf/static"  # any that can be loaded: none of its code runs
+suite = Suite()
+lock = threading.Lock()
+
+
+@functools.cache
+def build() -> None:
+    """The test program, by its own make target."""
+    env = {**os.environ, "BUILD": os.path.relpath(BUILD, TOP)}
+    done = command(["make", "-s", "test-abi"], cwd=TOP, env=env, limit=60)
+    check(done.status == 0, f"make test-abi ended with {done.status}: {done.errors()[-400:]}")
+
+
+def add(name: str) -> None:
+    """One case of the test program, in a root of its own."""
+    def run() -> None:
+        with lock:
+            build()
+        root = BUILD / "test/abi_roots" / name
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        shutil.copy(PROGRAM, root / "program")
+        (root / "program").chmod(0o755)
+        done = command([BUILD / "test/abi", root, "/program", name], limit=20)
+        check_equal(f"{done.errors()}status and output", (done.status, done.text()),
+                    (0, f"ok {name}\n"))
+    suite.add(name, run)
+
+
+@suite.case("list")
+def _() -> None:
+    """The cases here are those of the program."""
+    with lock:
+        build()
+    check_equal("cases", tuple(command([BUILD / "test/abi", "--list"]).text().split()), CASES)
+
+
+for case in CASES:
+    add(case)
+
+if __name__ == "__main__":
+    suite.main()
