@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from gen.emit import core, cpuid, gadgets, ngrams, reference, report, syscalls, tables
@@ -18,33 +19,32 @@ from gen.expand.bodies import Templates
 from gen.expand.expander import Expander
 from gen.language.errors import SpecError
 from gen.language.features import read_features
-from gen.language.model import MODES
 from gen.language.policy import read_policy
 from gen.language.reader import read_spec
+from gen.language.target import DEFAULT, GUESTS, Target
 
 ROOT = Path(__file__).resolve().parent.parent
-MODE = "i386"
 
 
-def generate(host: str, out: Path, directory: Path, spec_dir: Path, templates_dir: Path, root: Path,
-             policy_file: Path | None = None, docs: Path | None = None) -> Output:
+def generate(target: Target, out: Path, directory: Path, spec_dir: Path, templates_dir: Path,
+             root: Path, policy_file: Path | None = None, docs: Path | None = None) -> Output:
     """One whole run; see the module's docstring. `directory`: where gadgets go; `docs`: where
     committed pages go, or nowhere."""
     output = Output()
     spec = read_spec(spec_dir, root)
     templates = Templates(templates_dir, root)
-    policy = read_policy(policy_file or spec_dir / "default.policy", root)
-    library = Expander(spec, templates, policy, MODE).run()
-    for mode in MODES:
-        if mode != MODE:
-            opmap.build([row for row in spec.rows if mode in row.modes])  # overlap check
+    policy = read_policy(policy_file or spec_dir / target.guest.policy, root)
+    library = Expander(spec, templates, policy, target.guest).run()
+    for guest in GUESTS:
+        if guest != target.guest:
+            opmap.build([row for row in spec.rows if guest.name in row.modes])  # overlap check
     maps = opmap.build(library.rows)
-    made = gadgets.emit(library, templates, host, directory, out, output)
-    rest = core.emit(templates, host, MODE, directory, output)
-    joined, _ = ngrams.emit(library, templates, host, MODE, directory, out,
-                            spec_dir / "default.profile", root, output)
+    made = gadgets.emit(library, templates, target, directory, output)
+    rest = core.emit(templates, target, directory, output)
+    joined, _ = ngrams.emit(library, templates, target, directory, out,
+                            spec_dir / target.guest.profile, root, output)
     paths = [m.path for m in made] + rest + joined
-    output.remove_stale(directory / host / MODE, ".S")
+    output.remove_stale(directory / target.directory.parent, ".S")
     gadgets.emit_list(paths, out, output)
     every = read_features(spec_dir / "features", root)
     features = cpuid.present(spec, every)
@@ -54,7 +54,7 @@ def generate(host: str, out: Path, directory: Path, spec_dir: Path, templates_di
     reference.emit(spec, out, output)
     if docs is not None:
         reference.emit_index(spec, docs, output)
-    count, size = report.emit(paths, host, MODE, directory, output)
+    count, size = report.emit(paths, target, directory, output)
     policy.check_budget(count, size)
     print(f"gen: {len(spec.insns)} instructions, {len(library.rows)} rows, {len(made)} tables, "
           f"{count} gadgets; {output.written} files written")
@@ -64,14 +64,15 @@ def generate(host: str, out: Path, directory: Path, spec_dir: Path, templates_di
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="gen", description=__doc__)
-    parser.add_argument("--host", default="x86_64")
+    parser.add_argument("--host", default=DEFAULT.host)
     parser.add_argument("--out", type=Path, default=Path("build/gen"))
     parser.add_argument("--gadgets", type=Path, default=Path("gadgets"))
     args = parser.parse_args()
+    target = replace(DEFAULT, host=args.host)
     recorder = Recorder(ROOT)
     try:
-        output = generate(args.host, args.out, args.gadgets, ROOT / "gen/spec",
-                          ROOT / "templates" / args.host, ROOT, docs=ROOT / "docs")
+        output = generate(target, args.out, args.gadgets, ROOT / "gen/spec",
+                          ROOT / "templates" / target.host, ROOT, docs=ROOT / "docs")
         syscalls.emit(ROOT / "syscalls/table", args.out, ROOT / "docs")
         recorder.write(f"{args.out}/stamp", args.out / "gen.d", output,
                        ("build", "gadgets", "docs"))

@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Iterable
 
-from gen.__main__ import MODE, ROOT
+from gen.__main__ import ROOT
 from gen.emit.core import ea_entries
 from gen.emit.ngrams import Parts, can_continue, can_join
 from gen.emit.render import Renderer
@@ -22,6 +22,7 @@ from gen.expand.expander import Expander, Library
 from gen.language.errors import Where
 from gen.language.policy import read_policy
 from gen.language.reader import read_spec
+from gen.language.target import DEFAULT
 
 Ngram = tuple[str, ...]
 ROUNDS = 24
@@ -29,8 +30,9 @@ ROUNDS = 24
 
 def labels_of(library: Library, templates: Templates) -> dict[str, list[str]]:
     """Table name -> labels of its entries ("" for holes)."""
-    renderer = Renderer(templates)
-    labels: dict[str, list[str]] = {"ea_index": [name for name, _ in ea_entries()]}
+    renderer = Renderer(templates, library.guest)
+    labels: dict[str, list[str]] = {
+        "ea_index": [name for name, _ in ea_entries(library.guest)]}
     for table in library.tables.values():
         dims = table.key.dims
         names: list[str] = []
@@ -151,15 +153,16 @@ class Trainer:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="gen.train", description=__doc__)
-    parser.add_argument("--host", default="x86_64")
+    parser.add_argument("--host", default=DEFAULT.host)
     parser.add_argument("--budget", type=int, default=12288, help="n-grams (12288)")
     parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
     parser.add_argument("profile", type=Path, nargs="+")
     args = parser.parse_args()
     templates = Templates(ROOT / "templates" / args.host, ROOT)
     spec_dir = ROOT / "gen/spec"
+    guest = DEFAULT.guest
     library = Expander(read_spec(spec_dir, ROOT), templates,
-                       read_policy(spec_dir / "default.policy", ROOT), MODE).run()
+                       read_policy(spec_dir / guest.policy, ROOT), guest).run()
     fibers = read_fibers(args.profile, labels_of(library, templates))
     trainer = Trainer(fibers, Parts(library, templates), args.longest)
     chosen = trainer.run(args.budget)

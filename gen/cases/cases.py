@@ -25,9 +25,10 @@ from gen.emit.files import Output
 from gen.language.errors import SpecError
 from gen.language.model import Form, Place, Row, Spec, forms, memory_access, memory_alignment
 from gen.language.reader import read_spec
+from gen.language.target import DEFAULT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MODE = "i386"
+GUEST = DEFAULT.guest
 NO_INPUT = ("vendor=", "access=", "implicit=", "faults=", "bytes=")  # words of a row
 MAGIC = 0x32736746
 NO_REG = 8
@@ -430,7 +431,7 @@ def seed_text(row: Row) -> str:
 
 def tests_of(row: Row, rng: Random) -> Iterator[TestForm]:
     """Every form of a row that is tested."""
-    usable_forms = [form for form in forms(row, MODE) if usable(form)]
+    usable_forms = [form for form in forms(row, GUEST) if usable(form)]
     for form in usable_forms:
         yield from test_forms(form, rng)
     for form in usable_forms:
@@ -443,7 +444,7 @@ def build(spec: Spec) -> tuple[Writer, list[tuple[Row, str]]]:
     left_out: list[tuple[Row, str]] = []
     numbers = {name: i for i, name in enumerate(spec.vendors)}
     for row in spec.rows:
-        if MODE not in row.modes or row.synthetic:
+        if GUEST.name not in row.modes or row.synthetic:
             continue
         why = hint.excluded(row)
         if why is not None:

@@ -1,7 +1,7 @@
 """Core gadgets: address preludes and what fiber code itself needs (core/decode/rows.h: ea_tables,
 core_gadgets).
 
-Reads templates/<host>/core/*.j2; writes <gadgets>/<host>/<mode>/window/core/*.S.
+Reads templates/<host>/core/*.j2; writes <gadgets>/<host>/<guest>/<memory>/core/*.S.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any
 from gen.emit.files import Output
 from gen.expand.bodies import Templates, tidy
 from gen.host import x86_64 as ops
+from gen.language.target import Guest, Target
 
 MEMBERS = ("poll_stop", "exit_link", "exit_lookup", "exit_step", "jump_next", "trap", "count",
            "check", "check_more")
+NO_INDEX = 4  # SIB.index of an address without index register
 ADDR16 = (("rbx", "rsi"), ("rbx", "rdi"), ("rbp", "rsi"), ("rbp", "rdi"), ("rsi", ""), ("rdi", ""),
           ("rbp", ""), ("rbx", ""), ("", ""))
 
@@ -42,29 +44,31 @@ def one_file(templates: Templates, host: str, name: str, table: str, what: str,
     return "".join(lines)
 
 
-def ea_entries() -> list[tuple[str, dict[str, Any]]]:
+def ea_entries(guest: Guest) -> list[tuple[str, dict[str, Any]]]:
     """Name and context of every entry of ea_index, in table order."""
     r64 = ops.R64
+    names = guest.registers(0)
     index: list[tuple[str, dict[str, Any]]] = []
-    for base_reg in range(9):
-        for idx in range(8):
+    for base in range(guest.base_none + 1):
+        for idx in range(len(names)):
             for scale in range(4):
-                b = r64[base_reg] if base_reg < 8 else ""
-                i = r64[idx] if idx != 4 else ""
-                name = "_".join(["ea", ops.GUEST32[base_reg] if b else "abs",
-                                 f"{ops.GUEST32[idx]}x{1 << scale}" if i else f"none{scale}"])
+                b = r64[base] if base != guest.base_none else ""
+                i = r64[idx] if idx != NO_INDEX else ""
+                name = "_".join(["ea", names[base] if b else "abs",
+                                 f"{names[idx]}x{1 << scale}" if i else f"none{scale}"])
                 index.append((name, {"base": b, "index": i, "scale": 1 << scale,
                                      "disp": ops.Slot(8)}))
     return index
 
 
-def emit(templates: Templates, host: str, mode: str, directory: Path, output: Output) -> list[Path]:
+def emit(templates: Templates, target: Target, directory: Path, output: Output) -> list[Path]:
     """Write the core family; returns its files."""
-    base = directory / host / mode / "window" / "core"
-    index = ea_entries()
+    host, guest = target.host, target.guest
+    base = directory / target.directory / "core"
+    index = ea_entries(guest)
     addr16 = [("_".join(["ea16", *(p.replace("r", "", 1) for p in pair if p)]) if any(pair)
                else "ea16_abs", {"base": pair[0], "index": pair[1]}) for pair in ADDR16]
-    segs = [(f"ea_seg_{seg}", {"seg": seg.upper()}) for seg in ops.SEGS]
+    segs = [(f"ea_seg_{seg}", {"seg": seg.upper()}) for seg in guest.segments if seg]
     files = [
         ("ea_index", "ea_index", "Address base + index * scale + displacement into r11d.",
          index),

@@ -1,6 +1,7 @@
 """Gadget assembly: one file per table.
 
-Writes <gadgets>/<host>/<mode>/window/<family>/<table>.S and <out>/gadgets.mk (`GADGET_SRC := ...`).
+Writes <gadgets>/<host>/<guest>/<memory>/<family>/<table>.S and <out>/gadgets.mk (`GADGET_SRC
+:= ...`).
 A file whose inputs (body, dispatch, key, rows) are those of the last run is not rendered again:
 its header carries their hash.
 """
@@ -15,6 +16,7 @@ from gen.emit.files import Output
 from gen.emit.render import Renderer
 from gen.expand.bodies import DISPATCH, Templates
 from gen.expand.expander import Library, Table
+from gen.language.target import Target
 
 GEN = Path(__file__).resolve().parent.parent
 
@@ -32,7 +34,8 @@ class Made:
 def tool_hash(templates: Templates) -> str:
     """Hash of everything that every gadget depends on: the generator and dispatch."""
     digest = hashlib.sha256()
-    for name in ("host/x86_64.py", "emit/render.py", "emit/gadgets.py", "expand/bodies.py"):
+    for name in ("host/x86_64.py", "emit/render.py", "emit/gadgets.py", "expand/bodies.py",
+                 "language/target.py"):
         digest.update((GEN / name).read_bytes())
     digest.update((templates.directory / DISPATCH).read_bytes())
     return digest.hexdigest()
@@ -48,7 +51,7 @@ def body_text(templates: Templates, table: Table) -> str:
     return "\n".join(texts)
 
 
-def header(table: Table, host: str, stamp: str) -> str:
+def header(table: Table, stamp: str) -> str:
     """Comment on top of a file."""
     key = table.key
     dims = " ".join(f"[{d.what} {d.radix}]" for d in key.dims) or "one gadget"
@@ -77,12 +80,12 @@ def table_text(renderer: Renderer, table: Table, head: str) -> tuple[str, int]:
     return "".join(lines), count
 
 
-def emit(library: Library, templates: Templates, host: str, directory: Path, out: Path,
-         output: Output) -> list[Made]:
-    """Write all gadget files and gadgets.mk; returns what was made."""
-    renderer = Renderer(templates)
+def emit(library: Library, templates: Templates, target: Target, directory: Path, output: Output
+         ) -> list[Made]:
+    """Write all gadget files; returns what was made."""
+    renderer = Renderer(templates, target.guest)
     tool = tool_hash(templates)
-    base = directory / host / library.mode / "window"
+    base = directory / target.directory
     made: list[Made] = []
     texts: dict[str, str] = {}
     for table in library.tables.values():
@@ -92,7 +95,7 @@ def emit(library: Library, templates: Templates, host: str, directory: Path, out
             digest.update(part.encode())
         stamp = digest.hexdigest()[:16]
         path = base / table.family / f"{table.name}.S"
-        head = header(table, host, stamp)
+        head = header(table, stamp)
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         if old.startswith(head):
             output.kept.add(path)

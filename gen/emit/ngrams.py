@@ -1,10 +1,10 @@
 """N-grams: gadgets that do what several do in a row, chosen by a recorded profile.
 
-Reads gen/spec/default.profile (a line: labels of two or more gadgets, as in the gadget files
-without the `g_`); writes <gadgets>/<host>/<mode>/window/ngrams/<first table>/<second table>.S and
-<out>/ngrams.S, the tables by which core/build/ngram.c finds them. An n-gram is its parts' texts one
-behind the other, dispatch between them left out; the parameters of a part follow those of the part
-before (core/build/ngram.c).
+Reads the guest's profile (gen/spec/default.profile; a line: labels of two or more gadgets, as in
+the gadget files without the `g_`); writes <gadgets>/<host>/<guest>/<memory>/ngrams/<first table>/
+<second table>.S and <out>/ngrams.S, the tables by which core/build/ngram.c finds them. An n-gram is
+its parts' texts one behind the other, dispatch between them left out; the parameters of a part
+follow those of the part before (core/build/ngram.c).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from gen.expand.bodies import Templates, tidy
 from gen.expand.expander import Library, Table
 from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
+from gen.language.target import Target
 
 GOES_ON = "@goes on@"
 EA_SLOTS = 16
@@ -62,11 +63,12 @@ class Parts:
 
     def __init__(self, library: Library, templates: Templates) -> None:
         self.templates = templates
-        self.renderer = PartRenderer(templates)
+        self.renderer = PartRenderer(templates, library.guest)
         self.tables = {table.name: table for table in library.tables.values()}
         self.found: dict[str, Part] = {}
         self.index: dict[str, tuple[str, dict[str, int], int]] | None = None
-        self.ea = {name: (number, context) for number, (name, context) in enumerate(ea_entries())}
+        self.ea = {name: (number, context)
+                   for number, (name, context) in enumerate(ea_entries(library.guest))}
 
     def labels(self) -> dict[str, tuple[str, dict[str, int], int]]:
         """Label -> table, numbers by dimension, entry."""
@@ -238,10 +240,10 @@ def header(first: str, second: str, tables: list[Table]) -> str:
             '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n')
 
 
-def emit(library: Library, templates: Templates, host: str, mode: str, directory: Path, out: Path,
+def emit(library: Library, templates: Templates, target: Target, directory: Path, out: Path,
          profile: Path, root: Path, output: Output) -> tuple[list[Path], int]:
     """Write the n-gram files and ngrams.S; returns the files and the number of n-grams."""
-    base = directory / host / mode / "window" / "ngrams"
+    base = directory / target.directory / "ngrams"
     parts = Parts(library, templates)
     ids = gadget_ids(library)
     made: list[Ngram] = []

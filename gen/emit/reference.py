@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gen.emit.files import Output
 from gen.language.model import Insn, Spec
+from gen.language.target import DEFAULT
 from gen.language.vendors import Vendor
 
 MEANING = {"w": "written", "r": "read", "m": "read and written", "0": "cleared", "1": "set",
@@ -76,7 +77,7 @@ def emit_index(spec: Spec, docs: Path, output: Output) -> None:
         for insn in sorted(insns, key=lambda i: i.name):
             row = insn.rows[0]
             how = f"helper {row.helper.name}" if row.helper else " + ".join(row.bodies)
-            only = "" if "i386" in row.modes else " (x86-64 only)"
+            only = "" if DEFAULT.guest.name in row.modes else f" ({' '.join(row.modes)} only)"
             does = row.does.replace("|", "\\|")
             cells = (insn.name + only, str(len(insn.rows)), f"`{does}`", row.feature, how)
             lines.append(f"| {' | '.join(cells)} |\n")

@@ -16,13 +16,15 @@ from gen.expand.expander import OperandForm, Table
 from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
 from gen.language.model import CONDITIONS, Place
+from gen.language.target import Guest
 
 
 class Renderer:
-    """Renders tables of one host."""
+    """Renders tables of one host for one guest."""
 
-    def __init__(self, templates: Templates) -> None:
+    def __init__(self, templates: Templates, guest: Guest) -> None:
         self.templates = templates
+        self.guest = guest
 
     def fixup(self, kind: str) -> str:
         """Entry in the fixup table for the host instruction that follows."""
@@ -54,12 +56,16 @@ class Renderer:
             high = (form.name != "dst" and dst.name == "dst" and dst.place is Place.REG
                     and dst.size == 8 and values["dst"] >= 4)
             offset = table.offsets.get("disp")
-            return ops.Mem(value if form.by_base else 9, form.size,
+            return ops.Mem(self.base(value) if form.by_base else ops.IN_EA, form.size,
                            None if offset is None else ops.Slot(offset), high)
         if form.place is Place.IMM:
             second = "imm2" in table.offsets and form.name != self.first_imm(table)
             return ops.Imm(form.size, ops.Slot(table.offsets["imm2" if second else "imm"]), has_mem)
         return ops.Vector(form.place.value, value, form.size)
+
+    def base(self, entry: int) -> int:
+        """What the host calls a memory operand's base, by its entry in a table."""
+        return {self.guest.base_none: ops.ABSOLUTE, self.guest.base_ea: ops.IN_EA}.get(entry, entry)
 
     @staticmethod
     def first_imm(table: Table) -> str:
@@ -86,7 +92,7 @@ class Renderer:
             if EXPLODED.match(name) and name != "imm2":
                 context[name] = values["imm"]
         for form in key.operands:
-            context[form.name] = self.operand(form, values.get(form.name, 9), values, table)
+            context[form.name] = self.operand(form, values.get(form.name, 0), values, table)
         return context
 
     def part(self, table: Table, what: str, number: int) -> str:
@@ -96,14 +102,7 @@ class Renderer:
         if what in ("imm", "copy"):
             return str(number)
         form = next(o for o in table.key.operands if o.name == what)
-        if form.place is Place.MEM:
-            return ops.BASES[number]
-        if form.place is Place.REG:
-            names = {8: ops.R8, 16: ops.GUEST16}.get(form.size, ops.GUEST32)
-            return names[number]
-        if form.place is Place.SREG:
-            return ops.SEGS[number] if number < len(ops.SEGS) else ""
-        return {Place.XMM: "xmm", Place.MMX: "mm", Place.ST: "st"}[form.place] + str(number)
+        return self.guest.entries(form.place.value, form.size)[number]
 
     def gadgets(self, table: Table) -> Iterator[tuple[str, str]]:
         """(label, text) of every entry in table order; ("", "") for holes."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen.emit.files import Output
+from gen.language.target import Target
 
 BYTES_PER_INSN = 3.8  # of the whole library, measured
 
@@ -24,13 +25,12 @@ class Family:
     size: float = 0
 
 
-def emit(paths: list[Path], host: str, mode: str, directory: Path, output: Output
-         ) -> tuple[int, int]:
+def emit(paths: list[Path], target: Target, directory: Path, output: Output) -> tuple[int, int]:
     """Write the report; returns gadgets and (estimated) bytes."""
     families: dict[str, Family] = {}
     biggest: list[tuple[int, str]] = []
     total = Family()
-    base = directory / host / mode / "window"
+    base = directory / target.directory
     for path in paths:
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()
@@ -43,8 +43,8 @@ def emit(paths: list[Path], host: str, mode: str, directory: Path, output: Outpu
             sums.gadgets += gadgets
             sums.size += insns * BYTES_PER_INSN
         biggest.append((gadgets, name))
-    page = [f"Gadget library: host {host}, guest {mode}, memory window. Made by "
-            "gen/emit/report.py.\nKiB are estimated from the number of instructions.\n\n",
+    page = [f"Gadget library: {target}. Made by gen/emit/report.py.\n"
+            "KiB are estimated from the number of instructions.\n\n",
             f"{'family':<12}{'files':>8}{'gadgets':>9}{'KiB':>8}\n"]
     for name in sorted(families) + ["total"]:
         sums = families.get(name, total)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gen.emit.core import MEMBERS
+from gen.emit.core import ADDR16, MEMBERS, ea_entries
 from gen.emit.files import Output
 from gen.expand.expander import Library, Step, Table, Variant
 from gen.expand.opmap import QUESTIONS, SPLIT, Maps
@@ -140,14 +140,25 @@ def row_line(row: Row, variants: dict[tuple[int, bool, str], Variant], tables: T
             f"     {row_flags(row)}, {imm_kind(row)}, SEG_DS, {feature}}},\n")
 
 
+def preludes(library: Library) -> dict[str, int]:
+    """Address preludes (gen/emit/core.py) and their numbers of entries."""
+    guest = library.guest
+    counts = {"ea_index": len(ea_entries(guest)), "ea_addr16": len(ADDR16),
+              "ea_seg": sum(1 for name in guest.segments if name)}
+    if 2 not in guest.addrsizes:
+        del counts["ea_addr16"]
+    return counts
+
+
 def gadget_ids(library: Library) -> dict[str, int]:
     """Number of each table's first entry: tables in the order of gadget_tables, from 1 on. Gadgets
     that are in no n-gram (core, other preludes) have none."""
     ids: dict[str, int] = {}
     at = 1
-    for name, count in [(t.name, t.count) for t in library.tables.values()] + [("ea_index", 288)]:
-        ids[name] = at
-        at += count
+    for table in library.tables.values():
+        ids[table.name] = at
+        at += table.count
+    ids["ea_index"] = at
     return ids
 
 
@@ -165,11 +176,11 @@ def name_lines(library: Library) -> str:
                 form = next(o for o in table.key.operands if o.name == dim.what)
                 kind = kinds[form.place]
                 if kind == "REG":
-                    kind = {8: "REG8", 16: "REG16"}.get(form.size, "REG32")
+                    kind = f"REG{library.guest.width(form.size)}"
             dims.append(f"{{NAME_{kind}, {dim.radix}}}")
         lines.append(f"    {{gt_{table.name}, {table.count}, \"{table.name}\", "
                      f"{{{', '.join(dims) or '{0}'}}}}},\n")
-    for name, count in (("ea_index", 288), ("ea_addr16", 9), ("ea_seg", 6)):
+    for name, count in preludes(library).items():
         lines.append(f"    {{gt_{name}, {count}, \"{name}\", {{{{NAME_NUMBER, {count}}}}}}},\n")
     for member in MEMBERS:
         lines.append(f"    {{gt_core_{member}, 1, \"{member}\", {{{{0}}}}}},\n")
@@ -185,7 +196,7 @@ def emit_rows(library: Library, features: dict[str, int], out: Path, output: Out
         rows.append(row_line(row, variants, tables, features[row.feature]))
     for table in library.tables.values():
         tables.externs[table.name] = None
-    externs = sorted(tables.externs) + ["ea_index", "ea_addr16", "ea_seg"] + \
+    externs = sorted(tables.externs) + list(preludes(library)) + \
         [f"core_{m}" for m in MEMBERS]
     text = [TOP, '#include "core/cpu/cpu.h"\n#include "core/build/gadget_name.h"\n'
                  '#include "core/helpers/helpers.h"\n#include "core/decode/rows.h"\n\n']

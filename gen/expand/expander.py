@@ -17,9 +17,9 @@ from gen.language.errors import SpecError
 from gen.language.model import (CONDITIONS, Form, HelperCall, Operand, Place, Row, Spec, forms,
                                 may_fault, may_store, memory_access)
 from gen.language.policy import Policy
+from gen.language.target import Guest
 
 HELPER_BODY = "helper"
-WIDE = ("target", "fall", "helper")  # 8-byte parameters
 ORDER = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
 MAX_INDEX, MAX_PARAMS = 3, 5
 COPIES = 8  # of each gadget of a replicated table
@@ -111,9 +111,9 @@ class Variant:
 
 @dataclass
 class Library:
-    """Everything the emitters of one host and guest mode need."""
+    """Everything the emitters of one host and guest need."""
 
-    mode: str
+    guest: Guest
     rows: list[Row]
     tables: dict[TableKey, Table] = field(default_factory=dict)
     names: dict[str, TableKey] = field(default_factory=dict)
@@ -121,19 +121,19 @@ class Library:
     variants: list[dict[tuple[int, bool, str], Variant]] = field(default_factory=list)
 
 
-def layout(params: tuple[str, ...], start: int = 8) -> tuple[dict[str, int], int]:
+def layout(guest: Guest, params: tuple[str, ...]) -> tuple[dict[str, int], int]:
     """Offsets of parameters from slot 0, and the padded size (core/decode/rows.h)."""
     offsets: dict[str, int] = {}
-    at = start
+    at = 8
     for param in params:
-        size = 8 if param in WIDE else 4
+        size = guest.param_bytes(param)
         at = (at + size - 1) & -size
         offsets[param] = at
         at += size
     return offsets, (at + 7) & -8
 
 
-def split_slow(row: Row) -> Iterator[Row]:
+def split_slow(row: Row, guest: Guest) -> Iterator[Row]:
     """A row with `slow` becomes three: itself, and its helper for 16-bit addresses and FS/GS."""
     if row.slow is None:
         yield row
@@ -142,7 +142,7 @@ def split_slow(row: Row) -> Iterator[Row]:
     wide = row.addrsizes or (4, 8)
     yield replace(row, addrsizes=tuple(a for a in wide if a != 2) or wide, seg=0)
     slow = replace(row, bodies=(), helper=call, synthetic=True)
-    if not row.addrsizes or 2 in row.addrsizes:
+    if 2 in guest.addrsizes and (not row.addrsizes or 2 in row.addrsizes):
         yield replace(slow, addrsizes=(2,))
     yield replace(slow, addrsizes=tuple(a for a in wide if a != 2) or wide, seg=1)
 
@@ -167,22 +167,25 @@ def main_size(row: Row, opsize: int) -> int:
 class Expander:
     """Builds a Library."""
 
-    def __init__(self, spec: Spec, templates: bd.Templates, policy: Policy, mode: str) -> None:
+    def __init__(self, spec: Spec, templates: bd.Templates, policy: Policy,
+                 guest: Guest) -> None:
         self.templates = templates
         self.policy = policy
-        self.mode = mode
+        self.guest = guest
         self.helpers = declared_helpers()
-        rows = [part for row in spec.rows if mode in row.modes for part in split_slow(row)]
-        self.library = Library(mode, rows)
+        rows = [part for row in spec.rows if guest.name in row.modes
+                for part in split_slow(row, guest)]
+        self.library = Library(guest, rows)
 
     def run(self) -> Library:
-        """Expand every row of the mode."""
+        """Expand every row of the guest."""
         for row in self.library.rows:
             variants: dict[tuple[int, bool, str], Variant] = {}
-            for form in forms(row, self.mode):
+            for form in forms(row, self.guest):
                 variants[form.opsize, form.mem, form.prefix] = self.variant(form)
             if not variants:
-                raise SpecError(row.where, f"{row.mnemonic} has no form in mode {self.mode}")
+                raise SpecError(row.where, f"{row.mnemonic} has no form in mode "
+                                           f"{self.guest.name}")
             self.library.variants.append(variants)
         self.policy.check_used()
         return self.library
@@ -300,10 +303,10 @@ class Expander:
         for o in operands:
             if o.place in (Place.REG, Place.XMM, Place.MMX, Place.ST, Place.SREG):
                 kind, fixed = self.field(by_name[o.name])
-                parts.append((Dim(o.name, 8), kind, fixed))
+                parts.append((self.index(o), kind, fixed))
         for o in operands:
             if o.place is Place.MEM and o.by_base:
-                parts.append((Dim(o.name, 10), "BASE", 0))
+                parts.append((self.index(o), "BASE", 0))
         if "cc" in body.names:
             if row.span != 16:
                 raise SpecError(row.where, f"body {body.name} mentions cc, but the opcode "
@@ -329,6 +332,10 @@ class Expander:
             raise SpecError(row.where, f"body {body.name} would need {len(index)} table indices, "
                                        f"at most {MAX_INDEX} are possible")
         return tuple(p[0] for p in parts), index, offset
+
+    def index(self, operand: OperandForm) -> Dim:
+        """The index that chooses an operand's register."""
+        return Dim(operand.name, len(self.guest.entries(operand.place.value, operand.size)))
 
     @staticmethod
     def field(operand: Operand) -> tuple[str, int]:
@@ -394,7 +401,7 @@ class Expander:
                 while f"{name}_{number}" in library.names:
                     number += 1
                 name = f"{name}_{number}"
-            offsets, slots = layout(key.params)
+            offsets, slots = layout(self.guest, key.params)
             family = "core" if key.body == HELPER_BODY else form.row.family
             table = Table(key, name, family, body, size, offsets, slots)
             library.tables[key] = table

@@ -7,16 +7,14 @@ guest memory, or guest registers in a way that a fault after it would show, as l
 
 from __future__ import annotations
 
+from gen.language.target import SEGMENTS
+
 R64 = ("rax", "rcx", "rdx", "rbx", "r8", "rbp", "rsi", "rdi")
 R32 = ("eax", "ecx", "edx", "ebx", "r8d", "ebp", "esi", "edi")
 R16 = ("ax", "cx", "dx", "bx", "r8w", "bp", "si", "di")
 R8 = ("al", "cl", "dl", "bl", "ah", "ch", "dh", "bh")
-# What gadget names call them: the guest's names.
-GUEST32 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
-GUEST16 = ("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")
-SEGS = ("es", "cs", "ss", "ds", "fs", "gs")
-BASES = tuple(f"m_{r}" for r in GUEST32) + ("m_abs", "m_ea")
 SUFFIX = {8: "b", 16: "w", 32: "l", 64: "q"}
+ABSOLUTE, IN_EA = -1, -2  # memory operands without base register, and by the EA register
 R10 = {8: "%r10b", 16: "%r10w", 32: "%r10d", 64: "%r10"}
 
 
@@ -95,17 +93,16 @@ class Reg(Rendered):
 
 
 class Mem(Rendered):
-    """Memory operand by base register 0..7, 8: none, 9: address in the EA register. `high`: the
-    other operand is AH..BH as destination, so the value is loaded into r10b first."""
+    """Memory operand by base register, ABSOLUTE or IN_EA. `high`: the other operand is AH..BH as
+    destination, so the value is loaded into r10b first."""
 
     kind = "m"
 
     def __init__(self, base: int, size: int, disp: Slot | None, high: bool = False) -> None:
         super().__init__(size)
-        self.num = base
         self.base = base
         self.load = high
-        if base != 9 and disp is not None:
+        if base != IN_EA and disp is not None:
             self.pre = f"mov {disp}, %r9d\n"
         if high:
             self.pre += f"mov {self.at(0)}, %r10b\n"
@@ -113,18 +110,18 @@ class Mem(Rendered):
     def at(self, offset: int) -> str:
         """Operand `offset` bytes further on."""
         plus = str(offset) if offset else ""
-        if self.base == 9:
+        if self.base == IN_EA:
             return f"%gs:{plus}(%r11d)"
-        if self.base == 8:
+        if self.base == ABSOLUTE:
             return f"%gs:{plus}(%r9d)"
         return f"%gs:{plus}(%r9d,%{R32[self.base]})"
 
     @property
     def address(self) -> str:
         """For LEA: no segment, 64-bit registers (the sum is cut to the destination's width)."""
-        if self.base == 9:
+        if self.base == IN_EA:
             return "(%r11)"
-        return "(%r9)" if self.base == 8 else f"(%r9,%{R64[self.base]})"
+        return "(%r9)" if self.base == ABSOLUTE else f"(%r9,%{R64[self.base]})"
 
     def __str__(self) -> str:
         return "%r10b" if self.load else self.at(0)
@@ -161,4 +158,4 @@ class Vector(Rendered):
             return f"%mm{self.num}"
         if self.kind == "st":
             return f"%st({self.num})"
-        return "%" + SEGS[self.num]
+        return "%" + SEGMENTS[self.num]

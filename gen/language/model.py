@@ -1,7 +1,7 @@
 """Typed form of the spec: what the reader makes and every emitter takes.
 
 To enumerate instructions (tests, pages): `spec.insns` are the blocks, `insn.rows` their rows, and
-`forms(row, mode)` the ways a row can be encoded: register or memory operand, operand size, prefix.
+`forms(row, guest)` the ways a row can be encoded: register or memory operand, operand size, prefix.
 `Row.operands` are the operands in order (dst, src, src2, src3); what an operand is in a form says
 `Operand.place(mem)`, its width `Operand.bits(opsize)`. `Row.flags` maps each flag letter to its
 effect letter (NOTATION.md); `Row.opcode_bytes` with `span`, `reg`, `rm` and `imms` is the encoding.
@@ -14,9 +14,10 @@ from enum import Enum
 from typing import Iterator
 
 from gen.language.errors import Where
+from gen.language.target import GUESTS, Guest
 from gen.language.vendors import Vendor
 
-MODES = ("i386", "x86-64")
+MODES = tuple(guest.name for guest in GUESTS)
 FLAG_BITS = {
     "O": 0x800, "S": 0x80, "Z": 0x40, "A": 0x10, "P": 0x4, "C": 0x1,
     "D": 0x400, "I": 0x200, "T": 0x100, "N": 0x4000, "V": 0x40000, "X": 0x200000,
@@ -288,12 +289,9 @@ def may_fault(form: Form) -> bool:
     return memory or bool(row.faults) or any(o.letter in tuple("XYPQN") for o in row.operands)
 
 
-def row_opsizes(row: Row, mode: str) -> tuple[int, ...]:
-    """Operand sizes (bytes) that the row has in a mode."""
-    sizes: tuple[int, ...] = (2, 4) if mode == "i386" else (2, 4, 8)
-    if row.opsizes:
-        sizes = tuple(s for s in sizes if s in row.opsizes)
-    return sizes
+def row_opsizes(row: Row, guest: Guest) -> tuple[int, ...]:
+    """Operand sizes (bytes) that the row has for a guest."""
+    return tuple(s for s in guest.opsizes if not row.opsizes or s in row.opsizes)
 
 
 def row_prefixes(row: Row, mem: bool) -> tuple[str, ...]:
@@ -307,13 +305,13 @@ def row_prefixes(row: Row, mem: bool) -> tuple[str, ...]:
     return ("",)
 
 
-def forms(row: Row, mode: str) -> Iterator[Form]:
-    """Every form of a row in a guest mode."""
-    if mode not in row.modes:
+def forms(row: Row, guest: Guest) -> Iterator[Form]:
+    """Every form of a row for a guest."""
+    if guest.name not in row.modes:
         return
     for mem in (False, True):
         if not (row.can_mem if mem else row.can_reg):
             continue
-        for opsize in row_opsizes(row, mode):
+        for opsize in row_opsizes(row, guest):
             for prefix in row_prefixes(row, mem):
                 yield Form(row, mem, opsize, prefix)

@@ -18,8 +18,9 @@ PREFIXES = ("NP", "66", "F3", "F2")
 IMMS = ("ib", "iw", "iz", "iv", "ifar", "moffs", "cb", "cz")
 ENCODINGS = {"MR", "RM", "MI", "M", "M1", "MC", "R", "O", "OI", "I", "D", "ZO", "RMI", "MRI", "MRC",
              "RVM", "FD", "TD", "II", "NP", "A", "RO", "MO"}
-WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "i386only", "x86-64only", "o16",
-         "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string"}
+ONLY = {f"{mode}only": mode for mode in MODES}
+WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "o16", "o32", "o64", "a16", "a32",
+         "a64", "ends", "endsnext", "string", *ONLY}
 FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
           "host", "align", "ends", "endsnext", "modes", "vendor"}
 SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes",
@@ -331,10 +332,7 @@ class Block:
             for mode in modes:
                 if mode not in MODES:
                     raise SpecError(values["modes"][0], f"there is no guest mode {mode}")
-        if "i386only" in words:
-            modes = ("i386",)
-        if "x86-64only" in words:
-            modes = ("x86-64",)
+        modes = tuple(ONLY[word] for word in sorted(words) if word in ONLY) or modes
         self.check_operands(line.where, operands, modrm, reg, span, imms)
         slow = values["slow"][1] if "slow" in values else None
         if slow is not None:

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from gen.__main__ import ROOT, generate
 from gen.language.errors import SpecError
+from gen.language.target import DEFAULT, Target
 
 POLICY = "budget gadgets 100000\nbudget bytes 9000000\n"
 FEATURES = "FPU 1.edx 0\n"
@@ -27,7 +28,9 @@ class Project:
     """Context manager: `files` are written below a temporary root that has the real templates."""
 
     def __init__(self, spec: str, policy: str = POLICY, features: str = FEATURES,
-                 vendors: str = "", templates: dict[str, str] | None = None) -> None:
+                 vendors: str = "", templates: dict[str, str] | None = None,
+                 target: Target = DEFAULT) -> None:
+        self.target = target
         self.root = Path(tempfile.mkdtemp(prefix="fg-gen-"))
         self.spec = self.root / "gen/spec"
         self.spec.mkdir(parents=True)
@@ -52,7 +55,7 @@ class Project:
     def run(self) -> None:
         """Run the generator; raises SpecError as the command line would print it."""
         with contextlib.redirect_stdout(io.StringIO()):
-            generate("x86_64", self.root / "out", self.root / "gadgets", self.spec,
+            generate(self.target, self.root / "out", self.root / "gadgets", self.spec,
                      self.templates, self.root)
 
     def read(self, name: str) -> str:

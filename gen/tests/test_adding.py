@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 from gen.__main__ import ROOT, generate
+from gen.language.target import DEFAULT
 from gen.tests.project import mistake
 from gen.tests.test_exact import gadget
 
@@ -41,7 +42,7 @@ class Adding(unittest.TestCase):
     def generate(cls, name: str) -> None:
         """Run the generator on the copy."""
         with contextlib.redirect_stdout(io.StringIO()):
-            generate("x86_64", cls.root / name / "gen", cls.root / name / "gadgets",
+            generate(DEFAULT, cls.root / name / "gen", cls.root / name / "gadgets",
                      cls.root / "spec", ROOT / "templates/x86_64", cls.root)
 
     @classmethod

@@ -9,12 +9,13 @@ import sys
 import unittest
 from pathlib import Path
 
-from gen.__main__ import MODE, ROOT
+from gen.__main__ import ROOT
 from gen.emit.render import Renderer
 from gen.expand.bodies import Templates
 from gen.expand.expander import Expander, Library, Table
 from gen.language.policy import read_policy
 from gen.language.reader import read_spec
+from gen.language.target import DEFAULT
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -24,7 +25,8 @@ def library() -> tuple[Library, Renderer]:
     spec = read_spec(ROOT / "gen/spec", ROOT)
     templates = Templates(ROOT / "templates/x86_64", ROOT)
     policy = read_policy(ROOT / "gen/tests/golden.policy", ROOT)
-    return Expander(spec, templates, policy, MODE).run(), Renderer(templates)
+    guest = DEFAULT.guest
+    return Expander(spec, templates, policy, guest).run(), Renderer(templates, guest)
 
 
 def shape(table: Table) -> str:

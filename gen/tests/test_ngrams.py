@@ -12,6 +12,7 @@ from gen.expand.expander import Expander
 from gen.language.errors import SpecError
 from gen.language.policy import read_policy
 from gen.language.reader import read_spec
+from gen.language.target import DEFAULT
 from gen.tests.project import POLICY, Project
 from gen.train import Ngram, Trainer, lower, read_fibers, with_prefixes
 
@@ -97,7 +98,7 @@ class Training(unittest.TestCase):
             templates = Templates(project.templates, project.root)
             library = Expander(read_spec(project.spec, project.root), templates,
                                read_policy(project.spec / "default.policy", project.root),
-                               "i386").run()
+                               DEFAULT.guest).run()
             one, two, branch = ("add32_rm_eax_m_ebx", "add32_rm_ecx_m_ebx",
                                 "add32_ri_jcc_eax_jz")
             fibers: Counter[Ngram] = Counter({(one, two, branch): 1000, (two, one): 1})
