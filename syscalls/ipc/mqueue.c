@@ -277,8 +277,6 @@ long sys_mq_unlink(struct task *task, gaddr_t name_at) {
     pthread_mutex_lock(&ipc_lock);
     struct mqueue *queue = queue_find(name);
     error = queue ? ipc_owner(task, &queue->perm) : -ENOENT;
-    if (error == -EPERM)
-        error = -EACCES;
     if (!error) {
         queue->unlinked = true;
         if (queue->files == 0)
