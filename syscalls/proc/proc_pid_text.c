@@ -169,7 +169,12 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
     if (error)
         return error;
     struct process *process = &snap.process;
-    strbuf_printf(out, "Name:\t%s\n", snap.comm);
+    strbuf_printf(out, "Name:\t");
+    for (const char *at = snap.comm; *at; at++) {
+        const char *escape = *at == '\n' || *at == '\\' ? "\\" : "";
+        strbuf_printf(out, "%s%c", escape, *at == '\n' ? 'n' : *at);
+    }
+    strbuf_printf(out, "\n");
     if (snap.umask >= 0)
         strbuf_printf(out, "Umask:\t%04o\n", (unsigned)snap.umask);
     strbuf_printf(out,
