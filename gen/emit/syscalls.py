@@ -42,6 +42,7 @@ KINDS: dict[str, Kind] = {
     "mode": Kind("m", "uint32_t", "(uint32_t)args[{0}]"),
     "flags": Kind("f", "uint32_t", "(uint32_t)args[{0}]"),
     "hex": Kind("x", "uint32_t", "(uint32_t)args[{0}]"),
+    "word": Kind("x", "uint64_t", "(uint32_t)args[{0}]"),
     "long": Kind("l", "int64_t", "(int32_t)args[{0}]"),
     "ptr": Kind("p", "gaddr_t", "(uint32_t)args[{0}]"),
     "str": Kind("s", "gaddr_t", "(uint32_t)args[{0}]"),

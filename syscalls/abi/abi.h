@@ -35,6 +35,7 @@ struct abi {
     int (*write_siginfo)(struct task *task, gaddr_t to, const struct sigqueue_info *info);
     int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
     const struct abi_times *times, *times64; /* times.h */
+    const struct abi_fs *fs;                 /* files and directories: fs/abi_fs.h */
     const struct abi_ipc *ipc;               /* structures of System V IPC: ipc/ipc.h */
 };
 

@@ -6,6 +6,7 @@
 #include "syscalls/fs/dir.h"
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/fs/abi_fs.h"
 #include "syscalls/fs/fs_place.h"
 
 #include <dirent.h>
@@ -199,69 +200,41 @@ int dir_getdents(struct file *file, struct task *task,
 /* --- the calls ----------------------------------------------------------------------------------
  */
 
-enum dirent_form { DIRENT_64, DIRENT_OLD, DIRENT_ONE };
-
 struct dirent_out {
-    struct task *task;
     uint8_t *buffer; /* host copy of the guest's buffer */
     size_t used, size;
-    enum dirent_form form;
+    dirent_put *put;
     int error;
-    int count;
+    int count, most;
 };
-
-static void put(uint8_t *to, uint64_t value, unsigned bytes) {
-    memcpy(to, &value, bytes);
-}
-
-/* Inode numbers of old 32-bit forms: folded, since programs compare them only among themselves. */
-static uint64_t fold_ino(uint64_t ino, unsigned bytes) {
-    return bytes == 4 ? (uint32_t)(ino ^ ino >> 32) : ino;
-}
 
 static int emit_dirent(void *arg, const char *name, uint64_t ino, uint8_t type, int64_t next) {
     struct dirent_out *out = arg;
-    size_t name_len = strlen(name);
-    unsigned word = out->task->abi->pointer_bytes;
-    size_t head = out->form == DIRENT_64 ? 19 : 2 * word + 2;
-    /* the old form ends in the type byte behind the name's NUL */
-    size_t tail = out->form == DIRENT_64 ? 1 : 2;
-    size_t align = out->form == DIRENT_64 ? 8 : word;
-    size_t need = (head + name_len + tail + align - 1) & ~(align - 1);
-    if (out->form == DIRENT_ONE && out->count)
+    const struct dir_entry entry = {name, ino, next, type};
+    if (out->count == out->most) {
         return 1;
-    if (need > out->size - out->used) {
-        if (!out->count)
+    }
+    size_t room = out->size - out->used;
+    size_t length = out->put(out->buffer + out->used, room, &entry);
+    if (length > room) {
+        if (!out->count) {
             out->error = -EINVAL;
+        }
         return 1;
     }
-    uint8_t *at = out->buffer + out->used;
-    memset(at, 0, need);
-    if (out->form == DIRENT_64) {
-        put(at, ino, 8);
-        put(at + 8, (uint64_t)next, 8);
-        put(at + 16, need, 2);
-        at[18] = type;
-    } else {
-        put(at, fold_ino(ino, word), word);
-        put(at + word, (uint64_t)next, word);
-        put(at + 2 * word, out->form == DIRENT_ONE ? name_len : need, 2);
-        at[need - 1] = out->form == DIRENT_ONE ? 0 : type;
-    }
-    memcpy(at + head, name, name_len);
-    out->used += need;
+    out->used += length;
     out->count++;
     return 0;
 }
 
-static long getdents(struct task *task, int fd, gaddr_t to, size_t size, enum dirent_form form) {
+long dir_list(struct task *task, int fd, gaddr_t to, size_t size, dirent_put *put, int most) {
     struct file *file = fd_get(task, fd);
     if (!file)
         return -EBADF;
     long result;
     if (size > 1 << 20)
         size = 1 << 20;
-    struct dirent_out out = {.task = task, .size = size, .form = form};
+    struct dirent_out out = {.size = size, .put = put, .most = most};
     if (file->flags & O_PATH) {
         result = -EBADF;
     } else if (!file->ops->getdents) {
@@ -277,24 +250,37 @@ static long getdents(struct task *task, int fd, gaddr_t to, size_t size, enum di
             file->ops->seek) /* nothing was delivered */
             file->ops->seek(file, before, SEEK_SET);
         if (!result)
-            result = form == DIRENT_ONE ? out.count : (long)out.used;
+            result = most == 1 ? out.count : (long)out.used;
         free(out.buffer);
     }
     file_unref(file);
     return result;
 }
 
+/* struct linux_dirent64, the same in every ABI. */
+static size_t put_dirent64(uint8_t *to, size_t room, const struct dir_entry *entry) {
+    const size_t head = 19; /* d_ino, d_off, d_reclen, d_type */
+    size_t name_len = strlen(entry->name);
+    size_t bytes = (head + name_len + 1 + 7) & ~(size_t)7;
+    uint16_t length = (uint16_t)bytes;
+    if (bytes > room) {
+        return bytes;
+    }
+    memset(to, 0, bytes);
+    memcpy(to, &entry->ino, 8);
+    memcpy(to + 8, &entry->next, 8);
+    memcpy(to + 16, &length, 2);
+    to[18] = entry->type;
+    memcpy(to + head, entry->name, name_len);
+    return bytes;
+}
+
 /* getdents(2) */
 long sys_getdents(struct task *task, int32_t fd, gaddr_t to, uint32_t size) {
-    return getdents(task, fd, to, size, DIRENT_OLD);
+    return dir_list(task, fd, to, size, task->abi->fs->put_dirent, -1);
 }
 
 /* getdents64(2) */
 long sys_getdents64(struct task *task, int32_t fd, gaddr_t to, uint32_t size) {
-    return getdents(task, fd, to, size, DIRENT_64);
-}
-
-/* readdir(2): one entry, whatever the count says */
-long sys_readdir(struct task *task, int32_t fd, gaddr_t to, uint32_t count) {
-    return getdents(task, fd, to, 512, DIRENT_ONE);
+    return dir_list(task, fd, to, size, put_dirent64, -1);
 }

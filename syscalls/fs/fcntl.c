@@ -1,10 +1,11 @@
 /* fcntl(2): descriptor flags, status flags, duplicates, pipe sizes, owners, seals, leases; record
- * locks are handed to lock.c. flock(2). */
+ * locks are handed to lock.c, the layout of struct flock is the ABI's. flock(2). */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/open_flags.h"
 #include "syscalls/file/lock.h"
 #include "syscalls/task/process.h"
+#include "syscalls/fs/abi_fs.h"
 #include "syscalls/fs/rw.h"
 #include "syscalls/fs/fs.h"
 
@@ -31,62 +32,15 @@ static long set_status(struct task *task, struct file *file, uint32_t arg) {
     return 0;
 }
 
-/* --- locks: the layout of struct flock is the ABI's
- * -------------------------------------------------- */
+/* --- locks ----------------------------------------------------------------------------- */
 
-static int lock_fetch(struct task *task, gaddr_t at, bool large, struct lock_request *lock) {
-    uint8_t raw[32];
-    unsigned word = task->abi->pointer_bytes;
-    bool native64 = word == 8;
-    size_t size = native64 ? 32 : large ? 24 : 16;
-    int error = guest_read(task->cpu->space, raw, at, size);
-    if (error)
-        return error;
-    memset(lock, 0, sizeof *lock);
-    memcpy(&lock->type, raw, 2);
-    memcpy(&lock->whence, raw + 2, 2);
-    if (native64 || large) {
-        size_t base = native64 ? 8 : 4;
-        memcpy(&lock->start, raw + base, 8);
-        memcpy(&lock->len, raw + base + 8, 8);
-        memcpy(&lock->pid, raw + base + 16, 4);
-    } else {
-        int32_t field[3];
-        memcpy(field, raw + 4, sizeof field);
-        lock->start = field[0];
-        lock->len = field[1];
-        lock->pid = field[2];
-    }
-    return 0;
-}
-
-static int lock_store(struct task *task, gaddr_t at, bool large, const struct lock_request *lock) {
-    uint8_t raw[32] = {0};
-    unsigned word = task->abi->pointer_bytes;
-    bool native64 = word == 8;
-    size_t size = native64 ? 32 : large ? 24 : 16;
-    memcpy(raw, &lock->type, 2);
-    memcpy(raw + 2, &lock->whence, 2);
-    if (native64 || large) {
-        size_t base = native64 ? 8 : 4;
-        memcpy(raw + base, &lock->start, 8);
-        memcpy(raw + base + 8, &lock->len, 8);
-        memcpy(raw + base + 16, &lock->pid, 4);
-    } else {
-        if (lock->start > INT32_MAX || lock->len > INT32_MAX)
-            return -EOVERFLOW;
-        int32_t field[3] = {(int32_t)lock->start, (int32_t)lock->len, lock->pid};
-        memcpy(raw + 4, field, sizeof field);
-    }
-    return guest_write(task->cpu->space, at, raw, size);
-}
-
-static long do_lock(struct task *task, struct file *file, uint32_t op, gaddr_t arg, bool large) {
+static long do_lock(struct task *task, struct file *file, uint32_t op, gaddr_t arg,
+                    const struct abi_flock *layout) {
     bool ofd = op >= F_OFD_GETLK;
     bool get = op == F_GETLK || op == GUEST_F_GETLK64 || op == F_OFD_GETLK;
     bool wait = op == F_SETLKW || op == GUEST_F_SETLKW64 || op == F_OFD_SETLKW;
     struct lock_request lock;
-    int error = lock_fetch(task, arg, large, &lock);
+    int error = layout->get(task, arg, &lock);
     if (error)
         return error;
     if (ofd && lock.pid)
@@ -94,7 +48,7 @@ static long do_lock(struct task *task, struct file *file, uint32_t op, gaddr_t a
     if (!get)
         return lock_set(task, file, &lock, ofd, wait);
     error = lock_get(task, file, &lock, ofd);
-    return error ? error : lock_store(task, arg, large, &lock);
+    return error ? error : layout->put(task, arg, &lock);
 }
 
 /* --- the rest
@@ -181,7 +135,8 @@ static long duplicate(struct task *task, struct file *file, uint32_t op, uint32_
     return fd_install(task, file_ref(file), op == F_DUPFD_CLOEXEC, (int)arg);
 }
 
-static long control(struct task *task, struct file *file, uint32_t op, gaddr_t arg, bool large) {
+static long control(struct task *task, struct file *file, uint32_t op, gaddr_t arg,
+                    const struct abi_flock *ofd, bool is_64) {
     switch (op) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
@@ -197,14 +152,15 @@ static long control(struct task *task, struct file *file, uint32_t op, gaddr_t a
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
-        return do_lock(task, file, op, arg, false);
+        return do_lock(task, file, op, arg, task->abi->fs->flock);
     case GUEST_F_GETLK64:
     case GUEST_F_SETLK64:
     case GUEST_F_SETLKW64:
+        return is_64 ? do_lock(task, file, op, arg, task->abi->fs->flock64) : -EINVAL;
     case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-        return large ? do_lock(task, file, op, arg, true) : -EINVAL;
+        return ofd ? do_lock(task, file, op, arg, ofd) : -EINVAL;
     case F_SETOWN:
     case F_GETOWN:
     case F_SETSIG:
@@ -228,24 +184,28 @@ static long control(struct task *task, struct file *file, uint32_t op, gaddr_t a
     }
 }
 
-static long any_fcntl(struct task *task, int fd, uint32_t op, gaddr_t arg, bool large) {
+/* `ofd`: the layout of locks of open file descriptions, NULL: the call has none of them. */
+static long any_fcntl(struct task *task, int fd, uint32_t op, gaddr_t arg,
+                      const struct abi_flock *ofd, bool is_64) {
     if (op == F_GETFD || op == F_SETFD)
         return descriptor_flags(task, fd, op, (uint32_t)arg);
     struct file *file = fd_get(task, fd);
     if (!file)
         return -EBADF;
-    long result = control(task, file, op, arg, large);
+    long result = control(task, file, op, arg, ofd, is_64);
     file_unref(file);
     return result;
 }
 
-/* fcntl(2); the call without 64 has no 64-bit locks on 32-bit ABIs */
-long sys_fcntl(struct task *task, int32_t fd, uint32_t op, uint32_t arg) {
-    return any_fcntl(task, fd, op, arg, task->abi->pointer_bytes == 8);
+/* fcntl(2) */
+long sys_fcntl(struct task *task, int32_t fd, uint32_t op, uint64_t arg) {
+    const struct abi_fs *fs = task->abi->fs;
+    return any_fcntl(task, fd, op, arg, fs->flock64 ? NULL : fs->flock, false);
 }
 
-long sys_fcntl64(struct task *task, int32_t fd, uint32_t op, uint32_t arg) {
-    return any_fcntl(task, fd, op, arg, true);
+/* fcntl64(2): that of 32-bit ABIs with 64-bit locks */
+long sys_fcntl64(struct task *task, int32_t fd, uint32_t op, uint64_t arg) {
+    return any_fcntl(task, fd, op, arg, task->abi->fs->flock64, true);
 }
 
 /* flock(2): belongs to the open file description, as the host's belongs to our descriptor of it */

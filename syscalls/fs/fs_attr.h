@@ -1,4 +1,5 @@
-/* For the ABI files: inner functions of calls whose structures differ between ABIs. */
+/* Attributes of files: inner functions of calls, some of which have their structures from the ABI.
+ */
 #ifndef FG_SYSCALLS_FS_ATTR_H
 #define FG_SYSCALLS_FS_ATTR_H
 
@@ -15,6 +16,11 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
 /* fstatat(2) with its AT_ flags; fstat(2). 0 or -errno. */
 int fs_stat(struct task *task, int dirfd, gaddr_t path, uint32_t flags, struct stat *st);
 int fs_fstat(struct task *task, int fd, struct stat *st);
+/* The same with the answer written to the guest, in the layout of `put` (abi_fs.h). */
+typedef int stat_put(struct task *task, gaddr_t to, const struct stat *st);
+int fs_stat_to(struct task *task, int dirfd, gaddr_t path, uint32_t flags, gaddr_t to,
+               stat_put *put);
+int fs_fstat_to(struct task *task, int fd, gaddr_t to, stat_put *put);
 /* statfs(2), fstatfs(2). */
 int fs_statfs(struct task *task, gaddr_t path, struct statfs *fs);
 int fs_fstatfs(struct task *task, int fd, struct statfs *fs);

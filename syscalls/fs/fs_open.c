@@ -1,6 +1,7 @@
 /* Opening: open(2), openat(2), openat2(2), creat(2), memfd_create(2), and fs_open() for execve. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/fs/abi_fs.h"
 #include "syscalls/file/open_flags.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/privilege.h"
@@ -126,7 +127,7 @@ static int create_below(struct task *task, struct place *place, int flags, uint3
 
 bool open_overflows(const struct task *task, int flags, const struct stat *st) {
     return S_ISREG(st->st_mode) && !(flags & FILE_LARGEFILE) && task->abi &&
-           task->abi->pointer_bytes == 4 && st->st_size > INT32_MAX;
+           st->st_size > task->abi->fs->offset_most;
 }
 
 /* Everything that an open asks of the thing itself, by a descriptor of it (`pin`: O_PATH). *st:

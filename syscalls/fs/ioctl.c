@@ -55,7 +55,7 @@ static long bytes_to_read(struct task *task, struct file *file, gaddr_t arg) {
 }
 
 /* ioctl(2) */
-long sys_ioctl(struct task *task, int32_t fd, uint32_t request, uint32_t arg) {
+long sys_ioctl(struct task *task, int32_t fd, uint32_t request, uint64_t arg) {
     struct file *file = fd_get(task, fd);
     if (!file)
         return -EBADF;

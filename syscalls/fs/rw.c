@@ -4,6 +4,7 @@
 #include "syscalls/fs/rw.h"
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/fs/abi_fs.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/signal/signal.h"
 
@@ -109,12 +110,11 @@ static long host_rw(struct file *file, struct task *task, bool write, const stru
     return result < 0 ? -errno : result;
 }
 
-/* What a 32-bit program opened without O_LARGEFILE does not grow beyond this. */
-#define SMALL_FILE_MOST INT32_MAX
-
+/* A file that was opened without O_LARGEFILE, of a program whose offsets end somewhere: it does not
+ * grow beyond abi->fs->offset_most. */
 static bool is_small(const struct file *file, const struct task *task) {
     return !(file->flags & FILE_LARGEFILE) && file->ops == &file_ops_regular &&
-           task->abi->pointer_bytes == 4;
+           task->abi->fs->offset_most != INT64_MAX;
 }
 
 /* preadv2 and pwritev2 with flags on kinds that have operations of their own: RWF_NOWAIT where the
@@ -151,7 +151,7 @@ static int64_t write_position(struct file *file, int64_t offset) {
 
 /* How much of `len` may be written: -EFBIG when nothing. file->position: how much more may be
  * without another look, since the last one; seeks and reads take it away. */
-static int64_t small_file_limit(struct file *file, int64_t offset, int64_t len) {
+static int64_t small_file_limit(struct file *file, int64_t most, int64_t offset, int64_t len) {
     bool goes_on = offset < 0 && !(file->flags & O_APPEND);
     if (goes_on && file->position >= len) {
         file->position -= len;
@@ -160,12 +160,12 @@ static int64_t small_file_limit(struct file *file, int64_t offset, int64_t len) 
     int64_t at = write_position(file, offset);
     if (at < 0)
         return len;
-    if (at >= SMALL_FILE_MOST)
+    if (at >= most)
         return -EFBIG;
-    if (len > SMALL_FILE_MOST - at)
-        len = SMALL_FILE_MOST - at;
+    if (len > most - at)
+        len = most - at;
     if (goes_on)
-        file->position = SMALL_FILE_MOST - at - len;
+        file->position = most - at - len;
     return len;
 }
 
@@ -173,10 +173,9 @@ static int64_t small_file_limit(struct file *file, int64_t offset, int64_t len) 
  * where it is RLIMIT_FSIZE that says so. */
 static int64_t size_limit(struct file *file, struct task *task, int64_t offset, int64_t len) {
     uint64_t limit = task->process->limits[RLIMIT_FSIZE].rlim_cur;
-    bool none = limit == RLIM_INFINITY || (task->abi->pointer_bytes == 4 && limit >= UINT32_MAX);
     if (file->ops != &file_ops_regular || len == 0)
         return len;
-    if (!none) {
+    if (limit != RLIM_INFINITY) {
         int64_t at = write_position(file, offset);
         if (at >= 0 && (uint64_t)at >= limit) {
             raise_signal(task, SIGXFSZ);
@@ -185,7 +184,10 @@ static int64_t size_limit(struct file *file, struct task *task, int64_t offset, 
         if (at >= 0 && (uint64_t)len > limit - (uint64_t)at)
             len = (int64_t)(limit - (uint64_t)at);
     }
-    return is_small(file, task) ? small_file_limit(file, offset, len) : len;
+    if (!is_small(file, task)) {
+        return len;
+    }
+    return small_file_limit(file, task->abi->fs->offset_most, offset, len);
 }
 
 /* The first `len` bytes of the buffers; a short write is allowed. */
@@ -251,7 +253,7 @@ static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t 
     if (!file)
         return -EBADF;
     long result;
-    if ((int64_t)len < 0 || (task->abi->pointer_bytes == 4 && len > INT32_MAX)) {
+    if ((int64_t)len < 0) {
         result = -EINVAL;
     } else {
         if (len > RW_MAX)
@@ -339,27 +341,18 @@ long sys_pwritev2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, in
     return rw_vector(task, fd, vec, count, offset, (int)flags, true);
 }
 
-/* lseek(2): a position that a long does not hold is EOVERFLOW (and the seek has happened, as on
- * Linux) */
-long sys_lseek(struct task *task, int32_t fd, int64_t offset, uint32_t whence) {
+int64_t fd_seek(struct task *task, int fd, int64_t offset, uint32_t whence) {
     struct file *file = fd_get(task, fd);
     if (!file)
         return -EBADF;
     int64_t at = whence > SEEK_HOLE ? -EINVAL : file_seek(file, offset, (int)whence);
     file_unref(file);
-    if (task->abi->pointer_bytes == 4 && at > INT32_MAX)
-        return -EOVERFLOW;
     return at;
 }
 
-/* _llseek(2) */
-long sys_llseek(struct task *task, int32_t fd, uint32_t high, uint32_t low, gaddr_t to,
-                uint32_t whence) {
-    struct file *file = fd_get(task, fd);
-    if (!file)
-        return -EBADF;
-    int64_t offset = (int64_t)((uint64_t)high << 32 | low);
-    int64_t at = whence > SEEK_HOLE ? -EINVAL : file_seek(file, offset, (int)whence);
-    file_unref(file);
-    return at < 0 ? at : guest_write(task->cpu->space, to, &at, sizeof at);
+/* lseek(2): a position that an off_t does not hold is EOVERFLOW (and the seek has happened, as on
+ * Linux) */
+long sys_lseek(struct task *task, int32_t fd, int64_t offset, uint32_t whence) {
+    int64_t at = fd_seek(task, fd, offset, whence);
+    return at > task->abi->fs->offset_most ? -EOVERFLOW : at;
 }

@@ -33,6 +33,8 @@ ssize_t file_readv(struct file *file, struct task *task, const struct iovec *iov
 ssize_t file_writev(struct file *file, struct task *task, const struct iovec *iov, int count,
                     int64_t offset, int flags);
 int64_t file_seek(struct file *file, int64_t offset, int whence);
+/* The same by descriptor, as lseek(2): the new position or -errno. */
+int64_t fd_seek(struct task *task, int fd, int64_t offset, uint32_t whence);
 
 /* The result of a host call that a signal may have interrupted: EINTR asks for a restart. */
 static inline long restartable(long result) {

@@ -2,6 +2,7 @@
  * vmsplice(2). The host does it where both ends are plain host descriptors; else a buffer does. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/fs/abi_fs.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/rw.h"
 #include "syscalls/signal/signal.h"
@@ -86,25 +87,17 @@ static long send_file(struct task *task, int out_fd, int in_fd, int64_t *offset,
     return restartable(result);
 }
 
-/* sendfile(2) with an offset of the ABI's word size */
+/* sendfile(2) with an offset of the ABI's own */
 long sys_sendfile(struct task *task, int32_t out, int32_t in, gaddr_t at, uint64_t count) {
-    int64_t offset = 0;
-    int32_t small;
-    bool word64 = task->abi->pointer_bytes == 8;
-    if (!at)
+    int64_t offset;
+    if (!at) {
         return send_file(task, out, in, NULL, count);
-    int error =
-        guest_read(task->cpu->space, word64 ? (void *)&offset : (void *)&small, at, word64 ? 8 : 4);
-    if (error)
-        return error;
-    if (!word64)
-        offset = small;
-    long result = send_file(task, out, in, &offset, count);
-    small = (int32_t)offset;
-    if (guest_write(task->cpu->space, at, word64 ? (void *)&offset : (void *)&small,
-                    word64 ? 8 : 4))
+    }
+    if (abi_read_longs(task, at, &offset, 1)) {
         return -EFAULT;
-    return result;
+    }
+    long result = send_file(task, out, in, &offset, count);
+    return abi_write_longs(task, at, &offset, 1) ? -EFAULT : result;
 }
 
 /* sendfile(2) with a 64-bit offset */

@@ -1,7 +1,6 @@
 /* Sizes of files and their way to the disk: truncate(2), fallocate(2), fsync(2), sync(2),
  * syncfs(2), sync_file_range(2), posix_fadvise(2), readahead(2). */
 #include "gen/syscall_protos.h"
-#include "syscalls/abi/abi.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/rw.h"
 #include "syscalls/signal/signal.h"
@@ -15,8 +14,7 @@
 /* RLIMIT_FSIZE for a new size: 0, or -EFBIG with SIGXFSZ. */
 static int check_size(struct task *task, int64_t size) {
     uint64_t limit = task->process->limits[RLIMIT_FSIZE].rlim_cur;
-    if (limit == RLIM_INFINITY || (task->abi->pointer_bytes == 4 && limit >= UINT32_MAX) ||
-        (uint64_t)size <= limit)
+    if (limit == RLIM_INFINITY || (uint64_t)size <= limit)
         return 0;
     struct sigqueue_info info = {.signo = SIGXFSZ, .code = SI_USER, .pid = task->process->pid};
     signal_send_task(task, &info);

@@ -1,6 +1,9 @@
-/* Reading what files are: the inner functions of stat(2) and statfs(2), statx(2), readlink(2). The
- * structures of the i386 calls are abi/i386/stat.c. */
+/* Reading what files are: stat(2), statfs(2), statx(2), readlink(2). The structures of the first
+ * two are the ABI's; those that an ABI has beside its own (stat64), and their calls, are in its
+ * folder. */
 #include "gen/syscall_protos.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/fs/abi_fs.h"
 #include "syscalls/fs/fs_attr.h"
 #include "syscalls/fs/fs_place.h"
 
@@ -41,6 +44,32 @@ int fs_fstat(struct task *task, int fd, struct stat *st) {
     int error = file_stat(file, st);
     file_unref(file);
     return error;
+}
+
+int fs_stat_to(struct task *task, int dirfd, gaddr_t path, uint32_t flags, gaddr_t to,
+               stat_put *put) {
+    struct stat st;
+    int error = fs_stat(task, dirfd, path, flags, &st);
+    return error ? error : put(task, to, &st);
+}
+
+int fs_fstat_to(struct task *task, int fd, gaddr_t to, stat_put *put) {
+    struct stat st;
+    int error = fs_fstat(task, fd, &st);
+    return error ? error : put(task, to, &st);
+}
+
+/* stat(2) */
+long sys_stat(struct task *task, gaddr_t path, gaddr_t to) {
+    return fs_stat_to(task, AT_FDCWD, path, 0, to, task->abi->fs->put_stat);
+}
+
+long sys_lstat(struct task *task, gaddr_t path, gaddr_t to) {
+    return fs_stat_to(task, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, to, task->abi->fs->put_stat);
+}
+
+long sys_fstat(struct task *task, int32_t fd, gaddr_t to) {
+    return fs_fstat_to(task, fd, to, task->abi->fs->put_stat);
 }
 
 /* --- statfs
@@ -91,6 +120,19 @@ int fs_fstatfs(struct task *task, int fd, struct statfs *fs) {
         mount_statfs(file->mount ? file->mount : &fs_nowhere, synth ? -1 : file->host_fd, fs);
     file_unref(file);
     return error;
+}
+
+/* statfs(2) */
+long sys_statfs(struct task *task, gaddr_t path, gaddr_t to) {
+    struct statfs fs;
+    int error = fs_statfs(task, path, &fs);
+    return error ? error : task->abi->fs->put_statfs(task, to, &fs);
+}
+
+long sys_fstatfs(struct task *task, int32_t fd, gaddr_t to) {
+    struct statfs fs;
+    int error = fs_fstatfs(task, fd, &fs);
+    return error ? error : task->abi->fs->put_statfs(task, to, &fs);
 }
 
 /* --- statx(2): one layout for all ABIs

@@ -1,6 +1,7 @@
-/* Process attributes: prctl(2), arch_prctl(2), personality(2); calls about isolation that this
+/* Process attributes: prctl(2), personality(2); calls about isolation that this
  * kernel layer does not have (unshare(2), setns(2), seccomp(2)); kcmp(2). */
 #include "gen/syscall_protos.h"
+#include "syscalls/abi/abi.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/task/process.h"
 
@@ -57,8 +58,8 @@ static long set_mm(struct task *task, uint32_t what, gaddr_t value) {
 }
 
 /* prctl(2) */
-long sys_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3, uint32_t arg4,
-               uint32_t arg5) {
+long sys_prctl(struct task *task, int32_t option, uint64_t arg2, uint64_t arg3, uint64_t arg4,
+               uint64_t arg5) {
     struct process *process = task->process;
     struct space *space = task->cpu->space;
     int32_t word;
@@ -99,7 +100,7 @@ long sys_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3, 
     case PR_GET_TIMERSLACK: /* of the host thread that the task is: it sleeps and hands it on */
         return prctl(PR_GET_TIMERSLACK);
     case PR_SET_TIMERSLACK: /* 0: what it began with */
-        return prctl(PR_SET_TIMERSLACK, (unsigned long)arg2) < 0 ? -errno : 0;
+        return prctl(PR_SET_TIMERSLACK, arg2) < 0 ? -errno : 0;
     case PR_GET_TIMING:
         return PR_TIMING_STATISTICAL;
     case PR_SET_TIMING:
@@ -122,11 +123,11 @@ long sys_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3, 
     case PR_GET_NO_NEW_PRIVS:
         return arg2 || arg3 || arg4 || arg5 ? -EINVAL : process->no_new_privs;
     case PR_GET_TID_ADDRESS: {
-        uint32_t address = (uint32_t)task->clear_child_tid;
-        return guest_write(space, arg2, &address, sizeof address);
+        int64_t address = (int64_t)task->clear_child_tid;
+        return abi_write_longs(task, arg2, &address, 1);
     }
     case PR_SET_MM:
-        return set_mm(task, arg2, arg3);
+        return set_mm(task, (uint32_t)arg2, arg3);
     case PR_GET_THP_DISABLE:
         return arg2 || arg3 || arg4 || arg5 ? -EINVAL : process->huge_pages_off;
     case PR_SET_THP_DISABLE: /* which pages the host takes nobody sees: kept and inherited */
@@ -146,18 +147,6 @@ long sys_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3, 
         return -EINVAL; /* a kernel without CONFIG_ANON_VMA_NAME */
     default:
         return -EINVAL; /* PR_SET_SECCOMP too: a kernel without it */
-    }
-}
-
-/* arch_prctl(2) for 32-bit programs: only CPUID faulting, which this CPU does not have */
-long sys_arch_prctl(struct task *task, int32_t code, uint32_t arg) {
-    switch (code) {
-    case 0x1011: /* ARCH_GET_CPUID */
-        return 1;
-    case 0x1012: /* ARCH_SET_CPUID */
-        return arg ? 0 : -ENODEV;
-    default:
-        return -EINVAL;
     }
 }
 

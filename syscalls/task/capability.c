@@ -184,7 +184,7 @@ long sys_capset(struct task *task, gaddr_t header_addr, gaddr_t data_addr) {
 
 /* --- prctl ----------------------------------------------------------------------------- */
 
-static long ambient(struct process *process, uint32_t what, uint32_t capability, uint32_t more) {
+static long ambient(struct process *process, uint64_t what, uint64_t capability, uint64_t more) {
     struct capabilities *caps = &process->caps;
     if (what == PR_CAP_AMBIENT_CLEAR_ALL) {
         if (capability | more) {
@@ -214,18 +214,18 @@ static long ambient(struct process *process, uint32_t what, uint32_t capability,
     }
 }
 
-static long set_securebits(struct process *process, uint32_t bits) {
+static long set_securebits(struct process *process, uint64_t bits) {
     uint32_t old = process->caps.securebits, locks = SECURE_ALL_LOCKS;
     if ((((old & locks) >> 1) & (old ^ bits)) || (old & locks & ~bits) ||
-        (bits & ~(uint32_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) ||
+        (bits & ~(uint64_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) ||
         !process_capable(process, CAP_SETPCAP)) {
         return -EPERM;
     }
-    process->caps.securebits = bits;
+    process->caps.securebits = (uint32_t)bits;
     return 0;
 }
 
-static long set_keep(struct process *process, uint32_t on) {
+static long set_keep(struct process *process, uint64_t on) {
     if (on > 1) {
         return -EINVAL;
     }
@@ -237,7 +237,7 @@ static long set_keep(struct process *process, uint32_t on) {
     return 0;
 }
 
-static long drop_bounding(struct process *process, uint32_t capability) {
+static long drop_bounding(struct process *process, uint64_t capability) {
     if (!process_capable(process, CAP_SETPCAP)) {
         return -EPERM;
     }
@@ -248,8 +248,8 @@ static long drop_bounding(struct process *process, uint32_t capability) {
     return 0;
 }
 
-static long option_locked(struct process *process, int32_t option, uint32_t arg2, uint32_t arg3,
-                          uint32_t more) {
+static long option_locked(struct process *process, int32_t option, uint64_t arg2, uint64_t arg3,
+                          uint64_t more) {
     switch (option) {
     case PR_CAPBSET_READ:
         return arg2 < CAPABILITY_COUNT ? (process->caps.bounding & BIT(arg2)) != 0 : -EINVAL;
@@ -268,8 +268,8 @@ static long option_locked(struct process *process, int32_t option, uint32_t arg2
     }
 }
 
-long capability_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3,
-                      uint32_t arg4, uint32_t arg5) {
+long capability_prctl(struct task *task, int32_t option, uint64_t arg2, uint64_t arg3,
+                      uint64_t arg4, uint64_t arg5) {
     pthread_mutex_lock(&process_lock);
     long result = option_locked(task->process, option, arg2, arg3, arg4 | arg5);
     pthread_mutex_unlock(&process_lock);

@@ -28,7 +28,7 @@ bool capability_exec_locked(struct process *process, bool set_id);
 
 /* The options of prctl(2) about them: PR_CAPBSET_*, PR_CAP_AMBIENT, PR_*_KEEPCAPS,
  * PR_*_SECUREBITS. */
-long capability_prctl(struct task *task, int32_t option, uint32_t arg2, uint32_t arg3,
-                      uint32_t arg4, uint32_t arg5);
+long capability_prctl(struct task *task, int32_t option, uint64_t arg2, uint64_t arg3,
+                      uint64_t arg4, uint64_t arg5);
 
 #endif

@@ -38,6 +38,10 @@ bool piece_holds(unsigned n, size_t size);
         }                                                                                          \
     } while (0)
 
+/* Host path of a name in the guest's root, in a static buffer; and its guest path in piece 15. */
+const char *host_path(const char *name);
+gaddr_t guest_path_of(const char *name);
+
 /* A call that has to return a value. */
 #define RETURNS(value, call)                                                                       \
     do {                                                                                           \
@@ -47,5 +51,7 @@ bool piece_holds(unsigned n, size_t size);
 
 /* The cases, each in the file of its subject. */
 void test_times(void);
+void test_files(void);
+void test_locks(void);
 
 #endif

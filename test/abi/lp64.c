@@ -3,6 +3,13 @@
 #include "test/abi/lp64.h"
 #include "core/space/space.h"
 #include "syscalls/abi/times.h"
+#include "syscalls/file/lock.h"
+#include "syscalls/fs/abi_fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 
 /* --- times ----------------------------------------------------------------------------- */
 
@@ -35,10 +42,60 @@ static const struct abi_times times = {
     .put_timex = put_timex,
 };
 
+/* --- files ----------------------------------------------------------------------------- */
+
+static int put_stat(struct task *task, gaddr_t to, const struct stat *st) {
+    return guest_write(task->cpu->space, to, st, sizeof *st);
+}
+
+static int put_statfs(struct task *task, gaddr_t to, const struct statfs *fs) {
+    return guest_write(task->cpu->space, to, fs, sizeof *fs);
+}
+
+static int get_flock(struct task *task, gaddr_t from, struct lock_request *lock) {
+    struct flock in;
+    if (guest_read(task->cpu->space, &in, from, sizeof in)) {
+        return -EFAULT;
+    }
+    *lock = (struct lock_request){in.l_type, in.l_whence, in.l_start, in.l_len, in.l_pid};
+    return 0;
+}
+
+static int put_flock(struct task *task, gaddr_t to, const struct lock_request *lock) {
+    struct flock out = {lock->type, lock->whence, lock->start, lock->len, lock->pid};
+    return guest_write(task->cpu->space, to, &out, sizeof out);
+}
+
+static const struct abi_flock flock_layout = {get_flock, put_flock};
+
+/* struct linux_dirent: two longs, the length, the name, its NUL, the type as the last byte. */
+static size_t put_dirent(uint8_t *to, size_t room, const struct dir_entry *entry) {
+    const size_t head = 2 * sizeof(long) + sizeof(short);
+    size_t bytes = (head + strlen(entry->name) + 2 + 7) & ~(size_t)7;
+    if (bytes <= room) {
+        memset(to, 0, bytes);
+        memcpy(to, &entry->ino, sizeof(long));
+        memcpy(to + sizeof(long), &entry->next, sizeof(long));
+        memcpy(to + 2 * sizeof(long), &(short){(short)bytes}, sizeof(short));
+        memcpy(to + head, entry->name, strlen(entry->name));
+        to[bytes - 1] = entry->type;
+    }
+    return bytes;
+}
+
+static const struct abi_fs fs = {
+    .offset_most = INT64_MAX,
+    .put_stat = put_stat,
+    .put_statfs = put_statfs,
+    .flock = &flock_layout,
+    .put_dirent = put_dirent,
+};
+
 const struct abi lp64 = {
     .name = "lp64",
     .mode = GUEST_I386,
     .pointer_bytes = 8,
     .times = &times,
     .times64 = &times,
+    .fs = &fs,
 };

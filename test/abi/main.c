@@ -13,6 +13,7 @@
 #include "syscalls/run/loop.h"
 #include "test/abi/lp64.h"
 
+#include <limits.h>
 #include <sys/mman.h>
 
 struct task *task;
@@ -27,6 +28,8 @@ static const struct {
     void (*run)(void);
 } cases[] = {
     {"times", test_times},
+    {"files", test_files},
+    {"locks", test_locks},
 };
 
 gaddr_t piece(unsigned n) {
@@ -61,6 +64,18 @@ bool piece_holds(unsigned n, size_t size) {
         }
     }
     return last || size == 0;
+}
+
+const char *host_path(const char *name) {
+    static char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", root_dir, name);
+    return path;
+}
+
+gaddr_t guest_path_of(const char *name) {
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof path, "/%s", name);
+    return piece_put(PIECES - 1, path, (size_t)len + 1);
 }
 
 static bool run_case(const char *name) {

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/timex.h>
@@ -85,11 +83,10 @@ static void check_timers(void) {
 }
 
 static void check_file_times(void) {
-    char host[PATH_MAX];
+    const char *host = host_path("times");
     struct stat st;
-    snprintf(host, sizeof host, "%s/times", root_dir);
     close(open(host, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
-    gaddr_t path = piece_put(2, "/times", 7);
+    gaddr_t path = guest_path_of("times");
 
     struct timespec exact[2] = {{1234567890, 123456789}, {late, 987654321}};
     RETURNS(0, sys_utimensat(task, AT_FDCWD, path, piece_put(0, exact, sizeof exact), 0));

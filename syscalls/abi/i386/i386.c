@@ -13,5 +13,6 @@ const struct abi abi_i386 = {
     .read_siginfo = abi_i386_read_siginfo,
     .times = &abi_i386_times,
     .times64 = &abi_i386_times64,
+    .fs = &abi_i386_fs,
     .ipc = &abi_i386_ipc,
 };

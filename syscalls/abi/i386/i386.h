@@ -13,6 +13,11 @@ int abi_i386_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_
 int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info);
 
 extern const struct abi_times abi_i386_times, abi_i386_times64; /* times.c */
-extern const struct abi_ipc abi_i386_ipc;                       /* ipc.c */
+struct stat;
+struct statfs;
+int abi_i386_put_stat(struct task *task, gaddr_t to, const struct stat *st); /* stat.c */
+int abi_i386_put_statfs(struct task *task, gaddr_t to, const struct statfs *fs);
+extern const struct abi_fs abi_i386_fs;   /* fs.c */
+extern const struct abi_ipc abi_i386_ipc; /* ipc.c */
 
 #endif

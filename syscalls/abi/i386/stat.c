@@ -1,6 +1,8 @@
-/* i386 layouts of stat and statfs, and the calls that use them: stat(2) in its three ages,
- * statfs(2), the 16-bit chown. Meaning is in stat.c and fs_attr.c. */
+/* i386 layouts of stat and statfs, and the calls that only i386 has: oldstat, stat64 and statfs64,
+ * the 16-bit chown. Meaning is in fs/stat.c and fs/fs_attr.c. */
 #include "gen/syscall_protos.h"
+#include "syscalls/abi/i386/i386.h"
+#include "syscalls/fs/abi_fs.h"
 #include "syscalls/fs/fs_attr.h"
 #include "syscalls/fs/fs_place.h"
 
@@ -68,7 +70,7 @@ static uint32_t ino32(uint64_t ino) {
     return (uint32_t)(ino ^ ino >> 32);
 }
 
-static long put_oldstat(struct task *task, gaddr_t to, const struct stat *st) {
+static int put_oldstat(struct task *task, gaddr_t to, const struct stat *st) {
     if (st->st_size > INT32_MAX)
         return -EOVERFLOW;
     struct i386_oldstat out = {
@@ -87,7 +89,7 @@ static long put_oldstat(struct task *task, gaddr_t to, const struct stat *st) {
     return guest_write(task->cpu->space, to, &out, sizeof out);
 }
 
-static long put_stat(struct task *task, gaddr_t to, const struct stat *st) {
+int abi_i386_put_stat(struct task *task, gaddr_t to, const struct stat *st) {
     if (st->st_size > INT32_MAX)
         return -EOVERFLOW;
     struct i386_stat out = {
@@ -111,7 +113,7 @@ static long put_stat(struct task *task, gaddr_t to, const struct stat *st) {
     return guest_write(task->cpu->space, to, &out, sizeof out);
 }
 
-static long put_stat64(struct task *task, gaddr_t to, const struct stat *st) {
+static int put_stat64(struct task *task, gaddr_t to, const struct stat *st) {
     struct i386_stat64 out = {
         .dev = device(st->st_dev),
         .ino32 = (uint32_t)st->st_ino,
@@ -134,66 +136,39 @@ static long put_stat64(struct task *task, gaddr_t to, const struct stat *st) {
     return guest_write(task->cpu->space, to, &out, sizeof out);
 }
 
-typedef long (*put_fn)(struct task *task, gaddr_t to, const struct stat *st);
-
-static long stat_path(struct task *task, int dirfd, gaddr_t path, uint32_t flags, gaddr_t to,
-                      put_fn put) {
-    struct stat st;
-    int error = fs_stat(task, dirfd, path, flags, &st);
-    return error ? error : put(task, to, &st);
-}
-
-static long stat_fd(struct task *task, int fd, gaddr_t to, put_fn put) {
-    struct stat st;
-    int error = fs_fstat(task, fd, &st);
-    return error ? error : put(task, to, &st);
-}
-
 /* stat(2) and its relatives */
 long sys_oldstat(struct task *task, gaddr_t path, gaddr_t to) {
-    return stat_path(task, AT_FDCWD, path, 0, to, put_oldstat);
+    return fs_stat_to(task, AT_FDCWD, path, 0, to, put_oldstat);
 }
 
 long sys_oldlstat(struct task *task, gaddr_t path, gaddr_t to) {
-    return stat_path(task, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, to, put_oldstat);
+    return fs_stat_to(task, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, to, put_oldstat);
 }
 
 long sys_oldfstat(struct task *task, int32_t fd, gaddr_t to) {
-    return stat_fd(task, fd, to, put_oldstat);
-}
-
-long sys_stat(struct task *task, gaddr_t path, gaddr_t to) {
-    return stat_path(task, AT_FDCWD, path, 0, to, put_stat);
-}
-
-long sys_lstat(struct task *task, gaddr_t path, gaddr_t to) {
-    return stat_path(task, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, to, put_stat);
-}
-
-long sys_fstat(struct task *task, int32_t fd, gaddr_t to) {
-    return stat_fd(task, fd, to, put_stat);
+    return fs_fstat_to(task, fd, to, put_oldstat);
 }
 
 long sys_stat64(struct task *task, gaddr_t path, gaddr_t to) {
-    return stat_path(task, AT_FDCWD, path, 0, to, put_stat64);
+    return fs_stat_to(task, AT_FDCWD, path, 0, to, put_stat64);
 }
 
 long sys_lstat64(struct task *task, gaddr_t path, gaddr_t to) {
-    return stat_path(task, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, to, put_stat64);
+    return fs_stat_to(task, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, to, put_stat64);
 }
 
 long sys_fstat64(struct task *task, int32_t fd, gaddr_t to) {
-    return stat_fd(task, fd, to, put_stat64);
+    return fs_fstat_to(task, fd, to, put_stat64);
 }
 
 long sys_fstatat64(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t to, uint32_t flags) {
-    return stat_path(task, dirfd, path, flags, to, put_stat64);
+    return fs_stat_to(task, dirfd, path, flags, to, put_stat64);
 }
 
 /* --- statfs(2)
  * -------------------------------------------------------------------------------------- */
 
-static long put_statfs(struct task *task, gaddr_t to, const struct statfs *fs) {
+int abi_i386_put_statfs(struct task *task, gaddr_t to, const struct statfs *fs) {
     if ((fs->f_blocks | fs->f_bfree | fs->f_bavail) > UINT32_MAX)
         return -EOVERFLOW;
     struct i386_statfs out = {
@@ -212,7 +187,7 @@ static long put_statfs(struct task *task, gaddr_t to, const struct statfs *fs) {
     return guest_write(task->cpu->space, to, &out, sizeof out);
 }
 
-static long put_statfs64(struct task *task, uint64_t size, gaddr_t to, const struct statfs *fs) {
+static int put_statfs64(struct task *task, gaddr_t to, const struct statfs *fs) {
     struct i386_statfs64 out = {
         .type = (uint32_t)fs->f_type,
         .bsize = (uint32_t)fs->f_bsize,
@@ -226,20 +201,7 @@ static long put_statfs64(struct task *task, uint64_t size, gaddr_t to, const str
         .flags = (uint32_t)fs->f_flags,
     };
     memcpy(out.fsid, &fs->f_fsid, sizeof out.fsid);
-    (void)size;
     return guest_write(task->cpu->space, to, &out, sizeof out);
-}
-
-long sys_statfs(struct task *task, gaddr_t path, gaddr_t to) {
-    struct statfs fs;
-    int error = fs_statfs(task, path, &fs);
-    return error ? error : put_statfs(task, to, &fs);
-}
-
-long sys_fstatfs(struct task *task, int32_t fd, gaddr_t to) {
-    struct statfs fs;
-    int error = fs_fstatfs(task, fd, &fs);
-    return error ? error : put_statfs(task, to, &fs);
 }
 
 static bool statfs64_size_ok(uint64_t size) {
@@ -251,7 +213,7 @@ long sys_statfs64(struct task *task, gaddr_t path, uint64_t size, gaddr_t to) {
     if (!statfs64_size_ok(size))
         return -EINVAL;
     int error = fs_statfs(task, path, &fs);
-    return error ? error : put_statfs64(task, size, to, &fs);
+    return error ? error : put_statfs64(task, to, &fs);
 }
 
 long sys_fstatfs64(struct task *task, int32_t fd, uint64_t size, gaddr_t to) {
@@ -259,7 +221,7 @@ long sys_fstatfs64(struct task *task, int32_t fd, uint64_t size, gaddr_t to) {
     if (!statfs64_size_ok(size))
         return -EINVAL;
     int error = fs_fstatfs(task, fd, &fs);
-    return error ? error : put_statfs64(task, size, to, &fs);
+    return error ? error : put_statfs64(task, to, &fs);
 }
 
 /* --- 16-bit owners

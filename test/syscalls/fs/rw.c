@@ -48,6 +48,10 @@ int main(void) {
     SHOW(pread(big, edge, 10, 0));
     SHOW(pwrite(big, edge, 10, 0));
 
+    lseek(big, 0, SEEK_SET); /* more than INT_MAX is cut, not refused */
+    SHOW(syscall(SYS_read, big, buf, 0x80000000u));
+    SHOW(syscall(SYS_write, open("/dev/null", O_WRONLY), buf, 0xf0000000u));
+
     struct iovec iov[4] = {{buf, 3}, {NULL, 0}, {buf + 100, 4}, {buf + 200, 100}};
     lseek(fd, 0, SEEK_SET);
     SHOW(readv(fd, iov, 4));
