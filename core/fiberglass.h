@@ -52,54 +52,83 @@ int fg_run(const struct fg_options *options);
 
 /* --- the engine alone ---------------------------------------------------------------------------
  * An i386 cpu on an address space of its own, without a kernel: for emulating code, tests, fuzzers.
- * One cpu runs on one thread at a time; several may run on one space at once. Functions that return
- * int give 0 or -errno. */
+ * docs/examples/run_code.c shows its use. Code runs at privilege 3 with flat segments.
+ *
+ * Functions that return int give 0 (or what they say) or a negative errno; none prints anything.
+ * The first fg_space_new() takes SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGRTMIN+1 of the
+ * process for the engine: faults of guest code become exits, any other such signal is told in a
+ * line on stderr and then does what it does by default. Do not replace these handlers, and do not
+ * call fg_run() in the same process.
+ *
+ * Threads: different spaces and cpus are independent. A cpu runs on one thread at a time, which may
+ * be another one each time; several cpus may run on one space at once. Guest code, fg_space_read()
+ * and fg_space_write() may use a space while others do; of fg_space_map() and fg_space_unmap() the
+ * caller has one at a time for each space. */
 
 struct fg_space;
 struct fg_cpu;
 
-/* An empty 4 GiB address space, or NULL with errno. */
+/* An empty address space of 4 GiB, of which nothing is mapped, or NULL with errno ENOMEM. It takes
+ * address space of the host, and memory only as it is mapped and used. */
 struct fg_space *fg_space_new(void);
-/* Drops the caller's reference; cpus hold their own. */
+/* Drops the caller's reference; NULL does nothing. Cpus hold their own: the space is there until
+ * the last of them is freed, too. */
 void fg_space_free(struct fg_space *space);
-/* Anonymous zeroed memory, replacing what was there; addr and len in bytes, multiples of 4096;
- * prot: PROT_* of mmap(2), as the guest sees it. */
+/* Maps zeroed memory at [addr, addr + len), replacing what was there. addr and len are multiples of
+ * 4096, len is not 0, and all of it lies below 4 GiB: else -EINVAL. prot: PROT_READ, PROT_WRITE and
+ * PROT_EXEC of mmap(2), as the guest has them (none: every access is a page fault); the host never
+ * gets executable memory. -ENOMEM: out of memory or mappings; pages are as they were, or those that
+ * were there are lost. */
 int fg_space_map(struct fg_space *space, uint64_t addr, uint64_t len, int prot);
+/* Unmaps [addr, addr + len); parts of it may be unmapped already. Errors as above. */
 int fg_space_unmap(struct fg_space *space, uint64_t addr, uint64_t len);
-/* Copies; -EFAULT where the guest itself could not read or write. */
+/* Copies len bytes between the host and the guest's memory. -EFAULT: some of the range is not
+ * mapped, or the guest itself could not read or write it; bytes before that place may have been
+ * copied. Code that was written over is translated anew, also while it runs. */
 int fg_space_read(struct fg_space *space, void *to, uint64_t from, size_t len);
 int fg_space_write(struct fg_space *space, uint64_t to, const void *from, size_t len);
 
 struct fg_registers {
-    uint64_t general[8]; /* eax ecx edx ebx esp ebp esi edi */
-    uint64_t pc;
-    uint32_t flags; /* EFLAGS */
+    uint64_t general[8]; /* eax ecx edx ebx esp ebp esi edi: the lower 32 bits count */
+    uint64_t pc;         /* eip */
+    uint32_t flags;      /* EFLAGS; reserved bits have their fixed values whatever is set */
 };
 
-/* Registers zero, flat segments, FPU as after FNINIT. NULL: out of memory. */
+/* A cpu on a space: registers zero, flat segments, FPU as after FNINIT. NULL: out of memory. */
 struct fg_cpu *fg_cpu_new(struct fg_space *space);
+/* Frees a cpu that is not running; NULL does nothing. */
 void fg_cpu_free(struct fg_cpu *cpu);
+/* The general registers, eip and EFLAGS of a cpu that is not running. There is no access to
+ * segment, x87 and SSE registers from outside; guest code has it. */
 void fg_cpu_get(const struct fg_cpu *cpu, struct fg_registers *out);
 void fg_cpu_set(struct fg_cpu *cpu, const struct fg_registers *in);
 
 enum fg_exit_kind {
-    FG_EXIT_SYSCALL, /* int 0x80 or sysenter; pc is behind it */
-    FG_EXIT_TRAP,    /* an exception; pc as the SDM says for it */
-    FG_EXIT_STOPPED, /* fg_cpu_stop(), or the limit was reached */
+    FG_EXIT_SYSCALL, /* int 0x80 or sysenter was run; pc is after it */
+    FG_EXIT_TRAP,    /* an exception; pc as the SDM says for it: a fault's is the instruction */
+    FG_EXIT_STOPPED, /* fg_cpu_stop(), or the limit was reached; pc is the next instruction */
 };
 struct fg_exit {
     enum fg_exit_kind kind;
-    uint32_t vector;  /* exception number, SDM Vol. 3 6.3.1 */
-    uint32_t error;   /* page fault: bit 0 mapped, 1 write, 4 fetch */
+    uint32_t vector;  /* of a trap: the exception's number, SDM Vol. 3 6.3.1: 6 is #UD, 14 #PF */
+    uint32_t error;   /* page fault: bit 0 the page is mapped, 1 it was a write, 4 a fetch, 9 there
+                         was no memory for translated code (run again when there is); debug trap:
+                         0x4000 (DR6.BS) after a single step; else the selector or 0 */
     uint64_t address; /* page fault: the address */
 };
-/* Run until something happens, or (max_insns not 0: slow) so many instructions are done. */
+/* Runs guest code from pc until something happens, or max_insns instructions are done (0: no limit;
+ * with one, instructions run singly, some hundred times slower). Registers are exact at each exit;
+ * a fault has no effect but what the SDM says. To go on, call it again. */
 struct fg_exit fg_cpu_run(struct fg_cpu *cpu, uint64_t max_insns);
-/* Stop a running cpu soon; from any thread or signal handler. */
+/* Has the running fg_cpu_run() return FG_EXIT_STOPPED soon, or else the next one at once; it is
+ * kept until one does. From any thread or signal handler; the cpu, and a thread that runs it, must
+ * not end meanwhile. */
 void fg_cpu_stop(struct fg_cpu *cpu);
 
-/* Length of the i386 instruction at `bytes`, and its mnemonic (static string; may be NULL).
- * -EINVAL: no instruction; -EAGAIN: it goes on behind `size`. */
+/* The length (1 to 15) of the i386 instruction in the `size` bytes at `bytes`. `mnemonic`, unless
+ * NULL, gets its name, a static string, as in the SDM ("ADD"; "JCC" for a conditional jump).
+ * -EINVAL: no instruction that the engine knows, a #UD; -EAGAIN: it goes on after `size` bytes.
+ * Needs no space, and any thread may call it. */
 int fg_decode(const uint8_t *bytes, size_t size, const char **mnemonic);
 
 #endif

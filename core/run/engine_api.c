@@ -17,6 +17,7 @@
 struct fg_cpu {
     struct cpu *cpu;
     struct space *space;
+    _Atomic(bool) stop; /* fg_cpu_stop() was called, and no run has said so yet */
 };
 
 void engine_init(void) {
@@ -89,9 +90,19 @@ void fg_cpu_set(struct fg_cpu *cpu, const struct fg_registers *in) {
 
 struct fg_exit fg_cpu_run(struct fg_cpu *cpu, uint64_t max_insns) {
     cpu->cpu->insn_budget = max_insns;
-    enum exit_reason reason = cpu_run(cpu->cpu);
+    enum exit_reason reason;
+    for (;;) {
+        reason = cpu_run(cpu->cpu);
+        if (reason != EXIT_KICKED) {
+            break; /* a stop that came meanwhile is for the next run */
+        }
+        cpu_kick_clear(cpu->cpu); /* before the look: a stop after it kicks again */
+        if (atomic_exchange(&cpu->stop, false) || (max_insns && !cpu->cpu->insn_budget)) {
+            break; /* else the engine kicked it: code was dropped */
+        }
+    }
     cpu->cpu->insn_budget = 0;
-    cpu_kick_clear(cpu->cpu);
+    __atomic_store_n(&cpu->cpu->thread, 0, __ATOMIC_RELEASE); /* it may end now; stop asks */
     cpu_fpu_save(cpu->cpu); /* another cpu may use this host thread next */
     cpu_fpu_dirty(cpu->cpu);
     struct fg_exit out = {.kind = FG_EXIT_STOPPED};
@@ -101,12 +112,16 @@ struct fg_exit fg_cpu_run(struct fg_cpu *cpu, uint64_t max_insns) {
         out.kind = FG_EXIT_TRAP;
         out.vector = cpu->cpu->trap;
         out.error = cpu->cpu->trap_error;
+        if (out.vector == TRAP_PF) {
+            out.error &= 0x13 | FAULT_NO_MEMORY;
+        }
         out.address = cpu->cpu->trap_addr;
     }
     return out;
 }
 
 void fg_cpu_stop(struct fg_cpu *cpu) {
+    atomic_store(&cpu->stop, true);
     cpu_kick(cpu->cpu);
 }
 

@@ -1,0 +1,469 @@
+/* The library's interface to the engine alone (core/fiberglass.h): what each function takes,
+ * returns and refuses, and what threads may do. Prints the lines of a suite; test/suites/api.py
+ * runs it. Only the public header is used, as by an embedder. */
+#include "core/fiberglass.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
+enum { CODE = 0x10000, DATA = 0x20000, STACK = 0x30000, PAGE = 0x1000 };
+enum { DE = 0, DB = 1, BP = 3, UD = 6, GP = 13, PF = 14 };
+#define ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+static int failures; /* of the case */
+
+#define CHECK(what, got, wanted)                                                                   \
+    do {                                                                                           \
+        unsigned long long g = (unsigned long long)(got), w = (unsigned long long)(wanted);        \
+        if (g != w) {                                                                              \
+            printf("# line %d: %s: got %#llx, wanted %#llx\n", __LINE__, what, g, w);              \
+            failures++;                                                                            \
+        }                                                                                          \
+    } while (0)
+
+/* A guest: code at CODE, zeroed pages at DATA and STACK. */
+struct guest {
+    struct fg_space *space;
+    struct fg_cpu *cpu;
+};
+
+static struct guest guest_new(const void *code, size_t len) {
+    struct guest guest = {.space = fg_space_new()};
+    guest.cpu = fg_cpu_new(guest.space);
+    CHECK("map", fg_space_map(guest.space, CODE, PAGE, ALL), 0);
+    CHECK("map", fg_space_map(guest.space, DATA, PAGE, PROT_READ | PROT_WRITE), 0);
+    CHECK("map", fg_space_map(guest.space, STACK, PAGE, PROT_READ | PROT_WRITE), 0);
+    CHECK("write", fg_space_write(guest.space, CODE, code, len), 0);
+    struct fg_registers regs = {.pc = CODE, .general = {[ESP] = STACK + PAGE}};
+    fg_cpu_set(guest.cpu, &regs);
+    return guest;
+}
+
+#define GUEST(...) guest_new((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+static void guest_free(struct guest guest) {
+    fg_cpu_free(guest.cpu);
+    fg_space_free(guest.space);
+}
+
+static uint64_t reg(struct guest guest, int number) {
+    struct fg_registers regs;
+    fg_cpu_get(guest.cpu, &regs);
+    return regs.general[number];
+}
+
+static uint64_t pc(struct guest guest) {
+    struct fg_registers regs;
+    fg_cpu_get(guest.cpu, &regs);
+    return regs.pc;
+}
+
+static void expect_trap(struct guest guest, unsigned vector, uint64_t at) {
+    struct fg_exit end = fg_cpu_run(guest.cpu, 0);
+    CHECK("kind", end.kind, FG_EXIT_TRAP);
+    CHECK("vector", end.vector, vector);
+    CHECK("pc", pc(guest), at);
+}
+
+static void expect_fault(struct guest guest, uint32_t error, uint64_t address, uint64_t at) {
+    struct fg_exit end = fg_cpu_run(guest.cpu, 0);
+    CHECK("kind", end.kind, FG_EXIT_TRAP);
+    CHECK("vector", end.vector, PF);
+    CHECK("error", end.error, error);
+    CHECK("address", end.address, address);
+    CHECK("pc", pc(guest), at);
+}
+
+/* --- the decoder ------------------------------------------------------------------------------ */
+
+static void decode_lengths(void) {
+    static const struct {
+        uint8_t bytes[16];
+        uint8_t size;
+        int len;
+        const char *name;
+    } list[] = {
+        {{0x90}, 1, 1, "NOP"},
+        {{0x01, 0xd8}, 2, 2, "ADD"},
+        {{0x01, 0xd8, 0xcc}, 3, 2, "ADD"},
+        {{0x81, 0x84, 0x88, 1, 2, 3, 4, 5, 6, 7, 8}, 11, 11, "ADD"},
+        {{0x66, 0xb8, 1, 2}, 4, 4, "MOV"},
+        {{0x74, 0}, 2, 2, "JCC"},
+        {{0x0f, 0xa2}, 2, 2, "CPUID"},
+        {{0xf2, 0x0f, 0x58, 0xc1}, 4, 4, "ADDSD"},
+        {{0x90}, 0, -EAGAIN, NULL},
+        {{0x01}, 1, -EAGAIN, NULL},
+        {{0xb8, 1, 2, 3}, 4, -EAGAIN, NULL},
+        {{0x0f, 0x0b}, 2, 2, "UD2"},
+        {{0x0f, 0x04}, 2, -EINVAL, NULL}, /* no row of the opcode map */
+        {{0xff, 0xf8}, 2, -EINVAL, NULL}, /* FF /7 */
+        {{0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+          0x90},
+         16,
+         -EINVAL,
+         NULL},
+    };
+    for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+        const char *name = NULL;
+        int len = fg_decode(list[i].bytes, list[i].size, &name);
+        CHECK("length", len, list[i].len);
+        CHECK("length without a name", fg_decode(list[i].bytes, list[i].size, NULL), list[i].len);
+        if (list[i].name && (!name || strcmp(name, list[i].name) != 0)) {
+            printf("# entry %zu is called %s, not %s\n", i, name ? name : "NULL", list[i].name);
+            failures++;
+        }
+    }
+}
+
+/* --- spaces ----------------------------------------------------------------------------------- */
+
+static void space_refuses(void) {
+    struct fg_space *space = fg_space_new();
+    const uint64_t top = 1ull << 32;
+    CHECK("no length", fg_space_map(space, CODE, 0, ALL), -EINVAL);
+    CHECK("address within a page", fg_space_map(space, CODE + 1, PAGE, ALL), -EINVAL);
+    CHECK("length within a page", fg_space_map(space, CODE, PAGE + 1, ALL), -EINVAL);
+    CHECK("over the top", fg_space_map(space, top - PAGE, 2 * PAGE, ALL), -EINVAL);
+    CHECK("above the top", fg_space_map(space, top, PAGE, ALL), -EINVAL);
+    CHECK("wrapping", fg_space_map(space, PAGE, -(uint64_t)PAGE, ALL), -EINVAL);
+    CHECK("unmap no length", fg_space_unmap(space, CODE, 0), -EINVAL);
+    CHECK("unmap within a page", fg_space_unmap(space, CODE + 8, PAGE), -EINVAL);
+    CHECK("unmap above the top", fg_space_unmap(space, top, PAGE), -EINVAL);
+    CHECK("unmap nothing", fg_space_unmap(space, CODE, PAGE), 0);
+    CHECK("first page", fg_space_map(space, 0, PAGE, ALL), 0);
+    CHECK("last page", fg_space_map(space, top - PAGE, PAGE, ALL), 0);
+    char byte = 1;
+    CHECK("last byte", fg_space_write(space, top - 1, &byte, 1), 0);
+    CHECK("behind it", fg_space_write(space, top, &byte, 1), -EFAULT);
+    CHECK("far behind it", fg_space_read(space, &byte, (uint64_t)-1, 1), -EFAULT);
+    fg_space_free(space);
+    fg_space_free(NULL);
+}
+
+static void space_copies(void) {
+    struct fg_space *space = fg_space_new();
+    char in[6] = "abcdef", out[6] = {0};
+    CHECK("unmapped", fg_space_read(space, out, DATA, 1), -EFAULT);
+    CHECK("map", fg_space_map(space, DATA, PAGE, PROT_READ | PROT_WRITE), 0);
+    CHECK("zeroed", fg_space_read(space, out, DATA, 6), 0);
+    CHECK("zeroed", memcmp(out, "\0\0\0\0\0\0", 6), 0);
+    CHECK("write", fg_space_write(space, DATA + PAGE - 6, in, 6), 0);
+    CHECK("read", fg_space_read(space, out, DATA + PAGE - 6, 6), 0);
+    CHECK("the same", memcmp(in, out, 6), 0);
+    CHECK("over the end", fg_space_write(space, DATA + PAGE - 3, in, 6), -EFAULT);
+    CHECK("second page", fg_space_map(space, DATA + PAGE, PAGE, PROT_READ | PROT_WRITE), 0);
+    CHECK("over the border", fg_space_write(space, DATA + PAGE - 3, in, 6), 0);
+    CHECK("over the border", fg_space_read(space, out, DATA + PAGE - 3, 6), 0);
+    CHECK("the same", memcmp(in, out, 6), 0);
+    CHECK("replaced", fg_space_map(space, DATA, PAGE, PROT_READ), 0);
+    CHECK("zeroed again", fg_space_read(space, out, DATA + PAGE - 3, 6), 0);
+    CHECK("zeroed again", memcmp(out, "\0\0\0def", 6), 0);
+    CHECK("read-only", fg_space_write(space, DATA, in, 1), -EFAULT);
+    CHECK("no access", fg_space_map(space, DATA, PAGE, PROT_NONE), 0);
+    CHECK("no access", fg_space_read(space, out, DATA, 1), -EFAULT);
+    CHECK("unmap", fg_space_unmap(space, DATA, 2 * PAGE), 0);
+    CHECK("unmapped", fg_space_read(space, out, DATA + PAGE, 1), -EFAULT);
+    fg_space_free(space);
+}
+
+static void spaces_are_given_back(void) {
+    for (int i = 0; i < 300; i++) { /* all at once they would need 1.2 TiB */
+        struct guest guest = GUEST(0xcc);
+        expect_trap(guest, BP, CODE + 1);
+        guest_free(guest);
+    }
+    struct guest two[2] = {GUEST(0x40, 0xcc), GUEST(0x41, 0xcc)}; /* inc eax; inc ecx */
+    for (int i = 0; i < 2; i++) {
+        expect_trap(two[i], BP, CODE + 2);
+        CHECK("eax", reg(two[i], EAX), i == 0);
+        CHECK("ecx", reg(two[i], ECX), i == 1);
+    }
+    guest_free(two[0]);
+    fg_space_free(two[1].space);       /* the cpu has its own reference */
+    expect_trap(two[1], PF, CODE + 2); /* 00 00: add [eax], al */
+    fg_cpu_free(two[1].cpu);
+}
+
+/* --- cpus ------------------------------------------------------------------------------------- */
+
+static void registers(void) {
+    struct fg_space *space = fg_space_new();
+    struct fg_cpu *cpu = fg_cpu_new(space);
+    struct fg_registers regs;
+    fg_cpu_get(cpu, &regs);
+    for (int i = 0; i < 8; i++) {
+        CHECK("a new cpu's register", regs.general[i], 0);
+        regs.general[i] = 0x1111111100000000u + (unsigned)i;
+    }
+    CHECK("a new cpu's pc", regs.pc, 0);
+    CHECK("a new cpu's flags", regs.flags, 0x202);
+    regs.pc = 0x9999999912345678;
+    regs.flags = 0xffffffff;
+    fg_cpu_set(cpu, &regs);
+    fg_cpu_get(cpu, &regs);
+    for (int i = 0; i < 8; i++) {
+        CHECK("lower half", regs.general[i], i);
+    }
+    CHECK("pc", regs.pc, 0x12345678);
+    CHECK("arithmetic flags, direction", regs.flags & 0xcd5, 0xcd5);
+    CHECK("fixed bits", regs.flags & 0xffc0802a, 2);
+    regs.flags = 0;
+    fg_cpu_set(cpu, &regs);
+    fg_cpu_get(cpu, &regs);
+    CHECK("flags", regs.flags, 0x202);
+    fg_cpu_free(cpu);
+    fg_cpu_free(NULL);
+    fg_space_free(space);
+}
+
+static void system_calls(void) {
+    struct guest guest = GUEST(0x83, 0xc0, 0x05, /* add eax, 5 */
+                               0xcd, 0x80,       /* int 0x80 */
+                               0x01, 0xc0,       /* add eax, eax */
+                               0x0f, 0x34);      /* sysenter */
+    CHECK("kind", fg_cpu_run(guest.cpu, 0).kind, FG_EXIT_SYSCALL);
+    CHECK("pc", pc(guest), CODE + 5);
+    CHECK("eax", reg(guest, EAX), 5);
+    CHECK("kind", fg_cpu_run(guest.cpu, 0).kind, FG_EXIT_SYSCALL);
+    CHECK("pc", pc(guest), CODE + 9);
+    CHECK("eax", reg(guest, EAX), 10);
+    guest_free(guest);
+}
+
+static void traps(void) {
+    struct guest guest = GUEST(0xf7, 0xf1); /* div ecx, which is 0 */
+    expect_trap(guest, DE, CODE);
+    guest_free(guest);
+    guest = GUEST(0x90, 0x0f, 0x0b); /* ud2 */
+    expect_trap(guest, UD, CODE + 1);
+    guest_free(guest);
+    guest = GUEST(0x90, 0xf4); /* hlt */
+    expect_trap(guest, GP, CODE + 1);
+    guest_free(guest);
+    guest = GUEST(0xcc); /* int3 */
+    expect_trap(guest, BP, CODE + 1);
+    guest_free(guest);
+    guest = GUEST(0xcd, 0x81); /* int 0x81: not for privilege 3 */
+    expect_trap(guest, GP, CODE);
+    guest_free(guest);
+    guest = GUEST(0x90, 0x90);
+    struct fg_registers regs = {.pc = CODE, .flags = 0x100};
+    fg_cpu_set(guest.cpu, &regs); /* TF */
+    struct fg_exit end = fg_cpu_run(guest.cpu, 0);
+    CHECK("kind", end.kind, FG_EXIT_TRAP);
+    CHECK("vector", end.vector, DB);
+    CHECK("error", end.error, 0x4000);
+    CHECK("pc", pc(guest), CODE + 1);
+    guest_free(guest);
+}
+
+static void page_faults(void) {
+    struct guest guest = GUEST(0xa1, 0x34, 0x12, 0x04, 0x00,  /* mov eax, [0x41234] */
+                               0xff, 0x05, 0, 0x10, 0x04, 0,  /* inc dword [0x41000] */
+                               0xe9, 0xf0, 0xff, 0x03, 0x00); /* jmp 0x50000 */
+    expect_fault(guest, 0, 0x41234, CODE);
+    CHECK("map", fg_space_map(guest.space, 0x41000, PAGE, PROT_READ), 0);
+    expect_fault(guest, 3, 0x41000, CODE + 5);
+    CHECK("map", fg_space_map(guest.space, 0x41000, PAGE, PROT_READ | PROT_WRITE), 0);
+    expect_fault(guest, 16, 0x50000, 0x50000);
+    CHECK("map", fg_space_map(guest.space, 0x50000, PAGE, PROT_READ | PROT_WRITE), 0);
+    expect_fault(guest, 17, 0x50000, 0x50000); /* not executable */
+    CHECK("map", fg_space_map(guest.space, 0x50000, PAGE, PROT_READ | PROT_EXEC), 0);
+    expect_trap(guest, PF, 0x50000); /* 00 00: add [eax], al, with eax 0 */
+    uint32_t value;
+    CHECK("read", fg_space_read(guest.space, &value, 0x41000, 4), 0);
+    CHECK("incremented once", value, 1);
+    guest_free(guest);
+}
+
+static void limits(void) {
+    struct guest guest = GUEST(0x40, 0x40, 0x41, 0xeb, 0xfb); /* inc eax twice, ecx; again */
+    CHECK("kind", fg_cpu_run(guest.cpu, 1).kind, FG_EXIT_STOPPED);
+    CHECK("pc", pc(guest), CODE + 1);
+    CHECK("kind", fg_cpu_run(guest.cpu, 4 * 100 - 1).kind, FG_EXIT_STOPPED);
+    CHECK("pc", pc(guest), CODE);
+    CHECK("eax", reg(guest, EAX), 200);
+    CHECK("ecx", reg(guest, ECX), 100);
+    guest_free(guest);
+}
+
+/* --- code that is written over, stops, threads -------------------------------------------------
+ */
+
+static void *run_once(void *cpu) {
+    struct fg_exit end = fg_cpu_run(cpu, 0);
+    return (void *)(uintptr_t)(end.kind == FG_EXIT_TRAP ? 100 + end.vector : end.kind);
+}
+
+static uintptr_t joined(pthread_t thread) {
+    void *result;
+    pthread_join(thread, &result);
+    return (uintptr_t)result;
+}
+
+/* Waits until guest code, running on another thread, has changed the word at DATA. */
+static void see_it_run(struct guest guest) {
+    uint32_t first, now;
+    CHECK("read", fg_space_read(guest.space, &first, DATA, 4), 0);
+    do {
+        usleep(100);
+        CHECK("read", fg_space_read(guest.space, &now, DATA, 4), 0);
+    } while (now == first);
+}
+
+static void written_code(void) {
+    struct guest guest = GUEST(0xb8, 1, 0, 0, 0, 0xcc); /* mov eax, 1; int3 */
+    expect_trap(guest, BP, CODE + 6);
+    CHECK("eax", reg(guest, EAX), 1);
+    uint8_t two = 2;
+    CHECK("write", fg_space_write(guest.space, CODE + 1, &two, 1), 0);
+    struct fg_registers regs = {.pc = CODE};
+    fg_cpu_set(guest.cpu, &regs);
+    expect_trap(guest, BP, CODE + 6);
+    CHECK("eax", reg(guest, EAX), 2);
+    guest_free(guest);
+
+    guest = GUEST(0xff, 0x05, 0, 0, 0x02, 0, 0xeb, 0xf8); /* an endless loop, ended from outside */
+    pthread_t thread;
+    pthread_create(&thread, NULL, run_once, guest.cpu);
+    see_it_run(guest);
+    CHECK("write", fg_space_write(guest.space, CODE + 6, (const uint8_t[]){0xcc, 0x90}, 2), 0);
+    CHECK("exit", joined(thread), 100 + BP);
+    guest_free(guest);
+}
+
+static struct fg_cpu *to_stop;
+
+static void on_alarm(int sig) {
+    (void)sig;
+    fg_cpu_stop(to_stop);
+}
+
+static void stops(void) {
+    struct guest guest = GUEST(0xff, 0x05, 0, 0, 0x02, 0, 0xeb, 0xf8); /* inc dword [DATA]; again */
+    fg_cpu_stop(guest.cpu);
+    CHECK("stopped before", fg_cpu_run(guest.cpu, 0).kind, FG_EXIT_STOPPED);
+    CHECK("pc", pc(guest), CODE);
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, run_once, guest.cpu);
+        see_it_run(guest);
+        fg_cpu_stop(guest.cpu);
+        CHECK("stopped by a thread", joined(thread), FG_EXIT_STOPPED);
+    }
+    to_stop = guest.cpu;
+    signal(SIGALRM, on_alarm);
+    ualarm(20000, 0);
+    CHECK("stopped by a signal", fg_cpu_run(guest.cpu, 0).kind, FG_EXIT_STOPPED);
+    guest_free(guest);
+}
+
+static void *serve(void *cpu) {
+    unsigned long calls = 0;
+    while (fg_cpu_run(cpu, 0).kind == FG_EXIT_SYSCALL) {
+        calls++;
+    }
+    return (void *)calls;
+}
+
+/* A stop that comes while the cpu is leaving for another reason is not lost. */
+static void stops_beside_calls(void) {
+    struct guest guest = GUEST(0xcd, 0x80, 0xeb, 0xfc); /* int 0x80; again */
+    for (int i = 0; i < 100; i++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, serve, guest.cpu);
+        usleep(300);
+        fg_cpu_stop(guest.cpu);
+        joined(thread);
+    }
+    guest_free(guest);
+}
+
+/* Many cpus on one space: locked additions are never lost. */
+static void threads_share_a_space(void) {
+    enum { CPUS = 4, TIMES = 20000 };
+    struct guest guest = GUEST(0xb9, TIMES & 0xff, TIMES >> 8, 0, 0, /* mov ecx, TIMES */
+                               0xf0, 0xff, 0x05, 0, 0, 0x02, 0,      /* lock inc dword [DATA] */
+                               0xe2, 0xf7, 0xcc);                    /* loop; int3 */
+    struct fg_cpu *cpu[CPUS];
+    pthread_t thread[CPUS];
+    for (int i = 0; i < CPUS; i++) {
+        struct fg_registers regs = {.pc = CODE};
+        cpu[i] = fg_cpu_new(guest.space);
+        fg_cpu_set(cpu[i], &regs);
+        pthread_create(&thread[i], NULL, run_once, cpu[i]);
+    }
+    for (int i = 0; i < CPUS; i++) {
+        CHECK("exit", joined(thread[i]), 100 + BP);
+        fg_cpu_free(cpu[i]);
+    }
+    uint32_t sum;
+    CHECK("read", fg_space_read(guest.space, &sum, DATA, 4), 0);
+    CHECK("sum", sum, CPUS * TIMES);
+    guest_free(guest);
+}
+
+/* The x87 stack goes with the cpu from thread to thread, and does not leak to another cpu. */
+static void cpus_change_threads(void) {
+    struct guest guest = GUEST(0xd9, 0xeb, 0xcc,                 /* fldpi; int3 */
+                               0xdd, 0x1d, 0, 0, 0x02, 0, 0xcc); /* fstp qword [DATA]; int3 */
+    expect_trap(guest, BP, CODE + 3);
+    struct guest other = GUEST(0xd9, 0xe8, 0xcc); /* fld1; int3 */
+    expect_trap(other, BP, CODE + 3);
+    guest_free(other);
+    pthread_t thread;
+    pthread_create(&thread, NULL, run_once, guest.cpu);
+    CHECK("exit", joined(thread), 100 + BP);
+    double value;
+    CHECK("read", fg_space_read(guest.space, &value, DATA, 8), 0);
+    CHECK("pi", value == 3.141592653589793, true);
+    guest_free(guest);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"decoder", decode_lengths},
+    {"spaces refuse", space_refuses},
+    {"copies", space_copies},
+    {"spaces are given back", spaces_are_given_back},
+    {"registers", registers},
+    {"system calls", system_calls},
+    {"traps", traps},
+    {"page faults", page_faults},
+    {"limits", limits},
+    {"written code", written_code},
+    {"stops", stops},
+    {"stops beside system calls", stops_beside_calls},
+    {"threads share a space", threads_share_a_space},
+    {"cpus change threads", cpus_change_threads},
+};
+
+/* Names of cases: these alone. */
+int main(int argc, char **argv) {
+    int bad = 0;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        bool wanted = argc == 1;
+        for (int a = 1; a < argc; a++) {
+            wanted |= !strcmp(cases[i].name, argv[a]);
+        }
+        if (!wanted) {
+            continue;
+        }
+        failures = 0;
+        fflush(stdout);
+        alarm(120); /* a stop that got lost would hang */
+        cases[i].run();
+        alarm(0);
+        printf("%s %s\n", failures ? "not ok" : "ok", cases[i].name);
+        bad += failures != 0;
+    }
+    return bad != 0;
+}
