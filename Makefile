@@ -53,7 +53,7 @@ build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/ngrams.S build
 
 # The list of gadget files; make reads itself again when the generator changed it. Not for goals that
 # start with `make setup`: the generator's Python may not be there yet, and they build by a make of their own.
-OUTER_GOALS := setup root ready run test test-quick check fmt bench clean help
+OUTER_GOALS := setup root ready run test test-quick check fmt bench clean help uninstall dist compile_commands.json
 ifneq ($(filter-out $(OUTER_GOALS),$(or $(MAKECMDGOALS),all)),)
 -include build/gen/gadgets.mk
 endif
@@ -107,8 +107,8 @@ $(BUILD)/fiberglass: $(BUILD)/obj/cli/main.o $(BUILD)/libfiberglass.a
 
 # clean leaves the default root and the downloaded packages; distclean does not.
 clean:
-	rm -rf gadgets/x86_64 $(filter-out build/root build/cache,$(wildcard build/*))
+	rm -rf compile_commands.json gadgets/x86_64 $(filter-out build/root build/cache,$(wildcard build/*))
 distclean:
-	rm -rf build gadgets/x86_64
+	rm -rf compile_commands.json build gadgets/x86_64
 
 include make/*.mk

@@ -31,7 +31,8 @@ static const char usage[] =
     "      --map-limit COUNT        most mappings of the host (default: vm.max_map_count)\n"
     "      --check-memory           verify guest memory after each system call (slow)\n"
     "      --profile=FILE           append counts of executed fibers to FILE (make train)\n"
-    "      --help, --version\n"
+    "  -h, --help                   show this\n"
+    "      --version                show the version\n"
     "\n"
     "The exit status is the program's; 128+N when signal N killed it; 127: not found; 126: not\n"
     "executable, or no i386 program; 125: an error of Fiberglass itself.\n";

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from harness import TOP, Suite, check, check_equal, command
+from harness import TOP, Suite, check, check_equal, command, fiberglass
 
 suite = Suite()
 
@@ -47,6 +47,42 @@ def _() -> None:
     offered |= set(re.findall(r"(?m)^ifdef ([A-Z_]+)", text))
     named = set(re.findall(r"\b([A-Z][A-Z_]*)=", help_text()))
     check_equal("variables", sorted(named), sorted((used - own - BUILT_IN) | offered))
+
+
+def options(text: str) -> list[str]:
+    """The options that a text names: -r, --root, ..."""
+    return sorted(set(re.findall(r"(?<![\w-])(--?[a-zA-Z](?:[a-z-]*[a-z])?)\b", text)))
+
+
+def page(name: str) -> list[str]:
+    """The options that a manual page explains, each in the head of a paragraph of its own."""
+    text = (TOP / "docs" / name).read_text(encoding="utf-8").replace("\\-", "-")
+    return options(" ".join(re.findall(r"(?m)^\.TP\n(\\fB-.*)$", text)).replace("\\fB", " ")
+                   .replace("\\fR", " ").replace("\\fI", " "))
+
+
+def completed(function: str) -> list[str]:
+    """The options that the completion of bash offers."""
+    text = (TOP / "cli/completion.bash").read_text(encoding="utf-8")
+    body = text.partition(f"\n{function}() {{")[2].partition("\n}\n")[0]
+    return options(re.findall(r"_fiberglass_words '(-[^']*)'", body)[0])
+
+
+def explained(text: str) -> list[str]:
+    """The options that stand at the head of lines of --help."""
+    return options(" ".join(re.findall(r"(?m)^ +(-[^ ]*(?:,? [A-Z:]*,? ?-[^ ]*)?)", text)))
+
+
+@suite.case("options in manual page and completion", quick=True)
+def _() -> None:
+    known = explained(fiberglass("--help").text())
+    check("--root" in known and "-r" in known and "--version" in known, f"odd options {known}")
+    check_equal("docs/fiberglass.1", page("fiberglass.1"), known)
+    check_equal("completion", completed("_fiberglass"), known)
+    known = explained(command([TOP / "rootfs-tools/mkroot", "--help"]).text())
+    check("--profile" in known and "--quiet" in known, f"odd options {known}")
+    check_equal("docs/fiberglass-mkroot.1", page("fiberglass-mkroot.1"), known)
+    check_equal("completion of mkroot", completed("_fiberglass_mkroot"), known)
 
 
 @suite.case("programs of the tree explain themselves", quick=True)
