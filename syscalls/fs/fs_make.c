@@ -362,6 +362,8 @@ static int rename_check(struct task *task, struct place *from, struct place *to,
         return synthetic_refusal(task);
     if (to->exists && (flags & RENAME_NOREPLACE))
         return -EEXIST;
+    if (fs_mount_below(from->path) || (to->exists && fs_mount_below(to->path)))
+        return -EBUSY;
     if (!to->exists && (flags & RENAME_EXCHANGE))
         return -ENOENT;
     if (!S_ISDIR(from->st.st_mode) && (from->slash || (to->slash && !(flags & RENAME_EXCHANGE))))

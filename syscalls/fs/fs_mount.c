@@ -47,6 +47,15 @@ struct mount *fs_mount_at(const char *path, size_t len) {
     return len == 0 ? &fs_mounts[0] : NULL;
 }
 
+bool fs_mount_below(const char *path) {
+    size_t len = strlen(path);
+    for (int i = 1; i < fs_mount_count; i++)
+        if (fs_mounts[i].guest_len > len && fs_mounts[i].guest[len] == '/' &&
+            !memcmp(fs_mounts[i].guest, path, len))
+            return true;
+    return false;
+}
+
 static struct mount *mount_add(const char *guest) {
     if (fs_mount_count == MOUNTS_MAX)
         return NULL;

@@ -39,6 +39,9 @@ struct mount *fs_mount_synthetic(const char *guest, const struct synth_entry *ro
  * NULL. */
 struct mount *fs_mount_of(const char *path, size_t len);
 struct mount *fs_mount_at(const char *path, size_t len);
+/* Does a mount lie below the canonical path of a directory? It stays where it is, for mounts are
+ * found by their paths: what they cover must not come to light. */
+bool fs_mount_below(const char *path);
 
 struct place {
     struct mount *mount; /* never NULL; that of `file`, where there is one */

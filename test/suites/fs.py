@@ -228,6 +228,11 @@ def _() -> None:
     lost = command([*FG, "-r", str(root), "-m", f"{outside}:/absent/x", "/bin/true"])
     check_equal("no directory for the mount point", (lost.status, "'/absent/x'" in lost.errors()),
                 (125, True))
+    # else what a read-only mount covers would come to light by another name, perhaps its own tree
+    exchange = ("perl -e 'mkdir q(/x); syscall(353, -100, $a = q(/x), -100, $b = q(/mnt), 2) "
+                "and print qq($!\\n)'")
+    check_equal("directory above a mount", run(f"mv /mnt /x || {exchange}; rmdir /x", ":ro"),
+                "Device or resource busy\n")
     check_equal("mount point", run("rmdir /mnt/out || mv /mnt/out /x || echo refused", ""),
                 "refused\n")
     if sorted(p.name for p in outside.iterdir()) != ["file", "link", "sub"]:
