@@ -63,11 +63,10 @@ static bool may_execute(const struct process *process, const struct stat *st) {
     return st->st_mode >> shift & 1;
 }
 
-/* Opens something to execute. O_NONBLOCK: a FIFO must be refused, not waited for. */
+/* Opens something to execute. */
 static int open_program(struct task *task, int dirfd, const char *path, int flags,
                         struct file **out, struct stat *st, struct exec_failure *failure) {
-    int err =
-        fs_open(task, dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0, out);
+    int err = fs_open_program(task, dirfd, path, flags, out);
     if (err == -ENXIO)
         err = -EACCES; /* a socket */
     if (err)

@@ -64,6 +64,8 @@ struct file_ops {
  * translates).
  */
 #define FILE_LARGEFILE (1 << 29) /* the guest gave O_LARGEFILE */
+#define FILE_EXECUTE   (1 << 28) /* for execve: it asks whether it may be executed, not read */
+#define FILE_OWN_FLAGS (FILE_LARGEFILE | FILE_EXECUTE)
 
 struct file {
     const struct file_ops *ops;

@@ -39,9 +39,12 @@ int fs_mount_host(struct task *task, const char *host_dir, const char *guest_pat
 void fs_owner_init(uint32_t uid, uint32_t gid);
 
 /* Open a guest path as open(2) does; a new referenced file in *out. dirfd: guest descriptor or
- * AT_FDCWD. Used by the open family, execve and the ELF loader. 0 or -errno. */
+ * AT_FDCWD. 0 or -errno. */
 int fs_open(struct task *task, int dirfd, const char *path, int flags, uint32_t mode,
             struct file **out);
+/* The same for execve: the program may be read, whether or not its user could, but is no more than
+ * executed. Where the host decides (in its "/") reading is asked for. `flags`: 0 or O_NOFOLLOW. */
+int fs_open_program(struct task *task, int dirfd, const char *path, int flags, struct file **out);
 
 /* Ends what fs_init set up (temporary directories). Idempotent; call before the host process ends.
  */

@@ -6,6 +6,7 @@
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/file/io.h"
 #include "syscalls/fs/privilege.h"
+#include "syscalls/task/capability.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 /* Does the task own the file, or act as root? 0 or -EPERM. */
 static int owner_check(struct task *task, const struct stat *st) {
-    return task_is_root(task) || st->st_uid == task->process->fsuid ? 0 : -EPERM;
+    return task_owns(task, st) ? 0 : -EPERM;
 }
 
 /* What a guest in a root of its own was given open lies outside: it may be used, not changed. Pipes
@@ -103,11 +104,14 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
         error = S_ISLNK(st.st_mode) ? -EOPNOTSUPP : 0;
     if (!error && fs_owner_asks(task))
         error = owner_check(task, &st);
+    if (!error && fs_owner_asks(task))
+        mode = set_id_granted(task, st.st_gid, mode & 07777);
+    set_id_change_begin(mode);
     privilege_enter(task, place->mount);
-    set_id_note(mode);
     if (!error && chmod(host, mode & 07777))
         error = -errno;
     privilege_leave();
+    set_id_change_end();
     if (own)
         close(fd);
     return error;
@@ -158,9 +162,10 @@ long sys_fchmod(struct task *task, int32_t fd, uint32_t mode) {
  * ---------------------------------------------------------------------------------------- */
 
 static int edit_owner(struct task *task, struct stat *want, const uint32_t *arg) {
-    if (owner_check(task, want) && arg[0] == UINT32_MAX && arg[1] == UINT32_MAX)
+    bool asks = arg[0] != UINT32_MAX || arg[1] != UINT32_MAX;
+    if (!asks && owner_check(task, want))
         return 0; /* nothing is asked for: anybody may */
-    if (!task_is_root(task)) {
+    if (asks && !task_capable(task, CAP_CHOWN)) {
         bool keeps = arg[0] == UINT32_MAX || arg[0] == want->st_uid;
         bool group = arg[1] == UINT32_MAX || arg[1] == want->st_gid || task_in_group(task, arg[1]);
         if (want->st_uid != task->process->fsuid || !keeps || !group)
@@ -182,7 +187,7 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
     uint32_t arg[2] = {uid, gid};
     int pts = pts_of_place(place);
     if (pts >= 0)
-        return task_is_root(task) ? fs_terminals->chown(pts, uid, gid) : -EPERM;
+        return task_capable(task, CAP_CHOWN) ? fs_terminals->chown(pts, uid, gid) : -EPERM;
     if (place->is_synth)
         return task_is_root(task) && (uid == UINT32_MAX || uid == place->st.st_uid) &&
                        (gid == UINT32_MAX || gid == place->st.st_gid)
@@ -317,7 +322,6 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
  * ----------------------------------------------------------------------------------------- */
 
 static int access_place(struct task *task, struct place *place, int mode, uint32_t flags) {
-    struct process *process = task->process;
     struct stat st;
     int error = place_stat(place, &st);
     if (error || mode == F_OK)
@@ -325,18 +329,12 @@ static int access_place(struct task *task, struct place *place, int mode, uint32
     bool special = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) || S_ISFIFO(st.st_mode);
     if ((mode & W_OK) && !place->is_synth && place->mount->read_only && !special)
         return -EROFS;
-    if (place->is_synth || place->file || place->mount->metadata) {
-        bool effective = flags & AT_EACCESS; /* else the call asks for the real user */
-        error = permission_bits(task, effective ? process->fsuid : process->uid,
-                                effective ? process->fsgid : process->gid, &st, mode);
+    bool known = place->is_synth || place->file || place->mount->metadata;
+    if (known || fs_owner_asks(task)) /* without the flag the call asks for the real user */
+        error = flags & AT_EACCESS ? permission_bits(task, &st, mode)
+                                   : permission_bits_real(task, &st, mode);
+    if (error || known)
         return error;
-    }
-    if (fs_owner_asks(task) && (process->uid || process->fsuid)) {
-        /* the host does not know the guest's user */
-        bool effective = flags & AT_EACCESS;
-        return permission_bits(task, effective ? process->fsuid : process->uid,
-                               effective ? process->fsgid : process->gid, &st, mode);
-    }
     if (faccessat(place->dir, place->name[0] ? place->name : ".", mode,
                   (flags & AT_EACCESS) | (place->name[0] ? AT_SYMLINK_NOFOLLOW : 0)))
         return -errno;

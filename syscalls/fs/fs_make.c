@@ -3,6 +3,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/privilege.h"
+#include "syscalls/task/capability.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,15 +41,15 @@ void fs_names_change_end(void) {
 
 int place_names_check(struct task *task, const struct place *place, bool victim) {
     struct stat dir, st;
-    if (task_is_root(task) || !fs_owner_asks(task))
+    if (!fs_owner_asks(task) || (task_is_root(task) && task_capable(task, CAP_FOWNER)))
         return 0;
     int error = fs_owner_fstat(place->mount, place->dir, &dir);
     if (!error)
         error = permission_check(task, &dir, 3);
-    if (error || !victim || !(dir.st_mode & S_ISVTX) || dir.st_uid == task->process->fsuid)
+    if (error || !victim || !(dir.st_mode & S_ISVTX) || task_owns(task, &dir))
         return error;
     error = place_stat(place, &st);
-    return error ? error : st.st_uid == task->process->fsuid ? 0 : -EPERM;
+    return error ? error : task_owns(task, &st) ? 0 : -EPERM;
 }
 
 /* Names of /proc, /sys and /dev are nobody's to change: their directories are root's. */
@@ -142,7 +143,7 @@ static dev_t device_from_guest(uint32_t dev) {
 
 /* A device node as an empty file with the attribute. */
 static int make_device(struct task *task, struct place *place, mode_t mode, dev_t dev) {
-    if (task->process->fsuid)
+    if (!task_capable(task, CAP_MKNOD))
         return -EPERM;
     if (!place->mount->metadata) /* the host's kernel would make the host's device */
         return -EPERM;

@@ -1,4 +1,4 @@
-/* Opening: open(2), openat(2), openat2(2), creat(2), memfd_create(2), and fs_open() for execve. */
+/* Opening: open(2), openat(2), openat2(2), creat(2), memfd_create(2), and for execve(2). */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/fs/abi_fs.h"
@@ -92,7 +92,7 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
         return error;
     /* a set-gid directory passes its group on */
     int64_t group = metadata && (dir.st_mode & S_ISGID) ? (int64_t)dir.st_gid : -1;
-    int host_flags = (flags & ~(FILE_LARGEFILE | O_TRUNC)) | O_CLOEXEC | O_NOFOLLOW;
+    int host_flags = (flags & ~(FILE_OWN_FLAGS | O_TRUNC)) | O_CLOEXEC | O_NOFOLLOW;
     if (!unnamed)
         host_flags |= O_CREAT | O_EXCL;
     mode_t host_mode = metadata ? (real & 01777) | 0600 : real;
@@ -167,7 +167,7 @@ static bool by_number(const struct place *place, const struct stat *st) {
  */
 static int open_and_look(struct task *task, struct place *place, int flags, int *fd,
                          struct stat *st) {
-    int host_flags = flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_TRUNC);
+    int host_flags = flags & ~(FILE_OWN_FLAGS | O_CREAT | O_EXCL | O_TRUNC);
     const char *name = place->name[0] ? place->name : ".";
     host_flags |= O_CLOEXEC | O_NOCTTY | (place->name[0] ? O_NOFOLLOW : 0);
     long got = host_call(task, SYS_openat, place->dir, (long)name, host_flags, 0, 0, 0);
@@ -196,7 +196,7 @@ static int look_and_open(struct task *task, struct place *place, int flags, int 
     bool device = !error && by_number(place, st);
     if (!error && !device) {
         snprintf(host, sizeof host, "/proc/self/fd/%d", pin);
-        int host_flags = flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_NOFOLLOW);
+        int host_flags = flags & ~(FILE_OWN_FLAGS | O_CREAT | O_EXCL | O_NOFOLLOW);
         host_flags |= O_CLOEXEC | O_NOCTTY;
         long got = host_call(task, SYS_openat, AT_FDCWD, (long)host, host_flags, 0, 0, 0);
         *fd = (int)got;
@@ -309,6 +309,11 @@ int fs_open(struct task *task, int dirfd, const char *path, int flags, uint32_t 
             struct file **out) {
     return open_path(task, dirfd, path, open_flags_from_guest((uint32_t)flags) | FILE_LARGEFILE,
                      mode, 0, out);
+}
+
+int fs_open_program(struct task *task, int dirfd, const char *path, int flags, struct file **out) {
+    const int how = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK; /* of a FIFO: not waited for */
+    return open_path(task, dirfd, path, how | flags | FILE_OWN_FLAGS, 0, 0, out);
 }
 
 static long open_guest(struct task *task, int dirfd, gaddr_t guest, int flags, uint32_t mode,

@@ -177,8 +177,12 @@ mode_t set_id_granted(const struct task *task, gid_t gid, mode_t mode);
 /* The task changes the contents of a file (fd may be O_PATH): bits go where the host keeps them.
  * Takes the metadata lock; whether it can be done is not told. */
 void set_id_drop(struct task *task, const struct mount *mount, int fd);
-/* The same for an open file, at no cost where nothing is to be done. */
-void set_id_before_write(struct task *task, struct file *file);
+/* The same for an open file, before and after each change of its contents; at no cost where nothing
+ * is to be done. */
+void set_id_on_write(struct task *task, struct file *file);
+/* Around the host's chmod(2) of a file on a mount without metadata. */
+void set_id_change_begin(mode_t mode);
+void set_id_change_end(void);
 
 /* --- metadata.c: the user.containers.override_stat attribute -------------------------------------
  */
@@ -208,14 +212,20 @@ int metadata_set(int fd, const struct stat *host, const struct stat *want);
 /* After creation by the task: owner, and the mode that was asked for (with S_IFCHR and st_rdev: see
  * fs_make.c). fd may be O_PATH. inherit_gid: that of a set-gid parent, or -1. */
 int metadata_created(struct task *task, int fd, mode_t mode, int64_t inherit_gid);
-/* True when the task acts as the guest's superuser for files. */
+
+/* --- fs_permission.c -----------------------------------------------------------------------------
+ */
+
+/* May the task pass over mode bits (CAP_DAC_OVERRIDE)? */
 bool task_is_root(const struct task *task);
-/* Do the mode bits grant `want` (4 r, 2 w, 1 x) to uid and gid (and the task's groups)? 0 or
- * -EACCES. permission_check asks for the task's fs ids, and only where fs_owner_asks(): elsewhere
- * the host decides. */
-int permission_bits(const struct task *task, uint32_t uid, uint32_t gid, const struct stat *st,
-                    int want);
-int permission_check(const struct task *task, const struct stat *st, int want);
+/* May it do what is for the file's owner (CAP_FOWNER)? */
+bool task_owns(const struct task *task, const struct stat *st);
 bool task_in_group(const struct task *task, uint32_t gid);
+/* Do mode bits or capabilities grant `want` (4 r, 2 w, 1 x) to the task's fs ids? 0 or -EACCES.
+ * permission_bits_real: to its real ids, as access(2) asks. permission_check asks only where
+ * fs_owner_asks(): elsewhere the host decides. */
+int permission_bits(const struct task *task, const struct stat *st, int want);
+int permission_bits_real(const struct task *task, const struct stat *st, int want);
+int permission_check(const struct task *task, const struct stat *st, int want);
 
 #endif

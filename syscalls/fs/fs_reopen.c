@@ -19,16 +19,14 @@
 
 int open_wants(int flags) {
     int mode = flags & O_ACCMODE;
-    int want = mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6;
+    int want = flags & FILE_EXECUTE ? 1 : mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6;
     return want | (flags & O_TRUNC ? 2 : 0);
 }
 
 int file_reopen_check(struct file *file, struct task *task, int flags) {
     struct stat st;
     int error = file_stat(file, &st);
-    return error ? error
-                 : permission_bits(task, task->process->fsuid, task->process->fsgid, &st,
-                                   open_wants(flags));
+    return error ? error : permission_bits(task, &st, open_wants(flags));
 }
 
 /* --- descriptors that stand for a file (O_PATH) --------------------------------------------------
@@ -140,7 +138,7 @@ int file_reopen_inode(struct file *file, struct task *task, int flags, struct fi
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", file->host_fd);
     int host_flags =
-        (flags & ~(FILE_LARGEFILE | O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
+        (flags & ~(FILE_OWN_FLAGS | O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
     long fd = host_call(task, SYS_openat, AT_FDCWD, (long)host, host_flags, 0, 0, 0);
     if (fd < 0)
         return (int)restartable(fd);
@@ -160,6 +158,7 @@ static int check_given(const struct file *file, int flags) {
     int have = file->flags & O_PATH ? 0 : open_wants(file->flags & O_ACCMODE);
     if (file->ops == &held_path_ops) /* asks the file behind it */
         return 0;
+    have |= have & 4 ? 1 : 0;
     return file->given && (open_wants(flags) & ~have) ? -EACCES : 0;
 }
 

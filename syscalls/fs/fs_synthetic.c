@@ -297,10 +297,7 @@ static int may_open(struct synth_ref *ref, struct task *task, int flags) {
         return error;
     if (S_ISDIR(st.st_mode) && (mode != O_RDONLY || (flags & O_TRUNC)))
         return -EISDIR;
-    error = permission_bits(task, task->process->fsuid, task->process->fsgid, &st,
-                            mode == O_RDONLY   ? 4
-                            : mode == O_WRONLY ? 2
-                                               : 6);
+    error = permission_bits(task, &st, mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6);
     return ref->entry->guard ? ref->entry->guard(ref, task, error) : error;
 }
 

@@ -4,6 +4,7 @@
 #include "syscalls/fs/ioctl_file.h"
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/fs/privilege.h"
+#include "syscalls/task/capability.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,8 +36,7 @@ static int flags_check(struct task *task, struct file *file) {
         return -EPERM;
     if (file->mount && file->mount->read_only)
         return -EROFS;
-    bool owner = task_is_root(task) || st.st_uid == task->process->fsuid;
-    return fs_owner_asks(task) && !owner ? -EPERM : 0;
+    return fs_owner_asks(task) && !task_owns(task, &st) ? -EPERM : 0;
 }
 
 /* In a private root nothing is made that its host user could not remove. */
@@ -93,7 +93,7 @@ static long get_fixed(struct task *task, struct file *file, unsigned long reques
 /* FIBMAP: a block's number on the disk, for the superuser. */
 static long map_block(struct task *task, struct file *file, gaddr_t arg) {
     int32_t block;
-    if (!task_is_root(task))
+    if (!task_capable(task, CAP_SYS_RAWIO))
         return -EPERM;
     int error = guest_read(task->cpu->space, &block, arg, sizeof block);
     if (error)
@@ -145,10 +145,13 @@ static long clone_from(struct task *task, struct file *file, struct file_clone_r
     struct file *from = other_file(task, range->src_fd);
     if (!from)
         return -EBADF;
-    if ((file->flags & O_ACCMODE) != O_RDONLY)
-        set_id_before_write(task, file);
+    bool writes = (file->flags & O_ACCMODE) != O_RDONLY;
+    if (writes)
+        set_id_on_write(task, file);
     range->src_fd = from->host_fd;
     long result = ioctl(file->host_fd, FICLONERANGE, range) ? -errno : 0;
+    if (writes)
+        set_id_on_write(task, file);
     file_unref(from);
     return result;
 }

@@ -6,7 +6,6 @@
  * directories can carry user attributes; of symlinks, fifos and sockets fs_owner.c keeps the owner.
  * Device nodes are empty regular files whose attribute says char-M-m or block-M-m. Host files stay
  * readable and writable for the host user; the guest's mode is in the attribute. */
-#include "syscalls/task/capability.h"
 #include "syscalls/fs/fs_place.h"
 
 #include <errno.h>
@@ -319,35 +318,4 @@ int metadata_created(struct task *task, int fd, mode_t mode, int64_t inherit_gid
             error = metadata_set(fd, &host, &want);
     }
     return error;
-}
-
-bool task_is_root(const struct task *task) {
-    return task_capable(task, CAP_DAC_OVERRIDE);
-}
-
-bool task_in_group(const struct task *task, uint32_t gid) {
-    const struct process *process = task->process;
-    if (process->fsgid == gid)
-        return true;
-    for (int i = 0; i < process->group_count; i++)
-        if (process->groups[i] == gid)
-            return true;
-    return false;
-}
-
-int permission_bits(const struct task *task, uint32_t uid, uint32_t gid, const struct stat *st,
-                    int want) {
-    if (uid == 0) {
-        bool executable = S_ISDIR(st->st_mode) || (st->st_mode & 0111);
-        return (want & 1) && !executable ? -EACCES : 0;
-    }
-    bool group = gid == st->st_gid || task_in_group(task, st->st_gid);
-    mode_t bits = st->st_mode >> (uid == st->st_uid ? 6 : group ? 3 : 0);
-    return (unsigned)want & ~bits & 7 ? -EACCES : 0;
-}
-
-int permission_check(const struct task *task, const struct stat *st, int want) {
-    if (!fs_owner_asks(task))
-        return 0; /* the host decides */
-    return permission_bits(task, task->process->fsuid, task->process->fsgid, st, want);
 }

@@ -219,12 +219,13 @@ ssize_t file_writev(struct file *file, struct task *task, const struct iovec *io
         return may;
     if (may < len)
         return write_part(file, task, iov, count, offset, flags, may);
-    set_id_before_write(task, file);
+    set_id_on_write(task, file);
     if (file->ops->write && flags)
         return own_rw_flags(file, task, true, iov, count, offset, flags);
     if (file->ops->write) /* sends SIGPIPE itself */
         return file->ops->write(file, task, iov, count, offset);
     long result = host_rw(file, task, true, iov, count, offset, flags);
+    set_id_on_write(task, file);
     if (result == -EPIPE)
         raise_signal(task, SIGPIPE);
     return restartable(result);

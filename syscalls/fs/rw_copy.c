@@ -72,9 +72,10 @@ static long send_file(struct task *task, int out_fd, int in_fd, int64_t *offset,
         else if (offset && *offset < 0)
             result = -EINVAL;
         else if (plain(in, false) && plain(out, true)) {
-            set_id_before_write(task, out);
+            set_id_on_write(task, out);
             result = host_call(task, SYS_sendfile, out->host_fd, in->host_fd, (long)offset,
                                (long)count, 0, 0);
+            set_id_on_write(task, out);
         } else
             result = copy_through_buffer(task, out, in, offset, count);
         if (result == -EPIPE && plain(out, true)) {
@@ -132,10 +133,11 @@ static long range_call(struct task *task, long number, int in_fd, gaddr_t in_at,
         if (!result && out->ops->told_apart && out->ops->told_apart(out, task))
             result = -EINVAL;
         if (!result) {
-            set_id_before_write(task, out);
+            set_id_on_write(task, out);
             result =
                 host_call(task, number, in->host_fd, in_at ? (long)&in_offset : 0, out->host_fd,
                           out_at ? (long)&out_offset : 0, (long)len, (long)flags);
+            set_id_on_write(task, out);
             if (result > 0 && in_at && guest_write(space, in_at, &in_offset, sizeof in_offset))
                 result = -EFAULT;
             if (result > 0 && out_at && guest_write(space, out_at, &out_offset, sizeof out_offset))

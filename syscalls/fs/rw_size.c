@@ -45,6 +45,7 @@ static long truncate_path(struct task *task, gaddr_t path, int64_t size) {
         set_id_drop(task, file->mount, file->host_fd);
         if (ftruncate(file->host_fd, size))
             error = -errno;
+        set_id_drop(task, file->mount, file->host_fd);
     }
     file_unref(file);
     return error;
@@ -65,13 +66,16 @@ static long with_file(struct task *task, int fd, bool changes, long number, long
     struct file *file = fd_get(task, fd);
     if (!file)
         return -EBADF;
-    if (changes && (file->flags & O_ACCMODE) != O_RDONLY)
-        set_id_before_write(task, file);
+    changes = changes && (file->flags & O_ACCMODE) != O_RDONLY;
+    if (changes)
+        set_id_on_write(task, file);
     long result = -EINVAL;
     if (file->flags & O_PATH)
         result = -EBADF;
     else if (file->host_fd >= 0)
         result = restartable(host_call(task, number, file->host_fd, a, b, c, 0, 0));
+    if (changes)
+        set_id_on_write(task, file);
     file_unref(file);
     return result;
 }

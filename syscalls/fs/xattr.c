@@ -96,10 +96,10 @@ static int name_check(struct task *task, const struct target *target, const char
         return writes ? -EOPNOTSUPP : 0;
     struct stat st;
     int error = place_pinned_stat(&target->place, target->pin, &st);
-    if (error || task_is_root(task))
+    if (error)
         return error;
     if (!by_user)
-        return writes && st.st_uid != task->process->fsuid ? -EPERM : 0;
+        return writes && !task_owns(task, &st) ? -EPERM : 0;
     return permission_check(task, &st, writes ? 2 : 4);
 }
 

@@ -190,7 +190,7 @@ def _() -> None:
 
 PRIVATE_ROOT = ("-r", "TOP/root")
 MOUNT = (*PRIVATE_ROOT, "-m", "TOP/guest:/m")
-for each_name, own in (("paths", ("own",)), ("set_id", ())):
+for each_name, own in (("paths", ("own",)), ("set_id", ()), ("file_powers", ())):
     def host(n: str = each_name, words: Sequence[str] = own) -> None:
         """In the host's "/" as root."""
         drops(n, f"{n}-host", "TOP/guest", (), 0, *words)
@@ -203,7 +203,8 @@ for each_name, own in (("paths", ("own",)), ("set_id", ())):
     def mount(n: str = each_name, words: Sequence[str] = own) -> None:
         """On a mount."""
         drops(n, f"{n}-mount", "/m", MOUNT, 0, *words)
-    suite.add(f"{each_name}: host's root", host)
+    if each_name != "file_powers":  # there the host's capabilities decide: "capabilities given up"
+        suite.add(f"{each_name}: host's root", host)
     suite.add(f"{each_name}: private root", private)
     suite.add(f"{each_name}: private root, by an ordinary user",
               lambda f=private: f(user=USER + 2))  # type: ignore[misc]
