@@ -14,8 +14,13 @@ from gen.expand.bodies import Templates, tidy
 from gen.host import x86_64 as ops
 from gen.language.target import Guest, Target
 
-MEMBERS = ("poll_stop", "exit_link", "exit_lookup", "exit_step", "jump_next", "trap", "count",
-           "check", "check_more")
+# With their parameters, by name and offset (core/decode/rows.h: struct core_gadgets).
+MEMBERS: dict[str, dict[str, int]] = {
+    "poll_stop": {}, "exit_link": {}, "exit_lookup": {"pc": 8}, "exit_step": {"pc": 8},
+    "jump_next": {"fall": 8}, "trap": {"imm": 8, "pc": 12}, "count": {"counter": 8},
+    "check": {"where": 20, "runs": 24, "bytes": 32, "any": 48},
+    "check_more": {"where": 20, "where2": 24, "bytes": 32, "bytes2": 48},
+}
 NO_INDEX = 4  # SIB.index of an address without index register
 ADDR16 = (("rbx", "rsi"), ("rbx", "rdi"), ("rbp", "rsi"), ("rbp", "rdi"), ("rsi", ""), ("rdi", ""),
           ("rbp", ""), ("rbx", ""), ("", ""))
@@ -28,8 +33,8 @@ def one_file(templates: Templates, host: str, name: str, table: str, what: str,
     macro = templates.macro
     common: dict[str, Any] = {
         "next": lambda slots: macro("next", slots),
-        "jump_fall": lambda offset: macro("jump_fall", offset),
-        "indirect": lambda reg: macro("indirect", reg),
+        "jump_fall": lambda slot: macro("jump_fall", slot.offset),
+        "indirect": lambda: macro("indirect"),
     }
     lines = [f"# {what}\n# Made by gen/emit/core.py from templates/{host}/core/{name}.j2.\n"
              '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
@@ -67,7 +72,8 @@ def emit(templates: Templates, target: Target, directory: Path, output: Output) 
     base = directory / target.directory / "core"
     index = ea_entries(guest)
     addr16 = [("_".join(["ea16", *(p.replace("r", "", 1) for p in pair if p)]) if any(pair)
-               else "ea16_abs", {"base": pair[0], "index": pair[1]}) for pair in ADDR16]
+               else "ea16_abs", {"base": pair[0], "index": pair[1], "disp": ops.Slot(8)})
+              for pair in ADDR16]
     segs = [(f"ea_seg_{seg}", {"seg": seg.upper()}) for seg in guest.segments if seg]
     files = [
         ("ea_index", "ea_index", "Address base + index * scale + displacement into r11d.",
@@ -76,8 +82,8 @@ def emit(templates: Templates, target: Target, directory: Path, output: Output) 
         ("ea_seg", "ea_seg", "Adds a segment's base to r11d.", segs),
     ]
     files += [(m, f"core_{m}", f"Fiber code: {m} (core/decode/rows.h).",
-               [(f"core_{m}", {})])
-              for m in MEMBERS]
+               [(f"core_{m}", {name: ops.Slot(at) for name, at in params.items()})])
+              for m, params in MEMBERS.items()]
     paths: list[Path] = []
     for template, table, what, entries in files:
         path = base / f"{table}.S"

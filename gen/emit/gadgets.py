@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gen.emit.files import Output
 from gen.emit.render import Renderer
-from gen.expand.bodies import DISPATCH, Templates
+from gen.expand.bodies import Templates
 from gen.expand.expander import Library, Table
 from gen.language.target import Target
 
@@ -32,12 +32,13 @@ class Made:
 
 
 def tool_hash(templates: Templates) -> str:
-    """Hash of everything that every gadget depends on: the generator and dispatch."""
+    """Hash of everything that every gadget depends on: the generator and the templates' library."""
     digest = hashlib.sha256()
     for name in ("host/x86_64.py", "emit/render.py", "emit/gadgets.py", "expand/bodies.py",
                  "language/target.py"):
         digest.update((GEN / name).read_bytes())
-    digest.update((templates.directory / DISPATCH).read_bytes())
+    for name in templates.library:
+        digest.update((templates.directory / name).read_bytes())
     return digest.hexdigest()
 
 

@@ -1,7 +1,7 @@
 """Rendering of a table: one body, every combination of its operands.
 
 Builds the names that a template sees (templates/<host>/README.md) and runs it. What the operands
-look like is gen/host/x86_64.py's, dispatch is templates/<host>/lib/dispatch.j2.
+look like is gen/host/x86_64.py's, dispatch and other macros are templates/<host>/lib/*.j2.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ class Renderer:
     def __init__(self, templates: Templates, guest: Guest) -> None:
         self.templates = templates
         self.guest = guest
-
-    def fixup(self, kind: str) -> str:
-        """Entry in the fixup table for the host instruction that follows."""
-        return f"""{self.templates.macro("fixup", kind)}\n"""
 
     def next_of(self, table: Table, cc: str) -> Callable[[], str]:
         """next(): plain dispatch, or in a fused gadget the conditional branch."""
@@ -80,10 +76,10 @@ class Renderer:
         context: dict[str, Any] = {
             "op": key.op, "size": key.size, "s": ops.SUFFIX.get(key.size, ""),
             "lock": "lock " if key.lock else "", "rep": key.rep, "live": key.live,
-            "opsize": key.opsize, "cc": cc, "next": self.next_of(table, cc), "fixup": self.fixup,
+            "opsize": key.opsize, "cc": cc, "next": self.next_of(table, cc),
             "jump": lambda slot: macro("jump", slot.offset),
             "jump_fall": lambda slot: macro("jump_fall", slot.offset),
-            "indirect": lambda reg: macro("indirect", reg),
+            "indirect": lambda: macro("indirect"),
             "helper_slots": table.slots,
         }
         for name, offset in table.offsets.items():

@@ -16,12 +16,14 @@ from typing import Any, Callable
 import jinja2
 from jinja2 import meta
 
+from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
 
 OPERANDS = ("dst", "src", "src2", "src3")
 PARAMS = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
 PLAIN = {"op", "size", "s", "live", "lock", "rep", "cc", "next", "jump", "jump_fall", "indirect",
-         "fixup", "opsize", "helper_slots"}
+         "opsize", "helper_slots"}
+LIBRARY = "lib"
 DISPATCH = "lib/dispatch.j2"
 EXPLODED = re.compile(r"(imm|sat)(\d+)$")
 
@@ -78,8 +80,13 @@ class Templates:
                 raise SpecError(self.where(name), f"{self.files[path.stem]} has that name too")
             self.files[path.stem] = name
         self.bodies: dict[str, Body] = {}
-        self.dispatch: Any = None
-        self.load_dispatch()
+        self.env.globals.update(ops.NAMES, suffix=ops.SUFFIX)
+        self.library = sorted(path.relative_to(directory).as_posix()
+                              for path in directory.glob(f"{LIBRARY}/*.j2"))
+        self.dispatch = self.macros(DISPATCH)
+        for name in self.library:
+            if name != DISPATCH:
+                self.env.globals.update(vars(self.macros(name)))
 
     def where(self, name: str, line: int = 1) -> Where:
         """Place of a template, relative to the project."""
@@ -88,15 +95,15 @@ class Templates:
             path = path.relative_to(self.root)
         return Where(str(path), line)
 
-    def load_dispatch(self) -> None:
-        """The macros that next(), jump() and indirect() stand for."""
+    def macros(self, name: str) -> Any:
+        """The macros of a file of the library, as attributes."""
         try:
-            self.dispatch = self.env.get_template(DISPATCH).module
+            return self.env.get_template(name).module
         except jinja2.TemplateSyntaxError as error:
-            raise SpecError(self.where(DISPATCH, error.lineno),
+            raise SpecError(self.where(name, error.lineno),
                             f"template syntax: {error.message}") from None
-        except jinja2.TemplateNotFound:
-            raise SpecError(self.where(DISPATCH), "the host has no dispatch") from None
+        except jinja2.TemplateNotFound as error:
+            raise SpecError(self.where(name), f"{error.name} is not there") from None
 
     @lru_cache(maxsize=None)
     def macro(self, name: str, *args: object) -> str:
@@ -138,7 +145,7 @@ class Templates:
         source = (self.directory / file).read_text(encoding="utf-8")
         for mentioned in sorted(names):
             if not (mentioned in PLAIN or mentioned in OPERANDS or mentioned in PARAMS
-                    or EXPLODED.match(mentioned)):
+                    or mentioned in self.env.globals or EXPLODED.match(mentioned)):
                 line = next((i for i, text in enumerate(source.splitlines(), 1)
                              if re.search(rf"\b{re.escape(mentioned)}\b", text)), 1)
                 raise SpecError(self.where(file, line),

@@ -1,4 +1,4 @@
-"""Operands as bodies see them: objects that render as gas operands for the x86-64 host.
+"""Registers and operands as bodies see them: objects that render as gas text for the x86-64 host.
 
 The only place of the generator that spells host registers. A fetch (`pre`) never changes flags,
 guest memory, or guest registers in a way that a fault after it would show, as long as a body puts
@@ -15,7 +15,59 @@ R16 = ("ax", "cx", "dx", "bx", "r8w", "bp", "si", "di")
 R8 = ("al", "cl", "dl", "bl", "ah", "ch", "dh", "bh")
 SUFFIX = {8: "b", 16: "w", 32: "l", 64: "q"}
 ABSOLUTE, IN_EA = -1, -2  # memory operands without base register, and by the EA register
-R10 = {8: "%r10b", 16: "%r10w", 32: "%r10d", 64: "%r10"}
+
+
+class HostRegister:
+    """One of r8 to r15, by the name that says what it is for; renders as the whole register."""
+
+    def __init__(self, host: str, holds: str, why: str) -> None:
+        self.host = host
+        self.holds = holds
+        self.why = why
+
+    def __getitem__(self, bits: int) -> str:
+        return "%" + self.host + {8: "b", 16: "w", 32: "d", 64: ""}[bits]
+
+    def __str__(self) -> str:
+        return self[64]
+
+    @property
+    def r8(self) -> str:
+        """Low byte."""
+        return self[8]
+
+    @property
+    def r16(self) -> str:
+        """Low 16 bits."""
+        return self[16]
+
+    @property
+    def r32(self) -> str:
+        """Low 32 bits."""
+        return self[32]
+
+
+# Who is in which register, and why: the names that templates use. (The guest's own are in R32.)
+# templates/x86_64/registers.md shows this table (gen/tests/test_host.py).
+NAMES = {
+    "sp": HostRegister("r8", "guest esp, zero-extended",
+                       "rsp is the host's stack, signal handlers run on it"),
+    "addr": HostRegister("r9", "scratch: displacement of a memory operand, target of an indirect "
+                               "branch", "dead between gadgets"),
+    "tmp": HostRegister("r10", "scratch: a value beside memory", "dead between gadgets"),
+    "ea": HostRegister("r11", "scratch; from an EA prelude to its user: the effective address (EA "
+                              "register)",
+                       "index, 16-bit and segment forms need not be specialised per instruction"),
+    "anchor": HostRegister("r12", "jump-cache anchor (`cpu->anchor`)",
+                           "an empty cache entry (0) then names an entry that matches nothing, "
+                           "with no compare"),
+    "cpu": HostRegister("r13", "`struct cpu`", "its fields are one operand away"),
+    "slot": HostRegister("r14", "slot 0 of the running gadget; its parameters follow",
+                         "side table: slot -> guest pc, for precise faults"),
+    "window": HostRegister("r15", "window base, 4 GiB-aligned; so has the base of gs",
+                           "string instructions: window + edi, undone by `mov %edi,%edi`"),
+}
+ADDR, TMP, EA, SLOT = (NAMES[name] for name in ("addr", "tmp", "ea", "slot"))
 
 
 def register(number: int, bits: int) -> str:
@@ -31,7 +83,7 @@ class Slot:
         self.offset = offset
 
     def __str__(self) -> str:
-        return f"{self.offset}(%r14)"
+        return f"{self.offset}({SLOT})"
 
 
 class Rendered:
@@ -49,7 +101,7 @@ class Rendered:
 
 class Reg(Rendered):
     """General register. `rex`: the instruction has another operand that needs a REX prefix;
-    `source`: it is read beside a memory destination, so it must be fetched into r10b."""
+    `source`: it is read beside a memory destination, so it must be fetched into tmp."""
 
     kind = "r"
 
@@ -61,9 +113,10 @@ class Reg(Rendered):
             low, wide = "%" + R8[number - 4], "%" + R32[number - 4]
             swap = f"xchg {low}, {self.text}\n"
             if source:
-                self.pre = f"mov {wide}, %r10d\nmov {self.text}, {low}\nxchg {wide}, %r10d\n"
-                self.post = f"{swap}mov %r10b, {low}\n{swap}"
-                self.text = "%r10b"
+                self.pre = (f"mov {wide}, {TMP.r32}\nmov {self.text}, {low}\n"
+                            f"xchg {wide}, {TMP.r32}\n")
+                self.post = f"{swap}mov {TMP.r8}, {low}\n{swap}"
+                self.text = TMP.r8
             else:
                 self.pre = self.post = swap
                 self.text = low
@@ -94,7 +147,7 @@ class Reg(Rendered):
 
 class Mem(Rendered):
     """Memory operand by base register, ABSOLUTE or IN_EA. `high`: the other operand is AH..BH as
-    destination, so the value is loaded into r10b first."""
+    destination, so the value is loaded into tmp first."""
 
     kind = "m"
 
@@ -103,32 +156,32 @@ class Mem(Rendered):
         self.base = base
         self.load = high
         if base != IN_EA and disp is not None:
-            self.pre = f"mov {disp}, %r9d\n"
+            self.pre = f"mov {disp}, {ADDR.r32}\n"
         if high:
-            self.pre += f"mov {self.at(0)}, %r10b\n"
+            self.pre += f"mov {self.at(0)}, {TMP.r8}\n"
 
     def at(self, offset: int) -> str:
         """Operand `offset` bytes further on."""
         plus = str(offset) if offset else ""
         if self.base == IN_EA:
-            return f"%gs:{plus}(%r11d)"
+            return f"%gs:{plus}({EA.r32})"
         if self.base == ABSOLUTE:
-            return f"%gs:{plus}(%r9d)"
-        return f"%gs:{plus}(%r9d,%{R32[self.base]})"
+            return f"%gs:{plus}({ADDR.r32})"
+        return f"%gs:{plus}({ADDR.r32},%{R32[self.base]})"
 
     @property
     def address(self) -> str:
         """For LEA: no segment, 64-bit registers (the sum is cut to the destination's width)."""
         if self.base == IN_EA:
-            return "(%r11)"
-        return "(%r9)" if self.base == ABSOLUTE else f"(%r9,%{R64[self.base]})"
+            return f"({EA})"
+        return f"({ADDR})" if self.base == ABSOLUTE else f"({ADDR},%{R64[self.base]})"
 
     def __str__(self) -> str:
-        return "%r10b" if self.load else self.at(0)
+        return TMP.r8 if self.load else self.at(0)
 
 
 class Imm(Rendered):
-    """Immediate from the fiber. Beside memory it is fetched into r10."""
+    """Immediate from the fiber. Beside memory it is fetched into tmp."""
 
     kind = "i"
 
@@ -136,8 +189,8 @@ class Imm(Rendered):
         super().__init__(size)
         self.text = str(slot)
         if fetch:
-            self.pre = f"mov {slot}, %r10d\n"
-            self.text = R10[size]
+            self.pre = f"mov {slot}, {TMP.r32}\n"
+            self.text = TMP[size]
 
     def __str__(self) -> str:
         return self.text

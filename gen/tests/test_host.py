@@ -1,0 +1,95 @@
+"""What only the host's files may know stands there alone, and what the pages say of it is so.
+
+`python3 -m gen.tests.test_host --update` writes the table of templates/x86_64/registers.md anew.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+from gen.__main__ import ROOT
+from gen.expand.bodies import Templates
+from gen.host import x86_64 as ops
+
+TEMPLATES = ROOT / "templates/x86_64"
+REGISTERS = TEMPLATES / "registers.md"
+TABLE = re.compile(r"(?<=\n\n)\| name \|.*?(?=\n\n)", re.S)
+PAGES = [ROOT / "README.md", TEMPLATES / "README.md", ROOT / "gen/spec/NOTATION.md",
+         *sorted((ROOT / "docs").glob("*.md"))]
+# Registers r8 to r15 of the host, by number.
+NUMBERED = re.compile(r"%r(?:8|9|1[0-5])[dwb]?\b")
+
+
+def register_table() -> str:
+    """The table of registers.md."""
+    lines = ["| name | host | holds | why |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {register.host} | {register.holds} | {register.why} |"
+              for name, register in ops.NAMES.items()]
+    return "\n".join(lines)
+
+
+def code(path: Path) -> str:
+    """A template without its comments."""
+    return re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.S)
+
+
+class Host(unittest.TestCase):
+    """Templates, generator and pages."""
+
+    def test_registers_page(self) -> None:
+        match = TABLE.search(REGISTERS.read_text(encoding="utf-8"))
+        assert match
+        self.assertEqual(match[0], register_table(), "python3 -m gen.tests.test_host --update")
+
+    def test_registers_are_named(self) -> None:
+        for path in sorted(TEMPLATES.glob("*/*.j2")):
+            with self.subTest(template=path.name):
+                self.assertEqual(NUMBERED.findall(code(path)), [])
+
+    def test_one_place_each(self) -> None:
+        places = {r"%gs|\bgs\b": ["lib/memory.j2"], r"\{\{ sp\b|\bsp\.r": ["lib/stack.j2"],
+                  r"\{\{ anchor\b|jmp \*": ["lib/dispatch.j2"], r"fg_exit_trap": ["lib/exit.j2"],
+                  r"fg_fixup": ["lib/fault.j2"]}
+        for pattern, wanted in places.items():
+            found = [path.relative_to(TEMPLATES).as_posix()
+                     for path in sorted(TEMPLATES.glob("*/*.j2")) if re.search(pattern, code(path))]
+            with self.subTest(pattern=pattern):
+                self.assertEqual(found, wanted)
+
+    def test_bodies_in_pages_exist(self) -> None:
+        files = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.glob("*/*.j2")}
+        names = {name.rpartition("/")[2].removesuffix(".j2") for name in files}
+        for path in PAGES:
+            text = path.read_text(encoding="utf-8")
+            said = set(re.findall(r"\bbody +([a-z]\w*)\b(?!\.| is missing)", "\n".join(
+                re.findall(r"`[^`\n]*`|^    .*|^  body .*", text, re.M))))
+            said |= set(re.findall(r"(?<![\w/<>*])([a-z]\w+)\.j2(?! in a folder)", text))
+            said |= {name.rpartition("/")[2] for name in
+                     re.findall(r"templates/x86_64/(\w+/\w+)\.j2", text)}
+            with self.subTest(page=path.name):
+                self.assertEqual(said - names, set())
+
+
+class Macros(unittest.TestCase):
+    """Library of the templates."""
+
+    def test_names(self) -> None:
+        known = Templates(TEMPLATES, ROOT).env.globals
+        for name in ("push", "guest", "fixup", "exit_trap", "if_word", "cpu", "suffix"):
+            self.assertIn(name, known)
+
+
+def update() -> None:
+    """Write the table."""
+    text = REGISTERS.read_text(encoding="utf-8")
+    REGISTERS.write_text(TABLE.sub(lambda _: register_table(), text, count=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if "--update" in sys.argv:
+        update()
+    else:
+        unittest.main()
