@@ -18,7 +18,7 @@
 static char state_of(const struct process *process, const struct task *task) {
     if (process->zombie || (!task && process->pid != INIT_PID))
         return 'Z';
-    if (process->stopped)
+    if (task && task->resting)
         return 'T';
     return task && (task == current || task->cpu->epoch) ? 'R' : 'S';
 }

@@ -13,6 +13,7 @@
 #include "syscalls/trace/strace.h"
 #include "syscalls/futex/futex.h"
 #include "syscalls/process/life.h"
+#include "syscalls/process/stop.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -175,7 +176,7 @@ static void reparent_children(struct process *process) {
 static void become_zombie(struct process *process) {
     int status = process->exit_status;
     process->zombie = true;
-    __atomic_store_n(&process->stopped, false, __ATOMIC_RELEASE);
+    process->stopping = process->stopped = false;
     reparent_children(process);
     check_orphaned(process, process->parent);
     if (process->handle) {
@@ -279,6 +280,7 @@ _Noreturn void task_exit(struct task *task, int status) {
     } else {
         signal_set_blocked_locked(task,
                                   ~(sigset64)0); /* hands what it would have taken to others */
+        stop_check_locked(process);
         if (process->exec_waiter) {
             task_unblock(process->exec_waiter);
         }

@@ -12,6 +12,7 @@
 #include "syscalls/signal/signal.h"
 #include "syscalls/process/thread_area.h"
 #include "syscalls/process/life.h"
+#include "syscalls/process/stop.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -140,9 +141,9 @@ static int publish(struct task *task, struct task *child, const struct clone_req
     struct process *process = task->process;
     struct process *made = child->process;
     /* A signal that came during the copy, such as a ^C for the whole group, comes first: otherwise
-     * it would miss the child (fork(2) is restarted by itself). But only once: a timer that is
-     * faster than the copy must not keep the process from forking. */
-    if (task_interrupted(task) && (task->exiting || !task->fork_restarted)) {
+     * it would miss the child (fork(2) is restarted by itself). But only once, unless it stops the
+     * process: a timer that is faster than the copy must not keep the process from forking. */
+    if (task_interrupted(task) && (task->exiting || task->stops || !task->fork_restarted)) {
         task->fork_restarted = true;
         return -ERESTARTNOINTR;
     }
@@ -327,6 +328,7 @@ static long clone_task(struct task *task, const struct clone_request *request) {
         if (child->process->exec_waiter) {
             task_unblock(child->process->exec_waiter);
         }
+        stop_check_locked(child->process);
         pthread_mutex_unlock(&process_lock);
         if (child->process != task->process) {
             process_run_exit_hooks(child->process); /* the fork hooks were run */

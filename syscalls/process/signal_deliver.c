@@ -1,14 +1,15 @@
 /* Taking signals: at every return to guest code, pending ones are turned into handler frames,
  * default actions, stops; interrupted system calls are restarted or end with EINTR (signal(7)). Not
- * here: queues and sending (signal_send.c), frame layouts (abi/i386/signal.c). */
+ * here: queues and sending (signal_send.c), what a stop is (stop.c), frame layouts
+ * (abi/i386/signal.c). */
 #include "gen/syscall_protos.h"
 #include "syscalls/signal/signal.h"
 
 #include "syscalls/abi/abi.h"
 #include "syscalls/task/process.h"
 #include "syscalls/trace/strace.h"
-#include "syscalls/tty/tty.h"
 #include "syscalls/process/life.h"
+#include "syscalls/process/stop.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -68,33 +69,7 @@ long sys_restart_syscall(struct task *task) {
     return task->restart ? task->restart(task) : -EINTR;
 }
 
-/* --- stops ----------------------------------------------------------------------------- */
-
-static void stop_process_locked(struct process *process, int signo) {
-    __atomic_store_n(&process->stopped, true, __ATOMIC_RELEASE);
-    process->stop_signal = signo;
-    process->stop_reported = false;
-    process->continued = false;
-    for (struct task *task = process->tasks; task; task = task->next) {
-        if (task != current) {
-            task_notify(task);
-        }
-    }
-    process_notify_parent_locked(process, CLD_STOPPED, signo);
-    if (process == process_first) {
-        tty_initial_stopped();
-    }
-}
-
-/* Waits for SIGCONT or the end. Enters and leaves with process_lock. */
-static void stay_stopped(struct task *task) {
-    while (task->process->stopped && !task->exiting) {
-        uint32_t sample = task_block_prepare(task);
-        pthread_mutex_unlock(&process_lock);
-        task_block_killable(task, sample);
-        pthread_mutex_lock(&process_lock);
-    }
-}
+/* --- default actions -------------------------------------------------------------------- */
 
 static void default_action(struct task *task, int signo) {
     struct process *process = task->process;
@@ -105,9 +80,7 @@ static void default_action(struct task *task, int signo) {
         if (signo != SIGSTOP && process_group_is_orphaned_locked(process->pgid, NULL)) {
             break; /* nobody could continue it */
         }
-        if (!process->group_exit) {
-            stop_process_locked(process, signo);
-        }
+        stop_begin_locked(process, signo);
         break;
     case SIGNAL_CORE: /* the status says that a core was dumped only when one was: RLIMIT_CORE is
                        * 0 */
@@ -184,8 +157,8 @@ void signal_deliver(struct task *task, bool from_syscall, long result) {
             pthread_mutex_unlock(&process_lock);
             task_exit(task, status);
         }
-        if (process->stopped) {
-            stay_stopped(task);
+        if (task->stops) {
+            stop_rest_locked(task);
             continue;
         }
         struct sigqueue_info info;

@@ -143,21 +143,16 @@ static bool ignored(const struct process *process, int signo) {
     return handler == 1 || (handler == 0 && signal_default_action(signo) == SIGNAL_IGNORE);
 }
 
-static bool takes(const struct task *task, int signo) {
-    return !(task->signals.blocked & BIT(signo)) && !task->exiting;
-}
-
+/* A task that is to stop takes nothing: it looks again when it goes on. */
 static bool wants(const struct task *task, int signo) {
-    return takes(task, signo) || (task->signals.waiting & BIT(signo));
+    sigset64 takes = ~task->signals.blocked | task->signals.waiting;
+    return (takes & BIT(signo)) && !task->exiting && !task->stops;
 }
 
 /* Who takes a signal: as on Linux the first thread, when it wants it, else any that does; NULL: it
- * stays pending, as everything but SIGKILL does while the process is stopped. */
+ * stays pending, as everything but SIGKILL does while all are stopped. */
 static struct task *choose(struct process *process, struct task *only, int signo) {
     struct task *found = NULL;
-    if (process->stopped) {
-        return NULL;
-    }
     if (only) {
         return wants(only, signo) ? only : NULL;
     }
@@ -186,17 +181,24 @@ static void offer_anew(struct process *process, sigset64 set, const struct task 
 }
 
 void signal_continue_locked(struct process *process) {
-    if (!process->stopped) {
+    if (!process->stopped && !process->stopping) {
         return;
     }
-    __atomic_store_n(&process->stopped, false, __ATOMIC_RELEASE);
+    bool rested = process->stopped;
+    process->stopped = process->stopping = false;
     process->continued = true;
     process->continue_reported = false;
+    for (struct task *task = process->tasks; task; task = task->next) {
+        task->stops &= ~STOP_GROUP;
+        task->resting = task->resting && task->stops;
+    }
     offer_anew(process, process->signals.pending.set, NULL);
     for (struct task *task = process->tasks; task; task = task->next) {
         task_unblock(task);
     }
-    process_notify_parent_locked(process, CLD_CONTINUED, SIGCONT);
+    /* A stop that is called off before all rest is told as Linux tells it. */
+    process_notify_parent_locked(process, rested ? CLD_CONTINUED : CLD_STOPPED,
+                                 rested ? SIGCONT : 0);
 }
 
 /* A task need not interrupt itself: no host call may begin to sleep before it has looked, that is

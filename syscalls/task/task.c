@@ -181,6 +181,9 @@ void task_link_locked(struct task *task) {
     task->next = NULL;
     *at = task;
     task->process->task_count++;
+    if (task->process->stopping) { /* of what began before it was there it is a part all the same */
+        task->stops |= STOP_GROUP;
+    }
 }
 
 void task_unlink_locked(struct task *task) {
@@ -239,7 +242,7 @@ void process_run_task_exit_hooks(struct task *task) {
  * word and the poll word, so that a look that came too early is repeated. */
 bool task_interrupted(struct task *task) {
     struct process *process = task->process;
-    if (task->exiting || __atomic_load_n(&process->stopped, __ATOMIC_ACQUIRE)) {
+    if (task->exiting || task->stops) {
         return true;
     }
     sigset64 pending = __atomic_load_n(&task->signals.pending.set, __ATOMIC_ACQUIRE) |
@@ -297,6 +300,7 @@ void process_kill_locked(struct process *process, int status) {
     if (!process->group_exit) {
         process->group_exit = true;
         process->exit_status = status;
+        process->stopping = process->stopped = process->continued = false;
     }
     for (struct task *task = process->tasks; task; task = task->next) {
         if (!task->exiting) {

@@ -22,6 +22,9 @@ struct tty;
 struct process;
 struct abi;
 
+/* Reasons to stop a task, bits of task->stops. */
+#define STOP_GROUP 1u /* its whole process was stopped by a signal (process/stop.c) */
+
 typedef uint64_t sigset64; /* bit n-1: signal n, 1..64 */
 
 /* Task-private signal state and the process-wide one: syscalls/signal/signal.h. */
@@ -48,7 +51,9 @@ struct task {
 
     _Atomic uint32_t wake; /* task_block()'s host futex word */
     _Atomic bool exiting; /* must leave at the next chance (exit_group, execve of another thread) */
-    struct task *next;    /* in process->tasks */
+    _Atomic unsigned stops; /* why it may not run guest code, STOP_*; changed under process_lock */
+    bool resting;           /* and does not, until it is told; under process_lock */
+    struct task *next;      /* in process->tasks */
     struct task *vfork_parent; /* woken when this task execs or exits */
     struct timespec start_mono;
     /* restart_syscall(2): set by the call that returned -ERESTART_RESTARTBLOCK */
@@ -101,7 +106,10 @@ struct process {
     unsigned ids_changed;              /* atomic: counts changes of those that matter to files */
     struct rlimit limits[16];          /* by guest resource number */
 
-    bool zombie, group_exit, stopped, continued, stop_reported, continue_reported;
+    bool zombie, group_exit;
+    /* Of job control (process/stop.c): all its tasks have been told to stop; all of them rest,
+     * which is when the parent hears of it; it goes on after that. What wait4 has told already. */
+    bool stopping, stopped, continued, stop_reported, continue_reported;
     int exit_status; /* as wait4 gives it */
     int stop_signal;
     int exit_signal; /* sent to the parent, normally SIGCHLD */
