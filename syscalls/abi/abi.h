@@ -36,13 +36,21 @@ struct abi {
     int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
     const struct abi_times *times, *times64; /* times.h */
     const struct abi_fs *fs;                 /* files and directories: fs/abi_fs.h */
+    const struct abi_net *net;               /* sockets: net/abi_net.h */
     const struct abi_ipc *ipc;               /* structures of System V IPC: ipc/ipc.h */
 };
 
 /* Arrays of the ABI's long: struct rusage, tms, robust_list_head and the like are nothing else.
- * Values are sign-extended on reading, cut on writing. 0 or -EFAULT. */
+ * Values are sign-extended on reading, cut on writing. 0 or -EFAULT; at most 32. */
 int abi_read_longs(struct task *task, gaddr_t from, int64_t *value, unsigned count);
 int abi_write_longs(struct task *task, gaddr_t to, const int64_t *value, unsigned count);
+/* The same of unsigned longs, which addresses are, too: reading extends with zeros. */
+int abi_read_pointers(struct task *task, gaddr_t from, uint64_t *value, unsigned count);
+int abi_write_pointers(struct task *task, gaddr_t to, const uint64_t *value, unsigned count);
+/* Bytes of a long, which is also what one is aligned to. */
+static inline unsigned abi_long_bytes(const struct task *task) {
+    return task->abi->pointer_bytes;
+}
 /* Signal sets: 8 bytes in every ABI. */
 int abi_read_sigset(struct task *task, gaddr_t from, sigset64 *set);
 

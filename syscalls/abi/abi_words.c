@@ -34,6 +34,20 @@ int abi_write_longs(struct task *task, gaddr_t to, const int64_t *value, unsigne
     return guest_write(task->cpu->space, to, word, count * sizeof *word);
 }
 
+int abi_read_pointers(struct task *task, gaddr_t from, uint64_t *value, unsigned count) {
+    if (abi_read_longs(task, from, (int64_t *)value, count)) {
+        return -EFAULT;
+    }
+    for (unsigned i = 0; task->abi->pointer_bytes == 4 && i < count; i++) {
+        value[i] = (uint32_t)value[i];
+    }
+    return 0;
+}
+
+int abi_write_pointers(struct task *task, gaddr_t to, const uint64_t *value, unsigned count) {
+    return abi_write_longs(task, to, (const int64_t *)value, count);
+}
+
 int abi_read_sigset(struct task *task, gaddr_t from, sigset64 *set) {
     return guest_read(task->cpu->space, set, from, sizeof *set);
 }

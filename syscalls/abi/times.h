@@ -20,6 +20,8 @@ struct task;
  * guest takes. */
 struct abi_times {
     unsigned pair_bytes; /* of a struct timespec and of a struct timeval */
+    /* Lays a timespec or timeval out in host memory, for structures that hold one. */
+    void (*pack)(void *to, int64_t seconds, int64_t fraction);
     int (*get_timespec)(struct task *task, gaddr_t from, struct timespec *ts);
     int (*put_timespec)(struct task *task, gaddr_t to, const struct timespec *ts);
     int (*get_timeval)(struct task *task, gaddr_t from, struct timeval *tv);

@@ -1,12 +1,13 @@
 /* Sockets: what the parts of the socket code share. socket.c has the calls on addresses,
  * socket_unix.c names of unix sockets, socket_creds.c credentials, socket_msg.c sending and
  * receiving, socket_rights.c passed descriptors, socket_option.c options and ioctls;
- * socket_layout.c the i386 layouts. */
+ * socket_layout.c messages between the guest's form and the host's. */
 #ifndef FG_SYSCALLS_SOCKET_H
 #define FG_SYSCALLS_SOCKET_H
 
 #include "syscalls/file/file.h"
 #include "syscalls/file/io.h"
+#include "syscalls/net/abi_net.h"
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -193,17 +194,8 @@ struct file *rights_received(struct task *task, int host_fd, bool peek);
 #define SOCKET_MAX_IOV 1024
 #define SCM_MAX_FILES  253
 
-/* A guest msghdr in host form. */
-struct guest_msg {
-    gaddr_t name, iov, control;
-    int32_t name_len;
-    uint64_t iov_count, control_len;
-    uint32_t flags;
-};
+/* Reads and checks a guest's msghdr. 0, -EFAULT, -EINVAL, -EMSGSIZE. */
 int msg_get(struct task *task, gaddr_t at, struct guest_msg *msg);
-/* Writes back msg_namelen, msg_controllen and msg_flags. */
-int msg_put(struct task *task, gaddr_t at, const struct guest_msg *msg);
-unsigned msg_bytes(struct task *task);
 /* Guest iovec array -> host iovecs over guest memory. -EMSGSIZE, -EFAULT, -EINVAL. */
 int msg_iov(struct task *task, const struct guest_msg *msg, bool write, struct iovec *out);
 

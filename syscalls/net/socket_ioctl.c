@@ -19,21 +19,15 @@
 #define SIOCGSTAMP_NEW_64   0x80108906u
 #define SIOCGSTAMPNS_NEW_64 0x80108907u
 
-/* struct ifreq: 16 bytes of name, then a union: 16 bytes for i386, 24 on a 64-bit host. */
-#define IFREQ32_BYTES 32
-
-static unsigned ifreq_bytes(struct task *task) {
-    return task->abi->pointer_bytes == 4 ? IFREQ32_BYTES : (unsigned)sizeof(struct ifreq);
-}
-
 /* SIOCGIFCONF: struct ifconf {int len; struct ifreq *req}. */
 static long get_interfaces(struct file *file, struct task *task, gaddr_t arg) {
     struct space *space = task->cpu->space;
-    unsigned word = task->abi->pointer_bytes, bytes = ifreq_bytes(task);
-    int32_t room;
-    uint64_t to = 0;
-    if (guest_read(space, &room, arg, 4) || guest_read(space, &to, arg + word, word))
+    unsigned bytes = task->abi->net->ifreq_bytes;
+    uint64_t word[2]; /* the length is an int, then padding */
+    if (abi_read_pointers(task, arg, word, 2))
         return -EFAULT;
+    int32_t room = (int32_t)word[0];
+    gaddr_t to = word[1];
     struct ifreq list[64];
     struct ifconf conf = {.ifc_len = sizeof(list), .ifc_req = list};
     if (ioctl(file->host_fd, SIOCGIFCONF, &conf))
@@ -52,7 +46,7 @@ static long get_interfaces(struct file *file, struct task *task, gaddr_t arg) {
 static long interface_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
     struct space *space = task->cpu->space;
     struct ifreq ifr;
-    unsigned bytes = ifreq_bytes(task);
+    unsigned bytes = task->abi->net->ifreq_bytes;
     memset(&ifr, 0, sizeof(ifr));
     if (guest_read(space, &ifr, arg, bytes))
         return -EFAULT;
@@ -63,18 +57,13 @@ static long interface_ioctl(struct file *file, struct task *task, uint32_t reque
 
 /* SIOCGIFMAP: struct ifmap begins with two longs. */
 static long map_ioctl(struct file *file, struct task *task, gaddr_t arg) {
-    struct space *space = task->cpu->space;
     struct ifreq ifr;
     memset(&ifr, 0, sizeof(ifr));
-    if (guest_read(space, ifr.ifr_name, arg, IFNAMSIZ))
+    if (guest_read(task->cpu->space, ifr.ifr_name, arg, IFNAMSIZ))
         return -EFAULT;
     if (ioctl(file->host_fd, SIOCGIFMAP, &ifr))
         return -errno;
-    if (task->abi->pointer_bytes == 8)
-        return guest_write(space, arg, &ifr, sizeof(ifr));
-    uint32_t map[4] = {(uint32_t)ifr.ifr_map.mem_start, (uint32_t)ifr.ifr_map.mem_end};
-    memcpy(&map[2], &ifr.ifr_map.base_addr, 5);
-    return guest_write(space, arg + IFNAMSIZ, map, sizeof(map));
+    return task->abi->net->put_ifmap(task, arg + IFNAMSIZ, &ifr.ifr_map);
 }
 
 /* What ethtool may ask, and how many bytes its structure has. Everything else it knows changes
@@ -113,7 +102,7 @@ static long ethtool_ioctl(struct file *file, struct task *task, gaddr_t arg) {
     uint64_t at = 0;
     memset(&ifr, 0, sizeof(ifr));
     if (guest_read(space, ifr.ifr_name, arg, IFNAMSIZ) ||
-        guest_read(space, &at, arg + IFNAMSIZ, task->abi->pointer_bytes) ||
+        abi_read_pointers(task, arg + IFNAMSIZ, &at, 1) ||
         guest_read(space, value, at, sizeof(value[0])))
         return -EFAULT;
     uint32_t bytes = 0;
@@ -137,14 +126,14 @@ static long ethtool_ioctl(struct file *file, struct task *task, gaddr_t arg) {
 /* SIOCGSTAMP, SIOCGSTAMPNS and their 64-bit forms: when the last packet came; ENOENT before one. */
 static long stamp_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
     bool nanoseconds = (request & 0xff) == (SIOCGSTAMPNS_OLD & 0xff);
-    bool wide = request == SIOCGSTAMP_NEW_64 || request == SIOCGSTAMPNS_NEW_64;
+    bool new = request == SIOCGSTAMP_NEW_64 || request == SIOCGSTAMPNS_NEW_64;
+    const struct abi_times *times = new ? task->abi->times64 : task->abi->times;
     int64_t pair[2];
+    uint8_t out[sizeof(pair)];
     if (ioctl(file->host_fd, nanoseconds ? SIOCGSTAMPNS_OLD : SIOCGSTAMP_OLD, pair))
         return -errno;
-    if (wide || task->abi->pointer_bytes == 8)
-        return guest_write(task->cpu->space, arg, pair, sizeof(pair));
-    int32_t narrow[2] = {(int32_t)pair[0], (int32_t)pair[1]};
-    return guest_write(task->cpu->space, arg, narrow, sizeof(narrow));
+    times->pack(out, pair[0], pair[1]);
+    return guest_write(task->cpu->space, arg, out, times->pair_bytes);
 }
 
 /* FIOSETOWN and the like: as F_SETOWN, with the number in memory. */

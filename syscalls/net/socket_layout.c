@@ -1,9 +1,9 @@
-/* Socket structures of the guest ABIs: msghdr, iovec, control messages. The 32-bit layouts differ
- * from the host's in pointers and longs: struct cmsghdr is 12 bytes and aligned to 4, time stamps
- * are 32-bit pairs. */
+/* Messages and control messages between the guest's form and the host's. The layout of their
+ * structures is the ABI's (abi_net.h); what they hold is converted here. */
 #include "core/space/space.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"
 #include <errno.h>
@@ -14,42 +14,11 @@
 
 #define CONTROL_MOST (128 * 1024) /* a sender may not give more (net.core.optmem_max) */
 
-static bool is_wide(struct task *task) {
-    return task->abi->pointer_bytes == 8;
-}
-
-/* --- msghdr
- * ------------------------------------------------------------------------------------------- */
-
-unsigned msg_bytes(struct task *task) {
-    return is_wide(task) ? 56 : 28;
-}
+/* --- msghdr ---------------------------------------------------------------------------- */
 
 int msg_get(struct task *task, gaddr_t at, struct guest_msg *msg) {
-    struct space *space = task->cpu->space;
-    if (is_wide(task)) {
-        uint64_t w[7];
-        if (guest_read(space, w, at, sizeof(w)))
-            return -EFAULT;
-        *msg = (struct guest_msg){.name = w[0],
-                                  .name_len = (int32_t)w[1],
-                                  .iov = w[2],
-                                  .iov_count = w[3],
-                                  .control = w[4],
-                                  .control_len = w[5],
-                                  .flags = (uint32_t)w[6]};
-    } else {
-        uint32_t w[7];
-        if (guest_read(space, w, at, sizeof(w)))
-            return -EFAULT;
-        *msg = (struct guest_msg){.name = w[0],
-                                  .name_len = (int32_t)w[1],
-                                  .iov = w[2],
-                                  .iov_count = w[3],
-                                  .control = w[4],
-                                  .control_len = w[5],
-                                  .flags = w[6]};
-    }
+    if (task->abi->net->get_msg(task, at, msg))
+        return -EFAULT;
     if (!msg->name)
         msg->name_len = 0;
     if (msg->name_len < 0)
@@ -59,27 +28,17 @@ int msg_get(struct task *task, gaddr_t at, struct guest_msg *msg) {
     return msg->iov_count > SOCKET_MAX_IOV ? -EMSGSIZE : 0;
 }
 
-int msg_put(struct task *task, gaddr_t at, const struct guest_msg *msg) {
-    struct space *space = task->cpu->space;
-    unsigned word = task->abi->pointer_bytes;
-    uint64_t control_len = msg->control_len;
-    if (guest_write(space, at + word, &msg->name_len, 4) ||
-        guest_write(space, at + 5 * word, &control_len, word) ||
-        guest_write(space, at + 6 * word, &msg->flags, 4))
-        return -EFAULT;
-    return 0;
-}
-
 int msg_iov(struct task *task, const struct guest_msg *msg, bool write, struct iovec *out) {
     struct space *space = task->cpu->space;
+    bool wide = task->abi->pointer_bytes == 8;
     uint64_t total = 0;
     for (uint64_t i = 0; i < msg->iov_count; i++) {
         uint64_t pair[2];
         uint32_t narrow[2];
-        if (is_wide(task) ? guest_read(space, pair, msg->iov + i * 16, 16)
-                          : guest_read(space, narrow, msg->iov + i * 8, 8))
+        if (wide ? guest_read(space, pair, msg->iov + i * 16, 16)
+                 : guest_read(space, narrow, msg->iov + i * 8, 8))
             return -EFAULT;
-        if (!is_wide(task)) {
+        if (!wide) {
             pair[0] = narrow[0];
             pair[1] = narrow[1];
             if (narrow[1] > INT32_MAX)
@@ -97,27 +56,6 @@ int msg_iov(struct task *task, const struct guest_msg *msg, bool write, struct i
 
 /* --- control messages to send
  * ----------------------------------------------------------------------- */
-
-struct guest_cmsg {
-    uint64_t len; /* header included */
-    int32_t level, type;
-};
-
-static unsigned cmsg_header(struct task *task) {
-    return is_wide(task) ? 16 : 12;
-}
-
-static int cmsg_read(struct task *task, gaddr_t at, struct guest_cmsg *cmsg) {
-    struct space *space = task->cpu->space;
-    uint32_t word[4] = {0};
-    if (guest_read(space, word, at, cmsg_header(task)))
-        return -EFAULT;
-    bool wide = is_wide(task);
-    cmsg->len = word[0] | (wide ? (uint64_t)word[1] << 32 : 0);
-    cmsg->level = (int32_t)word[wide ? 2 : 1];
-    cmsg->type = (int32_t)word[wide ? 3 : 2];
-    return 0;
-}
 
 /* SCM_RIGHTS: takes references on the files and writes their host descriptors. */
 static int rights_in(struct task *task, const uint8_t *data, size_t len, struct control_out *out,
@@ -178,7 +116,8 @@ static int one_in(struct task *task, const struct guest_cmsg *cmsg, const uint8_
 }
 
 int control_in(struct task *task, const struct guest_msg *msg, struct control_out *out) {
-    unsigned header = cmsg_header(task), align = task->abi->pointer_bytes;
+    const struct abi_net *net = task->abi->net;
+    unsigned header = net->cmsg_bytes, align = net->cmsg_align;
     uint64_t left = msg->control_len;
     gaddr_t at = msg->control;
     memset(out, 0, sizeof(*out));
@@ -192,7 +131,7 @@ int control_in(struct task *task, const struct guest_msg *msg, struct control_ou
     int error = out->data && data ? 0 : -ENOMEM;
     while (!error && left >= header) {
         struct guest_cmsg cmsg;
-        error = cmsg_read(task, at, &cmsg);
+        error = net->get_cmsg(task, at, &cmsg);
         if (!error && (cmsg.len < header || cmsg.len > left))
             error = -EINVAL;
         if (!error)
@@ -222,8 +161,8 @@ struct control_buffer {
 /* put_cmsg: what does not fit is cut and said with MSG_CTRUNC. */
 static int cmsg_write(struct task *task, struct control_buffer *buffer, int level, int type,
                       const void *data, size_t len) {
-    struct space *space = task->cpu->space;
-    unsigned header = cmsg_header(task), align = task->abi->pointer_bytes;
+    const struct abi_net *net = task->abi->net;
+    unsigned header = net->cmsg_bytes, align = net->cmsg_align;
     if (buffer->left < header) {
         buffer->truncated = true;
         return 0;
@@ -233,14 +172,9 @@ static int cmsg_write(struct task *task, struct control_buffer *buffer, int leve
         buffer->truncated = true;
         total = buffer->left;
     }
-    uint32_t word[4] = {(uint32_t)total, (uint32_t)level, (uint32_t)type};
-    if (is_wide(task)) {
-        word[1] = 0;
-        word[2] = (uint32_t)level;
-        word[3] = (uint32_t)type;
-    }
-    if (guest_write(space, buffer->at, word, header) ||
-        guest_write(space, buffer->at + header, data, total - header))
+    const struct guest_cmsg cmsg = {total, level, type};
+    if (net->put_cmsg(task, buffer->at, &cmsg) ||
+        guest_write(task->cpu->space, buffer->at + header, data, total - header))
         return -EFAULT;
     uint64_t step = (header + len + align - 1) / align * align;
     if (step > buffer->left)
@@ -256,7 +190,7 @@ static int rights_out(struct task *task, struct control_buffer *buffer, const st
                       size_t skip, uint32_t call_flags) {
     int32_t fds[SCM_MAX_FILES];
     size_t count = (host->cmsg_len - CMSG_LEN(0)) / sizeof(int), fit = 0, done = 0;
-    unsigned header = cmsg_header(task);
+    unsigned header = task->abi->net->cmsg_bytes;
     if (buffer->left > header)
         fit = (buffer->left - header) / sizeof(int32_t);
     for (size_t i = skip; i < count && i < SCM_MAX_FILES; i++) {
@@ -280,18 +214,21 @@ static int rights_out(struct task *task, struct control_buffer *buffer, const st
     return cmsg_write(task, buffer, SOL_SOCKET, SCM_RIGHTS, fds, done * sizeof(int32_t));
 }
 
-/* Time stamps in the guest's own long are narrowed: `pairs` of (seconds, fraction). */
+/* Time stamps in the guest's own layout: `pairs` of seconds and a fraction. */
 static int stamps_out(struct task *task, struct control_buffer *buffer, const struct cmsghdr *host,
                       int pairs) {
-    int64_t wide[6];
-    int32_t narrow[6];
-    if (is_wide(task) || host->cmsg_len < CMSG_LEN((size_t)pairs * 16))
-        return cmsg_write(task, buffer, host->cmsg_level, host->cmsg_type, CMSG_DATA(host),
-                          host->cmsg_len - CMSG_LEN(0));
-    memcpy(wide, CMSG_DATA(host), (size_t)pairs * 16);
-    for (int i = 0; i < pairs * 2; i++)
-        narrow[i] = (int32_t)wide[i];
-    return cmsg_write(task, buffer, host->cmsg_level, host->cmsg_type, narrow, (size_t)pairs * 8);
+    const struct abi_times *times = task->abi->times;
+    int64_t in[6];
+    uint8_t out[sizeof in];
+    if (host->cmsg_len < CMSG_LEN((size_t)pairs * 16)) {
+        return 0; /* none of the host's */
+    }
+    memcpy(in, CMSG_DATA(host), (size_t)pairs * 16);
+    for (int i = 0; i < pairs; i++) {
+        times->pack(out + (size_t)i * times->pair_bytes, in[2 * i], in[2 * i + 1]);
+    }
+    return cmsg_write(task, buffer, host->cmsg_level, host->cmsg_type, out,
+                      (size_t)pairs * times->pair_bytes);
 }
 
 /* Types of SOL_SOCKET control messages by the guest's numbers, the same as the host's. */

@@ -219,9 +219,10 @@ long sys_sendmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t flags) {
     return result;
 }
 
-/* Bytes of a struct mmsghdr: a msghdr, msg_len, padding. */
-static unsigned mmsg_bytes(struct task *task) {
-    return msg_bytes(task) + task->abi->pointer_bytes;
+/* msg_len of a struct mmsghdr, behind the message. */
+static int put_msg_len(struct task *task, gaddr_t at, long len) {
+    uint32_t out = (uint32_t)len;
+    return guest_write(task->cpu->space, at + task->abi->net->msg_bytes, &out, sizeof out);
 }
 
 long sys_sendmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uint32_t flags) {
@@ -232,10 +233,9 @@ long sys_sendmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uin
     uint32_t done = 0;
     if (count > SOCKET_MAX_IOV)
         count = SOCKET_MAX_IOV;
-    for (result = 0; done < count; done++, at += mmsg_bytes(task)) {
+    for (result = 0; done < count; done++, at += task->abi->net->mmsg_bytes) {
         result = send_message(task, file, at, flags);
-        uint32_t len = (uint32_t)result;
-        if (result >= 0 && guest_write(task->cpu->space, at + msg_bytes(task), &len, 4))
+        if (result >= 0 && put_msg_len(task, at, result))
             result = -EFAULT;
         if (result < 0)
             break;
@@ -320,13 +320,8 @@ static int deliver(struct task *task, struct file *file, struct msghdr *host, si
                         (size_t)(room < len ? room : len)))
             return -EFAULT;
         msg->name_len = len;
-    } else {
-        uint32_t kept; /* msg_namelen stays as it was */
-        if (guest_read(task->cpu->space, &kept, at + task->abi->pointer_bytes, sizeof(kept)))
-            return -EFAULT;
-        msg->name_len = (int32_t)kept;
     }
-    return msg_put(task, at, msg);
+    return task->abi->net->put_msg(task, at, msg);
 }
 
 static long receive_message(struct task *task, struct file *file, gaddr_t at, uint32_t flags) {
@@ -384,13 +379,12 @@ static long receive_messages(struct task *task, struct file *file, gaddr_t at, u
         count = SOCKET_MAX_IOV;
     while (done < count) {
         result = receive_message(task, file, at, flags & ~(uint32_t)MSG_WAITFORONE);
-        uint32_t len = (uint32_t)result;
-        if (result >= 0 && guest_write(task->cpu->space, at + msg_bytes(task), &len, 4))
+        if (result >= 0 && put_msg_len(task, at, result))
             result = -EFAULT;
         if (result < 0)
             break;
         done++;
-        at += mmsg_bytes(task);
+        at += task->abi->net->mmsg_bytes;
         if (flags & MSG_WAITFORONE)
             flags |= MSG_DONTWAIT;
         if (deadline) {

@@ -3,6 +3,7 @@
  * Only options that are known pass (plain_options). Ioctls are socket_ioctl.c. */
 #include "core/space/space.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/abi/times.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"
 #include <errno.h>
@@ -42,47 +43,40 @@ static bool is_timeout(int option) {
            option == OPT_SNDTIMEO_NEW;
 }
 
-static bool timeout_is_narrow(struct task *task, int option) {
-    return task->abi->pointer_bytes == 4 &&
-           (option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD);
+/* The old options have the ABI's own struct timeval, the new ones 64-bit seconds. */
+static const struct abi_times *timeout_layout(const struct task *task, int option) {
+    bool old = option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD;
+    return old ? task->abi->times : task->abi->times64;
 }
 
 static long set_timeout(struct task *task, struct file *file, int option, gaddr_t at,
                         uint32_t len) {
-    int64_t wide[2];
-    int32_t narrow[2];
-    bool is_narrow = timeout_is_narrow(task, option);
-    if (len < (is_narrow ? sizeof(narrow) : sizeof(wide)))
+    const struct abi_times *times = timeout_layout(task, option);
+    struct timeval timeout;
+    if (len < times->pair_bytes)
         return -EINVAL;
-    if (is_narrow ? guest_read(task->cpu->space, narrow, at, sizeof(narrow))
-                  : guest_read(task->cpu->space, wide, at, sizeof(wide)))
+    if (times->get_timeval(task, at, &timeout))
         return -EFAULT;
-    if (is_narrow) {
-        wide[0] = narrow[0];
-        wide[1] = narrow[1];
-    }
     int host = option == OPT_RCVTIMEO_NEW   ? OPT_RCVTIMEO_OLD
                : option == OPT_SNDTIMEO_NEW ? OPT_SNDTIMEO_OLD
                                             : option;
-    return setsockopt(file->host_fd, SOL_SOCKET, host, wide, sizeof(wide)) ? -errno : 0;
+    return setsockopt(file->host_fd, SOL_SOCKET, host, &timeout, sizeof(timeout)) ? -errno : 0;
 }
 
 /* struct sock_fprog: a count and the address of as many struct sock_filter. */
 static long set_filter(struct task *task, struct file *file, int option, gaddr_t at, uint32_t len) {
-    struct space *space = task->cpu->space;
-    unsigned word = task->abi->pointer_bytes;
-    uint16_t count;
-    uint64_t address = 0;
-    if (len != 2 * word)
+    uint64_t word[2]; /* the count is a short, then padding */
+    if (len != 2 * abi_long_bytes(task))
         return -EINVAL;
-    if (guest_read(space, &count, at, sizeof(count)) ||
-        guest_read(space, &address, at + word, word))
+    if (abi_read_pointers(task, at, word, 2))
         return -EFAULT;
+    uint16_t count = (uint16_t)word[0];
     struct sock_fprog program = {.len = count,
                                  .filter = calloc(count + 1u, sizeof(struct sock_filter))};
     if (!program.filter)
         return -ENOMEM;
-    long result = guest_read(space, program.filter, address, count * sizeof(struct sock_filter));
+    long result =
+        guest_read(task->cpu->space, program.filter, word[1], count * sizeof(struct sock_filter));
     if (!result)
         result =
             setsockopt(file->host_fd, SOL_SOCKET, option, &program, sizeof(program)) ? -errno : 0;
@@ -105,10 +99,10 @@ static bool is_group_option(const struct file *file, int level, int option) {
 }
 
 /* struct group_req, group_source_req: the first member is followed by a sockaddr_storage, aligned
- * to 4 for i386, to 8 here. */
+ * as a long is. */
 static long set_group(struct task *task, struct file *file, int level, int option, gaddr_t at,
                       uint32_t len) {
-    unsigned word = task->abi->pointer_bytes;
+    unsigned word = abi_long_bytes(task);
     uint8_t host[8 + 2 * sizeof(struct sockaddr_storage)] = {0};
     unsigned addresses = option == MCAST_JOIN_GROUP || option == MCAST_LEAVE_GROUP ? 1 : 2;
     unsigned bytes = addresses * (unsigned)sizeof(struct sockaddr_storage);
@@ -137,7 +131,7 @@ struct source_filter {
 /* Reads one of `len` bytes; what the guest's layout lacks before the group is left out. */
 static long read_source_filter(struct task *task, struct source_filter *filter, gaddr_t at,
                                uint32_t len) {
-    unsigned lacks = 8 - task->abi->pointer_bytes;
+    unsigned lacks = 8 - abi_long_bytes(task);
     memset(filter, 0, sizeof(*filter));
     if (guest_read(task->cpu->space, filter->bytes, at, 4) ||
         guest_read(task->cpu->space, filter->bytes + 8, at + 8 - lacks, len + lacks - 8))
@@ -147,7 +141,7 @@ static long read_source_filter(struct task *task, struct source_filter *filter, 
 
 static long set_source_filter(struct task *task, struct file *file, int level, gaddr_t at,
                               uint32_t len) {
-    unsigned lacks = 8 - task->abi->pointer_bytes;
+    unsigned lacks = 8 - abi_long_bytes(task);
     if (len + lacks < FILTER_HEAD)
         return -EINVAL;
     struct source_filter *filter = malloc(sizeof(*filter));
@@ -266,15 +260,16 @@ static long give(struct task *task, gaddr_t at, gaddr_t len_at, int32_t room, co
 
 static long get_timeout(struct task *task, struct file *file, int option, gaddr_t at,
                         gaddr_t len_at, int32_t room) {
-    int64_t wide[2] = {0};
+    const struct abi_times *times = timeout_layout(task, option);
+    struct timeval timeout = {0};
+    uint8_t out[sizeof(timeout)];
     int host = option == OPT_RCVTIMEO_NEW   ? OPT_RCVTIMEO_OLD
                : option == OPT_SNDTIMEO_NEW ? OPT_SNDTIMEO_OLD
                                             : option;
-    if (getsockopt(file->host_fd, SOL_SOCKET, host, wide, &(socklen_t){sizeof(wide)}))
+    if (getsockopt(file->host_fd, SOL_SOCKET, host, &timeout, &(socklen_t){sizeof(timeout)}))
         return -errno;
-    int32_t narrow[2] = {(int32_t)wide[0], (int32_t)wide[1]};
-    return timeout_is_narrow(task, option) ? give(task, at, len_at, room, narrow, sizeof(narrow))
-                                           : give(task, at, len_at, room, wide, sizeof(wide));
+    times->pack(out, timeout.tv_sec, timeout.tv_usec);
+    return give(task, at, len_at, room, out, times->pair_bytes);
 }
 
 static long get_peer(struct task *task, struct file *file, int option, gaddr_t at, gaddr_t len_at,
@@ -295,7 +290,7 @@ static long get_peer(struct task *task, struct file *file, int option, gaddr_t a
 static long get_source_filter(struct task *task, struct file *file, int level, gaddr_t at,
                               gaddr_t len_at, int32_t room) {
     struct space *space = task->cpu->space;
-    unsigned lacks = 8 - task->abi->pointer_bytes;
+    unsigned lacks = 8 - abi_long_bytes(task);
     if ((uint32_t)room + lacks < FILTER_HEAD)
         return -EINVAL;
     struct source_filter *filter = malloc(sizeof(*filter));

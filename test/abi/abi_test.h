@@ -53,5 +53,7 @@ gaddr_t guest_path_of(const char *name);
 void test_times(void);
 void test_files(void);
 void test_locks(void);
+void test_messages(void);
+void test_sockets(void);
 
 #endif

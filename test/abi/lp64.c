@@ -5,11 +5,13 @@
 #include "syscalls/abi/times.h"
 #include "syscalls/file/lock.h"
 #include "syscalls/fs/abi_fs.h"
+#include "syscalls/net/abi_net.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* --- times ----------------------------------------------------------------------------- */
 
@@ -33,8 +35,14 @@ static int put_timex(struct task *task, gaddr_t to, const struct timex *timex) {
     return guest_write(task->cpu->space, to, timex, sizeof *timex);
 }
 
+static void pack(void *to, int64_t seconds, int64_t fraction) {
+    const struct timespec pair = {seconds, fraction};
+    memcpy(to, &pair, sizeof pair);
+}
+
 static const struct abi_times times = {
     .pair_bytes = sizeof(struct timespec),
+    .pack = pack,
     .get_timespec = get_timespec,
     .put_timespec = put_timespec,
     .get_timeval = get_timeval,
@@ -91,6 +99,67 @@ static const struct abi_fs fs = {
     .put_dirent = put_dirent,
 };
 
+/* --- sockets --------------------------------------------------------------------------- */
+
+static int get_msg(struct task *task, gaddr_t from, struct guest_msg *msg) {
+    struct msghdr in;
+    if (guest_read(task->cpu->space, &in, from, sizeof in)) {
+        return -EFAULT;
+    }
+    *msg = (struct guest_msg){.name = (gaddr_t)in.msg_name,
+                              .name_len = (int32_t)in.msg_namelen,
+                              .iov = (gaddr_t)in.msg_iov,
+                              .iov_count = in.msg_iovlen,
+                              .control = (gaddr_t)in.msg_control,
+                              .control_len = in.msg_controllen,
+                              .flags = (uint32_t)in.msg_flags};
+    return 0;
+}
+
+static int put_msg(struct task *task, gaddr_t to, const struct guest_msg *msg) {
+    struct msghdr out;
+    if (guest_read(task->cpu->space, &out, to, sizeof out)) {
+        return -EFAULT;
+    }
+    if (msg->name) {
+        out.msg_namelen = (socklen_t)msg->name_len;
+    }
+    out.msg_controllen = msg->control_len;
+    out.msg_flags = (int)msg->flags;
+    return guest_write(task->cpu->space, to, &out, sizeof out);
+}
+
+static int get_cmsg(struct task *task, gaddr_t from, struct guest_cmsg *cmsg) {
+    struct cmsghdr in;
+    if (guest_read(task->cpu->space, &in, from, sizeof in)) {
+        return -EFAULT;
+    }
+    *cmsg = (struct guest_cmsg){in.cmsg_len, in.cmsg_level, in.cmsg_type};
+    return 0;
+}
+
+static int put_cmsg(struct task *task, gaddr_t to, const struct guest_cmsg *cmsg) {
+    struct cmsghdr out = {cmsg->len, cmsg->level, cmsg->type};
+    return guest_write(task->cpu->space, to, &out, sizeof out);
+}
+
+static int put_ifmap(struct task *task, gaddr_t to, const struct ifmap *map) {
+    return guest_write(task->cpu->space, to, map, sizeof *map);
+}
+
+static const struct abi_net net = {
+    .msg_bytes = sizeof(struct msghdr),
+    .mmsg_bytes = sizeof(struct mmsghdr),
+    .get_msg = get_msg,
+    .put_msg = put_msg,
+    .cmsg_bytes = sizeof(struct cmsghdr),
+    .cmsg_align = sizeof(long),
+    .get_cmsg = get_cmsg,
+    .put_cmsg = put_cmsg,
+    .ifreq_bytes = sizeof(struct ifreq),
+    .put_ifmap = put_ifmap,
+};
+
 const struct abi lp64 = {
     .name = "lp64",
     .mode = GUEST_I386,
@@ -98,4 +167,5 @@ const struct abi lp64 = {
     .times = &times,
     .times64 = &times,
     .fs = &fs,
+    .net = &net,
 };

@@ -27,9 +27,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"times", test_times},
-    {"files", test_files},
-    {"locks", test_locks},
+    {"times", test_times},       {"files", test_files},     {"locks", test_locks},
+    {"messages", test_messages}, {"sockets", test_sockets},
 };
 
 gaddr_t piece(unsigned n) {
@@ -121,7 +120,6 @@ int main(int argc, char **argv) {
     root_dir = argv[1];
     chosen = argv + 3;
     char *const guest_argv[] = {argv[2], NULL};
-    const struct fg_options options = {
-        .root = root_dir, .program = argv[2], .argv = guest_argv, .no_network = true};
+    const struct fg_options options = {.root = root_dir, .program = argv[2], .argv = guest_argv};
     return fg_run(&options);
 }

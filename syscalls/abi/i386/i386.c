@@ -14,5 +14,6 @@ const struct abi abi_i386 = {
     .times = &abi_i386_times,
     .times64 = &abi_i386_times64,
     .fs = &abi_i386_fs,
+    .net = &abi_i386_net,
     .ipc = &abi_i386_ipc,
 };

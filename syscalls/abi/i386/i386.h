@@ -18,6 +18,7 @@ struct statfs;
 int abi_i386_put_stat(struct task *task, gaddr_t to, const struct stat *st); /* stat.c */
 int abi_i386_put_statfs(struct task *task, gaddr_t to, const struct statfs *fs);
 extern const struct abi_fs abi_i386_fs;   /* fs.c */
+extern const struct abi_net abi_i386_net; /* net.c */
 extern const struct abi_ipc abi_i386_ipc; /* ipc.c */
 
 #endif

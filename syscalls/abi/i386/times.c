@@ -13,8 +13,14 @@ static int get_pair(struct task *task, gaddr_t from, int32_t pair[2]) {
     return guest_read(task->cpu->space, pair, from, 2 * sizeof pair[0]);
 }
 
-static int put_pair(struct task *task, gaddr_t to, int64_t a, int64_t b) {
-    int32_t pair[2] = {(int32_t)a, (int32_t)b};
+static void pack(void *to, int64_t seconds, int64_t fraction) {
+    const int32_t pair[2] = {(int32_t)seconds, (int32_t)fraction};
+    memcpy(to, pair, sizeof pair);
+}
+
+static int put_pair(struct task *task, gaddr_t to, int64_t seconds, int64_t fraction) {
+    int32_t pair[2];
+    pack(pair, seconds, fraction);
     return guest_write(task->cpu->space, to, pair, sizeof pair);
 }
 
@@ -62,6 +68,7 @@ static int put_timex(struct task *task, gaddr_t to, const struct timex *t) {
 
 const struct abi_times abi_i386_times = {
     .pair_bytes = 8,
+    .pack = pack,
     .get_timespec = get_timespec,
     .put_timespec = put_timespec,
     .get_timeval = get_timeval,
@@ -70,6 +77,11 @@ const struct abi_times abi_i386_times = {
 };
 
 /* --- 64-bit seconds -------------------------------------------------------------------- */
+
+static void pack64(void *to, int64_t seconds, int64_t fraction) {
+    const int64_t pair[2] = {seconds, fraction};
+    memcpy(to, pair, sizeof pair);
+}
 
 /* The upper half of tv_nsec is padding in a 32-bit program (clock_gettime(2), "C library/kernel
  * differences"). */
@@ -108,6 +120,7 @@ static int put_timex64(struct task *task, gaddr_t to, const struct timex *timex)
 
 const struct abi_times abi_i386_times64 = {
     .pair_bytes = 16,
+    .pack = pack64,
     .get_timespec = get_timespec64,
     .put_timespec = put_timespec64,
     .get_timeval = get_timeval64,
