@@ -8,9 +8,10 @@ coverage:
 	@$(MAKE) tests-insn
 	@$(PYTHON) test/mutants/coverage.py $(if $(WRITE),--write docs/coverage.md)
 
-# make mutants [N=200] [SEED=1] [MINUTES=60] [FILES='syscalls/futex/futex.c ...'] [SURVIVORS=1]
+# make mutants [N=200] [SEED=1] [MINUTES=60] [CASES=0] [FILES='syscalls/futex/futex.c ...'] [SURVIVORS=1]
 mutants:
 	@$(MAKE) ready
 	@$(MAKE) tests-insn
 	@$(PYTHON) test/mutants/mutants.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED)) \
-	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SURVIVORS),--survivors) $(FILES)
+	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CASES),--cases $(CASES)) \
+	    $(if $(SURVIVORS),--survivors) $(FILES)

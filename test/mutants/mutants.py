@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Puts mistakes into lines of core/ and syscalls/ and lists those that no test case notices.
 
-    mutants.py [--count N] [--seed N] [--minutes N] [--survivors] [FILE...]
+    mutants.py [--count N] [--seed N] [--minutes N] [--cases N] [--survivors] [FILE...]
 
 Lines are drawn at random by the seed, one mistake (operators.py) each. A mutant is built in a place
 of its own (places.py) and meets the cases that execute its line (coverage.py), until one fails
@@ -148,9 +148,10 @@ def found_again(old: Mutant) -> Mutant | None:
 class Worker:
     """A place in which one mutant at a time is built and tried."""
 
-    def __init__(self, number: int, record: coverage.Coverage) -> None:
+    def __init__(self, number: int, record: coverage.Coverage, most: int) -> None:
         self.place = Place(number)
         self.record = record
+        self.most = most
         self.place.update()
         done = self.place.make("all", "tests-insn")
         if done.returncode:
@@ -169,7 +170,7 @@ class Worker:
             lines = files.get(mutant.file, set())
             if counted in lines:
                 costs[case] = self.record.seconds[case] * (known / len(lines)) ** 2
-        return sorted(costs, key=lambda case: costs[case])
+        return sorted(costs, key=lambda case: costs[case])[:self.most or None]
 
     def stripped(self, target: Path) -> bytes:
         """An object's code and data."""
@@ -281,13 +282,14 @@ class Run:
         return "\n".join(text)
 
 
-def work(run: Run, record: coverage.Coverage, source: Iterator[Mutant], minutes: float) -> None:
+def work(run: Run, record: coverage.Coverage, source: Iterator[Mutant], minutes: float,
+         most: int) -> None:
     """Try mutants until there are enough, or the time is over."""
     seen = {m.key + (m.line,) for m in run.results}
     end = time.monotonic() + 60 * minutes
     workers: SimpleQueue[Worker] = SimpleQueue()
     for number in range(coverage.WORKERS):
-        workers.put(Worker(number, record))
+        workers.put(Worker(number, record, most))
     running = 0
 
     def loop(_: int) -> None:
@@ -318,6 +320,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--minutes", type=float, default=60, metavar="N")
+    parser.add_argument("--cases", type=int, default=0, metavar="N",
+                        help="show a mutant to its N best cases at most (0: to all)")
     parser.add_argument("--survivors", action="store_true", help="those of the last run again")
     parser.add_argument("files", nargs="*", help="files, or beginnings of their names")
     args = parser.parse_args()
@@ -332,7 +336,7 @@ def main() -> None:
             "again": args.survivors}
     run = Run(head, args.count)
     source = iter(again) if args.survivors else draw(record, args.files, args.seed)
-    work(run, record, source, args.minutes)
+    work(run, record, source, args.minutes, args.cases)
     print(run.summary())
 
 
