@@ -139,6 +139,12 @@ static unsigned table_index(struct lowered *low, const struct step *step, const 
             value = (unsigned)insn->imm;
             value = value < step->index[i].radix ? value : step->index[i].radix - 1u;
             break;
+        case IX_VVVV:
+            value = insn->vvvv;
+            break;
+        case IX_IS4:
+            value = (unsigned)insn->imm >> 4 & 15;
+            break;
         }
         index = index * step->index[i].radix + value % step->index[i].radix;
     }

@@ -67,6 +67,49 @@ static void decode_mem32(struct insn *insn, struct cursor *c) {
     }
 }
 
+/* Is `byte`, an opcode, the first of a VEX prefix? In 32-bit mode it is that of LES or LDS where
+ * the next byte, as their ModRM, is a memory operand (SDM Vol. 2A, 2.3.5). */
+static bool is_vex(const struct cursor *c, enum guest_mode mode, uint8_t byte) {
+    return (byte == 0xc4 || byte == 0xc5) &&
+           (mode != GUEST_I386 || (c->at < c->size && c->bytes[c->at] >= 0xc0));
+}
+
+/* The VEX prefix that begins with `byte`, and the opcode behind it (SDM Vol. 2A, 2.3.5). In 32-bit
+ * mode R, X and B are no register bits, and vvvv has three. Returns the opcode; false in *legal
+ * when the combination is #UD whatever follows. */
+static uint8_t take_vex(struct insn *insn, struct cursor *c, enum guest_mode mode, uint8_t byte,
+                        bool *legal) {
+    unsigned map = 1, last = (unsigned)fetch(c, 1);
+    *legal = !insn->lock && !insn->rep && !insn->opsize_prefix;
+    if (byte == 0xc4) {
+        map = last & 31;
+        last = (unsigned)fetch(c, 1);
+        insn->vex_w = last >> 7;
+    }
+    if (map < 1 || map > 3) {
+        *legal = false;
+        map = 1;
+    }
+    static const uint8_t rep[4] = {0, 0, 0xf3, 0xf2};
+    insn->vex = true;
+    insn->map = (uint8_t)(MAP_VEX_0F + map - 1);
+    insn->vvvv = ~last >> 3 & 15;
+    insn->vex_l = last >> 2 & 1;
+    insn->opsize_prefix = (last & 3) == 1;
+    insn->rep = rep[last & 3];
+    insn->opsize = mode != GUEST_I386 && insn->vex_w ? 8 : 4;
+    return (uint8_t)fetch(c, 1);
+}
+
+/* Is what VEX.vvvv holds right for the row? */
+static bool vvvv_fits(struct insn *insn, enum guest_mode mode, const struct row *row) {
+    bool fits = !insn->vex || insn->vvvv == 0 || row->flags & ROW_VVVV;
+    if (mode == GUEST_I386) {
+        insn->vvvv &= 7;
+    }
+    return fits;
+}
+
 /* True when `byte` was a prefix and was noted. */
 static bool take_prefix(struct insn *insn, uint8_t byte) {
     switch (byte) {
@@ -132,6 +175,12 @@ static uint16_t find_row(const struct insn *insn, opnode node) {
             break;
         case SPLIT_SEG:
             next = insn->seg == SEG_FS || insn->seg == SEG_GS;
+            break;
+        case SPLIT_VEX_L:
+            next = insn->vex_l;
+            break;
+        case SPLIT_VEX_W:
+            next = insn->vex_w;
             break;
         }
         node = split->next[next];
@@ -218,6 +267,7 @@ enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, c
     *insn = (struct insn){
         .pc = pc, .seg = INSN_NO_SEG, .base = -1, .index = -1, .addrsize = 4, .opsize = 4};
     uint8_t byte;
+    bool legal = true;
 
     do {
         byte = (uint8_t)fetch(&c, 1);
@@ -225,7 +275,9 @@ enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, c
     if (insn->opsize_prefix) {
         insn->opsize = 2;
     }
-    if (!c.more && byte == 0x0f) {
+    if (!c.more && is_vex(&c, mode, byte)) {
+        byte = take_vex(insn, &c, mode, byte, &legal);
+    } else if (!c.more && byte == 0x0f) {
         byte = (uint8_t)fetch(&c, 1);
         insn->map = MAP_0F;
         if (!c.more && (byte == 0x38 || byte == 0x3a)) {
@@ -258,7 +310,7 @@ enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, c
         return size >= INSN_MAX_BYTES ? DECODE_TOO_LONG : DECODE_MORE;
     }
     const struct row *row = &rows[insn->row];
-    if (insn->row == 0 || !cpuid_has(row->feature)) {
+    if (insn->row == 0 || !legal || !vvvv_fits(insn, mode, row) || !cpuid_has(row->feature)) {
         return DECODE_UD;
     }
     if (row->imm == IMM_JB || row->imm == IMM_JZ) {

@@ -28,6 +28,10 @@ struct insn {
     int64_t disp;
     int64_t imm; /* extended as the row says; branch offsets: the absolute target */
     uint32_t imm2;
+
+    bool vex; /* has a VEX prefix; rep and opsize_prefix are then what its pp stands for */
+    bool vex_l, vex_w;
+    uint8_t vvvv; /* register in VEX.vvvv */
 };
 
 enum decode_status {

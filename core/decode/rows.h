@@ -27,6 +27,8 @@ enum index_kind {
     IX_IMM,   /* the immediate, modulo the radix */
     IX_COPY,  /* one of several equal gadgets, in turn (gen/spec/default.policy: replicate) */
     IX_IMM_SAT, /* the immediate, at most radix - 1 */
+    IX_VVVV,    /* register in VEX.vvvv */
+    IX_IS4,     /* register in the immediate's high four bits */
 };
 #define BASE_NONE 8
 #define BASE_EA   9
@@ -130,6 +132,7 @@ enum {
 #define ROW_MEMONLY 32  /* mod = 3 is #UD */
 #define ROW_REGONLY 64  /* mod != 3 is #UD */
 #define ROW_DEF64   128 /* operand size defaults to 64 in 64-bit mode */
+#define ROW_VVVV    256 /* VEX.vvvv is an operand; without it, it must be 1111b */
 
 struct row {
     const char *mnemonic;              /* "ADD" */
@@ -143,18 +146,29 @@ struct row {
 
 /* Opcode maps: [guest mode][map][opcode byte] is an opnode. 0 is #UD; below OPNODE_SPLIT a row
  * number, else OPNODE_SPLIT + index into opsplits. */
-enum { MAP_1BYTE, MAP_0F, MAP_0F38, MAP_0F3A, MAP_COUNT };
+enum {
+    MAP_1BYTE,
+    MAP_0F,
+    MAP_0F38,
+    MAP_0F3A,
+    MAP_VEX_0F, /* behind a VEX prefix with mmmmm = 1, 2, 3 */
+    MAP_VEX_0F38,
+    MAP_VEX_0F3A,
+    MAP_COUNT
+};
 typedef uint16_t opnode;
 #define OPNODE_SPLIT 0x8000
 
 enum split_kind {
-    SPLIT_PREFIX,   /* next[0..3]: no mandatory prefix, 66, F3, F2 (F2/F3 win over 66) */
+    SPLIT_PREFIX,   /* next[0..3]: no mandatory prefix, 66, F3, F2 (F2/F3 win over 66); VEX.pp */
     SPLIT_REG,      /* next[ModRM.reg] */
     SPLIT_MOD,      /* next[0] memory, next[1] register */
     SPLIT_RM,       /* next[ModRM.rm] */
     SPLIT_OPSIZE,   /* next[0] 16, next[1] 32, next[2] 64 */
     SPLIT_ADDRSIZE, /* next[0] 16, next[1] 32, next[2] 64 */
     SPLIT_SEG,      /* next[0] no override or ES CS SS DS (flat), next[1] FS or GS override */
+    SPLIT_VEX_L,    /* next[VEX.L] */
+    SPLIT_VEX_W,    /* next[VEX.W] */
 };
 struct opsplit {
     uint8_t kind;

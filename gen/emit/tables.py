@@ -18,7 +18,7 @@ PARAM = {"target": "P_TARGET", "fall": "P_FALL", "disp": "P_DISP", "imm": "P_IMM
          "imm2": "P_IMM2", "pc": "P_PC", "nextpc": "P_NEXT", "raw": "P_RAW", "helper": "P_HELPER"}
 PFX = {"": 0, "lock": 1, "rep": 1, "repe": 1, "repne": 2}
 IMM = {"iw": "IMM_W", "iz": "IMM_Z", "iv": "IMM_V", "ifar": "IMM_FAR", "moffs": "IMM_MOFFS",
-       "cb": "IMM_JB", "cz": "IMM_JZ"}
+       "cb": "IMM_JB", "cz": "IMM_JZ", "is4": "IMM_B"}
 TOP = "/* Made by gen/emit/tables.py from gen/spec. Shapes: core/decode/rows.h. */\n"
 
 
@@ -58,6 +58,8 @@ def row_flags(row: Row) -> str:
         names.append("ROW_REGONLY")
     if "def64" in row.words:
         names.append("ROW_DEF64")
+    if row.operand_with("HB"):
+        names.append("ROW_VVVV")
     return " | ".join(names) or "0"
 
 
@@ -232,5 +234,5 @@ def emit_opmap(maps: Maps, out: Path, output: Output) -> None:
         row = [sum(bits[i * 8 + b] << b for b in range(8)) for i in range(32)]
         text.append(f"    {{{', '.join(str(b) for b in row)}}},\n")
     text.append("}};\n")
-    assert SPLIT + len(maps.splits) < 0x10000 and len(QUESTIONS) == 7
+    assert SPLIT + len(maps.splits) < 0x10000 and len(QUESTIONS) == 9
     output.write(out / "opmap.c", "".join(text))

@@ -15,7 +15,7 @@ from typing import Iterator
 from gen.expand import bodies as bd
 from gen.language.errors import SpecError
 from gen.language.model import (CONDITIONS, Form, HelperCall, Operand, Place, Row, Spec, forms,
-                                may_fault, may_store, memory_access)
+                                may_fault, may_store, memory_access, row_of_guest)
 from gen.language.policy import Policy
 from gen.language.target import Guest
 
@@ -173,7 +173,7 @@ class Expander:
         self.policy = policy
         self.guest = guest
         self.helpers = declared_helpers()
-        rows = [part for row in spec.rows if guest.name in row.modes
+        rows = [row_of_guest(part, guest) for row in spec.rows if guest.name in row.modes
                 for part in split_slow(row, guest)]
         self.library = Library(guest, rows)
 
@@ -256,6 +256,14 @@ class Expander:
             if place in (Place.LITERAL, Place.TARGET):
                 raise SpecError(row.where, f"body {body.name} mentions {name}, but operand "
                                            f"{operand.text} can only be spelled by the body")
+            if operand.letter == "VM":
+                raise SpecError(row.where, f"body {body.name} mentions {name}, but operand "
+                                           f"{operand.text} has one address for each element: no "
+                                           "body can reach it yet")
+            if place is Place.YMM:
+                raise SpecError(row.where, f"body {body.name} mentions {name}, but operand "
+                                           f"{operand.text} has 256 bits: the engine has the lower "
+                                           "halves of vector registers alone")
             size = operand.bits(form.opsize)
             if place in (Place.XMM, Place.MMX, Place.ST, Place.SREG):
                 size = 0
@@ -345,6 +353,10 @@ class Expander:
             return "", FIXED_REGS[operand.text][0]
         if operand.letter == "Z":
             return "OPREG", 0
+        if operand.letter in ("H", "B"):
+            return "VVVV", 0
+        if operand.letter == "L":
+            return "IS4", 0
         return ("REG" if operand.letter in "GVPS" else "RM"), 0
 
     def params(self, row: Row, body: bd.Body, operands: list[OperandForm]) -> tuple[str, ...]:

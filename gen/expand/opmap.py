@@ -13,7 +13,8 @@ from gen.language.model import Row
 SPLIT = 0x8000
 # name, number of branches; in the order in which a tree asks
 QUESTIONS = (("PREFIX", 4), ("REG", 8), ("MOD", 2), ("RM", 8), ("OPSIZE", 3), ("ADDRSIZE", 3),
-             ("SEG", 2))
+             ("SEG", 2), ("VEX_L", 2), ("VEX_W", 2))
+MAPS = 7  # one byte, 0F, 0F38, 0F3A; with VEX 0F, 0F38, 0F3A
 PREFIX_BRANCH = {"NP": 0, "66": 1, "F3": 2, "F2": 3}
 SIZE_BRANCH = {2: 0, 4: 1, 8: 2}
 
@@ -36,6 +37,10 @@ def allowed(row: Row, question: str) -> frozenset[int] | None:
         return frozenset(SIZE_BRANCH[s] for s in row.opsizes) if row.opsizes else None
     if question == "ADDRSIZE":
         return frozenset(SIZE_BRANCH[s] for s in row.addrsizes) if row.addrsizes else None
+    if question == "VEX_L":
+        return None if row.vex is None or row.vex.l is None else frozenset({row.vex.l})
+    if question == "VEX_W":
+        return None if row.vex is None or row.vex.w == "WIG" else frozenset({int(row.vex.w[1])})
     return None if row.seg is None else frozenset({row.seg})
 
 
@@ -43,8 +48,8 @@ def allowed(row: Row, question: str) -> frozenset[int] | None:
 class Maps:
     """Opcode maps of one mode: [map][opcode] -> node, splits, ModRM bits."""
 
-    nodes: list[list[int]] = field(default_factory=lambda: [[0] * 256 for _ in range(4)])
-    modrm: list[list[bool]] = field(default_factory=lambda: [[False] * 256 for _ in range(4)])
+    nodes: list[list[int]] = field(default_factory=lambda: [[0] * 256 for _ in range(MAPS)])
+    modrm: list[list[bool]] = field(default_factory=lambda: [[False] * 256 for _ in range(MAPS)])
     splits: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
 
 
@@ -61,7 +66,7 @@ class Builder:
         cells: dict[tuple[int, int], list[int]] = {}
         for number, row in enumerate(self.rows):
             for opcode in range(row.opcode, row.opcode + row.span):
-                cells.setdefault((row.map, opcode), []).append(number)
+                cells.setdefault((row.opcode_map, opcode), []).append(number)
         for (map_, opcode), numbers in cells.items():
             flags = {self.rows[n].modrm for n in numbers}
             if len(flags) > 1:

@@ -9,7 +9,7 @@ effect letter (NOTATION.md); `Row.opcode_bytes` with `span`, `reg`, `rm` and `im
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Iterator
 
@@ -28,9 +28,10 @@ CONDITIONS = ("o", "no", "c", "nc", "z", "nz", "na", "a",
 
 SIZE_BITS = {
     "b": 8, "bs": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "t": 80, "x": 128, "ps": 128, "pd": 128,
-    "ss": 32, "sd": 64, "pi": 64, "": 0, "p": 0, "a": 0, "s": 0,
+    "ss": 32, "sd": 64, "pi": 64, "qq": 256, "": 0, "p": 0, "a": 0, "s": 0,
 }
-LETTERS = "EGMRZIJOSVUWPNQAXY"
+BY_LENGTH = ("x", "ps", "pd")  # vector sizes: 256 bits in a VEX row with L1
+LETTERS = "EGMRZIJOSVUWPNQAXYHLB"
 # Effects that are no operands: registers (r*: of the operand or address size), the x87 unit with
 # MMX, MXCSR, all vector registers, segment registers, memory at a register.
 IMPLICIT = frozenset(
@@ -47,6 +48,25 @@ LITERALS = {"CL", "DX", "AH", "CX", "ECX", "1", "3", "ST0", "ES", "CS", "SS", "D
             "XMM0"}
 
 
+@dataclass(frozen=True)
+class Vex:
+    """A row's VEX prefix, as the manual's opcode column has it (SDM Vol. 2A, 3.1.1.2). What its
+    pp and mmmmm stand for are the row's `prefix` and `map`."""
+
+    length: str  # "128" "256" "LIG" "LZ" "L0" "L1"
+    w: str       # "W0" "W1" "WIG"
+
+    @property
+    def l(self) -> int | None:  # noqa: E743 (the manual's name)
+        """VEX.L, None where it is ignored."""
+        return {"LIG": None, "256": 1, "L1": 1}.get(self.length, 0)
+
+    @property
+    def wide(self) -> bool:
+        """Operands whose size follows the vector length have 256 bits."""
+        return self.l == 1
+
+
 class Place(Enum):
     """Where an operand lives in one form of a row."""
 
@@ -54,6 +74,7 @@ class Place(Enum):
     MEM = "m"
     IMM = "i"
     XMM = "x"
+    YMM = "y"
     MMX = "mm"
     ST = "st"
     SREG = "s"
@@ -66,8 +87,9 @@ class Operand:
     """One operand of a row: a manual letter with a size letter, or a fixed name."""
 
     text: str
-    letter: str  # one of LETTERS, "" for a fixed name, "STi"
+    letter: str  # one of LETTERS, "" for a fixed name, "STi", "VM" (addresses in a vector)
     size: str    # size letter(s), "" without
+    wide: bool = False  # the row's vectors have 256 bits
 
     @property
     def varies(self) -> bool:
@@ -82,21 +104,24 @@ class Operand:
             return min(opsize * 8, 32)
         if self.size == "y":
             return max(opsize * 8, 32)
+        if self.wide and self.size in BY_LENGTH:
+            return 256
         return SIZE_BITS[self.size]
 
     def place(self, mem: bool) -> Place:
         """What it is when the ModRM operand is memory (`mem`) or a register."""
         if self.letter in "EMR" and self.letter:
             return Place.MEM if mem else Place.REG
-        if self.letter in ("G", "Z"):
+        if self.letter in ("G", "Z", "B"):
             return Place.REG
-        if self.letter == "W":
-            return Place.MEM if mem else Place.XMM
+        if self.letter == "VM" or self.letter == "W" and mem:
+            return Place.MEM
+        if self.letter in tuple("VUWHL"):
+            return Place.YMM if self.bits(4) == 256 else Place.XMM
         if self.letter == "Q":
             return Place.MEM if mem else Place.MMX
         simple = {"I": Place.IMM, "J": Place.TARGET, "O": Place.MEM, "S": Place.SREG,
-                  "V": Place.XMM, "U": Place.XMM, "P": Place.MMX, "N": Place.MMX,
-                  "STi": Place.ST}
+                  "P": Place.MMX, "N": Place.MMX, "STi": Place.ST}
         if self.letter in simple:
             return simple[self.letter]
         return Place.REG if self.text in FIXED_REGS else Place.LITERAL
@@ -133,7 +158,7 @@ class Row:
     where: Where
     text: str                    # as written, blanks normalised
     mnemonic: str
-    prefix: str | None           # "NP", "66", "F3", "F2" or None: any
+    prefix: str | None           # "NP", "66", "F3", "F2" or None: any; with VEX: what pp stands for
     map: int                     # 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A
     opcode: int                  # first opcode of the span
     span: int                    # 1, 8 (+r) or 16 (+c)
@@ -163,6 +188,7 @@ class Row:
     vendor: tuple[str, ...] = ()  # rules of gen/spec/vendors
     synthetic: bool = False      # made from `slow`, not written in the spec
     seg: int | None = None       # 1: only with an FS/GS override, 0: only without
+    vex: Vex | None = None
 
     @property
     def family(self) -> str:
@@ -175,8 +201,24 @@ class Row:
         return f"{self.where.file.rsplit('/', 1)[-1]}:{self.where.line}: {self.text}"
 
     @property
+    def opcode_map(self) -> int:
+        """Number of the map for decode: those of VEX (0F, 0F38, 0F3A) follow the others."""
+        return self.map + 3 if self.vex else self.map
+
+    @property
+    def general(self) -> bool:
+        """It has an operand that may be a general register (with VEX, W is its width)."""
+        return any(o.letter in tuple("EGRB") for o in self.operands)
+
+    def operand_with(self, letters: str) -> Operand | None:
+        """The operand whose letter is one of these."""
+        return next((o for o in self.operands if o.letter in tuple(letters)), None)
+
+    @property
     def opcode_bytes(self) -> tuple[int, ...]:
-        """Opcode bytes without mandatory prefix, ModRM and immediate."""
+        """Opcode bytes without mandatory or VEX prefix, ModRM and immediate."""
+        if self.vex:
+            return (self.opcode,)
         return {0: (), 1: (0x0F,), 2: (0x0F, 0x38), 3: (0x0F, 0x3A)}[self.map] + (self.opcode,)
 
     @property
@@ -266,9 +308,11 @@ def memory_access(form: Form) -> str:
 
 def memory_alignment(form: Form) -> int:
     """Bytes to which the memory operand must be aligned (#GP): SSE operands of 128 bits to 16,
-    unless the row says otherwise (SDM Vol. 1, 4.1.1)."""
+    with VEX none, unless the row says otherwise (SDM Vol. 1, 4.1.1 and 14.9)."""
     if form.row.align is not None:
         return form.row.align
+    if form.row.vex:
+        return 1
     wide = any(o.place(True) is Place.MEM and o.bits(form.opsize) == 128
                for o in form.row.operands)
     return 16 if form.mem and wide else 1
@@ -291,7 +335,18 @@ def may_fault(form: Form) -> bool:
 
 def row_opsizes(row: Row, guest: Guest) -> tuple[int, ...]:
     """Operand sizes (bytes) that the row has for a guest."""
+    if row.vex:  # VEX.W takes the place of the operand size prefix, in 64-bit mode alone
+        sizes = {"W0": (4,), "W1": (8,), "WIG": (4, 8)}[row.vex.w]
+        return sizes if guest.long_mode else (4,)
     return tuple(s for s in guest.opsizes if not row.opsizes or s in row.opsizes)
+
+
+def row_of_guest(row: Row, guest: Guest) -> Row:
+    """The row as a guest has it: outside of 64-bit mode VEX.W is ignored where it would be the
+    width of a general register (SDM Vol. 2, ANDN; VMOVD)."""
+    if row.vex and row.general and not guest.long_mode:
+        return replace(row, vex=replace(row.vex, w="WIG"))
+    return row
 
 
 def row_prefixes(row: Row, mem: bool) -> tuple[str, ...]:

@@ -9,15 +9,20 @@ import re
 from pathlib import Path
 
 from gen.language.errors import SpecError, Where
-from gen.language.model import (ACCESSES, EXCEPTIONS, FIXED_REGS, FLAG_BITS, FLAG_EFFECTS,
-                                IMPLICIT, LETTERS, LITERALS, MODES, SIZE_BITS, Effect, HelperCall,
-                                Insn, Operand, Row, Spec)
+from gen.language.model import (ACCESSES, BY_LENGTH, EXCEPTIONS, FIXED_REGS, FLAG_BITS,
+                                FLAG_EFFECTS, IMPLICIT, LETTERS, LITERALS, MODES, SIZE_BITS,
+                                Effect, HelperCall, Insn, Operand, Row, Spec, Vex)
+from gen.language.target import GUESTS
 from gen.language.vendors import read_vendors
 
 PREFIXES = ("NP", "66", "F3", "F2")
-IMMS = ("ib", "iw", "iz", "iv", "ifar", "moffs", "cb", "cz")
+VEX_PARTS = (("length", ("128", "256", "LIG", "LZ", "L0", "L1")), ("pp", ("NP", "66", "F3", "F2")),
+             ("map", ("0F", "0F38", "0F3A")), ("W", ("W0", "W1", "WIG")))
+VEX_WORDS = {"memonly", "regonly", "i386only", "x86-64only", "a32", "a64", "ends", "endsnext"}
+IMMS = ("ib", "iw", "iz", "iv", "ifar", "moffs", "cb", "cz", "is4")
 ENCODINGS = {"MR", "RM", "MI", "M", "M1", "MC", "R", "O", "OI", "I", "D", "ZO", "RMI", "MRI", "MRC",
-             "RVM", "FD", "TD", "II", "NP", "A", "RO", "MO"}
+             "FD", "TD", "II", "NP", "A", "RO", "MO", "RVM", "RVMI", "RVMR", "RMV", "VM", "VMI",
+             "MVR"}
 ONLY = {f"{mode}only": mode for mode in MODES}
 WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "o16", "o32", "o64", "a16", "a32",
          "a64", "ends", "endsnext", "string", *ONLY}
@@ -57,18 +62,43 @@ def braces(line: Line, count: int, pick: int) -> str:
     return text
 
 
-def parse_operand(where: Where, text: str) -> Operand | None:
-    """An operand word, or None when the word is not one."""
+def parse_vex(where: Where, text: str) -> tuple[Vex, str, int]:
+    """`VEX.128.66.0F.WIG`: the prefix, what its pp stands for, the map."""
+    found: dict[str, str] = {}
+    order = [name for name, _ in VEX_PARTS]
+    for part in text.split(".")[1:]:
+        name = next((n for n, parts in VEX_PARTS if part in parts), None)
+        if part in ("NDS", "NDD", "DDS"):
+            raise SpecError(where, f"{part} is no part of a VEX prefix here: an operand H or B "
+                                   "says that vvvv is used")
+        if name is None:
+            raise SpecError(where, f"{part or 'nothing'} is no part of a VEX prefix, which is "
+                                   "VEX.length.pp.map.W, such as VEX.128.66.0F.WIG")
+        if found and order.index(name) <= max(order.index(n) for n in found):
+            raise SpecError(where, f"{part} stands in the wrong place of {text}: the order is "
+                                   "VEX.length.pp.map.W")
+        found[name] = part
+    for name, parts in VEX_PARTS:
+        if name not in found and name != "pp":
+            raise SpecError(where, f"{text} lacks its {name} ({' '.join(parts)})")
+    return (Vex(found["length"], found["W"]), found.get("pp", "NP"),
+            {"0F": 1, "0F38": 2, "0F3A": 3}[found["map"]])
+
+
+def parse_operand(where: Where, text: str, wide: bool = False) -> Operand | None:
+    """An operand word, or None when the word is not one; `wide`: of a row with VEX.L = 1."""
     if text in ("STi",):
         return Operand(text, "STi", "t")
     if text in FIXED_REGS:
         return Operand(text, "", FIXED_REGS[text][1])
     if text in LITERALS:
         return Operand(text, "", "")
+    if re.match(r"vm(32|64)[xy]$", text):
+        return Operand(text, "VM", "")
     if text[0] in LETTERS:
         size = text[1:]
         if size in SIZE_BITS or size in ("v", "z", "y"):
-            return Operand(text, text[0], size)
+            return Operand(text, text[0], size, wide and size in BY_LENGTH)
         if re.match(r"[a-z]{1,2}$", size):
             raise SpecError(where, f"operand {text} has the unknown size letter {size}")
     return None
@@ -82,6 +112,7 @@ class RowParser:
         self.words = words
         self.text = " ".join(words)
         self.at = 0
+        self.vex: Vex | None = None
 
     def error(self, sentence: str) -> SpecError:
         return SpecError(self.where, sentence)
@@ -99,6 +130,18 @@ class RowParser:
                                    and re.match(r"[0-9A-F]{2}", self.words[1])):
             return self.take()
         return None
+
+    def vex_opcode(self) -> tuple[str, int, int]:
+        """What pp stands for, map, opcode of a row with VEX prefix."""
+        self.vex, prefix, map_ = parse_vex(self.where, self.take())
+        word = self.take()
+        if not HEX.match(word):
+            raise self.error(f"{word or 'end of line'} where the one opcode byte behind VEX "
+                             "belongs")
+        if HEX.match(self.peek()):
+            raise self.error(f"{word} {self.peek()} behind a VEX prefix: the prefix names the map, "
+                             "one opcode byte follows it")
+        return prefix, map_, int(word, 16)
 
     def opcode(self) -> tuple[int, int, int]:
         """Map, first opcode, span."""
@@ -152,7 +195,7 @@ class RowParser:
     def operands(self) -> tuple[Operand, ...]:
         found: list[Operand] = []
         while self.peek() and self.peek() not in WORDS and "=" not in self.peek():
-            operand = parse_operand(self.where, self.peek())
+            operand = parse_operand(self.where, self.peek(), self.vex is not None and self.vex.wide)
             if operand is None:
                 raise self.error(f"{self.peek()} is neither an operand nor a row word")
             found.append(operand)
@@ -298,8 +341,13 @@ class Block:
 
     def row(self, name: str, line: Line, text: str, values: dict[str, tuple[Where, str]]) -> Row:
         parser = RowParser(line.where, text.split())
-        prefix = parser.prefix()
-        map_, opcode, span = parser.opcode()
+        prefix: str | None
+        if parser.peek().startswith("VEX"):
+            prefix, map_, opcode = parser.vex_opcode()
+            span = 1
+        else:
+            prefix = parser.prefix()
+            map_, opcode, span = parser.opcode()
         modrm, reg, rm, fixed = parser.modrm()
         imms = parser.imms()
         encoding = parser.take()
@@ -334,6 +382,7 @@ class Block:
                     raise SpecError(values["modes"][0], f"there is no guest mode {mode}")
         modes = tuple(ONLY[word] for word in sorted(words) if word in ONLY) or modes
         self.check_operands(line.where, operands, modrm, reg, span, imms)
+        self.check_vex(line.where, parser.vex, operands, words, modes)
         slow = values["slow"][1] if "slow" in values else None
         if slow is not None:
             words.add("string")
@@ -358,7 +407,7 @@ class Block:
                    parse_faults(*faults) if faults else (),
                    parse_number(align[0], "align", align[1]) if align else None,
                    parse_number(line.where, "bytes", settings.get("bytes", "0")),
-                   self.vendor_rules(line.where, settings, values))
+                   self.vendor_rules(line.where, settings, values), vex=parser.vex)
 
     @staticmethod
     def vendor_rules(where: Where, settings: dict[str, str],
@@ -402,7 +451,7 @@ class Block:
         """Every operand has its place in the encoding."""
         letters = [o.letter for o in operands if o.letter]
         for operand in operands:
-            if operand.letter in ("E", "M", "R", "W", "U", "Q", "N", "STi") and not modrm:
+            if operand.letter in ("E", "M", "R", "W", "U", "Q", "N", "STi", "VM") and not modrm:
                 raise SpecError(where, f"operand {operand.text} needs a ModRM byte (/r or /digit)")
             if operand.letter in ("G", "V", "P", "S") and (not modrm or reg is not None):
                 raise SpecError(where, f"operand {operand.text} needs /r")
@@ -414,13 +463,39 @@ class Block:
                 raise SpecError(where, f"operand {operand.text} needs cb or cz")
             if operand.letter == "O" and "moffs" not in imms:
                 raise SpecError(where, f"operand {operand.text} needs moffs")
-        for group in ("EMRWUQN", "GVPS", "Z"):
-            if sum(letter in group for letter in letters if len(letter) == 1) > 1:
+            if operand.letter == "L" and "is4" not in imms:
+                raise SpecError(where, f"operand {operand.text} needs is4")
+        groups = (("E", "M", "R", "W", "U", "Q", "N", "VM"), tuple("GVPS"), ("Z",), tuple("HB"),
+                  ("L",))
+        for group in groups:
+            if sum(letter in group for letter in letters) > 1:
                 raise SpecError(where, "two operands want the same field of the encoding")
+        if imms == ("is4",) and "L" not in letters:
+            raise SpecError(where, "immediate is4 is no operand (L)")
         if imms and imms[0] in ("ib", "iw", "iz", "iv") and "I" not in letters:
             raise SpecError(where, f"immediate {imms[0]} is no operand")
         if span == 8 and "Z" not in letters:
             raise SpecError(where, "opcode with +r but no operand Z")
+
+    @staticmethod
+    def check_vex(where: Where, vex: Vex | None, operands: tuple[Operand, ...],
+                  words: set[str], modes: tuple[str, ...]) -> None:
+        """What a VEX prefix allows, and what only it does."""
+        if vex is None:
+            odd = next((o for o in operands if o.letter in ("H", "B", "L", "VM")), None)
+            if odd:
+                raise SpecError(where, f"operand {odd.text} needs a VEX prefix")
+            return
+        for word in sorted(words - VEX_WORDS):
+            raise SpecError(where, f"row word {word} does not go with a VEX prefix")
+        for operand in operands:
+            if operand.size in BY_LENGTH and vex.length in ("LIG", "LZ"):
+                raise SpecError(where, f"the width of operand {operand.text} follows the vector "
+                                       f"length, but the row has {vex.length}")
+        general = any(o.letter in ("E", "G", "R", "B") for o in operands)
+        if general and vex.w == "W1" and any(g.name in modes for g in GUESTS if not g.long_mode):
+            raise SpecError(where, "W1 with a general register needs x86-64only: outside of 64-bit "
+                                   "mode VEX.W is ignored")
 
 
 def read_file(path: Path, name: str) -> list[Insn]:
@@ -434,7 +509,7 @@ def read_file(path: Path, name: str) -> list[Insn]:
             blocks.append(Block(line))
         elif not blocks:
             raise SpecError(line.where, "a line before the first insn")
-        elif re.match(r"NP$|[0-9A-F{]", line.words[0]) and line.words[0] not in FIELDS:
+        elif re.match(r"NP$|VEX|[0-9A-F{]", line.words[0]) and line.words[0] not in FIELDS:
             blocks[-1].rows.append(line)
         elif line.words[0] in FIELDS:
             if line.words[0] in blocks[-1].fields:

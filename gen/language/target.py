@@ -36,6 +36,11 @@ class Guest:
     profile: str = "default.profile"
 
     @property
+    def long_mode(self) -> bool:
+        """It is 64-bit mode: REX and VEX.W say that a general register has 64 bits."""
+        return 8 in self.opsizes
+
+    @property
     def base_none(self) -> int:
         """Index entry of a memory operand without base register: one behind the registers."""
         return len(self.registers(0))

@@ -180,6 +180,25 @@ class Tables(unittest.TestCase):
             text = project.read("out/opmap.c")
             self.assertIn("{SPLIT_PREFIX, {1, 1, 2, 1}}", text)
 
+    def test_vex(self) -> None:
+        """Maps of their own, split by pp, L and W; vvvv and is4 as table indices; lengths."""
+        rows = "  VEX.128.66.0F.WIG EF /r RVM Vx Hx Wx\n" \
+               "  VEX.LZ.66.0F.W0 F0 /r RVM Gd Bd Ed body=x_op\n" \
+               "  VEX.LIG.F3.0F3A.W1 4A /r is4 RVMR Vss Lss Hss Wss body=x_op\n" \
+               "  66 0F EF /r RM Vx Wx body=x_op\n"
+        spec = f"insn VPXOR\n{rows}  flags OSZAPC = ------\n  access w r r r\n" \
+            "  does dst = src ^ src2\n  host pxor\n  body x_op\n"
+        with Project(spec) as project:
+            project.run()
+            text, tables = project.read("out/opmap.c"), project.read("out/rows.c")
+            self.assertIn("{SPLIT_VEX_L, {1, 0}},\n    {SPLIT_PREFIX, {0, 32768, 0, 0}}", text)
+            # W0 of a general register: VEX.W is ignored in 32-bit mode
+            self.assertEqual(re.findall(r"SPLIT_VEX_W, \{.*\}", text), ["SPLIT_VEX_W, {0, 3}}"])
+            self.assertIn("{IX_REG, 8}, {IX_VVVV, 8}}", tables)
+            self.assertIn("{IX_REG, 8}, {IX_IS4, 8}}", tables)
+            self.assertEqual(tables.count("ROW_MODRM | ROW_VVVV, "), 3)
+            self.assertEqual(text.count("    {\n"), 7)  # maps
+
     def test_slow_form(self) -> None:
         spec = "insn STOS\n  AA ZO Yb AL rep\n  flags OSZAPC = ------ D = r\n  access w r\n" \
                "  does [ES:rDI] = rAX\n  body stos\n  slow string\n"

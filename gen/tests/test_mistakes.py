@@ -173,7 +173,7 @@ class Mistakes(unittest.TestCase):
         self.spec(block("01 /r Ev Gv"), 2, "encoding column")
 
     def test_unknown_operand(self) -> None:
-        self.spec(block("01 /r MR Ev Hv"), 2, "Hv is neither an operand nor a row word")
+        self.spec(block("01 /r MR Ev Kv"), 2, "Kv is neither an operand nor a row word")
 
     def test_unknown_size(self) -> None:
         self.spec(block("01 /r MR Ek Gv"), 2, "unknown size letter k")
@@ -207,6 +207,79 @@ class Mistakes(unittest.TestCase):
 
     def test_memonly_and_regonly(self) -> None:
         self.spec(block("01 /r MR Ev Gv memonly regonly"), 2, "cannot be both")
+
+    # --- VEX
+    def vex(self, row: str, *words: str) -> None:
+        """A mistake in a row with VEX, on line 2."""
+        self.spec(block(row, name="VPXOR"), 2, *words)
+
+    def test_vex_unknown_part(self) -> None:
+        self.vex("VEX.512.66.0F.WIG EF /r RVM Vx Hx Wx", "512 is no part of a VEX prefix",
+                 "VEX.128.66.0F.WIG")
+        self.vex("VEX EF /r RVM Vx Hx Wx", "VEX lacks its length (128 256 LIG LZ L0 L1)")
+        self.vex("VEX. EF /r RVM Vx Hx Wx", "nothing is no part of a VEX prefix")
+
+    def test_vex_old_notation(self) -> None:
+        self.vex("VEX.NDS.128.66.0F.WIG EF /r RVM Vx Hx Wx", "NDS is no part", "operand H or B")
+
+    def test_vex_order(self) -> None:
+        self.vex("VEX.66.128.0F.WIG EF /r RVM Vx Hx Wx", "128 stands in the wrong place",
+                 "the order is VEX.length.pp.map.W")
+        self.vex("VEX.128.66.66.0F.WIG EF /r RVM Vx Hx Wx", "66 stands in the wrong place")
+
+    def test_vex_lacks_a_part(self) -> None:
+        self.vex("VEX.128.66.WIG EF /r RVM Vx Hx Wx", "lacks its map (0F 0F38 0F3A)")
+        self.vex("VEX.128.66.0F EF /r RVM Vx Hx Wx", "lacks its W (W0 W1 WIG)")
+
+    def test_vex_opcode(self) -> None:
+        self.vex("VEX.128.66.0F.WIG C8+r O Zd", "C8+r where the one opcode byte behind VEX")
+        self.vex("VEX.128.66.0F.WIG", "end of line where the one opcode byte")
+
+    def test_vex_map_twice(self) -> None:
+        self.vex("VEX.128.66.0F.WIG 0F EF /r RVM Vx Hx Wx",
+                 "0F EF behind a VEX prefix: the prefix names the map")
+
+    def test_vex_words(self) -> None:
+        self.vex("VEX.LZ.0F38.W0 F2 /r RVM Gd Bd Ed lock", "lock does not go with a VEX prefix")
+        self.vex("VEX.LZ.0F38.W0 F2 /r RVM Gd Bd Ed o32", "o32 does not go with a VEX prefix")
+
+    def test_vex_operand_without_vex(self) -> None:
+        self.vex("66 0F EF /r RVM Vx Hx Wx", "operand Hx needs a VEX prefix")
+        self.vex("0F 38 F2 /r RVM Gy By Ey", "operand By needs a VEX prefix")
+        self.vex("66 0F 38 92 /r RM Vx vm32x", "operand vm32x needs a VEX prefix")
+        self.vex("66 0F 3A 4A /r is4 RM Vx Wx Lx", "operand Lx needs a VEX prefix")
+
+    def test_vex_is4(self) -> None:
+        self.vex("VEX.128.66.0F3A.W0 4A /r is4 RVMR Vx Hx Wx", "is4 is no operand (L)")
+        self.vex("VEX.128.66.0F3A.W0 4A /r RVMR Vx Hx Wx Lx", "operand Lx needs is4")
+        self.vex("VEX.128.66.0F3A.W0 4A /r ib is4 RVMR Vx Hx Wx Lx", "do not go together")
+
+    def test_vex_one_vvvv(self) -> None:
+        self.vex("VEX.128.66.0F.WIG EF /r RVM Vx Hx Bd", "same field")
+
+    def test_vex_vsib_modrm(self) -> None:
+        self.vex("VEX.128.66.0F38.W0 92 RMV vm32x Hx", "operand vm32x needs a ModRM byte")
+        self.vex("VEX.128.66.0F38.W0 92 /r RMV Vx vm32x Wx", "same field")
+
+    def test_vex_width_without_length(self) -> None:
+        self.vex("VEX.LIG.F3.0F.WIG 58 /r RVM Vx Hx Wss",
+                 "width of operand Vx follows the vector length, but the row has LIG")
+
+    def test_vex_w1_general(self) -> None:
+        self.vex("VEX.LZ.0F38.W1 F2 /r RVM Gq Bq Eq",
+                 "W1 with a general register needs x86-64only")
+
+    def test_vex_overlap(self) -> None:
+        rows = ["VEX.LZ.0F38.W0 F2 /r RVM Gd Bd Ed body=nop",
+                "VEX.LIG.0F38.W1 F2 /r RVM Vss Hss Wss body=nop"]
+        self.spec(block(*rows, name="ANDN"), 3, "same bytes select ANDN")  # 32-bit: W is ignored
+
+    def test_vsib_without_body(self) -> None:
+        self.vex("VEX.128.66.0F38.W0 92 /r RMV Vx vm32x Hx body=x_op",
+                 "operand vm32x has one address for each element")
+
+    def test_ymm_without_body(self) -> None:
+        self.vex("VEX.256.66.0F.WIG 6F /r RM Vx Wx body=x_op", "operand Vx has 256 bits")
 
     # --- fields
     def test_flags_length(self) -> None:
@@ -356,7 +429,7 @@ class Messages(unittest.TestCase):
         self.assertEqual(mistake(block("01 /r MR Ev Gv lock", "03 /r RM Gv Ev")), "")
 
     def test_form_of_all_messages(self) -> None:
-        message = mistake(block("01 /r MR Ev Hv"))
+        message = mistake(block("01 /r MR Ev Kv"))
         self.assertTrue(re.match(r"[\w./]+:\d+: .+", message))
 
 

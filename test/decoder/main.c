@@ -4,9 +4,8 @@
  *                                                enumeration of opcodes x ModRM x prefixes
  *   decoder --bytes HEX                          one string, both answers
  *
- * Zydis knows every extension, we claim i686, x87, MMX, SSE and SSE2. What is legal to Zydis and
- * #UD here is told apart by Zydis' name of the extension: what the spec's features claim must
- * decode. */
+ * Zydis knows every extension. What is legal to Zydis and #UD here is told apart by Zydis' name of
+ * the extension: what the spec's features claim must decode. */
 #include "core/decode/cpuid.h"
 #include "core/decode/insn.h"
 
@@ -163,9 +162,32 @@ static void enumerate(void) {
             }
 }
 
+/* Every opcode behind every VEX prefix, legal or not; ModRM and the rest at random. And some of
+ * them behind prefixes that make VEX #UD, and behind such as do not. */
+static void enumerate_vex(void) {
+    static const char *const prefixes[] = {"", "\x66", "\xf2", "\xf3", "\xf0", "\x67", "\x65"};
+    for (size_t p = 0; p < sizeof(prefixes) / sizeof(prefixes[0]); p++)
+        for (unsigned op = 0; op < 0x100; op++)
+            for (unsigned last = 0; last < 0x100; last++)      /* W vvvv L pp */
+                for (unsigned first = 0; first < 6; first++) { /* mmmmm; 5: the two-byte prefix */
+                    uint8_t bytes[32];
+                    uint64_t rest[2] = {random64(), random64()};
+                    size_t at = strlen(prefixes[p]);
+                    memcpy(bytes, prefixes[p], at);
+                    bytes[at++] = first < 5 ? 0xc4 : 0xc5;
+                    if (first < 5)
+                        bytes[at++] = (uint8_t)(0xc0 | (rest[0] & 0x20) | first);
+                    bytes[at++] = (uint8_t)last;
+                    bytes[at++] = (uint8_t)op;
+                    memcpy(bytes + at, rest, sizeof(rest));
+                    if (p < 2 || (rest[1] >> 60) == 0)
+                        check(bytes, 15);
+                }
+}
+
 static void random_strings(uint64_t count) {
     static const uint8_t prefixes[] = {0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36,
-                                       0x3e, 0x64, 0x65, 0x0f, 0x0f, 0x66, 0xf3, 0x0f};
+                                       0x3e, 0x64, 0x65, 0x0f, 0x0f, 0xc5, 0xc4, 0x0f};
     for (uint64_t k = 0; k < count; k++) {
         uint64_t word[3] = {random64(), random64(), random64()};
         uint8_t bytes[16];
@@ -220,9 +242,12 @@ int main(int argc, char **argv) {
             i++;
     }
     enumerate();
+    printf("%s opcodes x ModRM x prefixes\n", seen_count ? "not ok" : "ok");
+    unsigned before_vex = seen_count;
+    enumerate_vex();
+    printf("%s VEX prefixes x opcodes\n", seen_count > before_vex ? "not ok" : "ok");
     uint64_t enumerated = counts[AGREE] + counts[NOT_CLAIMED];
     unsigned after_enumeration = seen_count;
-    printf("%s opcodes x ModRM x prefixes\n", seen_count ? "not ok" : "ok");
     random_strings(count);
     printf("%s random byte strings\n", seen_count > after_enumeration ? "not ok" : "ok");
     for (int set = 0; set <= ZYDIS_ISA_SET_MAX_VALUE; set++)

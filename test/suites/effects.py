@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from gen.cases.cases import Mem, TestForm, encode, usable  # noqa: E402
 from gen.language.model import FIXED_REGS, Form, Place, forms  # noqa: E402
 from gen.language.reader import read_spec  # noqa: E402
+from gen.language.target import I386  # noqa: E402
 from harness import BUILD, TOP, Failure, Suite, Skip  # noqa: E402
 
 # Not compared, and why. Zydis describes what the processor would do in kernel mode, under another
@@ -145,7 +146,7 @@ def main() -> None:
     suite = Suite()
     chosen: dict[str, list[Form]] = defaultdict(list)
     for row in read_spec(TOP / "gen/spec", TOP).rows:
-        for form in forms(row, "i386"):
+        for form in forms(row, I386):
             if usable(form) and not set(row.bodies) & TRAPS:
                 chosen[row.mnemonic].append(form)
     every = [form for found in chosen.values() for form in found]
