@@ -51,8 +51,22 @@ int abi_write_pointers(struct task *task, gaddr_t to, const uint64_t *value, uns
 static inline unsigned abi_long_bytes(const struct task *task) {
     return task->abi->pointer_bytes;
 }
+/* The largest long: a size_t above it is a negative ssize_t. */
+static inline uint64_t abi_long_most(const struct task *task) {
+    return task->abi->pointer_bytes == 4 ? INT32_MAX : INT64_MAX;
+}
+/* The sum of an address and an offset, which ends where the ABI's addresses do. */
+static inline gaddr_t abi_address(const struct task *task, uint64_t value) {
+    return task->abi->pointer_bytes == 4 ? (uint32_t)value : value;
+}
 /* Signal sets: 8 bytes in every ABI. */
 int abi_read_sigset(struct task *task, gaddr_t from, sigset64 *set);
+/* struct sigevent (sigevent(7)): a value as wide as an address, then three ints. 0 or -EFAULT. */
+struct guest_sigevent {
+    int64_t value;
+    int32_t signo, notify, tid; /* tid: with SIGEV_THREAD_ID */
+};
+int abi_read_sigevent(struct task *task, gaddr_t from, struct guest_sigevent *event);
 
 /* The ABI of programs of a mode, NULL: none. Entered by abi_add() before the first task is made. */
 const struct abi *abi_of_mode(enum guest_mode mode);

@@ -1,4 +1,4 @@
-/* Arrays of the ABI's long, and signal sets, between guest memory and C. */
+/* Arrays of the ABI's long, signal sets and events, between guest memory and C. */
 #include "syscalls/abi/abi.h"
 
 #include <errno.h>
@@ -50,4 +50,15 @@ int abi_write_pointers(struct task *task, gaddr_t to, const uint64_t *value, uns
 
 int abi_read_sigset(struct task *task, gaddr_t from, sigset64 *set) {
     return guest_read(task->cpu->space, set, from, sizeof *set);
+}
+
+int abi_read_sigevent(struct task *task, gaddr_t from, struct guest_sigevent *event) {
+    uint64_t value;
+    int32_t number[3];
+    if (abi_read_pointers(task, from, &value, 1) ||
+        guest_read(task->cpu->space, number, from + abi_long_bytes(task), sizeof number)) {
+        return -EFAULT;
+    }
+    *event = (struct guest_sigevent){(int64_t)value, number[0], number[1], number[2]};
+    return 0;
 }

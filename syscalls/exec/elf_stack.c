@@ -124,7 +124,7 @@ int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *im
     gaddr_t platform = (strings & ~(gaddr_t)15) - sizeof(platform_name);
     gaddr_t random = platform - sizeof(random_bytes);
 
-    unsigned bytes = task->abi->pointer_bytes;
+    unsigned bytes = abi_long_bytes(task);
     struct words words = {.bytes = bytes};
     words.data = malloc((args->argc + args->envc + 3 + 2 * 24) * (size_t)bytes);
     if (!words.data)

@@ -61,10 +61,9 @@ int exec_args_add(struct exec_args *args, const char *string, bool env) {
 
 static int read_array(struct task *task, struct exec_args *args, gaddr_t array, bool env) {
     struct space *space = task->process->mm->space;
-    unsigned bytes = task->abi->pointer_bytes;
-    for (; array; array += bytes) {
-        uint64_t string = 0;
-        if (guest_read(space, &string, array, bytes))
+    for (; array; array += abi_long_bytes(task)) {
+        uint64_t string;
+        if (abi_read_pointers(task, array, &string, 1))
             return -EFAULT;
         if (!string)
             break;

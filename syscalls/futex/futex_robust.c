@@ -42,26 +42,26 @@ static void robust_death(struct task *task, gaddr_t addr, bool pi, bool pending)
  * the entry being locked or unlocked. Bit 0 of an entry's pointer says PI. The list is the guest's,
  * so it may be anything: it is walked for a bounded while. */
 static void walk_robust_list(struct task *task) {
-    int64_t head[3], next;
-    if (abi_read_longs(task, task->robust_list, head, 3)) {
+    uint64_t head[3], next;
+    if (abi_read_pointers(task, task->robust_list, head, 3)) {
         return;
     }
-    gaddr_t mask = task->abi->pointer_bytes == 4 ? UINT32_MAX : UINT64_MAX;
-    gaddr_t entry = (gaddr_t)head[0] & mask, pending = (gaddr_t)head[2] & mask;
-    for (int i = 0; i < ROBUST_LIMIT && (entry & ~1u) != task->robust_list; i++) {
+    gaddr_t entry = head[0], pending = head[2];
+    for (int i = 0; i < ROBUST_LIMIT && (entry & ~(gaddr_t)1) != task->robust_list; i++) {
         bool pi = entry & 1;
         gaddr_t at = entry & ~(gaddr_t)1;
-        bool failed = abi_read_longs(task, at, &next, 1) != 0;
+        bool failed = abi_read_pointers(task, at, &next, 1) != 0;
         if (entry != pending) {
-            robust_death(task, (at + (gaddr_t)head[1]) & mask, pi, false);
+            robust_death(task, abi_address(task, at + head[1]), pi, false);
         }
         if (failed) {
             break;
         }
-        entry = (gaddr_t)next & mask;
+        entry = next;
     }
     if (pending) {
-        robust_death(task, ((pending & ~(gaddr_t)1) + (gaddr_t)head[1]) & mask, pending & 1, true);
+        gaddr_t at = abi_address(task, (pending & ~(gaddr_t)1) + head[1]);
+        robust_death(task, at, pending & 1, true);
     }
 }
 
@@ -85,7 +85,7 @@ void futex_task_exit(struct task *task) {
 
 /* set_robust_list(2) */
 long sys_set_robust_list(struct task *task, gaddr_t head, uint64_t size) {
-    if (size != 3 * task->abi->pointer_bytes) {
+    if (size != 3 * abi_long_bytes(task)) {
         return -EINVAL;
     }
     task->robust_list = head;
@@ -107,7 +107,7 @@ long sys_get_robust_list(struct task *task, int32_t tid, gaddr_t head, gaddr_t s
     if (!allowed) {
         return -EPERM;
     }
-    const int64_t length = 3 * task->abi->pointer_bytes;
+    const int64_t length = 3 * abi_long_bytes(task);
     return abi_write_longs(task, size, &length, 1) || abi_write_longs(task, head, &address, 1)
                ? -EFAULT
                : 0;

@@ -1,5 +1,5 @@
 /* System V IPC (sysvipc(7)): what semaphores, message queues and shared memory share. ipc.c has
- * identifiers, permissions and the multiplexer, abi/i386/ipc.c the layouts. One lock guards all of
+ * identifiers and permissions, the ABI (abi/i386/ipc.c) the layouts. One lock guards all of
  * it; it is inner to process_lock and outer to nothing (never held over mm calls or waits). */
 #ifndef FG_SYSCALLS_IPC_H
 #define FG_SYSCALLS_IPC_H
@@ -99,12 +99,12 @@ struct abi_ipc {
     int (*get_perm)(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_t *most);
 };
 
-/* Inner functions of semop(2); deadline NULL: none. The second takes a 32-bit timespec in the
+/* Inner functions of semop(2); deadline NULL: none. The second takes the ABI's own timespec in the
  * guest. */
 long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t count,
                           const struct timespec *deadline);
-long semaphore_operations32(struct task *task, int32_t id, gaddr_t at, uint32_t count,
-                            gaddr_t timeout);
+long semaphore_operations_timed(struct task *task, int32_t id, gaddr_t at, uint32_t count,
+                                gaddr_t timeout);
 
 extern const struct file_ops pipe_ops; /* pipe.c */
 /* Registers what process exits undo (SEM_UNDO). Call once at start. */

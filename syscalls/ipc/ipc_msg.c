@@ -87,22 +87,18 @@ static int put(struct task *task, int32_t id, struct message *message, uint32_t 
 }
 
 long sys_msgsnd(struct task *task, int32_t id, gaddr_t at, uint64_t size, uint32_t flags) {
-    struct space *space = task->cpu->space;
-    unsigned word = task->abi->pointer_bytes;
-    int64_t type = 0;
+    int64_t type;
     if (size > MESSAGE_MOST || id < 0)
         return -EINVAL;
-    if (guest_read(space, &type, at, word))
+    if (abi_read_longs(task, at, &type, 1))
         return -EFAULT;
-    if (word == 4)
-        type = (int32_t)type;
     if (type < 1)
         return -EINVAL;
     struct message *message = malloc(sizeof(*message) + size);
     if (!message)
         return -ENOMEM;
     *message = (struct message){.type = type, .len = (uint32_t)size};
-    int error = guest_read(space, message->text, at + word, size);
+    int error = guest_read(task->cpu->space, message->text, at + abi_long_bytes(task), size);
     if (!error) {
         pthread_mutex_lock(&ipc_lock);
         error = put(task, id, message, flags);
@@ -165,10 +161,8 @@ static int take(struct task *task, int32_t id, uint64_t room, int64_t type, uint
 
 long sys_msgrcv(struct task *task, int32_t id, gaddr_t at, uint64_t size, int64_t type,
                 uint32_t flags) {
-    struct space *space = task->cpu->space;
-    unsigned word = task->abi->pointer_bytes;
     struct message *message = NULL;
-    if (id < 0 || (word == 4 ? (int32_t)size < 0 : (int64_t)size < 0))
+    if (id < 0 || size > abi_long_most(task))
         return -EINVAL;
     if (flags & FLAG_COPY)
         return -ENOSYS;
@@ -180,8 +174,8 @@ long sys_msgrcv(struct task *task, int32_t id, gaddr_t at, uint64_t size, int64_
     if (message) {
         uint64_t len = message->len < size ? message->len : size;
         result = (long)len;
-        if (guest_write(space, at, &message->type, word) ||
-            guest_write(space, at + word, message->text, len))
+        if (abi_write_longs(task, at, &message->type, 1) ||
+            guest_write(task->cpu->space, at + abi_long_bytes(task), message->text, len))
             result = -EFAULT;
         free(message);
     }

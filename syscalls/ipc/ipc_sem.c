@@ -228,8 +228,8 @@ static long timed_operations(struct task *task, const struct abi_times *times, i
     return semaphore_operations(task, id, at, count, timeout_at ? &deadline : NULL);
 }
 
-long semaphore_operations32(struct task *task, int32_t id, gaddr_t at, uint32_t count,
-                            gaddr_t timeout) {
+long semaphore_operations_timed(struct task *task, int32_t id, gaddr_t at, uint32_t count,
+                                gaddr_t timeout) {
     return timed_operations(task, task->abi->times, id, at, count, timeout);
 }
 
@@ -291,7 +291,7 @@ static void remove_set(struct sem_set *set) {
 
 /* Commands on one value. */
 static long control_one(struct task *task, struct sem_set *set, int32_t number, int32_t command,
-                        int64_t arg) {
+                        int32_t arg) {
     int error = ipc_permission(task, &set->perm, command == SEM_SETVAL ? 2 : 4);
     if (error)
         return error;
@@ -307,7 +307,7 @@ static long control_one(struct task *task, struct sem_set *set, int32_t number, 
     case SEM_GETZCNT:
         return count_waiters(set, number, true);
     }
-    if ((int32_t)arg < 0 || (int32_t)arg > SEM_MOST_VALUE)
+    if (arg < 0 || arg > SEM_MOST_VALUE)
         return -ERANGE;
     set->value[number] = (uint16_t)arg;
     set->pid[number] = task->process->pid;
@@ -420,9 +420,9 @@ static long change_set(struct task *task, int32_t id, int32_t command, gaddr_t a
     return result;
 }
 
-long sys_semctl(struct task *task, int32_t id, int32_t number, int32_t command, int64_t arg) {
+long sys_semctl(struct task *task, int32_t id, int32_t number, int32_t command, uint64_t arg) {
     command &= ~IPC_FLAG_64;
-    gaddr_t at = (uint32_t)arg;
+    gaddr_t at = arg;
     int error;
     if (id < 0)
         return -EINVAL;
@@ -451,7 +451,7 @@ long sys_semctl(struct task *task, int32_t id, int32_t number, int32_t command, 
     }
     pthread_mutex_lock(&ipc_lock);
     struct sem_set *set = (struct sem_set *)ipc_find(&sets, id, &error);
-    long result = set ? control_one(task, set, number, command, arg) : error;
+    long result = set ? control_one(task, set, number, command, (int32_t)arg) : error;
     pthread_mutex_unlock(&ipc_lock);
     return result;
 }

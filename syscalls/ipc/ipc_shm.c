@@ -197,33 +197,32 @@ long sys_shmdt(struct task *task, gaddr_t at) {
     return 0;
 }
 
-/* --- shmctl
- * --------------------------------------------------------------------------------------------------
- */
+/* --- shmctl ---------------------------------------------------------------------------- */
 
 static long limits(struct task *task, gaddr_t at) {
-    /* struct shminfo64: max, min, mni, seg, all; four spare */
-    uint32_t info[9] = {(uint32_t)SIZE_MOST, 1, IPC_MOST_IDS, IPC_MOST_IDS, 0x7fffffff};
+    /* struct shminfo64, of longs: max, min, mni, seg, all; four spare */
+    int64_t info[9] = {SIZE_MOST, 1, IPC_MOST_IDS, IPC_MOST_IDS, 0x7fffffff};
     pthread_mutex_lock(&ipc_lock);
     int highest = ipc_highest(&segments);
     pthread_mutex_unlock(&ipc_lock);
-    return guest_write(task->cpu->space, at, info, sizeof(info)) ? -EFAULT : highest;
+    return abi_write_longs(task, at, info, ARRAY_LEN(info)) ? -EFAULT : highest;
 }
 
 static long usage(struct task *task, gaddr_t at) {
-    /* struct shm_info: used_ids, tot, rss, swp, swap_attempts, swap_successes */
-    uint32_t info[6] = {0};
+    /* struct shm_info: used_ids (an int, then padding where longs are wider), tot, rss, swp,
+     * swap_attempts, swap_successes */
+    int64_t info[6] = {0};
     pthread_mutex_lock(&ipc_lock);
     sweep();
-    info[0] = (uint32_t)segments.used;
+    info[0] = segments.used;
     for (int i = 0; i < IPC_MOST_IDS; i++)
         if (segments.object[i])
-            info[1] += (uint32_t)(PAGE_ALIGN(((struct shm_segment *)segments.object[i])->bytes) /
-                                  PAGE_BYTES);
+            info[1] += (int64_t)(PAGE_ALIGN(((struct shm_segment *)segments.object[i])->bytes) /
+                                 PAGE_BYTES);
     info[2] = info[1];
     int highest = ipc_highest(&segments);
     pthread_mutex_unlock(&ipc_lock);
-    return guest_write(task->cpu->space, at, info, sizeof(info)) ? -EFAULT : highest;
+    return abi_write_longs(task, at, info, ARRAY_LEN(info)) ? -EFAULT : highest;
 }
 
 static long segment_status(struct task *task, int32_t id, int32_t command, gaddr_t at) {

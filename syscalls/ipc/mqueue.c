@@ -151,21 +151,12 @@ static int get_name(struct task *task, gaddr_t at, char name[NAME_MAX + 1]) {
 
 /* struct mq_attr: flags, maxmsg, msgsize, curmsgs, four spare; each a long of the ABI. */
 static int get_attr(struct task *task, gaddr_t at, int64_t attr[4]) {
-    int32_t narrow[4];
-    if (task->abi->pointer_bytes == 8)
-        return guest_read(task->cpu->space, attr, at, 4 * sizeof(attr[0]));
-    int error = guest_read(task->cpu->space, narrow, at, sizeof(narrow));
-    for (int i = 0; i < 4; i++)
-        attr[i] = narrow[i];
-    return error;
+    return abi_read_longs(task, at, attr, 4);
 }
 
 static int put_attr(struct task *task, gaddr_t at, const int64_t attr[4]) {
-    int64_t wide[8] = {attr[0], attr[1], attr[2], attr[3]};
-    int32_t narrow[8] = {(int32_t)attr[0], (int32_t)attr[1], (int32_t)attr[2], (int32_t)attr[3]};
-    return task->abi->pointer_bytes == 8
-               ? guest_write(task->cpu->space, at, wide, sizeof(wide))
-               : guest_write(task->cpu->space, at, narrow, sizeof(narrow));
+    const int64_t out[8] = {attr[0], attr[1], attr[2], attr[3]};
+    return abi_write_longs(task, at, out, 8);
 }
 
 static int queue_new(struct task *task, const char *name, uint32_t mode, const int64_t *attr,
@@ -492,14 +483,12 @@ long sys_mq_getsetattr(struct task *task, int32_t fd, gaddr_t new_at, gaddr_t ol
     return old_at && put_attr(task, old_at, old) ? -EFAULT : 0;
 }
 
-/* struct sigevent: value (a pointer wide), signo, notify. Notification by a thread is done over a
- * netlink socket by the C library, and is not there. */
+/* Notification by a thread is done over a netlink socket by the C library, and is not there. */
 long sys_mq_notify(struct task *task, int32_t fd, gaddr_t event_at) {
-    unsigned wide = task->abi->pointer_bytes;
-    uint32_t word[4] = {0};
-    if (event_at && guest_read(task->cpu->space, word, event_at, wide + 8))
+    struct guest_sigevent event = {0};
+    if (event_at && abi_read_sigevent(task, event_at, &event))
         return -EFAULT;
-    int32_t signo = (int32_t)word[wide / 4], how = (int32_t)word[wide / 4 + 1];
+    int32_t signo = event.signo, how = event.notify;
     if (event_at && how != NOTIFY_NONE && how != NOTIFY_SIGNAL)
         return how == 2 ? -ENOSYS : -EINVAL;
     if (event_at && how == NOTIFY_SIGNAL && (signo < 1 || signo > GUEST_SIGNALS))
@@ -519,7 +508,7 @@ long sys_mq_notify(struct task *task, int32_t fd, gaddr_t event_at) {
         queue->notify = task->process;
         queue->notify_how = how;
         queue->notify_signo = signo;
-        queue->notify_value = word[0] | (wide == 8 ? (int64_t)word[1] << 32 : 0);
+        queue->notify_value = event.value;
     }
     pthread_mutex_unlock(&ipc_lock);
     file_unref(file);

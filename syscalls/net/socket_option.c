@@ -35,8 +35,7 @@ enum {
 #define IP_ORIGINAL_DST  80
 #define TCP_RECEIVE_ZERO 35 /* TCP_ZEROCOPY_RECEIVE */
 
-/* --- setting
- * ---------------------------------------------------------------------------------------------- */
+/* --- setting --------------------------------------------------------------------------- */
 
 static bool is_timeout(int option) {
     return option == OPT_RCVTIMEO_OLD || option == OPT_SNDTIMEO_OLD || option == OPT_RCVTIMEO_NEW ||
@@ -243,9 +242,7 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
     return result;
 }
 
-/* --- getting
- * --------------------------------------------------------------------------------------------------
- */
+/* --- getting --------------------------------------------------------------------------- */
 
 /* Value -> guest, at most as much as it has room for. */
 static long give(struct task *task, gaddr_t at, gaddr_t len_at, int32_t room, const void *value,

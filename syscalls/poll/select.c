@@ -113,7 +113,7 @@ static long select_sets(struct task *task, int n, const gaddr_t guest[SETS],
     if (n > fds->size) /* Linux's smallest table has 64 */
         n = fds->size > 64 ? fds->size : n > 64 ? 64 : n;
     pthread_mutex_unlock(&fds->lock);
-    unsigned word = task->abi->pointer_bytes;
+    unsigned word = abi_long_bytes(task);
     struct select_call call = {.bytes = (n + word * 8 - 1) / (word * 8) * word};
     call.memory = calloc(1, call.bytes * 2 * SETS + 1);
     call.item = calloc(n + 1, sizeof(*call.item));
@@ -167,7 +167,6 @@ long sys__newselect(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr
 
 static long pselect6(struct task *task, const struct abi_times *times, int32_t n,
                      const gaddr_t set[SETS], gaddr_t timeout_at, gaddr_t mask_arg) {
-    struct space *space = task->cpu->space;
     struct timespec timeout, deadline;
     if (timeout_at) {
         if (times->get_timespec(task, timeout_at, &timeout))
@@ -178,20 +177,14 @@ static long pselect6(struct task *task, const struct abi_times *times, int32_t n
     }
     uint64_t pair[2] = {0}; /* sigset_t *, size_t */
     if (mask_arg) {
-        uint32_t narrow[2] = {0};
-        bool wide = task->abi->pointer_bytes == 8;
-        if (wide ? guest_read(space, pair, mask_arg, 16) : guest_read(space, narrow, mask_arg, 8))
+        if (abi_read_pointers(task, mask_arg, pair, 2))
             return -EFAULT;
-        if (!wide) {
-            pair[0] = narrow[0];
-            pair[1] = narrow[1];
-        }
     }
     if (pair[0]) {
         sigset64 mask;
         if (pair[1] != sizeof(mask))
             return -EINVAL;
-        if (guest_read(space, &mask, pair[0], sizeof(mask)))
+        if (guest_read(task->cpu->space, &mask, pair[0], sizeof(mask)))
             return -EFAULT;
         signal_mask_set_temporary(task, mask);
     }

@@ -381,7 +381,7 @@ long sys_sched_getaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_
     uint64_t set[MAX_CPU_BYTES / 8] = {0};
     int32_t host_tid = 0;
     bool mine;
-    if (size & (task->abi->pointer_bytes - 1)) {
+    if (size & (abi_long_bytes(task) - 1)) {
         return -EINVAL;
     }
     int error = host_thread(task, tid, &host_tid, &mine);
@@ -393,11 +393,11 @@ long sys_sched_getaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_
         return -errno;
     }
     unsigned bytes = (unsigned)used;
-    while (bytes > task->abi->pointer_bytes && set[(bytes - 1) / 8] == 0) {
+    while (bytes > abi_long_bytes(task) && set[(bytes - 1) / 8] == 0) {
         bytes -= 8; /* the host's largest number of CPUs is not the guest's business */
     }
     if (bytes > size) {
-        if (size < task->abi->pointer_bytes || set[0] >> (8 * (size < 8 ? size : 7))) {
+        if (size < abi_long_bytes(task) || set[0] >> (8 * (size < 8 ? size : 7))) {
             return -EINVAL;
         }
         bytes = (unsigned)size;

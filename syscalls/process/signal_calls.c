@@ -1,12 +1,12 @@
 /* System calls about signals: actions, masks, pending sets, waiting, alternate stacks, kill and its
- * relatives. Frames and returns from handlers are those of abi/i386/signal.c. */
+ * relatives. Frames and returns from handlers are the ABI's (abi/i386/signal.c). */
 #include "gen/syscall_protos.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
+#include "syscalls/process/signal_calls.h"
 #include "syscalls/task/process.h"
-#include "syscalls/signal/signal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -24,8 +24,7 @@
 
 /* --- actions --------------------------------------------------------------------------- */
 
-/* sigaction(2), without the layouts. Either pointer may be NULL. */
-static int set_action(struct task *task, int signo, const struct sigaction_guest *set,
+int signal_set_action(struct task *task, int signo, const struct sigaction_guest *set,
                       struct sigaction_guest *old) {
     if (signo < 1 || signo > GUEST_SIGNALS || (set && (signo == SIGKILL || signo == SIGSTOP))) {
         return -EINVAL;
@@ -47,76 +46,42 @@ static int set_action(struct task *task, int signo, const struct sigaction_guest
     return 0;
 }
 
-/* struct sigaction as the ABI has it: handler, flags, restorer, and the mask: of 64 bits (rt) or
- * one long, which stands second in the old structure. */
-struct old_action32 {
-    uint32_t handler, mask, flags, restorer;
-};
-struct rt_action32 {
-    uint32_t handler, flags, restorer;
-    uint32_t mask[2];
-};
+/* struct sigaction of rt_sigaction(2): three longs (handler, flags, restorer), then the mask. */
+static int get_action(struct task *task, gaddr_t from, struct sigaction_guest *action) {
+    uint64_t word[3];
+    sigset64 mask;
+    if (abi_read_pointers(task, from, word, 3) ||
+        abi_read_sigset(task, from + 3 * abi_long_bytes(task), &mask)) {
+        return -EFAULT;
+    }
+    *action = (struct sigaction_guest){word[0], word[1], word[2], mask};
+    return 0;
+}
+
+static int put_action(struct task *task, gaddr_t to, const struct sigaction_guest *action) {
+    const uint64_t word[3] = {action->handler, action->flags, action->restorer};
+    int error = abi_write_pointers(task, to, word, 3);
+    return error ? error
+                 : guest_write(task->cpu->space, to + 3 * abi_long_bytes(task), &action->mask,
+                               sizeof action->mask);
+}
 
 /* rt_sigaction(2) */
 long sys_rt_sigaction(struct task *task, int32_t signo, gaddr_t set, gaddr_t old, uint64_t size) {
     struct sigaction_guest in, out;
-    struct rt_action32 raw;
-    struct space *space = task->cpu->space;
     if (size != SIGSET_BYTES) {
         return -EINVAL;
     }
-    if (set) {
-        if (guest_read(space, &raw, set, sizeof raw)) {
-            return -EFAULT;
-        }
-        in = (struct sigaction_guest){.handler = raw.handler,
-                                      .flags = raw.flags,
-                                      .restorer = raw.restorer,
-                                      .mask = raw.mask[0] | (uint64_t)raw.mask[1] << 32};
+    if (set && get_action(task, set, &in)) {
+        return -EFAULT;
     }
-    int error = set_action(task, signo, set ? &in : NULL, &out);
-    if (error || !old) {
-        return error;
-    }
-    raw = (struct rt_action32){(uint32_t)out.handler,
-                               (uint32_t)out.flags,
-                               (uint32_t)out.restorer,
-                               {(uint32_t)out.mask, (uint32_t)(out.mask >> 32)}};
-    return guest_write(space, old, &raw, sizeof raw);
-}
-
-/* sigaction(2), the call of old programs */
-long sys_sigaction(struct task *task, int32_t signo, gaddr_t set, gaddr_t old) {
-    struct sigaction_guest in, out;
-    struct old_action32 raw;
-    struct space *space = task->cpu->space;
-    if (set) {
-        if (guest_read(space, &raw, set, sizeof raw)) {
-            return -EFAULT;
-        }
-        in = (struct sigaction_guest){
-            .handler = raw.handler, .flags = raw.flags, .restorer = raw.restorer, .mask = raw.mask};
-    }
-    int error = set_action(task, signo, set ? &in : NULL, &out);
-    if (error || !old) {
-        return error;
-    }
-    raw = (struct old_action32){(uint32_t)out.handler, (uint32_t)out.mask, (uint32_t)out.flags,
-                                (uint32_t)out.restorer};
-    return guest_write(space, old, &raw, sizeof raw);
-}
-
-/* signal(2), System V semantics */
-long sys_signal(struct task *task, int32_t signo, gaddr_t handler) {
-    struct sigaction_guest in = {.handler = handler, .flags = SA_RESETHAND | SA_NODEFER};
-    struct sigaction_guest out;
-    int error = set_action(task, signo, &in, &out);
-    return error ? error : (long)out.handler;
+    int error = signal_set_action(task, signo, set ? &in : NULL, &out);
+    return error || !old ? error : put_action(task, old, &out);
 }
 
 /* --- masks ----------------------------------------------------------------------------- */
 
-static int change_mask(struct task *task, int how, sigset64 set) {
+int signal_change_mask(struct task *task, int how, sigset64 set) {
     sigset64 blocked = task->signals.blocked;
     switch (how) {
     case SIG_BLOCK:
@@ -145,41 +110,12 @@ long sys_rt_sigprocmask(struct task *task, int32_t how, gaddr_t set, gaddr_t old
         if (abi_read_sigset(task, set, &in)) {
             return -EFAULT;
         }
-        int error = change_mask(task, how, in);
+        int error = signal_change_mask(task, how, in);
         if (error) {
             return error;
         }
     }
     return old ? guest_write(task->cpu->space, old, &before, sizeof before) : 0;
-}
-
-/* sigprocmask(2): one long; the upper 32 signals stay as they are */
-long sys_sigprocmask(struct task *task, int32_t how, gaddr_t set, gaddr_t old) {
-    sigset64 before = task->signals.blocked;
-    uint32_t word;
-    if (set) {
-        if (guest_read(task->cpu->space, &word, set, sizeof word)) {
-            return -EFAULT;
-        }
-        sigset64 in = how == SIG_SETMASK ? (before & ~(sigset64)UINT32_MAX) | word : word;
-        int error = change_mask(task, how, in);
-        if (error) {
-            return error;
-        }
-    }
-    word = (uint32_t)before;
-    return old ? guest_write(task->cpu->space, old, &word, sizeof word) : 0;
-}
-
-/* sgetmask(2), ssetmask(2) */
-long sys_sgetmask(struct task *task) {
-    return (long)(uint32_t)task->signals.blocked;
-}
-
-long sys_ssetmask(struct task *task, uint32_t mask) {
-    long before = sys_sgetmask(task);
-    signal_set_blocked(task, (task->signals.blocked & ~(sigset64)UINT32_MAX) | mask);
-    return before;
 }
 
 static sigset64 pending_blocked(struct task *task) {
@@ -195,15 +131,9 @@ long sys_rt_sigpending(struct task *task, gaddr_t to, uint64_t size) {
     return size > SIGSET_BYTES ? -EINVAL : guest_write(task->cpu->space, to, &set, size);
 }
 
-/* sigpending(2) */
-long sys_sigpending(struct task *task, gaddr_t to) {
-    return sys_rt_sigpending(task, to, 4);
-}
-
 /* --- waiting --------------------------------------------------------------------------- */
 
-/* Sleeps until a signal is taken: pause and sigsuspend. */
-static long sleep_for_signal(struct task *task) {
+long signal_sleep(struct task *task) {
     int error = 0;
     while (error == 0) {
         error = task_block(task, task_block_prepare(task), NULL);
@@ -213,7 +143,7 @@ static long sleep_for_signal(struct task *task) {
 
 /* pause(2) */
 long sys_pause(struct task *task) {
-    return sleep_for_signal(task);
+    return signal_sleep(task);
 }
 
 /* rt_sigsuspend(2) */
@@ -226,13 +156,7 @@ long sys_rt_sigsuspend(struct task *task, gaddr_t set, uint64_t size) {
         return -EFAULT;
     }
     signal_mask_set_temporary(task, mask);
-    return sleep_for_signal(task);
-}
-
-/* sigsuspend(2): the first two arguments are history, the third is the mask itself */
-long sys_sigsuspend(struct task *task, uint32_t unused1, uint32_t unused2, uint32_t mask) {
-    signal_mask_set_temporary(task, mask);
-    return sleep_for_signal(task);
+    return signal_sleep(task);
 }
 
 /* sigtimedwait(2), sigwaitinfo(2) */
@@ -292,25 +216,24 @@ long sys_rt_sigtimedwait_time64(struct task *task, gaddr_t set, gaddr_t info, ga
 
 /* --- alternate stack ------------------------------------------------------------------- */
 
-/* sigaltstack(2): pointer, int, size: three longs in a 32-bit ABI */
+/* sigaltstack(2): an address, an int (padded where longs are wider), a size */
 long sys_sigaltstack(struct task *task, gaddr_t set, gaddr_t old) {
     struct task_signals *signals = &task->signals;
     gaddr_t sp = task->cpu->regs[REG_SP];
     bool on_it = signals->altstack_size && !(signals->altstack_flags & SS_AUTODISARM) &&
                  sp > signals->altstack_base &&
                  sp - signals->altstack_base <= signals->altstack_size;
-    const int64_t before[3] = {
-        (int64_t)signals->altstack_base,
+    const uint64_t before[3] = {
+        signals->altstack_base,
         signals->altstack_flags | (on_it ? SS_ONSTACK : 0),
-        (int64_t)signals->altstack_size,
+        signals->altstack_size,
     };
     if (set) {
-        int64_t word[3];
-        if (abi_read_longs(task, set, word, ARRAY_LEN(word))) {
+        uint64_t word[3];
+        if (abi_read_pointers(task, set, word, ARRAY_LEN(word))) {
             return -EFAULT;
         }
         uint32_t flags = (uint32_t)word[1], mode = flags & ~SS_AUTODISARM;
-        uint64_t size = (uint32_t)word[2];
         if (on_it) {
             return -EPERM;
         }
@@ -320,15 +243,15 @@ long sys_sigaltstack(struct task *task, gaddr_t set, gaddr_t old) {
         if (mode == SS_DISABLE) {
             signals->altstack_base = 0;
             signals->altstack_size = 0;
-        } else if (size < MIN_STACK) {
+        } else if (word[2] < MIN_STACK) {
             return -ENOMEM;
         } else {
-            signals->altstack_base = (uint32_t)word[0];
-            signals->altstack_size = size;
+            signals->altstack_base = word[0];
+            signals->altstack_size = word[2];
         }
         signals->altstack_flags = flags & (SS_AUTODISARM | SS_DISABLE);
     }
-    return old ? abi_write_longs(task, old, before, ARRAY_LEN(before)) : 0;
+    return old ? abi_write_pointers(task, old, before, ARRAY_LEN(before)) : 0;
 }
 
 /* --- sending --------------------------------------------------------------------------- */

@@ -456,25 +456,6 @@ static bool clock_has_timers(int32_t clock) {
            clock == CLOCK_BOOTTIME_ALARM;
 }
 
-struct guest_sigevent {
-    int64_t value;
-    int32_t signo, notify, tid;
-};
-
-/* struct sigevent: sigev_value (a pointer wide), sigev_signo, sigev_notify, _tid. */
-static int get_sigevent(struct task *task, gaddr_t at, struct guest_sigevent *event) {
-    unsigned wide = task->abi->pointer_bytes;
-    uint32_t word[5];
-    if (guest_read(task->cpu->space, word, at, wide + 12))
-        return -EFAULT;
-    unsigned n = wide / 4;
-    event->value = word[0] | (n > 1 ? (int64_t)word[1] << 32 : 0);
-    event->signo = (int32_t)word[n];
-    event->notify = (int32_t)word[n + 1];
-    event->tid = (int32_t)word[n + 2];
-    return 0;
-}
-
 static int check_sigevent(struct process *process, const struct guest_sigevent *event) {
     if (event->notify == NOTIFY_NONE)
         return 0;
@@ -506,7 +487,7 @@ static int32_t free_id(struct process *process) {
 long sys_timer_create(struct task *task, int32_t clock, gaddr_t event_at, gaddr_t id_at) {
     struct process *process = task->process;
     struct guest_sigevent event = {.signo = SIGALRM, .notify = NOTIFY_SIGNAL};
-    if (event_at && get_sigevent(task, event_at, &event))
+    if (event_at && abi_read_sigevent(task, event_at, &event))
         return -EFAULT;
     uint64_t unused;
     if (!clock_has_timers(clock) || (clock_is_cpu(clock) && cpu_clock_ns(task, clock, &unused)))

@@ -126,15 +126,14 @@ static void add_buffer(struct task *task, struct strace_line *line, gaddr_t addr
 
 /* argv: strings up to a NULL. */
 static void add_vector(struct task *task, struct strace_line *line, gaddr_t addr) {
-    unsigned word = task->abi->pointer_bytes;
     if (!addr) {
         add(line, "NULL");
         return;
     }
     add(line, "[");
     for (unsigned i = 0;; i++) {
-        uint64_t at = 0;
-        if (guest_read(task->cpu->space, &at, addr + (gaddr_t)i * word, word)) {
+        uint64_t at;
+        if (abi_read_pointers(task, addr + (gaddr_t)i * abi_long_bytes(task), &at, 1)) {
             add(line, i ? ", ???" : "???");
             break;
         }

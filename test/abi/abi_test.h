@@ -55,5 +55,9 @@ void test_files(void);
 void test_locks(void);
 void test_messages(void);
 void test_sockets(void);
+void test_ipc(void);
+void test_queues(void);
+void test_signals(void);
+void test_words(void);
 
 #endif

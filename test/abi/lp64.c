@@ -5,12 +5,16 @@
 #include "syscalls/abi/times.h"
 #include "syscalls/file/lock.h"
 #include "syscalls/fs/abi_fs.h"
+#include "syscalls/ipc/ipc.h"
 #include "syscalls/net/abi_net.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 
 /* --- times ----------------------------------------------------------------------------- */
@@ -160,6 +164,72 @@ static const struct abi_net net = {
     .put_ifmap = put_ifmap,
 };
 
+/* --- System V IPC ---------------------------------------------------------------------- */
+
+static struct ipc_perm perm_out(const struct ipc_object *object) {
+    return (struct ipc_perm){.__key = object->key,
+                             .uid = object->uid,
+                             .gid = object->gid,
+                             .cuid = object->cuid,
+                             .cgid = object->cgid,
+                             .mode = (unsigned short)object->mode};
+}
+
+static int put_shm(struct task *task, gaddr_t to, const struct shm_status *status) {
+    struct shmid_ds out = {.shm_perm = perm_out(&status->perm),
+                           .shm_segsz = status->bytes,
+                           .shm_atime = status->atime,
+                           .shm_dtime = status->dtime,
+                           .shm_ctime = status->perm.ctime,
+                           .shm_cpid = status->creator,
+                           .shm_lpid = status->last,
+                           .shm_nattch = status->attached};
+    return guest_write(task->cpu->space, to, &out, sizeof out);
+}
+
+static int put_sem(struct task *task, gaddr_t to, const struct sem_status *status) {
+    struct semid_ds out = {.sem_perm = perm_out(&status->perm),
+                           .sem_otime = status->otime,
+                           .sem_ctime = status->perm.ctime,
+                           .sem_nsems = status->count};
+    return guest_write(task->cpu->space, to, &out, sizeof out);
+}
+
+static int put_msg_queue(struct task *task, gaddr_t to, const struct msg_status *status) {
+    struct msqid_ds out = {.msg_perm = perm_out(&status->perm),
+                           .msg_stime = status->stime,
+                           .msg_rtime = status->rtime,
+                           .msg_ctime = status->perm.ctime,
+                           .__msg_cbytes = status->bytes,
+                           .msg_qnum = status->count,
+                           .msg_qbytes = status->most,
+                           .msg_lspid = status->sender,
+                           .msg_lrpid = status->receiver};
+    return guest_write(task->cpu->space, to, &out, sizeof out);
+}
+
+static int get_perm(struct task *task, gaddr_t from, struct ipc_object *perm, uint32_t *most) {
+    struct msqid_ds in;
+    size_t len = most ? sizeof in : sizeof in.msg_perm;
+    if (guest_read(task->cpu->space, &in, from, len)) {
+        return -EFAULT;
+    }
+    perm->uid = in.msg_perm.uid;
+    perm->gid = in.msg_perm.gid;
+    perm->mode = in.msg_perm.mode & 0777;
+    if (most) {
+        *most = (uint32_t)in.msg_qbytes;
+    }
+    return 0;
+}
+
+static const struct abi_ipc ipc = {
+    .put_shm = put_shm,
+    .put_sem = put_sem,
+    .put_msg = put_msg_queue,
+    .get_perm = get_perm,
+};
+
 const struct abi lp64 = {
     .name = "lp64",
     .mode = GUEST_I386,
@@ -168,4 +238,5 @@ const struct abi lp64 = {
     .times64 = &times,
     .fs = &fs,
     .net = &net,
+    .ipc = &ipc,
 };

@@ -28,7 +28,8 @@ static const struct {
     void (*run)(void);
 } cases[] = {
     {"times", test_times},       {"files", test_files},     {"locks", test_locks},
-    {"messages", test_messages}, {"sockets", test_sockets},
+    {"messages", test_messages}, {"sockets", test_sockets}, {"ipc", test_ipc},
+    {"queues", test_queues},     {"signals", test_signals}, {"words", test_words},
 };
 
 gaddr_t piece(unsigned n) {
