@@ -72,6 +72,8 @@ int fs_socket_bind(struct task *task, const char *path, int host_fd, const char 
         return error;
     if (place.is_synth || place.file || !place.name[0] || place.exists)
         error = -EADDRINUSE;
+    else if (place.slash)
+        error = -ENOENT;
     else if (!(error = place_writable(&place)))
         error = place_names_check(task, &place, false);
     if (!error) {

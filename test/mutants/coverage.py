@@ -191,7 +191,8 @@ def record(coverage: Coverage) -> None:
             for name, numbers in lines.items():
                 code.setdefault(name, set()).update(numbers)
             if outcome.verdict != "failed":  # what fails is tried again the next time
-                coverage.digest[case] = digests[case] + (skip if outcome.verdict == "skipped" else "")
+                suffix = skip if outcome.verdict == "skipped" else ""
+                coverage.digest[case] = digests[case] + suffix
             if outcome.verdict == "ok":
                 coverage.seconds[case] = outcome.seconds
                 coverage.executed[case] = executed
