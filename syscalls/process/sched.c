@@ -261,7 +261,8 @@ long sys_sched_yield(struct task *task) {
 }
 
 /* struct sched_attr: the first version has 48 bytes, without the clamps. */
-#define SCHED_ATTR_FIRST 48
+#define SCHED_ATTR_FIRST  48
+#define SCHED_FLAGS_KNOWN 0x7fu /* sched_setattr(2), and the clamps' */
 struct sched_attr56 {
     uint32_t size, policy;
     uint64_t flags;
@@ -304,6 +305,9 @@ long sys_sched_setattr(struct task *task, int32_t tid, gaddr_t addr, uint32_t fl
     }
     int error = find(task, tid, &mine);
     error = error ? error : check_policy((int)attr.policy, (int)attr.priority);
+    if (!error && (attr.flags & ~(uint64_t)SCHED_FLAGS_KNOWN)) {
+        error = -EINVAL;
+    }
     if (error) {
         return error;
     }

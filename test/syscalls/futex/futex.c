@@ -289,6 +289,69 @@ static void waitv(void) {
     show("waitv timeout", result < 0 ? -errno : result);
     result = syscall(449, items, 0, 0, NULL, 0);
     show("waitv none", result < 0 ? -errno : result);
+    static const int clocks[] = {CLOCK_MONOTONIC, CLOCK_REALTIME};
+    for (int i = 0; i < 2; i++) {
+        struct timespec start, end;
+        clock_gettime(clocks[i], &start);
+        int64_t until[2] = {start.tv_sec, start.tv_nsec + 100000000};
+        until[0] += until[1] / 1000000000;
+        until[1] %= 1000000000;
+        result = syscall(449, items, 4, 0, until, clocks[i]);
+        show("waitv timeout", result < 0 ? -errno : result);
+        clock_gettime(clocks[i], &end);
+        long ms = (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000;
+        printf("after 100 ms: %d\n", ms >= 99 && ms < 2000);
+    }
+    struct waitv wrong[] = {{0, (uintptr_t)words, 2 | 128, 1},
+                            {0, (uintptr_t)words, 3 | 128, 0},
+                            {0, (uintptr_t)words, 2 | 1024, 0},
+                            {0, 16, 2 | 128, 0},
+                            {0, (uintptr_t)words + 1, 2 | 128, 0}};
+    for (int i = 0; i < 5; i++) {
+        items[1] = wrong[i];
+        result = syscall(449, items, 2, 0, NULL, 0);
+        show("waitv wrong item", result < 0 ? -errno : result);
+    }
+    int64_t odd[2] = {0, 1000000000};
+    static const struct {
+        long items, count, flags, timeout, clock;
+    } refused[] = {{16, 1, 0, 0, 0}, {0, 1, 0, 0, 0}, {1, 129, 0, 0, 0}, {1, 1, 1, 0, 0},
+                   {1, 1, 0, 16, 1}, {1, 1, 0, 1, 1}, {1, 1, 0, 2, 7}};
+    for (int i = 0; i < 7; i++) {
+        result = syscall(449, refused[i].items == 1 ? (long)(intptr_t)items : refused[i].items,
+                         refused[i].count, refused[i].flags,
+                         refused[i].timeout == 1   ? (long)(intptr_t)odd
+                         : refused[i].timeout == 2 ? (long)(intptr_t)at
+                                                   : refused[i].timeout,
+                         refused[i].clock);
+        show("waitv refused", result < 0 ? -errno : result);
+    }
+}
+
+static void *lock_pi(void *arg) {
+    (void)arg;
+    show("locked", futex(&word, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0));
+    show("unlocked", futex(&word, FUTEX_UNLOCK_PI | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0));
+    return NULL;
+}
+
+/* Who waits for a lock is not woken or moved by calls for other futexes. */
+static void pi_waiters(void) {
+    word = (uint32_t)syscall(SYS_gettid);
+    word2 = 0;
+    pthread_create(&thread[0], NULL, lock_pi, NULL);
+    while (!(__atomic_load_n(&word, __ATOMIC_SEQ_CST) & FUTEX_WAITERS)) {
+        usleep(1000);
+    }
+    usleep(30000);
+    show("wake", futex(&word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0));
+    show("requeue", futex(&word, FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG, 1, (void *)1, &word2, 0));
+    show("requeue all",
+         futex(&word, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 0, (void *)9, &word2, word));
+    show("wake op", futex(&word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, (void *)1, &word2, 0));
+    show("unlock", futex(&word, FUTEX_UNLOCK_PI | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0));
+    join(0, 1);
+    word = word2 = 0;
 }
 
 int main(void) {
@@ -300,5 +363,6 @@ int main(void) {
     timeouts();
     shared();
     waitv();
+    pi_waiters();
     return 0;
 }
