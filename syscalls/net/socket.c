@@ -43,7 +43,7 @@ void socket_broken_pipe(struct task *task, struct file *file) {
 static ssize_t socket_write_flags(struct file *file, struct task *task, const struct iovec *iov,
                                   int count, int flags) {
     struct msghdr host = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
-    struct unix_creds sender;
+    struct unix_sender sender;
     long done =
         unix_sender_wanted(task, file, NULL, NULL, &sender)
             ? socket_send_as(task, file, &host, &sender, MSG_NOSIGNAL | (uint32_t)flags)
@@ -74,6 +74,8 @@ static int64_t socket_seek(struct file *file, int64_t offset, int whence) {
 }
 
 static void socket_release(struct file *file) {
+    if (file->data)
+        unix_socket_closing(file->data);
     close(file->host_fd);
     if (file->data)
         unix_socket_free(file->data);
@@ -87,7 +89,7 @@ static struct file *socket_adopt(struct task *task, int host_fd, int flags) {
 }
 
 static bool socket_told_apart(struct file *file, struct task *task) {
-    struct unix_creds sender;
+    struct unix_sender sender;
     return unix_sender_wanted(task, file, NULL, NULL, &sender);
 }
 
@@ -383,9 +385,12 @@ long sys_accept4(struct task *task, int32_t fd, gaddr_t at, gaddr_t len_at, uint
     struct file *file = socket_get(task, fd, &result);
     if (!file)
         return result;
-    struct socket_address address = {.len = sizeof(address.storage), .hold_fd = -1};
-    result = host_call(task, SYS_accept4, file->host_fd, (long)&address.any, (long)&address.len,
-                       SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, 0);
+    struct socket_address address = {.hold_fd = -1};
+    do {
+        address.len = sizeof(address.storage);
+        result = host_call(task, SYS_accept4, file->host_fd, (long)&address.any, (long)&address.len,
+                           SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, 0);
+    } while (result >= 0 && unix_turned_away(file, (int)result));
     if (result >= 0) {
         int domain = 0, type = 0;
         getsockopt((int)result, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});

@@ -1,7 +1,7 @@
 /* Sockets: what the parts of the socket code share. socket.c has the calls on addresses,
- * socket_unix.c names of unix sockets, socket_creds.c credentials, socket_msg.c sending and
- * receiving, socket_rights.c passed descriptors, socket_option.c options and ioctls;
- * socket_layout.c messages between the guest's form and the host's. */
+ * socket_unix.c names of unix sockets, socket_creds.c credentials (socket_token.c: how they
+ * travel), socket_msg.c sending and receiving, socket_rights.c passed descriptors, socket_option.c
+ * options and ioctls; socket_layout.c messages between the guest's form and the host's. */
 #ifndef FG_SYSCALLS_SOCKET_H
 #define FG_SYSCALLS_SOCKET_H
 
@@ -14,6 +14,12 @@
 struct unix_creds {
     int32_t pid;
     uint32_t uid, gid;
+};
+
+/* Who sends a message, and where it goes: a token holds there alone (socket_token.c). */
+struct unix_sender {
+    struct unix_creds creds;
+    uint64_t target;
 };
 
 /* A process as SO_PEERCRED and SO_PEERGROUPS show it: effective ids. */
@@ -40,6 +46,7 @@ struct unix_name {
     dev_t dev;                                 /* of a path's socket; 0: none */
     ino_t ino;
     bool asks; /* its socket has asked for senders' credentials (SO_PASSCRED) */
+    bool gone; /* its socket is closed: somebody else may have the name by now */
     bool listens;
     struct unix_identity listener; /* who called listen(2) */
     struct unix_pair *pair;        /* of a connecting socket: accept(2) finds it here */
@@ -97,7 +104,7 @@ int socket_address_out(struct task *task, struct socket_address *address, bool s
 long socket_interrupted(struct file *file, int option, long result);
 /* sendmsg(2) that tells its sender to who is asked. Bytes or -errno. */
 long socket_send_as(struct task *task, struct file *file, const struct msghdr *host,
-                    const struct unix_creds *sender, uint32_t flags);
+                    const struct unix_sender *sender, uint32_t flags);
 /* sendmsg(2) to where nobody of this run asks. `to`: the mount of the address, NULL: none given.
  * Bytes or -errno. */
 long socket_send_plain(struct task *task, struct file *file, const struct msghdr *host,
@@ -129,6 +136,7 @@ void unix_name_retire(struct unix_name *name);
  * peer, by where a message goes. */
 struct unix_name *unix_name_find(uint32_t id);
 struct unix_name *unix_name_of_host(const struct sockaddr_un *host, socklen_t len);
+/* Not one that is gone. */
 struct unix_name *unix_name_at(const struct socket_address *to);
 
 /* --- socket_creds.c
@@ -139,6 +147,9 @@ void unix_connecting(struct task *task, struct file *file);
 void unix_connected(struct file *file);
 /* listen(2) fixes the credentials that connecting peers see. */
 void unix_listening(struct task *task, struct file *file);
+/* True when `host_fd` was accepted from a listener with an abstract name and the peer is not of
+ * this run: abstract names are for it alone. Closes it then. */
+bool unix_turned_away(struct file *listener, int host_fd);
 /* `file` was accepted from `listener`; `from` is the host's address of its peer. */
 void unix_accepted(struct file *listener, struct file *file, const struct socket_address *from);
 void unix_paired(struct task *task, struct file *a, struct file *b);
@@ -146,6 +157,8 @@ void unix_paired(struct task *task, struct file *a, struct file *b);
 void unix_pair_unref(struct unix_pair *pair);
 /* Nobody has accepted the connection. NULL: there is none. */
 bool unix_pair_waits(const struct unix_pair *pair);
+/* Its end: the first before the host's socket is closed, for from then on its name is nobody's. */
+void unix_socket_closing(struct unix_socket *socket);
 void unix_socket_free(struct unix_socket *socket);
 /* SO_PEERCRED and SO_PEERGROUPS; pid 0 and ids -1 when there is no peer. False: no process of this
  * run, so that there are no groups. */
@@ -156,10 +169,12 @@ void unix_asks(struct file *file);
 /* Has a message from `file` to `to` (NULL: where it is connected) to tell who sends it? Then
  * *sender is who. `stated`: SCM_CREDENTIALS that were given. */
 bool unix_sender_wanted(struct task *task, struct file *file, const struct socket_address *to,
-                        const struct unix_creds *stated, struct unix_creds *sender);
+                        const struct unix_creds *stated, struct unix_sender *sender);
 /* A host descriptor that tells it, to be the first that the message carries; `bytes`: its length.
  * -ENOBUFS. */
-int unix_token(const struct unix_creds *sender, size_t bytes);
+int unix_token(const struct unix_sender *sender, size_t bytes);
+/* Is the descriptor a token of this run? Then what it says. */
+bool unix_token_read(int fd, struct unix_sender *sender, uint64_t *bytes);
 /* What came with a message that was received on a unix socket. */
 struct unix_received {
     struct unix_creds creds;

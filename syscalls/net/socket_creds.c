@@ -2,8 +2,8 @@
  *
  * To the host every socket of a run is Fiberglass's. So who connects and who listens is stored with
  * the connection when it happens; accept(2) finds it by the name of the connecting socket. Who
- * sends is stored with the message: a token goes with it as a descriptor, a memory file of the
- * run's secret and the credentials. That is done when one of both sides has asked for credentials
+ * sends is stored with the message: a token goes with it as a descriptor (socket_token.c). That is
+ * done when one of both sides has asked for credentials
  * (SO_PASSCRED) or the sender states them, as on Linux: other messages have none. Guests never see
  * a token, so that none can be made up; it is not sent to who is not of this run.
  *
@@ -23,17 +23,12 @@
 #define NOBODY 65534u /* the overflow ids */
 
 struct unix_pair {
+    uint64_t id; /* never used twice */
     int refs;
     bool asks;     /* one of both sides asked for credentials some time */
     bool accepted; /* until then the listener may still ask for its new socket */
     bool unknown;  /* the other side is not of this run */
     struct unix_identity made[2];
-};
-
-struct token {
-    uint8_t secret[16];
-    struct unix_creds creds;
-    uint64_t bytes; /* of the message, or of the piece of a stream */
 };
 
 /* Any socket of the run: until then nothing needs to be looked up. */
@@ -54,12 +49,30 @@ static bool connects(const struct unix_socket *socket) {
     return socket->type != SOCK_DGRAM;
 }
 
-/* What the host says of a connection's other side. */
-static bool host_peer(const struct file *file, struct unix_creds *creds) {
+/* What the host says of a connection's other side; is it this run? */
+static bool host_peer_of(int host_fd, struct unix_creds *creds) {
     struct ucred host = {0, UINT32_MAX, UINT32_MAX};
-    getsockopt(file->host_fd, SOL_SOCKET, SO_PEERCRED, &host, &(socklen_t){sizeof(host)});
+    getsockopt(host_fd, SOL_SOCKET, SO_PEERCRED, &host, &(socklen_t){sizeof(host)});
     *creds = (struct unix_creds){0, host.uid ? host.uid : NOBODY, host.gid ? host.gid : NOBODY};
     return host.pid == getpid();
+}
+
+static bool host_peer(const struct file *file, struct unix_creds *creds) {
+    return host_peer_of(file->host_fd, creds);
+}
+
+bool unix_turned_away(struct file *listener, int host_fd) {
+    const struct unix_socket *socket = listener->data;
+    struct unix_creds creds;
+    if (!socket)
+        return false;
+    pthread_mutex_lock(&unix_names_lock);
+    bool abstract = socket->name && socket->name->host_bytes;
+    pthread_mutex_unlock(&unix_names_lock);
+    if (!abstract || host_peer_of(host_fd, &creds))
+        return false;
+    close(host_fd);
+    return true;
 }
 
 /* --- connections
@@ -67,8 +80,11 @@ static bool host_peer(const struct file *file, struct unix_creds *creds) {
 
 static struct unix_pair *pair_new(void) {
     struct unix_pair *pair = calloc(1, sizeof(*pair));
-    if (pair)
+    static _Atomic uint64_t last_id;
+    if (pair) {
         pair->refs = 1;
+        pair->id = ++last_id;
+    }
     return pair;
 }
 
@@ -110,7 +126,10 @@ void unix_connected(struct file *file) {
     struct unix_socket *socket = file->data;
     struct sockaddr_un peer;
     socklen_t len = sizeof(peer);
-    bool known = !getpeername(file->host_fd, (struct sockaddr *)&peer, &len);
+    struct unix_creds creds;
+    /* a name tells nothing of who listens: its socket may be gone, and it another's */
+    bool ours = !connects(socket) || host_peer(file, &creds);
+    bool known = ours && !getpeername(file->host_fd, (struct sockaddr *)&peer, &len);
     pthread_mutex_lock(&unix_names_lock);
     const struct unix_name *name = known ? unix_name_of_host(&peer, len) : NULL;
     struct unix_pair *pair = socket->name ? socket->name->pair : NULL;
@@ -183,12 +202,16 @@ void unix_paired(struct task *task, struct file *a, struct file *b) {
     ((struct unix_socket *)b->data)->side = 1;
 }
 
+void unix_socket_closing(struct unix_socket *socket) {
+    if (socket->name)
+        unix_name_retire(socket->name);
+    socket->name = NULL;
+}
+
 void unix_socket_free(struct unix_socket *socket) {
     pthread_mutex_lock(&unix_names_lock);
     unix_pair_unref(socket->pair);
     pthread_mutex_unlock(&unix_names_lock);
-    if (socket->name)
-        unix_name_retire(socket->name);
     free(socket);
 }
 
@@ -230,70 +253,55 @@ void unix_asks(struct file *file) {
     pthread_mutex_unlock(&unix_names_lock);
 }
 
+/* Tokens' targets: what is sent by a side of a connection, what is sent to a name. */
+static uint64_t sent_by(const struct unix_pair *pair, int side) {
+    return pair->id << 2 | (unsigned)side << 1 | 1;
+}
+
+static uint64_t sent_to(const struct unix_name *name) {
+    return (uint64_t)name->id << 1;
+}
+
 /* Does a message go to this run, and is its sender asked for? unix_names_lock held. */
 static bool is_wanted(const struct unix_socket *socket, const struct socket_address *to,
-                      bool stated) {
+                      bool stated, uint64_t *target) {
     if (socket->pair) {
         const struct unix_pair *pair = socket->pair;
+        *target = sent_by(pair, socket->side);
         return !pair->unknown && (stated || pair->asks || !pair->accepted);
     }
     const struct unix_name *name = to && to->len  ? unix_name_at(to)
                                    : socket->peer ? unix_name_find(socket->peer)
                                                   : NULL;
+    *target = name ? sent_to(name) : 0;
     return name && (stated || socket->asks || name->asks);
 }
 
-static const uint8_t *secret(void) {
-    static uint8_t bytes[16];
-    static bool there;
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&lock);
-    if (!there)
-        there = getrandom(bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes);
-    bool made = there;
-    pthread_mutex_unlock(&lock);
-    return made ? bytes : NULL;
+/* Is this where a token was sent? Of a socket that came without its history nothing is known.
+ * unix_names_lock held. */
+static bool is_target(const struct unix_socket *socket, uint64_t target) {
+    const struct unix_pair *pair = socket->pair;
+    return (!pair && !socket->name) || (pair && target == sent_by(pair, !socket->side)) ||
+           (socket->name && target == sent_to(socket->name));
 }
 
 bool unix_sender_wanted(struct task *task, struct file *file, const struct socket_address *to,
-                        const struct unix_creds *stated, struct unix_creds *sender) {
+                        const struct unix_creds *stated, struct unix_sender *sender) {
     const struct unix_socket *socket = file->data;
     if (!socket || (!stated && !anybody_asks))
         return false;
     pthread_mutex_lock(&unix_names_lock);
-    bool wanted = is_wanted(socket, to, stated);
+    bool wanted = is_wanted(socket, to, stated, &sender->target);
     pthread_mutex_unlock(&unix_names_lock);
     if (stated) {
-        *sender = *stated;
+        sender->creds = *stated;
     } else if (wanted) {
         pthread_mutex_lock(&process_lock);
         const struct process *process = task->process;
-        *sender = (struct unix_creds){process->pid, process->uid, process->gid};
+        sender->creds = (struct unix_creds){process->pid, process->uid, process->gid};
         pthread_mutex_unlock(&process_lock);
     }
     return wanted;
-}
-
-int unix_token(const struct unix_creds *sender, size_t bytes) {
-    const uint8_t *key = secret();
-    int fd = key ? memfd_create("sender", MFD_CLOEXEC) : -1;
-    if (fd < 0)
-        return -ENOBUFS;
-    struct token token = {.creds = *sender, .bytes = bytes};
-    memcpy(token.secret, key, sizeof(token.secret));
-    if (write(fd, &token, sizeof(token)) == (ssize_t)sizeof(token))
-        return fd;
-    close(fd);
-    return -ENOBUFS;
-}
-
-/* Whether a received descriptor is a token of this run. */
-static bool read_token(int fd, struct token *token) {
-    struct stat st;
-    const uint8_t *key = secret();
-    return key && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == sizeof(*token) &&
-           pread(fd, token, sizeof(*token), 0) == (ssize_t)sizeof(*token) &&
-           !memcmp(token->secret, key, sizeof(token->secret));
 }
 
 void unix_take_token(struct file *file, struct msghdr *host, size_t bytes, bool peek,
@@ -302,7 +310,8 @@ void unix_take_token(struct file *file, struct msghdr *host, size_t bytes, bool 
     struct ucred by_host = {0, NOBODY, NOBODY};
     *out = (struct unix_received){0};
     bool found = false;
-    struct token token;
+    struct unix_sender sender;
+    uint64_t token_bytes = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(host); c; c = CMSG_NXTHDR(host, c)) {
         int first;
         if (c->cmsg_level != SOL_SOCKET)
@@ -312,18 +321,19 @@ void unix_take_token(struct file *file, struct msghdr *host, size_t bytes, bool 
         if (c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(sizeof(first)))
             continue;
         memcpy(&first, CMSG_DATA(c), sizeof(first));
-        if ((found = read_token(first, &token))) {
-            out->creds = token.creds;
+        if ((found = unix_token_read(first, &sender, &token_bytes))) {
             close(first);
             out->skip = 1;
         }
     }
     pthread_mutex_lock(&unix_names_lock);
     bool stream = socket->type == SOCK_STREAM;
-    if (found) { /* what is left of a stream's piece, to be read later, has no token any more */
+    if (found && is_target(socket, sender.target)) {
+        out->creds = sender.creds; /* what is left of a stream's piece, to be read later, has no
+                                      token any more */
         if (!peek && stream) {
             socket->rest = out->creds;
-            socket->rest_bytes = token.bytes > bytes ? token.bytes - bytes : 0;
+            socket->rest_bytes = token_bytes > bytes ? token_bytes - bytes : 0;
         }
     } else if (by_host.pid && by_host.pid != getpid()) {
         out->creds = (struct unix_creds){0, by_host.uid ? by_host.uid : NOBODY,

@@ -58,7 +58,7 @@ static size_t piece_bytes(const struct file *file) {
 }
 
 long socket_send_as(struct task *task, struct file *file, const struct msghdr *host,
-                    const struct unix_creds *sender, uint32_t flags) {
+                    const struct unix_sender *sender, uint32_t flags) {
     size_t total = 0, done = 0, most = piece_bytes(file), token_bytes = CMSG_SPACE(sizeof(int));
     for (size_t i = 0; i < host->msg_iovlen; i++)
         total += host->msg_iov[i].iov_len;
@@ -133,7 +133,7 @@ long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_
     result = guest_iov(task, at, len, false, &iov);
     if (!result && address_at)
         result = socket_address_in(task, file, address_at, (int32_t)address_len, &address);
-    struct unix_creds sender;
+    struct unix_sender sender;
     if (!result && socket_is_unix(file)) {
         unix_autobind(task, file);
         uint32_t host_flags = (flags & ~CMSG_COMPAT) | MSG_NOSIGNAL;
@@ -190,7 +190,7 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
             rights_sent(control->file[i]);
         flags &= ~CMSG_COMPAT;
         const struct unix_creds *stated = control && control->has_creds ? &control->creds : NULL;
-        struct unix_creds sender;
+        struct unix_sender sender;
         result = unix_sender_wanted(task, file, &address, stated, &sender)
                      ? socket_send_as(task, file, &host, &sender, flags | MSG_NOSIGNAL)
                      : socket_send_plain(task, file, &host, address.mount, flags | MSG_NOSIGNAL);

@@ -94,6 +94,7 @@ void unix_name_retire(struct unix_name *name) {
     pthread_mutex_lock(&unix_names_lock);
     name->dev = 0;
     name->ino = 0;
+    name->gone = true;
     uint32_t *slot = &dead[dead_count++ % DEAD_NAMES];
     struct unix_name *oldest = *slot ? unix_name_find(*slot) : NULL;
     if (oldest && unix_pair_waits(oldest->pair)) {
@@ -124,21 +125,28 @@ struct unix_name *unix_name_of_host(const struct sockaddr_un *host, socklen_t le
     }
     if (bytes < 2 || strncmp(text + 1, run, strlen(run)))
         return NULL;
+    struct unix_name *gone = NULL; /* the last one that had it */
     const char *kind = text + 1 + strlen(run);
     if (*kind == 'c')
         return sscanf(kind + 1, "%x", &id) == 1 ? unix_name_find(id) : NULL;
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct unix_name *name = bucket[i]; name; name = name->next)
-            if (name->host_bytes == bytes - 1 && !memcmp(name->host, text + 1, bytes - 1))
-                return name;
-    return NULL;
+            if (name->host_bytes == bytes - 1 && !memcmp(name->host, text + 1, bytes - 1)) {
+                if (!name->gone)
+                    return name;
+                if (!gone || gone->id < name->id)
+                    gone = name;
+            }
+    return gone;
 }
 
 /* The name that a message goes to; NULL: not of this run. */
 struct unix_name *unix_name_at(const struct socket_address *to) {
     struct stat st;
-    if (to->hold_fd < 0)
-        return unix_name_of_host(&to->un, to->len);
+    if (to->hold_fd < 0) {
+        struct unix_name *name = unix_name_of_host(&to->un, to->len);
+        return name && !name->gone ? name : NULL;
+    }
     if (fstat(to->hold_fd, &st))
         return NULL;
     for (size_t i = 0; i < BUCKETS; i++)
@@ -211,16 +219,25 @@ static void path_of(const struct sockaddr_un *guest, socklen_t len, char path[PA
     path[bytes] = 0;
 }
 
+/* A socket of this run, and living: else its name, or its inode, could be another's by now. The
+ * prefix of abstract names is no secret: the host shows all names to everybody (/proc/net/unix). */
+static int check_address(const struct socket_address *to) {
+    pthread_mutex_lock(&unix_names_lock);
+    const struct unix_name *name = unix_name_at(to);
+    pthread_mutex_unlock(&unix_names_lock);
+    return name ? 0 : -ECONNREFUSED;
+}
+
 int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, socklen_t len,
                          struct socket_address *out) {
     if (!guest->sun_path[0]) {
         abstract_to_host(guest, len, out);
-        return 0;
+        return check_address(out);
     }
     char path[PATH_BYTES + 1];
     path_of(guest, len, path);
     /* The thing itself, since its name may be too long for sun_path. */
-    int error = 0, fd = fs_socket_find(task, path, &out->mount);
+    int fd = fs_socket_find(task, path, &out->mount);
     if (fd < 0)
         return fd;
     memset(&out->un, 0, sizeof(out->un));
@@ -228,12 +245,7 @@ int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, soc
     int used = snprintf(out->un.sun_path, PATH_BYTES, "/proc/self/fd/%d", fd);
     out->len = (socklen_t)(FAMILY_BYTES + (size_t)used + 1);
     out->hold_fd = fd;
-    if (!socket_network) { /* of this run, and living: else its inode could be another's by now */
-        pthread_mutex_lock(&unix_names_lock);
-        error = unix_name_at(out) ? 0 : -ECONNREFUSED;
-        pthread_mutex_unlock(&unix_names_lock);
-    }
-    return error;
+    return socket_network ? 0 : check_address(out);
 }
 
 static bool path_exists(struct task *task, const struct sockaddr_un *guest, socklen_t len) {

@@ -377,6 +377,105 @@ def _() -> None:
                 "say --network none or --network host\n")
 
 
+STRANGERS = """\
+bind: ok
+bind: ok
+bound
+accepted: 1
+closed
+to a stranger's name: Connection refused
+datagram there: Connection refused
+path: ok
+listening
+given away: ok
+message: ok
+sent
+what the stranger sends: ok
+its sender is 65534
+"""
+
+
+def strangers(case: str, where: str, options: Sequence[str]) -> None:
+    """A host process of another user that knows the guest's abstract names, and gets a socket."""
+    need_root()
+    top = place(case, "strangers")
+    program_path = "/strangers" if "-r" in options else str(top / "strangers")
+    line = [word.replace("TOP", str(top)) for word in
+            (*engine(top), *options, program_path, case, where)]
+    said: list[str] = []
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as guest:
+        assert guest.stdin and guest.stdout
+
+        def until(word: str) -> None:
+            for text in guest.stdout:  # type: ignore[union-attr]
+                said.append(text)
+                if text == word + "\n":
+                    return
+
+        def go_on() -> None:
+            guest.stdin.write("\n")  # type: ignore[union-attr]
+            guest.stdin.flush()  # type: ignore[union-attr]
+
+        until("bound")
+        names = ["\0" + text.split()[-1][1:]
+                 for text in Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
+                 if f"-a{case}" in text]
+        stream, datagram = sorted(names, key=len)
+        os.seteuid(USER + 1)
+        try:
+            with socket.socket(socket.AF_UNIX) as early:
+                early.settimeout(20)
+                early.connect(stream)
+                go_on()
+                check_equal("what a stranger's connection reads", early.recv(1), b"")
+            until("closed")
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(stream)
+            listener.listen()
+            receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            receiver.bind(datagram)
+            go_on()
+            until("listening")
+            for each in (listener, receiver):
+                each.setblocking(False)
+                try:
+                    each.recv(1) if each is receiver else each.accept()
+                    raise Failure("a stranger was taken for the guest's server")
+                except BlockingIOError:
+                    each.close()
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(20)
+            client.connect(str(top / "w/strangers"))
+            go_on()
+            until("sent")
+            _, fds, _, _ = socket.recv_fds(client, 10, 4)
+            other = socket.socket(fileno=fds[0])
+            text, control, _, _ = other.recvmsg(10, 200)
+            tokens = [struct.unpack("i", data)[0] for _, kind, data in control
+                      if kind == socket.SCM_RIGHTS]
+            check_equal("what the guest wrote, and the token", (text, len(tokens)), (b"m", 1))
+            socket.send_fds(client, [b"forged"], tokens)
+            go_on()
+        except BaseException:
+            guest.kill()
+            raise
+        finally:
+            os.seteuid(0)
+        said += guest.stdout.readlines()
+    check_equal("standard output", "".join(said), STRANGERS)
+    shutil.rmtree(top)
+
+
+@suite.case("sockets: strangers: mount")
+def _() -> None:
+    strangers("strangers-mount", "/w", ["-r", "TOP/root", "-m", "TOP/w:/w"])
+
+
+@suite.case("sockets: strangers: host's root")
+def _() -> None:
+    strangers("strangers-host", f"{WORK}/strangers-host/w", [])
+
+
 @suite.case("docs/security.md names what there is")
 def _() -> None:
     text = (TOP / "docs/security.md").read_text()
