@@ -37,6 +37,7 @@ struct abi {
     const struct abi_times *times, *times64; /* times.h */
     const struct abi_fs *fs;                 /* files and directories: fs/abi_fs.h */
     const struct abi_net *net;               /* sockets: net/abi_net.h */
+    const struct abi_process *process;       /* process/abi_process.h */
     const struct abi_ipc *ipc;               /* structures of System V IPC: ipc/ipc.h */
 };
 

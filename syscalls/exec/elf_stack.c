@@ -1,12 +1,14 @@
 /* The stack of a new program: strings, random bytes, auxiliary vector, envp, argv, argc.
  *
  * The layout is Linux's to the byte (without address randomisation), from the top downwards: a zero
- * word of 8 bytes, the file name, environment strings, argument strings, "i686", 16 random bytes,
- * then 16-byte aligned upwards from the stack pointer: argc, argv, NULL, envp, NULL, auxiliary
- * vector. Sources: System V ABI i386 supplement ("Process Initialization"), getauxval(3). */
+ * word of 8 bytes, the file name, environment strings, argument strings, the machine's name, 16
+ * random bytes, then 16-byte aligned upwards from the stack pointer: argc, argv, NULL, envp, NULL,
+ * auxiliary vector. Sources: System V ABI i386 supplement ("Process Initialization"), getauxval(3).
+ */
 #include "core/decode/cpuid.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/process/abi_process.h"
 #include "syscalls/exec/elf.h"
 #include "syscalls/task/process.h"
 #include <elf.h>
@@ -105,7 +107,8 @@ static void put_auxv(struct words *words, struct task *task, struct mm *mm,
 
 int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *image,
                     const struct exec_args *args, const char *name, gaddr_t *sp) {
-    static const char platform_name[] = "i686";
+    const char *platform_name = task->abi->process->machine;
+    size_t platform_len = strlen(platform_name) + 1;
     uint8_t random_bytes[16];
     int err = map_stack(task, mm, image, args);
     if (err)
@@ -121,7 +124,7 @@ int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *im
     mm->arg_start = strings;
     mm->arg_end = mm->env_start = strings + args_len;
     mm->env_end = name_at;
-    gaddr_t platform = (strings & ~(gaddr_t)15) - sizeof(platform_name);
+    gaddr_t platform = (strings & ~(gaddr_t)15) - platform_len;
     gaddr_t random = platform - sizeof(random_bytes);
 
     unsigned bytes = abi_long_bytes(task);
@@ -140,7 +143,7 @@ int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *im
     mm->auxv_len = (uint32_t)(words.used - vector);
     if (guest_write(mm->space, name_at, name, name_len) ||
         guest_write(mm->space, strings, args->data, args->used) ||
-        guest_write(mm->space, platform, platform_name, sizeof(platform_name)) ||
+        guest_write(mm->space, platform, platform_name, platform_len) ||
         guest_write(mm->space, random, random_bytes, sizeof(random_bytes)) ||
         guest_write(mm->space, *sp, words.data, words.used))
         err = -EFAULT;

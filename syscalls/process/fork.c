@@ -1,5 +1,6 @@
-/* Making tasks and processes: fork(2), vfork(2), clone(2), clone3(2). One inner function takes the
- * union of what the calls can say. */
+/* Making tasks and processes: fork(2), vfork(2), clone3(2). One inner function takes the union of
+ * what the calls can say; clone(2), whose arguments are in another order in each ABI, is in the
+ * ABI's folder. */
 #include "gen/syscall_protos.h"
 #include "syscalls/task/process.h"
 
@@ -10,7 +11,7 @@
 #include "syscalls/mm/mm.h"
 #include "syscalls/file/pidfd.h"
 #include "syscalls/signal/signal.h"
-#include "syscalls/process/thread_area.h"
+#include "syscalls/process/abi_process.h"
 #include "syscalls/process/life.h"
 #include "syscalls/process/stop.h"
 
@@ -33,13 +34,6 @@
 #define CLONE_NAMESPACES                                                                           \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
      CLONE_NEWNET)
-
-struct clone_request {
-    uint64_t flags; /* CLONE_*, without the exit signal */
-    int exit_signal;
-    gaddr_t stack; /* stack pointer of the child; 0: the parent's */
-    gaddr_t parent_tid, child_tid, tls, pidfd;
-};
 
 /* 0 or the errno that clone(2) gives for combinations that make no sense or that are not there. */
 static int check_flags(const struct task *task, const struct clone_request *request) {
@@ -226,7 +220,7 @@ static int set_up_child(struct task *task, struct task *child,
     if (request->flags & CLONE_CHILD_CLEARTID) {
         child->clear_child_tid = request->child_tid;
     }
-    return request->flags & CLONE_SETTLS ? thread_area_set_tls(task, cpu, request->tls) : 0;
+    return request->flags & CLONE_SETTLS ? task->abi->process->set_tls(task, cpu, request->tls) : 0;
 }
 
 /* Descriptors and directories of the child: the same ones or copies. 0 or -ENOMEM. */
@@ -279,7 +273,7 @@ static void undo(struct task *task, struct task *child) {
     }
 }
 
-static long clone_task(struct task *task, const struct clone_request *request) {
+long task_clone(struct task *task, const struct clone_request *request) {
     int error = check_flags(task, request);
     if (error) {
         return error;
@@ -344,31 +338,13 @@ static long clone_task(struct task *task, const struct clone_request *request) {
 
 /* fork(2) */
 long sys_fork(struct task *task) {
-    return clone_task(task, &(struct clone_request){.exit_signal = SIGCHLD});
+    return task_clone(task, &(struct clone_request){.exit_signal = SIGCHLD});
 }
 
 /* vfork(2) */
 long sys_vfork(struct task *task) {
-    return clone_task(
+    return task_clone(
         task, &(struct clone_request){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
-}
-
-/* clone(2), argument order of i386 */
-long sys_clone(struct task *task, uint32_t flags, gaddr_t stack, gaddr_t parent_tid, gaddr_t tls,
-               gaddr_t child_tid) {
-    struct clone_request request = {
-        .flags = flags & ~(uint32_t)CSIGNAL,
-        .exit_signal = (int)(flags & CSIGNAL),
-        .stack = stack,
-        .parent_tid = parent_tid,
-        .child_tid = child_tid,
-        .tls = tls,
-        .pidfd = parent_tid,
-    };
-    if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID)) {
-        return -EINVAL; /* both want the same argument */
-    }
-    return clone_task(task, &request);
 }
 
 /* clone3(2): struct clone_args, 64-bit fields in every ABI. */
@@ -424,5 +400,5 @@ long sys_clone3(struct task *task, gaddr_t args, uint64_t size) {
         .tls = arg[ARG_TLS],
         .pidfd = arg[ARG_PIDFD],
     };
-    return clone_task(task, &request);
+    return task_clone(task, &request);
 }

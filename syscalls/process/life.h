@@ -33,6 +33,25 @@ void vfork_release(struct task *child);
 /* Lets go of descriptors and directories, for good. No lock may be held: files are closed. */
 void task_release_files(struct task *task);
 
+/* --- inner functions of calls, for those that an ABI has of its own -------------------- */
+
+/* The fields of uname(2): the host's, but for the machine (sysinfo.c). */
+struct utsname;
+void machine_name(struct task *task, struct utsname *name);
+/* One of the caller's limits (rlimit.c): 0 or -EINVAL. */
+long process_limit(struct task *task, uint32_t resource, struct rlimit *limit);
+/* What fork, clone and clone3 can ask for. */
+struct clone_request {
+    uint64_t flags; /* CLONE_*, without the exit signal */
+    int exit_signal;
+    gaddr_t stack; /* stack pointer of the child; 0: the parent's */
+    gaddr_t parent_tid, child_tid, pidfd;
+    uint64_t tls; /* as abi->process->set_tls takes it */
+};
+/* Makes a task, and unless CLONE_THREAD says so a process for it, and starts it (fork.c): its
+ * number, or -errno. */
+long task_clone(struct task *task, const struct clone_request *request);
+
 /* --- execve(2), in this order ---------------------------------------------------------- */
 
 /* Ends every other task of the process and waits for them; the caller becomes the leader (tid =

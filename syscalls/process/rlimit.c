@@ -1,17 +1,19 @@
-/* Resource limits: getrlimit(2), setrlimit(2), prlimit(2), in the forms of all their system calls.
+/* Resource limits: getrlimit(2), setrlimit(2), prlimit(2).
  *
  * Limits are the process's own; those that make sense here are looked at by the calls they limit
  * (RLIMIT_NOFILE, NPROC, SIGPENDING, STACK, FSIZE...), CPU by a timer. Nothing is set on the host.
  */
 #include "gen/syscall_protos.h"
+#include "syscalls/abi/abi.h"
+#include "syscalls/process/abi_process.h"
+#include "syscalls/process/life.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/task/process.h"
 #include "syscalls/time/time.h"
 
 #include <errno.h>
 
-#define LIMITS       ARRAY_LEN(((struct process *)0)->limits)
-#define OLD_INFINITY 0x7fffffffu /* getrlimit(2) of old programs: a signed long */
+#define LIMITS ARRAY_LEN(((struct process *)0)->limits)
 
 /* Reads and sets at once, under the lock. Either may be NULL. 0 or -errno. */
 static long exchange(struct task *task, struct process *process, uint32_t resource,
@@ -38,40 +40,26 @@ static long exchange(struct task *task, struct process *process, uint32_t resour
     return 0;
 }
 
-static uint32_t narrow(rlim_t value, uint32_t infinity) {
-    return value >= infinity ? infinity : (uint32_t)value;
-}
-
-static long get32(struct task *task, uint32_t resource, gaddr_t to, uint32_t infinity) {
-    struct rlimit limit;
+long process_limit(struct task *task, uint32_t resource, struct rlimit *limit) {
     pthread_mutex_lock(&process_lock);
-    long error = exchange(task, task->process, resource, NULL, &limit);
+    long error = exchange(task, task->process, resource, NULL, limit);
     pthread_mutex_unlock(&process_lock);
-    if (error) {
-        return error;
-    }
-    const uint32_t word[2] = {narrow(limit.rlim_cur, infinity), narrow(limit.rlim_max, infinity)};
-    return guest_write(task->cpu->space, to, word, sizeof word);
+    return error;
 }
 
-long sys_getrlimit_old(struct task *task, uint32_t resource, gaddr_t to) {
-    return get32(task, resource, to, OLD_INFINITY);
-}
-
+/* getrlimit(2) */
 long sys_ugetrlimit(struct task *task, uint32_t resource, gaddr_t to) {
-    return get32(task, resource, to, UINT32_MAX);
+    struct rlimit limit;
+    long error = process_limit(task, resource, &limit);
+    return error ? error : task->abi->process->put_rlimit(task, to, &limit);
 }
 
-static rlim_t widen(uint32_t value) {
-    return value == UINT32_MAX ? RLIM_INFINITY : value;
-}
-
+/* setrlimit(2) */
 long sys_setrlimit(struct task *task, uint32_t resource, gaddr_t from) {
-    uint32_t word[2];
-    if (guest_read(task->cpu->space, word, from, sizeof word)) {
+    struct rlimit limit;
+    if (task->abi->process->get_rlimit(task, from, &limit)) {
         return -EFAULT;
     }
-    struct rlimit limit = {widen(word[0]), widen(word[1])};
     pthread_mutex_lock(&process_lock);
     long error = exchange(task, task->process, resource, &limit, NULL);
     pthread_mutex_unlock(&process_lock);

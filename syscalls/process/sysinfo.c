@@ -3,6 +3,8 @@
 #include "core/space/space.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/file/io.h"
+#include "syscalls/process/abi_process.h"
+#include "syscalls/process/life.h"
 #include "syscalls/task/task.h"
 #include <errno.h>
 #include <sched.h>
@@ -28,11 +30,10 @@ static void old_release(char *release, size_t size) {
     snprintf(release, size, "2.6.%u%.50s", minor + (major == 3 ? 40 : 60), rest);
 }
 
-/* The fields are the host's, but for the machine. */
-static void machine_name(struct task *task, struct utsname *name) {
+void machine_name(struct task *task, struct utsname *name) {
     uname(name);
     strcpy(name->sysname, "Linux");
-    strcpy(name->machine, task->abi->mode == GUEST_I386 ? "i686" : "x86_64");
+    strcpy(name->machine, task->abi->process->machine);
     if (task->process->personality & PERSONA_UNAME26)
         old_release(name->release, sizeof name->release);
 }
@@ -45,24 +46,6 @@ long sys_uname(struct task *task, gaddr_t at) {
     return guest_write(task->cpu->space, at, &name, sizeof(name));
 }
 
-/* old_utsname: five fields of 65 bytes. */
-long sys_olduname(struct task *task, gaddr_t at) {
-    struct utsname name;
-    machine_name(task, &name);
-    return guest_write(task->cpu->space, at, &name, 5 * 65);
-}
-
-/* oldold_utsname: five fields of 9 bytes, cut. */
-long sys_oldolduname(struct task *task, gaddr_t at) {
-    struct utsname name;
-    machine_name(task, &name);
-    char out[5][9] = {{0}};
-    const char *field = (const char *)&name;
-    for (int i = 0; i < 5; i++)
-        memcpy(out[i], field + (size_t)i * 65, 8);
-    return guest_write(task->cpu->space, at, out, sizeof(out));
-}
-
 static uint16_t count_tasks(void) {
     int count = 0;
     pthread_mutex_lock(&process_lock);
@@ -72,38 +55,22 @@ static uint16_t count_tasks(void) {
     return (uint16_t)count;
 }
 
-/* struct sysinfo with a 32-bit long; memory counts are scaled until they fit. */
-static long sysinfo_i386(struct task *task, gaddr_t at, const struct sysinfo *host) {
-    struct {
-        int32_t uptime;
-        uint32_t loads[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap;
-        uint16_t procs, pad;
-        uint32_t totalhigh, freehigh, mem_unit;
-        char fill[8];
-    } out = {.uptime = (int32_t)host->uptime, .procs = count_tasks()};
-    unsigned shift = 0, unit = host->mem_unit;
-    while (unit < 4096 &&
-           ((host->totalram >> shift) > UINT32_MAX || (host->totalswap >> shift) > UINT32_MAX)) {
-        unit <<= 1;
-        shift++;
-    }
-    for (int i = 0; i < 3; i++)
-        out.loads[i] = (uint32_t)host->loads[i];
-    out.totalram = (uint32_t)(host->totalram >> shift);
-    out.freeram = (uint32_t)(host->freeram >> shift);
-    out.sharedram = (uint32_t)(host->sharedram >> shift);
-    out.bufferram = (uint32_t)(host->bufferram >> shift);
-    out.totalswap = (uint32_t)(host->totalswap >> shift);
-    out.freeswap = (uint32_t)(host->freeswap >> shift);
-    out.mem_unit = unit;
-    return guest_write(task->cpu->space, at, &out, sizeof(out));
-}
-
 long sys_sysinfo(struct task *task, gaddr_t at) {
     struct sysinfo host;
     if (sysinfo(&host))
         return -errno;
-    return sysinfo_i386(task, at, &host);
+    /* what a guest may know, and nothing else of the structure */
+    const struct sysinfo info = {.uptime = host.uptime,
+                                 .loads = {host.loads[0], host.loads[1], host.loads[2]},
+                                 .totalram = host.totalram,
+                                 .freeram = host.freeram,
+                                 .sharedram = host.sharedram,
+                                 .bufferram = host.bufferram,
+                                 .totalswap = host.totalswap,
+                                 .freeswap = host.freeswap,
+                                 .procs = count_tasks(),
+                                 .mem_unit = host.mem_unit};
+    return task->abi->process->put_sysinfo(task, at, &info);
 }
 
 /* getcpu(2); the third argument is unused since Linux 2.6.24. */

@@ -59,5 +59,6 @@ void test_ipc(void);
 void test_queues(void);
 void test_signals(void);
 void test_words(void);
+void test_process(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "syscalls/fs/abi_fs.h"
 #include "syscalls/ipc/ipc.h"
 #include "syscalls/net/abi_net.h"
+#include "syscalls/process/abi_process.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -230,6 +231,37 @@ static const struct abi_ipc ipc = {
     .get_perm = get_perm,
 };
 
+/* --- processes ------------------------------------------------------------------------- */
+
+uint64_t lp64_tls;
+
+static int get_rlimit(struct task *task, gaddr_t from, struct rlimit *limit) {
+    return guest_read(task->cpu->space, limit, from, sizeof *limit);
+}
+
+static int put_rlimit(struct task *task, gaddr_t to, const struct rlimit *limit) {
+    return guest_write(task->cpu->space, to, limit, sizeof *limit);
+}
+
+static int put_sysinfo(struct task *task, gaddr_t to, const struct sysinfo *info) {
+    return guest_write(task->cpu->space, to, info, sizeof *info);
+}
+
+static int set_tls(struct task *task, struct cpu *cpu, uint64_t tls) {
+    (void)task;
+    (void)cpu;
+    lp64_tls = tls;
+    return 0;
+}
+
+static const struct abi_process process = {
+    .machine = "lp64",
+    .get_rlimit = get_rlimit,
+    .put_rlimit = put_rlimit,
+    .put_sysinfo = put_sysinfo,
+    .set_tls = set_tls,
+};
+
 const struct abi lp64 = {
     .name = "lp64",
     .mode = GUEST_I386,
@@ -238,5 +270,6 @@ const struct abi lp64 = {
     .times64 = &times,
     .fs = &fs,
     .net = &net,
+    .process = &process,
     .ipc = &ipc,
 };

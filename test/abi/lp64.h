@@ -6,5 +6,6 @@
 #include "syscalls/abi/abi.h"
 
 extern const struct abi lp64;
+extern uint64_t lp64_tls; /* the last thread pointer that was set */
 
 #endif

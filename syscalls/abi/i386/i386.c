@@ -15,5 +15,6 @@ const struct abi abi_i386 = {
     .times64 = &abi_i386_times64,
     .fs = &abi_i386_fs,
     .net = &abi_i386_net,
+    .process = &abi_i386_process,
     .ipc = &abi_i386_ipc,
 };

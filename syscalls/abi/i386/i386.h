@@ -19,6 +19,10 @@ int abi_i386_put_stat(struct task *task, gaddr_t to, const struct stat *st); /* 
 int abi_i386_put_statfs(struct task *task, gaddr_t to, const struct statfs *fs);
 extern const struct abi_fs abi_i386_fs;   /* fs.c */
 extern const struct abi_net abi_i386_net; /* net.c */
-extern const struct abi_ipc abi_i386_ipc; /* ipc.c */
+/* CLONE_SETTLS: `tls` is the address of a struct user_desc, the descriptor to set; segment
+ * registers that use it are loaded anew. 0, -EFAULT or -EINVAL (thread_area.c). */
+int abi_i386_set_tls(struct task *task, struct cpu *cpu, uint64_t tls);
+extern const struct abi_process abi_i386_process; /* process.c */
+extern const struct abi_ipc abi_i386_ipc;         /* ipc.c */
 
 #endif

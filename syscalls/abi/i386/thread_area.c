@@ -1,7 +1,7 @@
 /* Thread-local storage of the i386 ABI: set_thread_area(2), get_thread_area(2), CLONE_SETTLS; the
  * GDT entries 12 to 14 of a task are cpu->tls_desc (SDM Vol. 3 3.4.5, <asm/ldt.h>). */
 #include "gen/syscall_protos.h"
-#include "syscalls/process/thread_area.h"
+#include "syscalls/abi/i386/i386.h"
 
 #include <errno.h>
 
@@ -9,7 +9,7 @@
 #define TLS_ENTRIES ARRAY_LEN(((struct cpu *)0)->tls_desc)
 
 /* struct user_desc; bits of `flags` in the order of its bit fields */
-struct user_desc32 {
+struct i386_user_desc {
     uint32_t entry, base, limit, flags;
 };
 #define DESC_32BIT       1u
@@ -19,14 +19,14 @@ struct user_desc32 {
 #define DESC_NOT_PRESENT 32u
 #define DESC_USEABLE     64u
 
-static bool is_empty(const struct user_desc32 *desc) {
+static bool is_empty(const struct i386_user_desc *desc) {
     bool cleared = desc->base == 0 && desc->limit == 0;
     return cleared && ((desc->flags & 0x7f) == (DESC_READ_ONLY | DESC_NOT_PRESENT) ||
                        (desc->flags & 0x7f) == 0);
 }
 
 /* The two words of a data or code segment descriptor for ring 3. */
-static uint64_t encode(const struct user_desc32 *desc) {
+static uint64_t encode(const struct i386_user_desc *desc) {
     if (is_empty(desc)) {
         return 0;
     }
@@ -45,7 +45,7 @@ static uint64_t encode(const struct user_desc32 *desc) {
     return low | (uint64_t)high << 32;
 }
 
-static void decode(uint64_t raw, struct user_desc32 *desc) {
+static void decode(uint64_t raw, struct i386_user_desc *desc) {
     uint32_t low = (uint32_t)raw, high = (uint32_t)(raw >> 32);
     desc->base = low >> 16 | (high & 0xff) << 16 | (high & 0xff000000);
     desc->limit = (low & 0xffff) | (high & 0xf0000);
@@ -66,7 +66,7 @@ static void reload(struct cpu *cpu, unsigned entry) {
     }
 }
 
-static int set_entry(struct cpu *cpu, const struct user_desc32 *desc) {
+static int set_entry(struct cpu *cpu, const struct i386_user_desc *desc) {
     if (desc->entry < TLS_FIRST || desc->entry >= TLS_FIRST + TLS_ENTRIES) {
         return -EINVAL;
     }
@@ -81,8 +81,8 @@ static int set_entry(struct cpu *cpu, const struct user_desc32 *desc) {
     return 0;
 }
 
-int thread_area_set_tls(struct task *task, struct cpu *cpu, gaddr_t from) {
-    struct user_desc32 desc;
+int abi_i386_set_tls(struct task *task, struct cpu *cpu, uint64_t from) {
+    struct i386_user_desc desc;
     if (guest_read(task->cpu->space, &desc, from, sizeof desc)) {
         return -EFAULT;
     }
@@ -91,7 +91,7 @@ int thread_area_set_tls(struct task *task, struct cpu *cpu, gaddr_t from) {
 
 /* set_thread_area(2); entry -1 asks for a free one */
 long sys_set_thread_area(struct task *task, gaddr_t addr) {
-    struct user_desc32 desc;
+    struct i386_user_desc desc;
     struct cpu *cpu = task->cpu;
     if (guest_read(cpu->space, &desc, addr, sizeof desc)) {
         return -EFAULT;
@@ -113,7 +113,7 @@ long sys_set_thread_area(struct task *task, gaddr_t addr) {
 
 /* get_thread_area(2) */
 long sys_get_thread_area(struct task *task, gaddr_t addr) {
-    struct user_desc32 desc;
+    struct i386_user_desc desc;
     struct cpu *cpu = task->cpu;
     if (guest_read(cpu->space, &desc, addr, sizeof desc)) {
         return -EFAULT;
