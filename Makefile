@@ -101,8 +101,9 @@ $(BUILD)/obj/syscalls/exec/vdso.o: build/gen/vdso_i386.so
 
 $(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
 	@rm -f $@.$$PPID; ar qcsD $@.$$PPID @build/gadgets.list $(LIB_OBJS) && mv $@.$$PPID $@
-$(BUILD)/fiberglass: $(BUILD)/obj/cli/main.o $(BUILD)/libfiberglass.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.$$PPID $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
+# Not from the library: to write it again takes longer than to link.
+$(BUILD)/fiberglass: $(BUILD)/obj/cli/main.o $(LIB_OBJS) build/gadgets.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.$$PPID $(BUILD)/obj/cli/main.o $(LIB_OBJS) -Wl,--whole-archive build/gadgets.a -Wl,--no-whole-archive
 	@mv $@.$$PPID $@
 
 # clean leaves the default root and the downloaded packages; distclean does not.

@@ -34,7 +34,7 @@ endef
 
 .PHONY: install uninstall dist
 
-install: all
+install: all $(BUILD)/libfiberglass.a
 	$(foreach pair,$(PROGRAMS),install -D -m 755 $(call source,$(pair)) $(call place,$(pair))$(newline)	)
 	$(foreach pair,$(FILES_AS_THEY_ARE),install -D -m 644 $(call source,$(pair)) $(call place,$(pair))$(newline)	)
 	$(foreach pair,$(FILES_FILLED_IN),install -D -m 644 /dev/null $(call place,$(pair))$(newline)	\
