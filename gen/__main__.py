@@ -16,14 +16,22 @@ from gen.emit.dependencies import Recorder
 from gen.emit.files import Output
 from gen.expand import opmap
 from gen.expand.bodies import Templates
-from gen.expand.expander import Expander
-from gen.language.errors import SpecError
+from gen.expand.expander import Expander, Library
+from gen.language.errors import SpecError, Where
 from gen.language.features import read_features
-from gen.language.policy import read_policy
+from gen.language.model import Spec
+from gen.language.policy import Policy, read_policy
 from gen.language.reader import read_spec
-from gen.language.target import DEFAULT, GUESTS, Target
+from gen.language.target import DEFAULT, GUESTS, Guest, Target
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def dry_run(spec: Spec, templates: Templates, spec_dir: Path, guest: Guest, root: Path) -> Library:
+    """What is known of a guest that has no gadgets yet: it is decoded and counted."""
+    path = spec_dir / guest.policy
+    policy = read_policy(path, root) if path.exists() else Policy(Where(str(path), 1))
+    return Expander(spec, templates, policy, guest, partial=True).run()
 
 
 def generate(target: Target, out: Path, directory: Path, spec_dir: Path, templates_dir: Path,
@@ -35,10 +43,9 @@ def generate(target: Target, out: Path, directory: Path, spec_dir: Path, templat
     templates = Templates(templates_dir, root)
     policy = read_policy(policy_file or spec_dir / target.guest.policy, root)
     library = Expander(spec, templates, policy, target.guest).run()
-    for guest in GUESTS:
-        if guest != target.guest:
-            opmap.build([row for row in spec.rows if guest.name in row.modes])  # overlap check
-    maps = opmap.build(library.rows)
+    libraries = [library] + [dry_run(spec, templates, spec_dir, guest, root)
+                             for guest in GUESTS if guest.name != target.guest.name]
+    maps, splits = opmap.build((one.guest, one.rows) for one in libraries)
     made = gadgets.emit(library, templates, target, directory, output)
     rest = core.emit(templates, target, directory, output)
     joined, _ = ngrams.emit(library, templates, target, directory, out,
@@ -48,8 +55,8 @@ def generate(target: Target, out: Path, directory: Path, spec_dir: Path, templat
     gadgets.emit_list(paths, out, output)
     every = read_features(spec_dir / "features", root)
     features = cpuid.present(spec, every)
-    tables.emit_rows(library, cpuid.numbers(features), out, output)
-    tables.emit_opmap(maps, out, output)
+    tables.emit_rows(libraries, cpuid.numbers(features), out, output)
+    tables.emit_opmap(maps, splits, out, output)
     cpuid.emit(features, every, out, output)
     reference.emit(spec, out, output)
     if docs is not None:

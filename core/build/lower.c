@@ -283,6 +283,9 @@ static unsigned operand_base(const struct insn *insn, const struct variant *vari
 /* False when a gadget of the sequence was not generated: nothing but preludes was emitted. */
 static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_dead) {
     const struct variant *variant = &variants[insn->variant];
+    if (!variant->steps) {
+        return false;
+    }
     unsigned base = operand_base(insn, variant);
     if (base == BASE_EA) {
         emit_ea(low, insn, variant->mem);

@@ -9,13 +9,18 @@
 
 #include <string.h>
 
+/* decode() is compiled once for each mode: 32-bit mode pays nothing for REX. */
+#define PER_MODE static inline __attribute__((always_inline))
+
+enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
+
 struct cursor {
     const uint8_t *bytes;
     size_t size, at; /* at <= size */
     bool more;       /* wanted a byte behind the end */
 };
 
-static uint64_t fetch(struct cursor *c, unsigned count) {
+PER_MODE uint64_t fetch(struct cursor *c, unsigned count) {
     uint64_t value = 0;
     if (c->size - c->at < count) {
         c->at = c->size;
@@ -27,13 +32,13 @@ static uint64_t fetch(struct cursor *c, unsigned count) {
     return value;
 }
 
-static int64_t sign_extend(uint64_t value, unsigned bytes) {
+PER_MODE int64_t sign_extend(uint64_t value, unsigned bytes) {
     unsigned shift = 64 - 8 * bytes;
     return (int64_t)(value << shift) >> shift;
 }
 
 /* Displacement and registers of a memory operand with 16-bit addressing (SDM Table 2-1). */
-static void decode_mem16(struct insn *insn, struct cursor *c) {
+PER_MODE void decode_mem16(struct insn *insn, struct cursor *c) {
     insn->index = -1;
     insn->base = (int8_t)insn->rm;
     if (insn->mod == 0 && insn->rm == 6) {
@@ -46,18 +51,19 @@ static void decode_mem16(struct insn *insn, struct cursor *c) {
     }
 }
 
-/* The same with 32- and 64-bit addressing (SDM Tables 2-2 and 2-3). */
-static void decode_mem32(struct insn *insn, struct cursor *c) {
+/* The same with 32- and 64-bit addressing (SDM Tables 2-2, 2-3 and 2-5). */
+PER_MODE void decode_mem32(struct insn *insn, struct cursor *c) {
     unsigned base = insn->rm;
     insn->index = -1;
-    if (base == 4) {
+    if ((base & 7) == 4) {
         unsigned sib = (unsigned)fetch(c, 1);
-        base = sib & 7;
-        insn->index = (sib >> 3 & 7) == 4 ? -1 : (int8_t)(sib >> 3 & 7);
+        unsigned index = (sib >> 3 & 7) | (insn->rex & REX_X) << 2;
+        base = (sib & 7) | (base & 8);
+        insn->index = index == 4 ? -1 : (int8_t)index;
         insn->scale = (uint8_t)(sib >> 6);
     }
     insn->base = (int8_t)base;
-    if (insn->mod == 0 && base == 5) {
+    if (insn->mod == 0 && (base & 7) == 5) {
         insn->base = -1;
         insn->disp = sign_extend(fetch(c, 4), 4);
     } else if (insn->mod == 1) {
@@ -80,8 +86,10 @@ static bool is_vex(const struct cursor *c, enum guest_mode mode, uint8_t byte) {
 static uint8_t take_vex(struct insn *insn, struct cursor *c, enum guest_mode mode, uint8_t byte,
                         bool *legal) {
     unsigned map = 1, last = (unsigned)fetch(c, 1);
-    *legal = !insn->lock && !insn->rep && !insn->opsize_prefix;
+    unsigned registers = ~last >> 5 & REX_R; /* as REX has them */
+    *legal = !insn->lock && !insn->rep && !insn->opsize_prefix && !insn->rex;
     if (byte == 0xc4) {
+        registers = ~last >> 5 & (REX_R | REX_X | REX_B);
         map = last & 31;
         last = (unsigned)fetch(c, 1);
         insn->vex_w = last >> 7;
@@ -97,7 +105,11 @@ static uint8_t take_vex(struct insn *insn, struct cursor *c, enum guest_mode mod
     insn->vex_l = last >> 2 & 1;
     insn->opsize_prefix = (last & 3) == 1;
     insn->rep = rep[last & 3];
-    insn->opsize = mode != GUEST_I386 && insn->vex_w ? 8 : 4;
+    insn->opsize = 4;
+    if (mode != GUEST_I386) {
+        insn->opsize = insn->vex_w ? 8 : 4;
+        insn->rex = (uint8_t)registers;
+    }
     return (uint8_t)fetch(c, 1);
 }
 
@@ -111,7 +123,7 @@ static bool vvvv_fits(struct insn *insn, enum guest_mode mode, const struct row 
 }
 
 /* True when `byte` was a prefix and was noted. */
-static bool take_prefix(struct insn *insn, uint8_t byte) {
+PER_MODE bool take_prefix(struct insn *insn, uint8_t byte) {
     switch (byte) {
     case 0x26:
         insn->seg = SEG_ES;
@@ -149,8 +161,46 @@ static bool take_prefix(struct insn *insn, uint8_t byte) {
     }
 }
 
+/* 64-bit mode: prefixes, the last of them perhaps REX, up to the first byte behind them. A REX
+ * prefix counts directly in front of the opcode alone; ES, CS, SS and DS overrides do nothing (SDM
+ * Vol. 2A, 2.2.1; Vol. 1, 3.3.7.1). */
+static uint8_t take_prefixes64(struct insn *insn, struct cursor *c) {
+    insn->addrsize = 8;
+    for (;;) {
+        uint8_t byte = (uint8_t)fetch(c, 1), seg = insn->seg;
+        if (c->more) {
+            return byte;
+        }
+        if ((byte & 0xf0) == 0x40) {
+            insn->rex = byte;
+        } else if (take_prefix(insn, byte)) {
+            insn->rex = 0;
+            insn->seg = insn->seg == SEG_FS || insn->seg == SEG_GS ? insn->seg : seg;
+            insn->addrsize = insn->addrsize == 8 ? 8 : 4;
+        } else {
+            insn->opsize = insn->rex & REX_W ? 8 : insn->opsize;
+            return byte;
+        }
+    }
+}
+
+/* 64-bit mode: the operand size of rows that have one of their own. */
+static void settle_opsize64(struct insn *insn, const struct row *row) {
+    if (row->flags & ROW_FORCE64 || (row->flags & ROW_DEF64 && insn->opsize == 4)) {
+        insn->opsize = 8;
+    }
+}
+
+/* 64-bit mode: make the displacement of mod 0, rm 5 an address (SDM Vol. 2A, 2.2.1.6). */
+static void resolve_rip(struct insn *insn) {
+    if (insn->has_modrm && insn->mod == 0 && (insn->modrm & 7) == 5) {
+        uint64_t addr = insn->pc + insn->len + (uint64_t)insn->disp;
+        insn->disp = insn->addrsize == 4 ? (int64_t)(uint32_t)addr : (int64_t)addr;
+    }
+}
+
 /* Follow the splits of an opcode to its row; 0: no such instruction. */
-static uint16_t find_row(const struct insn *insn, opnode node) {
+PER_MODE uint16_t find_row(const struct insn *insn, opnode node) {
     while (node >= OPNODE_SPLIT) {
         const struct opsplit *split = &opsplits[node - OPNODE_SPLIT];
         unsigned next = 0;
@@ -159,13 +209,13 @@ static uint16_t find_row(const struct insn *insn, opnode node) {
             next = insn->rep == 0xf2 ? 3 : insn->rep == 0xf3 ? 2 : insn->opsize_prefix;
             break;
         case SPLIT_REG:
-            next = insn->reg;
+            next = insn->reg & 7;
             break;
         case SPLIT_MOD:
             next = insn->mod == 3;
             break;
         case SPLIT_RM:
-            next = insn->rm;
+            next = insn->rm & 7;
             break;
         case SPLIT_OPSIZE:
             next = insn->opsize == 2 ? 0 : insn->opsize == 4 ? 1 : 2;
@@ -182,13 +232,19 @@ static uint16_t find_row(const struct insn *insn, opnode node) {
         case SPLIT_VEX_W:
             next = insn->vex_w;
             break;
+        case SPLIT_REX_R:
+            next = insn->rex >> 2 & 1;
+            break;
+        case SPLIT_REX_B:
+            next = insn->rex & REX_B;
+            break;
         }
         node = split->next[next];
     }
     return node;
 }
 
-static void fetch_immediate(struct insn *insn, struct cursor *c, unsigned imm_kind) {
+PER_MODE void fetch_immediate(struct insn *insn, struct cursor *c, unsigned imm_kind) {
     unsigned z = insn->opsize == 2 ? 2 : 4;
     switch (imm_kind) {
     case IMM_NONE:
@@ -235,7 +291,7 @@ static void fetch_immediate(struct insn *insn, struct cursor *c, unsigned imm_ki
 }
 
 /* Make a branch offset an absolute target; 16-bit operand size truncates EIP (SDM, Jcc and JMP). */
-static void resolve_branch(struct insn *insn, enum guest_mode mode) {
+PER_MODE void resolve_branch(struct insn *insn, enum guest_mode mode) {
     uint64_t target = insn->pc + insn->len + (uint64_t)insn->imm;
     if (mode == GUEST_I386) {
         target = insn->opsize == 2 ? (uint16_t)target : (uint32_t)target;
@@ -243,7 +299,8 @@ static void resolve_branch(struct insn *insn, enum guest_mode mode) {
     insn->imm = (int64_t)target;
 }
 
-static uint16_t choose_variant(const struct insn *insn, const struct row *row) {
+PER_MODE uint16_t choose_variant(const struct insn *insn, enum guest_mode mode) {
+    const struct row *row = &rows[insn->row];
     unsigned size = insn->opsize == 2 ? 0 : insn->opsize == 4 ? 1 : 2;
     unsigned prefix = PFX_NONE;
     if (row->flags & ROW_REP) {
@@ -258,21 +315,26 @@ static uint16_t choose_variant(const struct insn *insn, const struct row *row) {
     if (insn->has_modrm && (row->flags & (insn->is_mem ? ROW_REGONLY : ROW_MEMONLY))) {
         return 0;
     }
-    return row->variant[size][insn->is_mem][prefix];
+    return row_forms[mode][insn->row].variant[size][insn->is_mem][prefix];
 }
 
-enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, const uint8_t *bytes,
-                          size_t size) {
+/* decode() for a mode. */
+PER_MODE enum decode_status decode_in(struct insn *insn, enum guest_mode mode, gaddr_t pc,
+                                      const uint8_t *bytes, size_t size) {
     struct cursor c = {.bytes = bytes, .size = size < INSN_MAX_BYTES ? size : INSN_MAX_BYTES};
     *insn = (struct insn){
         .pc = pc, .seg = INSN_NO_SEG, .base = -1, .index = -1, .addrsize = 4, .opsize = 4};
     uint8_t byte;
     bool legal = true;
 
-    do {
-        byte = (uint8_t)fetch(&c, 1);
-    } while (!c.more && take_prefix(insn, byte));
-    if (insn->opsize_prefix) {
+    if (mode == GUEST_I386) {
+        do {
+            byte = (uint8_t)fetch(&c, 1);
+        } while (!c.more && take_prefix(insn, byte));
+    } else {
+        byte = take_prefixes64(insn, &c);
+    }
+    if (insn->opsize_prefix && insn->opsize == 4) {
         insn->opsize = 2;
     }
     if (!c.more && is_vex(&c, mode, byte)) {
@@ -292,6 +354,10 @@ enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, c
         insn->mod = insn->modrm >> 6;
         insn->reg = insn->modrm >> 3 & 7;
         insn->rm = insn->modrm & 7;
+        if (mode != GUEST_I386) {
+            insn->reg |= (uint8_t)((insn->rex & REX_R) << 1);
+            insn->rm |= (uint8_t)((insn->rex & REX_B) << 3);
+        }
         insn->is_mem = insn->mod != 3;
         if (insn->is_mem && !c.more) {
             if (insn->addrsize == 2) {
@@ -303,6 +369,9 @@ enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, c
     }
     if (!c.more) {
         insn->row = find_row(insn, opmap[mode][insn->map][byte]);
+        if (mode != GUEST_I386) {
+            settle_opsize64(insn, &rows[insn->row]);
+        }
         fetch_immediate(insn, &c, rows[insn->row].imm);
     }
     insn->len = (uint8_t)c.at;
@@ -316,6 +385,15 @@ enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, c
     if (row->imm == IMM_JB || row->imm == IMM_JZ) {
         resolve_branch(insn, mode);
     }
-    insn->variant = choose_variant(insn, row);
+    if (mode != GUEST_I386) {
+        resolve_rip(insn);
+    }
+    insn->variant = choose_variant(insn, mode);
     return insn->variant ? DECODE_OK : DECODE_UD;
+}
+
+enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, const uint8_t *bytes,
+                          size_t size) {
+    return mode == GUEST_I386 ? decode_in(insn, GUEST_I386, pc, bytes, size)
+                              : decode_in(insn, GUEST_X86_64, pc, bytes, size);
 }

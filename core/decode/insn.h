@@ -16,17 +16,18 @@ struct insn {
     uint8_t len;      /* bytes, 1..15; of an undecodable one: how far decoding came */
     uint8_t opsize;   /* 2, 4, 8 */
     uint8_t addrsize; /* 2, 4, 8 */
-    uint8_t seg;      /* override prefix SEG_*, or INSN_NO_SEG */
+    uint8_t seg;      /* override prefix SEG_*, or INSN_NO_SEG; x86-64: FS or GS */
     uint8_t rep;      /* 0, 0xf2, 0xf3: the last one given */
     bool lock, opsize_prefix;
     uint8_t opcode;              /* last opcode byte */
     uint8_t map;                 /* MAP_* */
-    uint8_t modrm, mod, reg, rm; /* raw fields (REX bits included for x86-64) */
+    uint8_t rex;                 /* REX prefix, 0: none (byte registers 4..7 are then AH..BH) */
+    uint8_t modrm, mod, reg, rm; /* raw fields; REX bits included in reg and rm */
     bool has_modrm, is_mem;
     int8_t base, index; /* registers, -1: none; with addrsize 2: base is ModRM.rm, 8: absolute */
     uint8_t scale;      /* 0..3 */
-    int64_t disp;
-    int64_t imm; /* extended as the row says; branch offsets: the absolute target */
+    int64_t disp;       /* RIP-relative operands: the absolute address, base -1 */
+    int64_t imm;        /* extended as the row says; branch offsets: the absolute target */
     uint32_t imm2;
 
     bool vex; /* has a VEX prefix; rep and opsize_prefix are then what its pp stands for */

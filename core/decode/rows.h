@@ -89,7 +89,7 @@ enum block_end {
 
 struct variant {
     const struct step *step;
-    uint8_t steps;
+    uint8_t steps;         /* 0: no gadgets were made for this guest mode */
     uint8_t mem;           /* enum mem_mode */
     uint8_t end;           /* enum block_end */
     bool stores;           /* may write guest memory (checked code ends its block behind it) */
@@ -133,15 +133,20 @@ enum {
 #define ROW_REGONLY 64  /* mod != 3 is #UD */
 #define ROW_DEF64   128 /* operand size defaults to 64 in 64-bit mode */
 #define ROW_VVVV    256 /* VEX.vvvv is an operand; without it, it must be 1111b */
+#define ROW_FORCE64 512 /* operand size is 64 in 64-bit mode, whatever the prefixes */
 
 struct row {
-    const char *mnemonic;              /* "ADD" */
-    const char *cite;                  /* "alu.x86:12: 01 /r MR Ev Gv" */
+    const char *mnemonic; /* "ADD" */
+    const char *cite;     /* "alu.x86:12: 01 /r MR Ev Gv" */
+    uint16_t flags;       /* ROW_* */
+    uint8_t imm;          /* enum imm_kind */
+    uint8_t seg;          /* default segment of an implicit operand, SEG_* */
+    uint8_t feature;      /* number for cpuid_has(); 0: there without a bit */
+};
+
+/* The ways in which a row is encoded for a guest mode. */
+struct row_forms {
     uint16_t variant[3][2][PFX_COUNT]; /* [operand size 2,4,8][memory operand?][prefix]; 0: #UD */
-    uint16_t flags;                    /* ROW_* */
-    uint8_t imm;                       /* enum imm_kind */
-    uint8_t seg;                       /* default segment of an implicit operand, SEG_* */
-    uint8_t feature;                   /* number for cpuid_has(); 0: there without a bit */
 };
 
 /* Opcode maps: [guest mode][map][opcode byte] is an opnode. 0 is #UD; below OPNODE_SPLIT a row
@@ -161,14 +166,16 @@ typedef uint16_t opnode;
 
 enum split_kind {
     SPLIT_PREFIX,   /* next[0..3]: no mandatory prefix, 66, F3, F2 (F2/F3 win over 66); VEX.pp */
-    SPLIT_REG,      /* next[ModRM.reg] */
+    SPLIT_REG,      /* next[ModRM.reg], without REX.R */
     SPLIT_MOD,      /* next[0] memory, next[1] register */
-    SPLIT_RM,       /* next[ModRM.rm] */
+    SPLIT_RM,       /* next[ModRM.rm], without REX.B */
     SPLIT_OPSIZE,   /* next[0] 16, next[1] 32, next[2] 64 */
     SPLIT_ADDRSIZE, /* next[0] 16, next[1] 32, next[2] 64 */
     SPLIT_SEG,      /* next[0] no override or ES CS SS DS (flat), next[1] FS or GS override */
     SPLIT_VEX_L,    /* next[VEX.L] */
     SPLIT_VEX_W,    /* next[VEX.W] */
+    SPLIT_REX_R,    /* next[REX.R] */
+    SPLIT_REX_B,    /* next[REX.B] */
 };
 struct opsplit {
     uint8_t kind;
@@ -177,6 +184,7 @@ struct opsplit {
 
 extern const struct row rows[];
 extern const uint16_t row_count;
+extern const struct row_forms *const row_forms[GUEST_MODES]; /* by row number */
 extern const struct variant variants[];
 extern const uint16_t variant_count;
 extern const opnode opmap[GUEST_MODES][MAP_COUNT][256];

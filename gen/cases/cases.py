@@ -29,7 +29,8 @@ from gen.language.target import DEFAULT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GUEST = DEFAULT.guest
-NO_INPUT = ("vendor=", "access=", "implicit=", "faults=", "bytes=")  # words of a row
+# Beginnings of row words that choose no inputs.
+NO_INPUT = ("vendor=", "access=", "implicit=", "faults=", "bytes=", "f64", "norex")
 MAGIC = 0x32736746
 NO_REG = 8
 NO_SEG = 0xFF

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from gen.emit.files import Output
 from gen.language.errors import SpecError
-from gen.language.features import BASE, Feature
+from gen.language.features import Feature
 from gen.language.model import Spec
 
 REGISTERS = {"eax": 0, "ebx": 1, "ecx": 2, "edx": 3}
 
 
 def present(spec: Spec, features: list[Feature]) -> list[Feature]:
-    """Features that have rows, `i686` left out; checks the rows' feature names."""
+    """Features that have rows, lines of no bit left out; checks the rows' feature names."""
     named: set[str] = set()
     for row in spec.rows:
-        if row.feature and row.feature not in {f.name for f in features if f.name != BASE}:
+        if row.feature and row.feature not in {f.name for f in features if f.guest is None}:
             raise SpecError(row.where, f"{row.mnemonic} belongs to the unknown feature "
                                        f"{row.feature} (gen/spec/features)")
         named.add(row.feature)
@@ -44,10 +44,10 @@ def emit(features: list[Feature], every: list[Feature], out: Path, output: Outpu
         "const struct cpuid_feature cpuid_feature_list[] = {\n" + "".join(lines) +
         "    {0},\n};\n"
         f"const unsigned cpuid_feature_count = {len(features)};\n"))
-    sets = [f"{{\"{name}\", {number}}},\n"
-            for number, feature in enumerate([f for f in every if f.name == BASE] + features,
-                                             0 if any(f.name == BASE for f in every) else 1)
-            for name in feature.sets]
+    number = numbers(features)
+    sets = [f"{{\"{name}\", {0 if f.guest else number[f.name]}, "
+            f"{f.guest.mode if f.guest else 'GUEST_MODES'}}},\n"
+            for f in [*(f for f in every if f.guest), *features] for name in f.sets]
     output.write(out / "isa_sets.inc",
-                 "/* Made by gen/emit/cpuid.py: Zydis' ISA sets and the feature that shows them "
-                 "(0: none). */\n" + "".join(sets))
+                 "/* Made by gen/emit/cpuid.py: Zydis' ISA sets, the feature that shows them "
+                 "(0: none), the guest mode that has them. */\n" + "".join(sets))

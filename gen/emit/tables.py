@@ -6,12 +6,13 @@ Writes <out>/rows.c (rows, variants, steps, gadget name parts, ea_tables, core_g
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gen.emit.core import ADDR16, MEMBERS, ea_entries
 from gen.emit.files import Output
 from gen.expand.expander import Library, Step, Table, Variant
-from gen.expand.opmap import QUESTIONS, SPLIT, Maps
+from gen.expand.opmap import QUESTIONS, SPLIT, Maps, Split
 from gen.language.model import Place, Row
 
 PARAM = {"target": "P_TARGET", "fall": "P_FALL", "disp": "P_DISP", "imm": "P_IMM",
@@ -60,6 +61,8 @@ def row_flags(row: Row) -> str:
         names.append("ROW_DEF64")
     if row.operand_with("HB"):
         names.append("ROW_VVVV")
+    if "f64" in row.words:
+        names.append("ROW_FORCE64")
     return " | ".join(names) or "0"
 
 
@@ -101,6 +104,8 @@ class Tables:
 
     def steps_at(self, steps: tuple[Step, ...]) -> int:
         """Position of a sequence in the array of all steps."""
+        if not steps:
+            return 0
         if steps not in self.steps:
             self.steps[steps] = self.step_count
             self.step_lines += [self.step(s) for s in steps]
@@ -112,22 +117,29 @@ class Tables:
         if variant not in self.variants:
             self.variants[variant] = len(self.variant_lines)
             at = self.steps_at(variant.steps)
-            first = variant.steps[0]
-            fused = self.ref(first.fused, first.offset * 16)
+            fused, offset = None, 0
+            if variant.steps:
+                fused, offset = variant.steps[0].fused, variant.steps[0].offset * 16
             end = {"GOES_ON": "BLOCK_GOES_ON", "ENDS": "BLOCK_ENDS",
                    "ENDS_NEXT": "BLOCK_ENDS_NEXT"}[variant.end]
             self.variant_lines.append(
                 f"    {{steps + {at}, {len(variant.steps)}, MEM_{variant.mem}, {end}, "
                 f"{'true' if variant.stores else 'false'}, "
                 f"{'true' if variant.writes else 'false'}, {variant.flags_read:#x}, "
-                f"{variant.flags_killed:#x}, {fused}, "
-                f"{self.id(first.fused, first.offset * 16)}}},\n")
+                f"{variant.flags_killed:#x}, {self.ref(fused, offset)}, "
+                f"{self.id(fused, offset)}}},\n")
         return self.variants[variant]
 
 
-def row_line(row: Row, variants: dict[tuple[int, bool, str], Variant], tables: Tables,
-             feature: int) -> str:
+def row_line(row: Row, feature: int) -> str:
     """Initialiser of one row."""
+    cite = row.cite + (" (slow form)" if row.synthetic else "")
+    return (f"    {{{c_string(row.mnemonic)}, {c_string(cite)}, {row_flags(row)}, "
+            f"{imm_kind(row)}, SEG_DS, {feature}}},\n")
+
+
+def forms_line(variants: dict[tuple[int, bool, str], Variant], tables: Tables) -> str:
+    """Initialiser of a row's forms for one guest."""
     numbers = [[[0, 0, 0], [0, 0, 0]] for _ in range(3)]
     for (opsize, mem, prefix), variant in variants.items():
         number = tables.variant(variant)
@@ -137,9 +149,7 @@ def row_line(row: Row, variants: dict[tuple[int, bool, str], Variant], tables: T
             cell[2] = number
     text = ", ".join("{" + ", ".join("{%d, %d, %d}" % tuple(c) for c in size) + "}"
                      for size in numbers)
-    cite = row.cite + (" (slow form)" if row.synthetic else "")
-    return (f"    {{{c_string(row.mnemonic)}, {c_string(cite)},\n     {{{text}}},\n"
-            f"     {row_flags(row)}, {imm_kind(row)}, SEG_DS, {feature}}},\n")
+    return f"    {{{{{text}}}}},\n"
 
 
 def preludes(library: Library) -> dict[str, int]:
@@ -189,13 +199,37 @@ def name_lines(library: Library) -> str:
     return "".join(lines)
 
 
-def emit_rows(library: Library, features: dict[str, int], out: Path, output: Output) -> None:
-    """rows.c; `features`: the number of each (emit_cpuid.numbers)"""
+def form_tables(libraries: list[Library], tables: Tables) -> list[str]:
+    """row_forms: a guest without gadgets has its forms, but no steps."""
+    text: list[str] = []
+    for library in libraries:
+        text.append(f"\nstatic const struct row_forms {forms_name(library)}[] = {{\n"
+                    "    {{{{0}}}},\n")
+        for variants in library.variants:
+            if library != libraries[0]:
+                variants = {key: replace(v, steps=()) for key, v in variants.items()}
+            text.append(forms_line(variants, tables))
+        text.append("};\n")
+    text.append("\nconst struct row_forms *const row_forms[GUEST_MODES] = {\n")
+    text += [f"    [{lib.guest.mode}] = {forms_name(lib)},\n" for lib in libraries]
+    return text + ["};\n"]
+
+
+def forms_name(library: Library) -> str:
+    """C name of a guest's forms."""
+    return library.guest.mode.lower() + "_forms"
+
+
+def emit_rows(libraries: list[Library], features: dict[str, int], out: Path, output: Output
+              ) -> None:
+    """rows.c; `libraries`: first the one whose gadgets are made, then those of guests that are only
+    decoded; `features`: the number of each (emit_cpuid.numbers)"""
+    library = libraries[0]
     ids = gadget_ids(library)
     tables = Tables(ids)
-    rows = ['    {"(none)", "", {{{0}}}, 0, 0, 0, 0},\n']
-    for row, variants in zip(library.rows, library.variants):
-        rows.append(row_line(row, variants, tables, features[row.feature]))
+    rows = ['    {"(none)", "", 0, 0, 0, 0},\n']
+    rows += [row_line(row, features[row.feature]) for row in library.rows]
+    forms = form_tables(libraries, tables)
     for table in library.tables.values():
         tables.externs[table.name] = None
     externs = sorted(tables.externs) + list(preludes(library)) + \
@@ -207,7 +241,7 @@ def emit_rows(library: Library, features: dict[str, int], out: Path, output: Out
              "\nconst struct variant variants[] = {\n", *tables.variant_lines, "};\n",
              f"const uint16_t variant_count = {len(tables.variant_lines)};\n",
              "\nconst struct row rows[] = {\n", *rows, "};\n",
-             f"const uint16_t row_count = {len(rows)};\n",
+             f"const uint16_t row_count = {len(rows)};\n", *forms,
              "\nconst struct ea_tables ea_tables = {gt_ea_index, gt_ea_addr16, gt_ea_seg, "
              f"{ids['ea_index']}}};\n"]
     # Table words are link-time constants, but C can't use them as such: filled by assembly.
@@ -216,23 +250,29 @@ def emit_rows(library: Library, features: dict[str, int], out: Path, output: Out
     output.write(out / "rows.c", "".join(text))
 
 
-def emit_opmap(maps: Maps, out: Path, output: Output) -> None:
-    """opmap.c; the x86-64 maps stay empty until that guest is rendered."""
+def emit_opmap(maps: list[Maps], splits: list[Split], out: Path, output: Output) -> None:
+    """opmap.c: the maps of the guests and the splits that they share."""
     text = [TOP, '#include "core/decode/rows.h"\n\nconst struct opsplit opsplits[] = {\n']
-    for name, nexts in maps.splits:
+    for name, nexts in splits:
         text.append(f"    {{SPLIT_{name}, {{{', '.join(str(n) for n in nexts)}}}}},\n")
-    if not maps.splits:
+    if not splits:
         text.append("    {0},\n")
-    text.append("};\n\nconst opnode opmap[GUEST_MODES][MAP_COUNT][256] = {{\n")
-    for nodes in maps.nodes:
-        text.append("    {\n")
-        for start in range(0, 256, 16):
-            text.append(f"        {', '.join(str(n) for n in nodes[start:start + 16])},\n")
+    text.append("};\n\nconst opnode opmap[GUEST_MODES][MAP_COUNT][256] = {\n")
+    for one in maps:
+        text.append(f"    [{one.guest.mode}] = {{\n")
+        for nodes in one.nodes:
+            text.append("        {\n")
+            for start in range(0, 256, 16):
+                text.append(f"            {', '.join(str(n) for n in nodes[start:start + 16])},\n")
+            text.append("        },\n")
         text.append("    },\n")
-    text.append("}};\n\nconst uint8_t opmap_modrm[GUEST_MODES][MAP_COUNT][32] = {{\n")
-    for bits in maps.modrm:
-        row = [sum(bits[i * 8 + b] << b for b in range(8)) for i in range(32)]
-        text.append(f"    {{{', '.join(str(b) for b in row)}}},\n")
-    text.append("}};\n")
-    assert SPLIT + len(maps.splits) < 0x10000 and len(QUESTIONS) == 9
+    text.append("};\n\nconst uint8_t opmap_modrm[GUEST_MODES][MAP_COUNT][32] = {\n")
+    for one in maps:
+        text.append(f"    [{one.guest.mode}] = {{\n")
+        for bits in one.modrm:
+            row = [sum(bits[i * 8 + b] << b for b in range(8)) for i in range(32)]
+            text.append(f"        {{{', '.join(str(b) for b in row)}}},\n")
+        text.append("    },\n")
+    text.append("};\n")
+    assert SPLIT + len(splits) < 0x10000 and len(QUESTIONS) == 11
     output.write(out / "opmap.c", "".join(text))

@@ -17,7 +17,7 @@ from gen.language.errors import SpecError
 from gen.language.model import (CONDITIONS, Form, HelperCall, Operand, Place, Row, Spec, forms,
                                 may_fault, may_store, memory_access, row_of_guest)
 from gen.language.policy import Policy
-from gen.language.target import Guest
+from gen.language.target import GUESTS, Guest
 
 HELPER_BODY = "helper"
 ORDER = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
@@ -114,11 +114,13 @@ class Library:
     """Everything the emitters of one host and guest need."""
 
     guest: Guest
-    rows: list[Row]
+    rows: list[Row]                  # of all guests; those of others have no variants
     tables: dict[TableKey, Table] = field(default_factory=dict)
     names: dict[str, TableKey] = field(default_factory=dict)
     # per row index: (opsize, mem, prefix) -> variant
     variants: list[dict[tuple[int, bool, str], Variant]] = field(default_factory=list)
+    # forms that no template serves (Expander.partial), with the reason
+    missing: list[tuple[Form, SpecError]] = field(default_factory=list)
 
 
 def layout(guest: Guest, params: tuple[str, ...]) -> tuple[dict[str, int], int]:
@@ -133,7 +135,7 @@ def layout(guest: Guest, params: tuple[str, ...]) -> tuple[dict[str, int], int]:
     return offsets, (at + 7) & -8
 
 
-def split_slow(row: Row, guest: Guest) -> Iterator[Row]:
+def split_slow(row: Row) -> Iterator[Row]:
     """A row with `slow` becomes three: itself, and its helper for 16-bit addresses and FS/GS."""
     if row.slow is None:
         yield row
@@ -142,8 +144,9 @@ def split_slow(row: Row, guest: Guest) -> Iterator[Row]:
     wide = row.addrsizes or (4, 8)
     yield replace(row, addrsizes=tuple(a for a in wide if a != 2) or wide, seg=0)
     slow = replace(row, bodies=(), helper=call, synthetic=True)
-    if 2 in guest.addrsizes and (not row.addrsizes or 2 in row.addrsizes):
-        yield replace(slow, addrsizes=(2,))
+    modes = tuple(g.name for g in GUESTS if g.name in row.modes and 2 in g.addrsizes)
+    if modes and (not row.addrsizes or 2 in row.addrsizes):
+        yield replace(slow, addrsizes=(2,), modes=modes)
     yield replace(slow, addrsizes=tuple(a for a in wide if a != 2) or wide, seg=1)
 
 
@@ -165,17 +168,17 @@ def main_size(row: Row, opsize: int) -> int:
 
 
 class Expander:
-    """Builds a Library."""
+    """Builds a Library. `partial`: forms that no template serves are noted, not refused."""
 
-    def __init__(self, spec: Spec, templates: bd.Templates, policy: Policy,
-                 guest: Guest) -> None:
+    def __init__(self, spec: Spec, templates: bd.Templates, policy: Policy, guest: Guest,
+                 partial: bool = False) -> None:
+        self.partial = partial
         self.templates = templates
         self.policy = policy
         self.guest = guest
         self.helpers = declared_helpers()
-        rows = [row_of_guest(part, guest) for row in spec.rows if guest.name in row.modes
-                for part in split_slow(row, guest)]
-        self.library = Library(guest, rows)
+        self.library = Library(guest, [row_of_guest(part, guest) for row in spec.rows
+                                       for part in split_slow(row)])
 
     def run(self) -> Library:
         """Expand every row of the guest."""
@@ -183,23 +186,24 @@ class Expander:
             variants: dict[tuple[int, bool, str], Variant] = {}
             for form in forms(row, self.guest):
                 variants[form.opsize, form.mem, form.prefix] = self.variant(form)
-            if not variants:
+            if not variants and self.guest.name in row.modes:
                 raise SpecError(row.where, f"{row.mnemonic} has no form in mode "
                                            f"{self.guest.name}")
             self.library.variants.append(variants)
-        self.policy.check_used()
+        if not self.partial:
+            self.policy.check_used()
         return self.library
 
     def variant(self, form: Form) -> Variant:
         """Steps and block facts of one form."""
         row = form.row
-        if row.helper is not None:
-            steps: tuple[Step, ...] = (self.helper_step(form, row.helper),)
-        else:
-            names = row.bodies
-            steps = tuple(self.step(form, self.templates.body(name, row.where), i == 0,
-                                    len(names) == 1)
-                          for i, name in enumerate(names))
+        steps: tuple[Step, ...] = ()
+        try:
+            steps = self.steps(form)
+        except SpecError as error:
+            if not self.partial:
+                raise
+            self.library.missing.append((form, error))
         end = "GOES_ON"
         if "ends" in row.words:
             end = "ENDS"
@@ -209,12 +213,21 @@ class Expander:
         stores = may_store(form)
         if row.helper is not None and end == "GOES_ON" and stores:
             end = "ENDS_NEXT"  # what C code writes may be the code that follows
-        return Variant(steps, self.memory(form, steps[0]), end, stores, "w" in memory_access(form),
+        return Variant(steps, self.memory(form, steps), end, stores, "w" in memory_access(form),
                        mask if may_fault(form) else row.flags_read & mask,
                        row.flags_killed & mask)
 
+    def steps(self, form: Form) -> tuple[Step, ...]:
+        """The gadgets of one form."""
+        row = form.row
+        if row.helper is not None:
+            return (self.helper_step(form, row.helper),)
+        return tuple(self.step(form, self.templates.body(name, row.where), i == 0,
+                               len(row.bodies) == 1)
+                     for i, name in enumerate(row.bodies))
+
     @staticmethod
-    def memory(form: Form, first: Step) -> str:
+    def memory(form: Form, steps: tuple[Step, ...]) -> str:
         """How the steps reach the memory operand (enum mem_use of core/decode/rows.h)."""
         access = memory_access(form)
         if access in ("", "-"):
@@ -223,7 +236,7 @@ class Expander:
             return "LEA"
         if "w" in access and form.row.touches("[rSP]") == "r":
             return "POP"  # an ESP base counts as after the pop
-        return "BASE" if any(kind == "BASE" for kind, _ in first.index) else "EA"
+        return "BASE" if steps and any(kind == "BASE" for kind, _ in steps[0].index) else "EA"
 
     def helper_step(self, form: Form, call: HelperCall) -> Step:
         """The step that calls a C function."""

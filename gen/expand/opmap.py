@@ -6,20 +6,29 @@ Also the spec's overlap check: two rows that the same bytes select are a mistake
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Iterable
 
 from gen.language.errors import SpecError
 from gen.language.model import Row
+from gen.language.target import Guest
 
 SPLIT = 0x8000
 # name, number of branches; in the order in which a tree asks
 QUESTIONS = (("PREFIX", 4), ("REG", 8), ("MOD", 2), ("RM", 8), ("OPSIZE", 3), ("ADDRSIZE", 3),
-             ("SEG", 2), ("VEX_L", 2), ("VEX_W", 2))
+             ("SEG", 2), ("VEX_L", 2), ("VEX_W", 2), ("REX_R", 2), ("REX_B", 2))
 MAPS = 7  # one byte, 0F, 0F38, 0F3A; with VEX 0F, 0F38, 0F3A
 PREFIX_BRANCH = {"NP": 0, "66": 1, "F3": 2, "F2": 3}
 SIZE_BRANCH = {2: 0, 4: 1, 8: 2}
 
 
-def allowed(row: Row, question: str) -> frozenset[int] | None:
+def sizes(words: tuple[int, ...], guest: tuple[int, ...]) -> frozenset[int] | None:
+    """Branches of a row's size words; None when it has all sizes of the guest."""
+    if not words or set(guest) <= set(words):
+        return None
+    return frozenset(SIZE_BRANCH[s] for s in words if s in guest)
+
+
+def allowed(row: Row, question: str, guest: Guest) -> frozenset[int] | None:
     """Branches of a question that a row belongs to; None: all."""
     if question == "PREFIX":
         return None if row.prefix is None else frozenset({PREFIX_BRANCH[row.prefix]})
@@ -34,37 +43,47 @@ def allowed(row: Row, question: str) -> frozenset[int] | None:
     if question == "RM":
         return None if row.rm is None else frozenset({row.rm})
     if question == "OPSIZE":
-        return frozenset(SIZE_BRANCH[s] for s in row.opsizes) if row.opsizes else None
+        return sizes(row.opsizes, guest.opsizes)
     if question == "ADDRSIZE":
-        return frozenset(SIZE_BRANCH[s] for s in row.addrsizes) if row.addrsizes else None
+        return sizes(row.addrsizes, guest.addrsizes)
     if question == "VEX_L":
         return None if row.vex is None or row.vex.l is None else frozenset({row.vex.l})
     if question == "VEX_W":
         return None if row.vex is None or row.vex.w == "WIG" else frozenset({int(row.vex.w[1])})
+    if question in ("REX_R", "REX_B"):
+        word = question.lower().replace("rex_", "norex")
+        return frozenset({0}) if word in row.words and guest.long_mode else None
     return None if row.seg is None else frozenset({row.seg})
 
 
 @dataclass
 class Maps:
-    """Opcode maps of one mode: [map][opcode] -> node, splits, ModRM bits."""
+    """Opcode maps of one guest: [map][opcode] -> node, ModRM bits."""
 
+    guest: Guest
     nodes: list[list[int]] = field(default_factory=lambda: [[0] * 256 for _ in range(MAPS)])
     modrm: list[list[bool]] = field(default_factory=lambda: [[False] * 256 for _ in range(MAPS)])
-    splits: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+
+
+Split = tuple[str, tuple[int, ...]]
 
 
 class Builder:
-    """Builds the maps of one mode; row numbers are 1 + position in `rows`."""
+    """Builds the maps of one guest; row numbers are 1 + position in `rows`, which may have rows of
+    other guests. `known`: the splits of all guests' maps, to be shared."""
 
-    def __init__(self, rows: list[Row]) -> None:
+    def __init__(self, rows: list[Row], guest: Guest, known: dict[Split, int]) -> None:
         self.rows = rows
-        self.maps = Maps()
-        self.known: dict[tuple[str, tuple[int, ...]], int] = {}
+        self.guest = guest
+        self.maps = Maps(guest)
+        self.known = known
 
     def run(self) -> Maps:
         """All opcodes."""
         cells: dict[tuple[int, int], list[int]] = {}
         for number, row in enumerate(self.rows):
+            if self.guest.name not in row.modes:
+                continue
             for opcode in range(row.opcode, row.opcode + row.span):
                 cells.setdefault((row.opcode_map, opcode), []).append(number)
         for (map_, opcode), numbers in cells.items():
@@ -85,20 +104,28 @@ class Builder:
         if question == len(QUESTIONS):
             return self.leaf(numbers)
         name, branches = QUESTIONS[question]
-        sets = [allowed(self.rows[n], name) for n in numbers]
+        sets = [allowed(self.rows[n], name, self.guest) for n in numbers]
         if all(s is None for s in sets):
             return self.node(numbers, question + 1)
         if name == "MOD" and len(numbers) == 1:  # the row's flags say it
             return self.node(numbers, question + 1)
+        if name == "OPSIZE":
+            self.check_opsize(numbers)
         nexts = tuple(self.node([n for n, s in zip(numbers, sets) if s is None or b in s],
                                 question + 1) for b in range(branches))
         if len(set(nexts)) == 1:
             return nexts[0]
         key = (name, nexts)
         if key not in self.known:
-            self.known[key] = SPLIT + len(self.maps.splits)
-            self.maps.splits.append(key)
+            self.known[key] = SPLIT + len(self.known)
         return self.known[key]
+
+    def check_opsize(self, numbers: list[int]) -> None:
+        """A row that changes the operand size is not told from others by it."""
+        for row in (self.rows[n] for n in numbers):
+            if row.words & {"def64", "f64"} and self.guest.long_mode:
+                raise SpecError(row.where, f"{row.mnemonic} changes the operand size, by which "
+                                           "its opcode is told from others")
 
     def leaf(self, numbers: list[int]) -> int:
         """The row that wins: one with a mandatory prefix before one without, then one opcode
@@ -113,6 +140,7 @@ class Builder:
         return best[0] + 1
 
 
-def build(rows: list[Row]) -> Maps:
-    """Maps for the rows of one mode."""
-    return Builder(rows).run()
+def build(guests: Iterable[tuple[Guest, list[Row]]]) -> tuple[list[Maps], list[Split]]:
+    """Maps of each guest, whose rows have the same numbers, and the splits of all of them."""
+    known: dict[Split, int] = {}
+    return [Builder(rows, guest, known).run() for guest, rows in guests], list(known)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen.language.errors import SpecError, Where
+from gen.language.target import GUESTS, Guest
 
-BASE = "i686"  # the line of what needs no bit
+BASES = {guest.base: guest for guest in GUESTS}  # the lines of what needs no bit
 PLACE = re.compile(r"(0x[0-9a-f]+|\d+)(?:\.(\d+))?\.(e[abcd]x)$")
 
 
@@ -24,6 +25,7 @@ class Feature:
     bit: int
     incomplete: bool
     sets: tuple[str, ...]  # Zydis' names
+    guest: Guest | None = None  # of the line of what needs no bit
 
 
 def parse_feature(where: Where, words: list[str]) -> Feature:
@@ -37,8 +39,8 @@ def parse_feature(where: Where, words: list[str]) -> Feature:
             sets = tuple(word.removeprefix("zydis=").split(","))
         else:
             raise SpecError(where, f"{word} is no word of a feature (incomplete, zydis=SET,...)")
-    if words[0] == BASE and words[1:3] == ["-", "-"]:
-        return Feature(where, BASE, 0, 0, "", 0, False, sets)
+    if words[0] in BASES and words[1:3] == ["-", "-"]:
+        return Feature(where, words[0], 0, 0, "", 0, False, sets, BASES[words[0]])
     place = PLACE.match(words[1]) if len(words) > 2 else None
     if place is None or not words[2].isdigit() or int(words[2]) > 31:
         raise SpecError(where, "a feature wants NAME LEAF[.SUBLEAF].REGISTER BIT, "
@@ -59,7 +61,7 @@ def read_features(path: Path, root: Path | None) -> list[Feature]:
         for other in features:
             if other.name == feature.name:
                 raise SpecError(feature.where, f"feature {feature.name} stands twice")
-            if (other.leaf, other.subleaf, other.register, other.bit) == \
+            if feature.guest is None and (other.leaf, other.subleaf, other.register, other.bit) == \
                     (feature.leaf, feature.subleaf, feature.register, feature.bit):
                 raise SpecError(feature.where, f"{feature.name} has the bit of {other.name}")
         features.append(feature)

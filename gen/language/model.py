@@ -336,9 +336,14 @@ def may_fault(form: Form) -> bool:
 def row_opsizes(row: Row, guest: Guest) -> tuple[int, ...]:
     """Operand sizes (bytes) that the row has for a guest."""
     if row.vex:  # VEX.W takes the place of the operand size prefix, in 64-bit mode alone
-        sizes = {"W0": (4,), "W1": (8,), "WIG": (4, 8)}[row.vex.w]
-        return sizes if guest.long_mode else (4,)
-    return tuple(s for s in guest.opsizes if not row.opsizes or s in row.opsizes)
+        by_w = {"W0": (4,), "W1": (8,), "WIG": (4, 8)}[row.vex.w]
+        return by_w if guest.long_mode else (4,)
+    sizes = guest.opsizes
+    if guest.long_mode and "f64" in row.words:
+        sizes = (8,)
+    elif guest.long_mode and "def64" in row.words:
+        sizes = tuple(s for s in sizes if s != 4)
+    return tuple(s for s in sizes if not row.opsizes or s in row.opsizes)
 
 
 def row_of_guest(row: Row, guest: Guest) -> Row:

@@ -18,14 +18,14 @@ from gen.language.vendors import read_vendors
 PREFIXES = ("NP", "66", "F3", "F2")
 VEX_PARTS = (("length", ("128", "256", "LIG", "LZ", "L0", "L1")), ("pp", ("NP", "66", "F3", "F2")),
              ("map", ("0F", "0F38", "0F3A")), ("W", ("W0", "W1", "WIG")))
-VEX_WORDS = {"memonly", "regonly", "i386only", "x86-64only", "a32", "a64", "ends", "endsnext"}
+ONLY = {f"{mode}only": mode for mode in MODES}
+VEX_WORDS = {"memonly", "regonly", "a32", "a64", "ends", "endsnext", *ONLY}
 IMMS = ("ib", "iw", "iz", "iv", "ifar", "moffs", "cb", "cz", "is4")
 ENCODINGS = {"MR", "RM", "MI", "M", "M1", "MC", "R", "O", "OI", "I", "D", "ZO", "RMI", "MRI", "MRC",
              "FD", "TD", "II", "NP", "A", "RO", "MO", "RVM", "RVMI", "RVMR", "RMV", "VM", "VMI",
              "MVR"}
-ONLY = {f"{mode}only": mode for mode in MODES}
-WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "o16", "o32", "o64", "a16", "a32",
-         "a64", "ends", "endsnext", "string", *ONLY}
+WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "f64", "norexb", "norexr", "o16",
+         "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string", *ONLY}
 FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
           "host", "align", "ends", "endsnext", "modes", "vendor"}
 SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes",
@@ -381,6 +381,9 @@ class Block:
                 if mode not in MODES:
                     raise SpecError(values["modes"][0], f"there is no guest mode {mode}")
         modes = tuple(ONLY[word] for word in sorted(words) if word in ONLY) or modes
+        addrsizes = tuple(s for s in (2, 4, 8) if f"a{s * 8}" in words)
+        modes = tuple(guest.name for guest in GUESTS if guest.name in modes
+                      and (not addrsizes or set(addrsizes) & set(guest.addrsizes)))
         self.check_operands(line.where, operands, modrm, reg, span, imms)
         self.check_vex(line.where, parser.vex, operands, words, modes)
         slow = values["slow"][1] if "slow" in values else None
@@ -399,7 +402,7 @@ class Block:
         return Row(line.where, parser.text, name, prefix, map_, opcode, span, modrm, reg, rm, fixed,
                    imms, encoding, operands, frozenset(words), modes,
                    tuple(s for s in (2, 4, 8) if f"o{s * 8}" in words),
-                   tuple(s for s in (2, 4, 8) if f"a{s * 8}" in words),
+                   addrsizes,
                    flags, bodies, helper, slow, texts["host"] or name.lower(), texts["does"],
                    settings.get("feature", texts["feature"]),
                    parse_access(*access, operands) if access else (),

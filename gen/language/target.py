@@ -27,6 +27,7 @@ class Guest:
     opsizes: tuple[int, ...]       # bytes
     addrsizes: tuple[int, ...]     # bytes
     pc_bytes: int                  # of a guest address as a gadget's parameter
+    base: str                      # its line in gen/spec/features: what needs no CPUID bit
     general: dict[int, tuple[str, ...]] = field(hash=False)  # by width in bits
     vectors: tuple[str, ...]
     media: tuple[str, ...] = family("mm", 8)
@@ -34,6 +35,11 @@ class Guest:
     segments: tuple[str, ...] = SEGMENTS + ("", "")
     policy: str = "default.policy"    # files of gen/spec
     profile: str = "default.profile"
+
+    @property
+    def mode(self) -> str:
+        """Its member of enum guest_mode (core/base/types.h)."""
+        return "GUEST_" + self.name.upper().replace("-", "_")
 
     @property
     def long_mode(self) -> bool:
@@ -98,19 +104,20 @@ NEW = family("r", 16)[8:]
 HIGH = ("ah", "ch", "dh", "bh")
 
 I386 = Guest(
-    name="i386", opsizes=(2, 4), addrsizes=(2, 4), pc_bytes=4,
+    name="i386", opsizes=(2, 4), addrsizes=(2, 4), pc_bytes=4, base="i686",
     general={8: ("al", "cl", "dl", "bl") + HIGH, 16: WORDS, 32: tuple(f"e{w}" for w in WORDS)},
     vectors=family("xmm", 8))
 
 # Byte operands: sixteen as a REX prefix numbers them, behind them the four that need its absence.
 X86_64 = Guest(
-    name="x86-64", opsizes=(2, 4, 8), addrsizes=(4, 8), pc_bytes=8,
+    name="x86-64", opsizes=(2, 4, 8), addrsizes=(4, 8), pc_bytes=8, base="x86-64",
     general={8: ("al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil") +
              tuple(f"{r}b" for r in NEW) + HIGH,
              16: WORDS + tuple(f"{r}w" for r in NEW),
              32: tuple(f"e{w}" for w in WORDS) + tuple(f"{r}d" for r in NEW),
              64: tuple(f"r{w}" for w in WORDS) + NEW},
-    vectors=family("xmm", 16), policy="x86-64.policy", profile="x86-64.profile")
+    vectors=family("xmm", 16),
+    policy="x86-64.policy", profile="x86-64.profile")
 
 GUESTS = (I386, X86_64)  # in the order of enum guest_mode (core/base/types.h)
 MEMORY = "window"        # the only memory model so far

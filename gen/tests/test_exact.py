@@ -167,9 +167,52 @@ class Tables(unittest.TestCase):
         with Project(ADD) as project:
             project.run()
             text = project.read("out/opmap.c")
-            first = text[text.index("opmap[GUEST_MODES]"):].splitlines()[2]
-            self.assertEqual(first.strip(),
-                             "1, 2, 0, 3, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,")
+            maps = text[text.index("opmap[GUEST_MODES]"):].split("[GUEST_")
+            for one, name in zip(maps[2:4], ("I386", "X86_64")):
+                lines = one.splitlines()
+                self.assertEqual(lines[0], f"{name}] = {{")
+                self.assertEqual(lines[2].strip(),
+                                 "1, 2, 0, 3, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,")
+
+    MODES = """\
+insn PUSH
+  {row}
+  flags OSZAPC = ------
+  access r
+  does push dst
+  body push
+"""
+
+    def forms(self, row: str) -> tuple[str, str]:
+        """Sizes (2, 4, 8) that a row with an opcode register has for either guest."""
+        with Project(self.MODES.format(row=row)) as project:
+            project.run()
+            found = re.findall(r"^    \{\{(\{\{.*\}\})\}\},$", project.read("out/rows.c"), re.M)
+            sizes = ["".join(str(int(not part.startswith("0")))
+                             for part in re.findall(r"\{\{(\d+), ", line)) for line in found]
+            one, two = [size for size in sizes if size]
+            return one, two
+
+    def test_operand_sizes_of_guests(self) -> None:
+        self.assertEqual(self.forms("50+r O Zv"), ("110", "111"))
+        self.assertEqual(self.forms("50+r O Zv def64"), ("110", "101"))
+        self.assertEqual(self.forms("50+r O Zv f64"), ("110", "001"))
+        self.assertEqual(self.forms("50+r O Zv i386only"), ("110", "000"))
+        self.assertEqual(self.forms("50+r O Zv a16"), ("110", "000"))
+        self.assertEqual(self.forms("50+r O Zv o16 o64 x86-64only"), ("000", "101"))
+
+    def test_stepless_forms(self) -> None:
+        with Project(self.MODES.format(row="50+r O Zv def64")) as project:
+            project.run()
+            text = project.read("out/rows.c")
+            self.assertEqual(re.findall(r"\{steps \+ \d+, (\d),", text).count("0"), 1)
+
+    def test_rex_splits(self) -> None:
+        with Project(NOP.replace("ZO", "ZO norexb")) as project:
+            project.run()
+            text = project.read("out/opmap.c")
+            self.assertIn("{SPLIT_REX_B, {1, 0}}", text)
+            self.assertEqual(text.count("32768"), 1)  # 32-bit mode does not ask
 
     def test_split_by_prefix_and_specificity(self) -> None:
         spec = NOP.replace("90              ZO", "90              ZO\n  F3 90           ZO") + \
@@ -192,12 +235,13 @@ class Tables(unittest.TestCase):
             project.run()
             text, tables = project.read("out/opmap.c"), project.read("out/rows.c")
             self.assertIn("{SPLIT_VEX_L, {1, 0}},\n    {SPLIT_PREFIX, {0, 32768, 0, 0}}", text)
-            # W0 of a general register: VEX.W is ignored in 32-bit mode
-            self.assertEqual(re.findall(r"SPLIT_VEX_W, \{.*\}", text), ["SPLIT_VEX_W, {0, 3}}"])
+            # W0 of a general register: 64-bit mode alone asks for VEX.W
+            self.assertEqual(re.findall(r"SPLIT_VEX_W, \{.*\}", text),
+                             ["SPLIT_VEX_W, {0, 3}}", "SPLIT_VEX_W, {2, 0}}"])
             self.assertIn("{IX_REG, 8}, {IX_VVVV, 8}}", tables)
             self.assertIn("{IX_REG, 8}, {IX_IS4, 8}}", tables)
             self.assertEqual(tables.count("ROW_MODRM | ROW_VVVV, "), 3)
-            self.assertEqual(text.count("    {\n"), 7)  # maps
+            self.assertEqual(text.count("    {\n"), 14)  # maps of both guests
 
     def test_slow_form(self) -> None:
         spec = "insn STOS\n  AA ZO Yb AL rep\n  flags OSZAPC = ------ D = r\n  access w r\n" \
@@ -209,7 +253,8 @@ class Tables(unittest.TestCase):
             self.assertIn("helper_string", project.read("out/rows.c"))
 
     def test_cpuid(self) -> None:
-        features = "i686 - - zydis=I86,PPRO\nONE 7.1.eax 3 zydis=AB,CD\nTWO 1.edx 4\n" \
+        features = "i686 - - zydis=I86,PPRO\nx86-64 - - zydis=LONGMODE\n" \
+                   "ONE 7.1.eax 3 zydis=AB,CD\nTWO 1.edx 4\n" \
                    "THREE 0x80000001.ecx 1 incomplete zydis=EF\n"
         spec = NOP + "  feature    ONE\n" + NOP.replace("NOP", "NOPE").replace("90 ", "91 ") + \
             "  feature    THREE\n"
@@ -219,9 +264,11 @@ class Tables(unittest.TestCase):
             self.assertIn('{0x7, 1, 0, 3, true, "one"},\n'
                           '    {0x80000001, 0, 2, 1, false, "three"},\n    {0},', text)
             self.assertIn("cpuid_feature_count = 2;", text)
-            self.assertIn('{"I86", 0},\n{"PPRO", 0},\n{"AB", 1},\n{"CD", 1},\n{"EF", 2},\n',
+            self.assertIn('{"I86", 0, GUEST_I386},\n{"PPRO", 0, GUEST_I386},\n'
+                          '{"LONGMODE", 0, GUEST_X86_64},\n{"AB", 1, GUEST_MODES},\n'
+                          '{"CD", 1, GUEST_MODES},\n{"EF", 2, GUEST_MODES},\n',
                           project.read("out/isa_sets.inc"))
-            self.assertRegex(project.read("out/rows.c"), r"SEG_DS, 1\},\n.*\n.*\n.*SEG_DS, 2\}")
+            self.assertRegex(project.read("out/rows.c"), r"SEG_DS, 1\},\n.*SEG_DS, 2\}")
 
     def test_reference(self) -> None:
         with Project(ADD) as project:

@@ -12,7 +12,7 @@ from gen.language.target import GUESTS, HOST, MEMORY, Guest, Target
 from gen.tests.project import POLICY, Project
 
 TOY = Target(HOST, Guest(
-    name="i386", opsizes=(4,), addrsizes=(4,), pc_bytes=8,
+    name="i386", opsizes=(4,), addrsizes=(4,), pc_bytes=8, base="i686",
     general={8: ("al", "cl", "dl", "bl", "ah"), 32: ("one", "two", "three", "four", "five", "six")},
     vectors=("v0", "v1", "v2")), "flat")
 

@@ -2,7 +2,8 @@
  *
  *   decoder [--quick] [--count N] [--seed N]     N random strings (default 10 million) behind the
  *                                                enumeration of opcodes x ModRM x prefixes
- *   decoder --bytes HEX                          one string, both answers
+ *   decoder --guest MODE                         i386 or x86-64 alone; both without it
+ *   decoder --bytes HEX                          one string, both answers (i386 without --guest)
  *
  * Zydis knows every extension. What is legal to Zydis and #UD here is told apart by Zydis' name of
  * the extension: what the spec's features claim must decode. */
@@ -20,6 +21,7 @@
 static const struct {
     const char *name;
     unsigned feature;
+    enum guest_mode only; /* the mode that has it; GUEST_MODES: each */
 } isa_sets[] = {
 /* clang-format off */
 #include "gen/isa_sets.inc"
@@ -33,6 +35,7 @@ static const struct {
     const char *why;
 } departures[] = {
     {ZYDIS_MNEMONIC_RSM, 0xaa, "#UD outside system management mode"},
+    {ZYDIS_MNEMONIC_SYSENTER, 0x34, "not for 64-bit code: #UD on AMD processors in 64-bit mode"},
     {ZYDIS_MNEMONIC_MOV, 0x20, "MOV from CR with a memory ModRM: #UD here, privileged on a CPU"},
     {ZYDIS_MNEMONIC_MOV, 0x21, "MOV from DR, likewise"},
     {ZYDIS_MNEMONIC_MOV, 0x22, "MOV to CR, likewise"},
@@ -44,6 +47,15 @@ static const char *const verdict_text[VERDICTS] = {"agree", "not claimed",
                                                    "legal to Zydis, #UD here",
                                                    "#UD to Zydis, legal here", "lengths differ"};
 
+static const struct guest {
+    const char *name, *title;
+    ZydisMachineMode mode;
+    ZydisStackWidth stack;
+} guests[GUEST_MODES] = {
+    [GUEST_I386] = {"i386", "", ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32},
+    [GUEST_X86_64] = {"x86-64", "x86-64: ", ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64},
+};
+static enum guest_mode guest;
 static ZydisDecoder zydis;
 static uint64_t counts[VERDICTS];
 static uint64_t refused[ZYDIS_ISA_SET_MAX_VALUE + 1]; /* legal strings of sets not claimed */
@@ -68,12 +80,13 @@ static bool claimed(ZydisISASet set) {
     const char *name = ZydisISASetGetString(set);
     for (size_t i = 0; i < sizeof(isa_sets) / sizeof(isa_sets[0]); i++)
         if (!strcmp(isa_sets[i].name, name))
-            return cpuid_has(isa_sets[i].feature);
+            if (isa_sets[i].only == guest || isa_sets[i].only == GUEST_MODES)
+                return cpuid_has(isa_sets[i].feature);
     return false;
 }
 
 static enum verdict judge(struct answer *a, const uint8_t *bytes, size_t size) {
-    a->status = decode(&a->insn, GUEST_I386, 0x1000, bytes, size);
+    a->status = decode(&a->insn, guest, 0x1000, bytes, size);
     a->legal = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&zydis, NULL, bytes, size, &a->z));
     bool ours = a->status == DECODE_OK;
     if (ours && a->legal)
@@ -117,7 +130,7 @@ static void report(const struct answer *a, enum verdict verdict, const uint8_t *
     if (a->legal)
         printf("#   Zydis: length %u %s, ISA set %s\n", a->z.length,
                ZydisMnemonicGetString(a->z.mnemonic), ZydisISASetGetString(a->z.meta.isa_set));
-    printf("# replay: %s --bytes ", program);
+    printf("# replay: %s --guest %s --bytes ", program, guests[guest].name);
     for (int i = 0; i < 15; i++)
         printf("%02x", bytes[i]);
     printf("\n");
@@ -139,19 +152,26 @@ static uint64_t random64(void) {
     return z ^ z >> 31;
 }
 
-/* Every opcode of every map, every ModRM byte, these prefixes; SIB and the rest at random. */
-static void enumerate(void) {
+/* Every opcode of every map, every ModRM byte, these prefixes (64-bit mode: behind them REX); SIB
+ * and the rest at random. */
+static void enumerate(bool quick) {
     static const char *const prefixes[] = {
         "",         "\x66",     "\xf2",     "\xf3",     "\x67",         "\xf0",     "\x2e",
         "\x64",     "\x65",     "\x66\x67", "\x66\xf2", "\x66\xf3",     "\xf0\x66", "\xf0\xf3",
         "\xf3\xf2", "\xf2\xf3", "\x66\x66", "\x36\x64", "\xf3\x66\xf2", "\xf2\xf0"};
     static const char *const maps[] = {"", "\x0f", "\x0f\x38", "\x0f\x3a"};
-    for (size_t p = 0; p < sizeof(prefixes) / sizeof(prefixes[0]); p++)
-        for (size_t m = 0; m < 4; m++)
+    /* none, W, RXB, all, B alone, one that does not count, one that the next takes back */
+    static const char *const rex[] = {"", "\x48", "\x47", "\x4f", "\x41", "\x48\x66", "\x48\x40"};
+    size_t rexes = guest == GUEST_I386 ? 1 : quick ? 3 : sizeof(rex) / sizeof(rex[0]);
+    for (size_t p = 0; p < rexes * sizeof(prefixes) / sizeof(prefixes[0]); p++) {
+        char start[8];
+        strcpy(start, prefixes[p / rexes]);
+        strcat(start, rex[p % rexes]);
+        for (size_t m = 0; m < 4; m++) {
             for (unsigned op = 0; op < 0x10000; op++) {
                 uint8_t bytes[32];
-                size_t at = strlen(prefixes[p]);
-                memcpy(bytes, prefixes[p], at);
+                size_t at = strlen(start);
+                memcpy(bytes, start, at);
                 memcpy(bytes + at, maps[m], strlen(maps[m]));
                 at += strlen(maps[m]);
                 bytes[at++] = (uint8_t)(op >> 8);
@@ -160,12 +180,15 @@ static void enumerate(void) {
                 memcpy(bytes + at, rest, sizeof(rest));
                 check(bytes, 15);
             }
+        }
+    }
 }
 
 /* Every opcode behind every VEX prefix, legal or not; ModRM and the rest at random. And some of
  * them behind prefixes that make VEX #UD, and behind such as do not. */
 static void enumerate_vex(void) {
-    static const char *const prefixes[] = {"", "\x66", "\xf2", "\xf3", "\xf0", "\x67", "\x65"};
+    static const char *const prefixes[] = {"",     "\x66", "\xf2", "\xf3",
+                                           "\xf0", "\x67", "\x65", "\x48"};
     for (size_t p = 0; p < sizeof(prefixes) / sizeof(prefixes[0]); p++)
         for (unsigned op = 0; op < 0x100; op++)
             for (unsigned last = 0; last < 0x100; last++)      /* W vvvv L pp */
@@ -176,7 +199,9 @@ static void enumerate_vex(void) {
                     memcpy(bytes, prefixes[p], at);
                     bytes[at++] = first < 5 ? 0xc4 : 0xc5;
                     if (first < 5)
-                        bytes[at++] = (uint8_t)(0xc0 | (rest[0] & 0x20) | first);
+                        bytes[at++] = (uint8_t)((guest == GUEST_I386 ? 0xc0 | (rest[0] & 0x20)
+                                                                     : rest[0] & 0xe0) |
+                                                first);
                     bytes[at++] = (uint8_t)last;
                     bytes[at++] = (uint8_t)op;
                     memcpy(bytes + at, rest, sizeof(rest));
@@ -194,7 +219,9 @@ static void random_strings(uint64_t count) {
         memcpy(bytes, word, 16);
         for (unsigned i = 0; i < (word[2] >> 60); i++) /* prefixes in front, up to 15 */
             if (word[2] >> (32 + i % 8) & 1)
-                bytes[i] = prefixes[word[2] >> (2 * i) & 15];
+                bytes[i] = guest != GUEST_I386 && (word[2] >> (i + 8) & 3) == 0
+                               ? (uint8_t)(0x40 | (bytes[i] & 15))
+                               : prefixes[word[2] >> (2 * i) & 15];
         /* now and then the bytes end early, as they do at a page that is not there */
         check(bytes, (word[2] >> 40 & 15) == 0 ? (word[2] >> 44) % 15 + 1 : 15);
     }
@@ -218,47 +245,77 @@ static int one(const char *hex) {
     return verdict > NOT_CLAIMED;
 }
 
-int main(int argc, char **argv) {
-    uint64_t count = 10000000;
-    program = argv[0];
-    random_state = 1;
-    ZydisDecoderInit(&zydis, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+static void start(void) {
+    ZydisDecoderInit(&zydis, guests[guest].mode, guests[guest].stack);
     /* Encodings that are something older on a processor without these: NOP, BSF, BSR, WBINVD. */
     static const ZydisDecoderMode off[] = {
         ZYDIS_DECODER_MODE_MPX,   ZYDIS_DECODER_MODE_CET,      ZYDIS_DECODER_MODE_LZCNT,
         ZYDIS_DECODER_MODE_TZCNT, ZYDIS_DECODER_MODE_WBNOINVD, ZYDIS_DECODER_MODE_CLDEMOTE};
     for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
         ZydisDecoderEnableMode(&zydis, off[i], ZYAN_FALSE);
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--quick"))
-            count = 2000000;
-        else if (!strcmp(argv[i], "--count") && i + 1 < argc)
-            count = strtoull(argv[++i], NULL, 0);
-        else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
-            random_state = strtoull(argv[++i], NULL, 0);
-        else if (!strcmp(argv[i], "--bytes") && i + 1 < argc)
-            return one(argv[++i]);
-        else if (!strcmp(argv[i], "--jobs"))
-            i++;
-    }
-    enumerate();
-    printf("%s opcodes x ModRM x prefixes\n", seen_count ? "not ok" : "ok");
+}
+
+/* All strings for one guest mode; returns whether there was nothing to report. */
+static bool run(uint64_t count, bool quick) {
+    const char *title = guests[guest].title;
+    memset(counts, 0, sizeof(counts));
+    memset(refused, 0, sizeof(refused));
+    seen_count = 0;
+    start();
+    enumerate(quick);
+    printf("%s %sopcodes x ModRM x prefixes\n", seen_count ? "not ok" : "ok", title);
     unsigned before_vex = seen_count;
     enumerate_vex();
-    printf("%s VEX prefixes x opcodes\n", seen_count > before_vex ? "not ok" : "ok");
+    printf("%s %sVEX prefixes x opcodes\n", seen_count > before_vex ? "not ok" : "ok", title);
     uint64_t enumerated = counts[AGREE] + counts[NOT_CLAIMED];
     unsigned after_enumeration = seen_count;
     random_strings(count);
-    printf("%s random byte strings\n", seen_count > after_enumeration ? "not ok" : "ok");
+    printf("%s %srandom byte strings\n", seen_count > after_enumeration ? "not ok" : "ok", title);
     for (int set = 0; set <= ZYDIS_ISA_SET_MAX_VALUE; set++)
         if (refused[set])
             printf("# %llu of %s: not claimed\n", (unsigned long long)refused[set],
                    ZydisISASetGetString((ZydisISASet)set));
-    printf("note %llu enumerated and %llu random byte strings against Zydis",
+    printf("note %s%llu enumerated and %llu random byte strings against Zydis", title,
            (unsigned long long)enumerated, (unsigned long long)count);
     for (int v = WE_REFUSE; v < VERDICTS; v++)
         if (counts[v])
             printf(", %llu %s", (unsigned long long)counts[v], verdict_text[v]);
     printf("\n");
-    return seen_count != 0;
+    return seen_count == 0;
+}
+
+int main(int argc, char **argv) {
+    uint64_t count = 10000000;
+    bool quick = false;
+    int first = 0, last = GUEST_MODES - 1;
+    const char *hex = NULL;
+    program = argv[0];
+    random_state = 1;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--quick")) {
+            count = 2000000;
+            quick = true;
+        } else if (!strcmp(argv[i], "--count") && i + 1 < argc) {
+            count = strtoull(argv[++i], NULL, 0);
+        } else if (!strcmp(argv[i], "--seed") && i + 1 < argc) {
+            random_state = strtoull(argv[++i], NULL, 0);
+        } else if (!strcmp(argv[i], "--guest") && i + 1 < argc) {
+            first = last = strcmp(argv[++i], "x86-64") ? GUEST_I386 : GUEST_X86_64;
+        } else if (!strcmp(argv[i], "--bytes") && i + 1 < argc) {
+            hex = argv[++i];
+        } else if (!strcmp(argv[i], "--jobs")) {
+            i++;
+        }
+    }
+    if (hex) {
+        guest = (enum guest_mode)first;
+        start();
+        return one(hex);
+    }
+    bool well = true;
+    for (int mode = first; mode <= last; mode++) {
+        guest = (enum guest_mode)mode;
+        well &= run(count, quick);
+    }
+    return !well;
 }
