@@ -11,6 +11,8 @@
 extern const uint64_t __start_fg_parts[] __attribute__((weak));
 extern const uint64_t __stop_fg_parts[] __attribute__((weak));
 
+extern const char __start_fg_gadgets[], __stop_fg_gadgets[];
+
 static const struct ngram *next_ngram(const struct ngram *ngram) {
     size_t bytes = offsetof(struct ngram, id) + ngram->count * sizeof *ngram->id;
     return (const struct ngram *)((const char *)ngram + (bytes + 7) / 8 * 8);
@@ -105,21 +107,31 @@ const void *ngram_gadget(uint32_t id) {
     return NULL;
 }
 
+/* The one after it, be it of another list. */
+static const struct ngram *follower(const struct ngram *ngram) {
+    ngram = next_ngram(ngram);
+    if (!ngram->combined) { /* the end of a list */
+        ngram = (const struct ngram *)((const uint64_t *)ngram + 1);
+    }
+    return ngram;
+}
+
 const struct ngram *ngram_get(uint32_t number) {
     const struct ngram *ngram = (const struct ngram *)ngram_lists;
     while (number--) {
-        ngram = next_ngram(ngram);
-        if (!ngram->combined) { /* the end of a list */
-            ngram = (const struct ngram *)((const uint64_t *)ngram + 1);
-        }
+        ngram = follower(ngram);
     }
     return ngram;
 }
 
 const char *ngram_name(const void *gadget) {
     static _Thread_local char name[512];
-    for (uint32_t number = 0; number < ngram_count; number++) {
-        const struct ngram *ngram = ngram_get(number);
+    const char *start = gadget;
+    if (start < __start_fg_gadgets || start >= __stop_fg_gadgets) {
+        return ""; /* most words of a fiber are parameters */
+    }
+    const struct ngram *ngram = (const struct ngram *)ngram_lists;
+    for (uint32_t number = 0; number < ngram_count; number++, ngram = follower(ngram)) {
         if (ngram->combined != gadget && ngram->self != gadget) {
             continue;
         }

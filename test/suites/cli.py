@@ -478,6 +478,9 @@ def _() -> None:
         done = fiberglass(f"--dump={what}", make_exit(), limit=20)
         check_equal(what, done.status, 42)
         check(len(done.err) > 50, f"--dump={what} says nothing")
+    done = fiberglass("--dump=gadgets", "-r", ROOT, "/bin/true", limit=20)
+    check_equal("a dump of a whole program ends: status", done.status, 0)
+    check(" + " in done.errors(), "no n-gram is named by its parts")
 
 
 def make_exit() -> Path:
