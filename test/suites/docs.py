@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
+import shutil
+from pathlib import Path
 
-from harness import TOP, Suite, check, check_equal, command, fiberglass
+from harness import FG, ROOT, TOP, Skip, Suite, check, check_equal, command, fiberglass
 
 suite = Suite()
 
@@ -47,6 +51,95 @@ def _() -> None:
     offered |= set(re.findall(r"(?m)^ifdef ([A-Z_]+)", text))
     named = set(re.findall(r"\b([A-Z][A-Z_]*)=", help_text()))
     check_equal("variables", sorted(named), sorted((used - own - BUILT_IN) | offered))
+
+
+@functools.cache
+def tree() -> frozenset[str]:
+    """Every file of the tree and what the generator made in build/gen, by path and by each end of
+    it: "core/run/run.c", "run/run.c", "run.c"."""
+    found: set[str] = set()
+    for top, dirs, names in os.walk(TOP):
+        if Path(top) == TOP:
+            dirs[:] = [d for d in dirs if d not in (".git", ".mypy_cache")]
+        elif Path(top) == TOP / "build":
+            dirs[:] = ["gen"]
+        parts = Path(top).relative_to(TOP).parts
+        found |= {"/".join([*parts[i:], name]) for name in names for i in range(len(parts) + 1)}
+    return frozenset(found)
+
+
+def pages() -> list[Path]:
+    """The hand-written pages."""
+    return [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("docs/bench/*.md"),
+            *TOP.glob("templates/*/*.md"), TOP / "test/README.md", TOP / "gen/spec/NOTATION.md"]
+
+
+EXAMPLES = {"alu99.j2"}  # of a mistake
+
+
+@suite.case("links lead somewhere", quick=True)
+def _() -> None:
+    linked: set[Path] = set()
+    for path in pages():
+        for link in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
+            if "://" not in link:
+                target = Path(os.path.normpath(path.parent / link))
+                check(target.exists(), f"{path.relative_to(TOP)} links to {link}")
+                linked.add(target)
+    index = TOP / "docs/README.md"
+    for path in [*TOP.glob("docs/*.md"), *TOP.glob("docs/*.1"), *TOP.glob("docs/bench/*.md")]:
+        check(path in linked or path == index, f"nothing links to {path.relative_to(TOP)}")
+
+
+for page_of_files in ("README.md", "CONTRIBUTING.md", "test/README.md", "templates/x86_64/README.md",
+                      *(f"docs/{name}.md" for name in (
+                          "README", "architecture", "files", "generator", "lifetime", "security",
+                          "adding-an-instruction"))):
+    def names_files(page_of_files: str = page_of_files) -> None:
+        """Words that look like a source file are one."""
+        text = (TOP / page_of_files).read_text(encoding="utf-8")
+        # A name with a pattern (<host>, *, …) or a word in capital letters is none.
+        named = set(re.findall(r"(?<![\w/<>*…{}.-])"
+                               r"([a-z][\w/.-]*\.(?:c|h|S|py|j2|x86|mk|md|gdb|list))"
+                               r"(?![\w<>*{])", text))
+        unknown = sorted(name for name in named - EXAMPLES
+                         if name not in tree() and not re.search(r"/[A-Z]+\.", name))
+        check_equal("files that are not there", unknown, [])
+    suite.add(f"files named in {page_of_files}", names_files)
+
+
+@suite.case("one version", quick=True)
+def _() -> None:
+    version = fiberglass("--version").text().split()[1]
+    for path, wanted in (("CHANGELOG.md", rf"(?m)^## \[{re.escape(version)}\] - "),
+                         ("debian/changelog", rf"\Afiberglass \({re.escape(version)}-\d+\) ")):
+        check(re.search(wanted, (TOP / path).read_text(encoding="utf-8")),
+              f"{path} does not begin with version {version} of core/fiberglass.h")
+
+
+@suite.case("what building takes", quick=True)
+def _() -> None:
+    groups = (TOP / "rootfs-tools/packages.build").read_text(encoding="utf-8").split("\n\n")
+    essential = {"gcc", "libc6-dev", "binutils", "make"}  # every Debian build has these
+    control = (TOP / "debian/control").read_text(encoding="utf-8")
+    match = re.search(r"(?m)^Build-Depends:((?:.|\n )*)$", control)
+    check(match, "debian/control has no Build-Depends")
+    words = re.findall(r"[a-z][a-z0-9.+-]+", match[1]) if match else []
+    check_equal("debian/control", sorted({*words} - {"debhelper-compat", "any"}),
+                sorted({*groups[1].split()} - essential))
+
+
+@suite.case("commands for gdb", limit=120)
+def _() -> None:
+    if not shutil.which("gdb"):
+        raise Skip("there is no gdb")
+    words: list[str | Path] = ["-batch", "-x", TOP / "core/host/x86_64/fiberglass.gdb"]
+    for line in ("break task_run", "run", "delete", "fg-break xor32_rr_eax_eax", "continue",
+                 "fg-where", "fg-bytes $r8", "kill"):
+        words += ["-ex", line]
+    done = command(["gdb", *words, "--args", *FG, "--root", ROOT, "/bin/true"])
+    check(re.search(r"guest pc [0-9a-f]{8}, in the fiber of [0-9a-f]{8}: xor32_rr_eax_eax\neax ",
+                    done.text()), done.text()[-1500:] + done.errors()[-500:])
 
 
 def options(text: str) -> list[str]:
