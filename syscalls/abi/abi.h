@@ -34,6 +34,10 @@ struct abi {
     /* struct siginfo, 128 bytes: 0 or -EFAULT. Reading keeps the guest's si_code as it is. */
     int (*write_siginfo)(struct task *task, gaddr_t to, const struct sigqueue_info *info);
     int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
+    /* Of a call that stands for several (socketcall(2)), the one that is meant, and its arguments
+     * in `args`; else `row`. For those that show calls; NULL: there is none such. */
+    const struct syscall_row *(*unfold)(struct task *task, const struct syscall_row *row,
+                                        uint64_t args[6]);
     const struct abi_times *times, *times64; /* times.h */
     const struct abi_fs *fs;                 /* files and directories: fs/abi_fs.h */
     const struct abi_net *net;               /* sockets: net/abi_net.h */
@@ -55,6 +59,10 @@ static inline unsigned abi_long_bytes(const struct task *task) {
 /* The largest long: a size_t above it is a negative ssize_t. */
 static inline uint64_t abi_long_most(const struct task *task) {
     return task->abi->pointer_bytes == 4 ? INT32_MAX : INT64_MAX;
+}
+/* A long as a register holds it. */
+static inline int64_t abi_long(const struct task *task, uint64_t value) {
+    return task->abi->pointer_bytes == 4 ? (int32_t)value : (int64_t)value;
 }
 /* The sum of an address and an offset, which ends where the ABI's addresses do. */
 static inline gaddr_t abi_address(const struct task *task, uint64_t value) {

@@ -1,7 +1,7 @@
 /* The memory system calls: argument checks, then mm.c, mm_move.c, mm_advise.c.
- * Sources: mmap2(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mincore(2),
+ * Sources: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mincore(2),
  * mlock(2), remap_file_pages(2). Not here: membarrier and process_vm_* (mm_remote.c), the
- * struct-taking mmap of i386 (abi/i386/mm.c). */
+ * ABI's forms of mmap (abi/i386/mm.c). */
 #include "gen/syscall_protos.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/mm/mm_calls.h"
@@ -28,11 +28,6 @@ long mmap_common(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, u
     if (file)
         file_unref(file);
     return result;
-}
-
-long sys_mmap2(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, uint32_t flags,
-               int32_t fd, uint32_t pages) {
-    return mmap_common(task, addr, len, prot, flags, fd, (uint64_t)pages << 12);
 }
 
 long sys_munmap(struct task *task, gaddr_t addr, uint64_t len) {

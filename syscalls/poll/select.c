@@ -141,8 +141,8 @@ static long select_sets(struct task *task, int n, const gaddr_t guest[SETS],
 }
 
 /* select with a timeval that gets the time that is left. */
-long sys__newselect(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr_t except,
-                    gaddr_t timeout_at) {
+long sys_select(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr_t except,
+                gaddr_t timeout_at) {
     struct timespec deadline, left;
     if (timeout_at) {
         struct timeval tv;

@@ -2,6 +2,7 @@
  * capability.c. Ids belong to the process: in Linux they belong to threads, and C libraries change
  * them in all threads at once. */
 #include "gen/syscall_protos.h"
+#include "syscalls/process/life.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/task/process.h"
 
@@ -10,16 +11,6 @@
 #include <string.h>
 
 #define NO_ID UINT32_MAX
-/* 16-bit calls: -1 means "keep", and ids that do not fit read as 65534 (overflowuid). */
-#define OVERFLOW_ID 65534u
-
-static uint32_t widen(uint32_t id) {
-    return (uint16_t)id == 0xffff ? NO_ID : (uint16_t)id;
-}
-
-static long narrow(uint32_t id) {
-    return id > 0xffff ? OVERFLOW_ID : id;
-}
 
 /* The three ids of one kind and the file-system one, so that user and group share the rules. */
 struct ids {
@@ -147,17 +138,6 @@ static long get_res(struct task *task, struct ids ids, gaddr_t real, gaddr_t eff
                : 0;
 }
 
-static long get_res16(struct task *task, struct ids ids, gaddr_t real, gaddr_t effective,
-                      gaddr_t saved) {
-    struct space *space = task->cpu->space;
-    uint16_t value[3] = {(uint16_t)narrow(*ids.real), (uint16_t)narrow(*ids.effective),
-                         (uint16_t)narrow(*ids.saved)};
-    return guest_write(space, real, &value[0], 2) || guest_write(space, effective, &value[1], 2) ||
-                   guest_write(space, saved, &value[2], 2)
-               ? -EFAULT
-               : 0;
-}
-
 /* --- users ----------------------------------------------------------------------------- */
 
 long sys_getuid(struct task *task) {
@@ -168,52 +148,24 @@ long sys_geteuid(struct task *task) {
     return task->process->euid;
 }
 
-long sys_getuid16(struct task *task) {
-    return narrow(task->process->uid);
-}
-
-long sys_geteuid16(struct task *task) {
-    return narrow(task->process->euid);
-}
-
 long sys_setuid(struct task *task, uint32_t id) {
     return change(task, user_ids(task->process), set_id, (struct wish){.real = id});
-}
-
-long sys_setuid16(struct task *task, uint32_t id) {
-    return sys_setuid(task, widen(id));
 }
 
 long sys_setreuid(struct task *task, uint32_t real, uint32_t effective) {
     return change(task, user_ids(task->process), set_re, (struct wish){real, effective, NO_ID, 0});
 }
 
-long sys_setreuid16(struct task *task, uint32_t real, uint32_t effective) {
-    return sys_setreuid(task, widen(real), widen(effective));
-}
-
 long sys_setresuid(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
     return change(task, user_ids(task->process), set_res, (struct wish){real, effective, saved, 0});
-}
-
-long sys_setresuid16(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
-    return sys_setresuid(task, widen(real), widen(effective), widen(saved));
 }
 
 long sys_getresuid(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t saved) {
     return get_res(task, user_ids(task->process), real, effective, saved);
 }
 
-long sys_getresuid16(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t saved) {
-    return get_res16(task, user_ids(task->process), real, effective, saved);
-}
-
 long sys_setfsuid(struct task *task, uint32_t id) {
     return change(task, user_ids(task->process), set_fs, (struct wish){.real = id});
-}
-
-long sys_setfsuid16(struct task *task, uint32_t id) {
-    return narrow((uint32_t)sys_setfsuid(task, widen(id)));
 }
 
 /* --- groups ---------------------------------------------------------------------------- */
@@ -226,28 +178,12 @@ long sys_getegid(struct task *task) {
     return task->process->egid;
 }
 
-long sys_getgid16(struct task *task) {
-    return narrow(task->process->gid);
-}
-
-long sys_getegid16(struct task *task) {
-    return narrow(task->process->egid);
-}
-
 long sys_setgid(struct task *task, uint32_t id) {
     return change(task, group_ids(task->process), set_id, (struct wish){.real = id});
 }
 
-long sys_setgid16(struct task *task, uint32_t id) {
-    return sys_setgid(task, widen(id));
-}
-
 long sys_setregid(struct task *task, uint32_t real, uint32_t effective) {
     return change(task, group_ids(task->process), set_re, (struct wish){real, effective, NO_ID, 0});
-}
-
-long sys_setregid16(struct task *task, uint32_t real, uint32_t effective) {
-    return sys_setregid(task, widen(real), widen(effective));
 }
 
 long sys_setresgid(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
@@ -255,24 +191,12 @@ long sys_setresgid(struct task *task, uint32_t real, uint32_t effective, uint32_
                   (struct wish){real, effective, saved, 0});
 }
 
-long sys_setresgid16(struct task *task, uint32_t real, uint32_t effective, uint32_t saved) {
-    return sys_setresgid(task, widen(real), widen(effective), widen(saved));
-}
-
 long sys_getresgid(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t saved) {
     return get_res(task, group_ids(task->process), real, effective, saved);
 }
 
-long sys_getresgid16(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t saved) {
-    return get_res16(task, group_ids(task->process), real, effective, saved);
-}
-
 long sys_setfsgid(struct task *task, uint32_t id) {
     return change(task, group_ids(task->process), set_fs, (struct wish){.real = id});
-}
-
-long sys_setfsgid16(struct task *task, uint32_t id) {
-    return narrow((uint32_t)sys_setfsgid(task, widen(id)));
 }
 
 /* getgroups(2) */
@@ -288,23 +212,14 @@ long sys_getgroups(struct task *task, int32_t size, gaddr_t list) {
     return count;
 }
 
-long sys_getgroups16(struct task *task, int32_t size, gaddr_t list) {
-    const struct process *process = task->process;
-    int count = process->group_count;
-    if (size < 0 || (size > 0 && size < count)) {
-        return -EINVAL;
+int groups_check(const struct task *task, int32_t size) {
+    if (!task_capable(task, CAP_SETGID)) {
+        return -EPERM;
     }
-    uint16_t group[ARRAY_LEN(process->groups)];
-    for (int i = 0; i < count; i++) {
-        group[i] = (uint16_t)narrow(process->groups[i]);
-    }
-    if (size > 0 && guest_write(task->cpu->space, list, group, (size_t)count * 2)) {
-        return -EFAULT;
-    }
-    return count;
+    return size < 0 || size > (int32_t)ARRAY_LEN(task->process->groups) ? -EINVAL : 0;
 }
 
-static void groups_set(struct process *process, const uint32_t *group, int count) {
+void groups_set(struct process *process, const uint32_t *group, int count) {
     pthread_mutex_lock(&process_lock);
     memcpy(process->groups, group, (size_t)count * sizeof *group);
     process->group_count = count;
@@ -314,37 +229,14 @@ static void groups_set(struct process *process, const uint32_t *group, int count
 
 /* setgroups(2): more groups than struct process holds are refused as beyond NGROUPS_MAX */
 long sys_setgroups(struct task *task, int32_t size, gaddr_t list) {
-    struct process *process = task->process;
-    uint32_t group[ARRAY_LEN(process->groups)];
-    if (!task_capable(task, CAP_SETGID)) {
-        return -EPERM;
-    }
-    if (size < 0 || size > (int32_t)ARRAY_LEN(group)) {
-        return -EINVAL;
+    uint32_t group[ARRAY_LEN(task->process->groups)];
+    int error = groups_check(task, size);
+    if (error) {
+        return error;
     }
     if (guest_read(task->cpu->space, group, list, (size_t)size * 4)) {
         return -EFAULT;
     }
-    groups_set(process, group, size);
-    return 0;
-}
-
-long sys_setgroups16(struct task *task, int32_t size, gaddr_t list) {
-    struct process *process = task->process;
-    uint16_t narrow_group[ARRAY_LEN(process->groups)];
-    uint32_t group[ARRAY_LEN(process->groups)];
-    if (!task_capable(task, CAP_SETGID)) {
-        return -EPERM;
-    }
-    if (size < 0 || size > (int32_t)ARRAY_LEN(group)) {
-        return -EINVAL;
-    }
-    if (guest_read(task->cpu->space, narrow_group, list, (size_t)size * 2)) {
-        return -EFAULT;
-    }
-    for (int i = 0; i < size; i++) {
-        group[i] = narrow_group[i];
-    }
-    groups_set(process, group, size);
+    groups_set(task->process, group, size);
     return 0;
 }

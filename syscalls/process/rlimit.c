@@ -48,7 +48,7 @@ long process_limit(struct task *task, uint32_t resource, struct rlimit *limit) {
 }
 
 /* getrlimit(2) */
-long sys_ugetrlimit(struct task *task, uint32_t resource, gaddr_t to) {
+long sys_getrlimit(struct task *task, uint32_t resource, gaddr_t to) {
     struct rlimit limit;
     long error = process_limit(task, resource, &limit);
     return error ? error : task->abi->process->put_rlimit(task, to, &limit);

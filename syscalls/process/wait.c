@@ -1,4 +1,4 @@
-/* Waiting for children: wait4(2), waitpid(2), waitid(2); CPU time accounts getrusage(2),
+/* Waiting for children: wait4(2), waitid(2); CPU time accounts getrusage(2),
  * times(2). */
 #include "gen/syscall_protos.h"
 #include "syscalls/task/process.h"
@@ -262,11 +262,6 @@ long sys_wait4(struct task *task, int32_t pid, gaddr_t status, uint32_t options,
         return -EFAULT;
     }
     return result.pid;
-}
-
-/* waitpid(2) */
-long sys_waitpid(struct task *task, int32_t pid, gaddr_t status, uint32_t options) {
-    return sys_wait4(task, pid, status, options, 0);
 }
 
 /* Turns P_PIDFD into P_PID; a pidfd with O_NONBLOCK waits as with WNOHANG and gives EAGAIN. */

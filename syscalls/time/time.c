@@ -131,11 +131,6 @@ long sys_time(struct task *task, gaddr_t at) {
     return now;
 }
 
-long sys_stime(struct task *task, gaddr_t at) {
-    int64_t value;
-    return abi_read_longs(task, at, &value, 1) ? -EFAULT : -EPERM;
-}
-
 long sys_gettimeofday(struct task *task, gaddr_t tv_at, gaddr_t zone_at) {
     struct timeval tv;
     gettimeofday(&tv, NULL);

@@ -222,6 +222,11 @@ static const char *signal_name(int signo, char text[16]) {
     return text;
 }
 
+/* How many registers an argument of 64 bits is in. */
+static unsigned offset_registers(const struct task *task) {
+    return 8 / abi_long_bytes(task);
+}
+
 static void add_argument(struct task *task, struct strace_line *line, char kind,
                          const uint64_t *arg) {
     char name[16], flags[200];
@@ -239,16 +244,20 @@ static void add_argument(struct task *task, struct strace_line *line, char kind,
         /* fall through */
     case 'i':
     case 'P':
+        add(line, "%d", word);
+        break;
     case 'l':
     case 't':
-        add(line, "%d", word);
+        add(line, "%lld", (long long)abi_long(task, arg[0]));
         break;
     case 'S':
         add(line, "%s", signal_name(word, name));
         break;
     case 'u':
-    case 'z':
         add(line, "%u", (uint32_t)word);
+        break;
+    case 'z':
+        add(line, "%llu", (unsigned long long)arg[0]);
         break;
     case 'm':
         add(line, "%#o", (uint32_t)word);
@@ -263,7 +272,8 @@ static void add_argument(struct task *task, struct strace_line *line, char kind,
         add_address(task, line, arg[0], (uint32_t)arg[1]);
         break;
     case 'o':
-        add(line, "%lld", (long long)((uint32_t)arg[0] | arg[1] << 32));
+        add(line, "%lld",
+            (long long)(offset_registers(task) == 2 ? (uint32_t)arg[0] | arg[1] << 32 : arg[0]));
         break;
     case 'p':
         if (!arg[0]) {
@@ -272,7 +282,7 @@ static void add_argument(struct task *task, struct strace_line *line, char kind,
         }
         /* fall through */
     default:
-        add(line, "%#x", (uint32_t)word);
+        add(line, "%#llx", (unsigned long long)arg[0]);
         break;
     }
 }
@@ -297,7 +307,7 @@ static void add_arguments(struct task *task, struct strace_line *line, bool afte
                 add_argument(task, line, *kind, &line->args[at]);
             }
         }
-        at += *kind == 'o' ? 2 : 1;
+        at += *kind == 'o' ? offset_registers(task) : 1;
     }
 }
 
@@ -318,46 +328,20 @@ static const char *restart_name(long result) {
     }
 }
 
-/* The socket call behind socketcall(2), with its own arguments. */
-static void unfold_socketcall(struct task *task, struct strace_line *line) {
-    static const struct syscall_row calls[] = {
-        [1] = {"socket", "iii"},        [2] = {"bind", "dau"},
-        [3] = {"connect", "dau"},       [4] = {"listen", "di"},
-        [5] = {"accept", "dpp"},        [6] = {"getsockname", "dpp"},
-        [7] = {"getpeername", "dpp"},   [8] = {"socketpair", "iiip"},
-        [9] = {"send", "dpzf"},         [10] = {"recv", "dpzf"},
-        [11] = {"sendto", "dpzfau"},    [12] = {"recvfrom", "dpzfpp"},
-        [13] = {"shutdown", "di"},      [14] = {"setsockopt", "diipu"},
-        [15] = {"getsockopt", "diipp"}, [16] = {"sendmsg", "dpf"},
-        [17] = {"recvmsg", "dpf"},      [18] = {"accept4", "dppf"},
-        [19] = {"recvmmsg", "dpufp"},   [20] = {"sendmmsg", "dpuf"},
-    };
-    uint64_t call = line->args[0];
-    uint32_t word[6];
-    if (call >= ARRAY_LEN(calls) || !calls[call].name ||
-        guest_read(task->cpu->space, word, line->args[1],
-                   strlen(calls[call].args) * sizeof word[0])) {
-        return;
-    }
-    line->row = &calls[call];
-    for (unsigned i = 0; calls[call].args[i]; i++) {
-        line->args[i] = word[i];
-    }
-}
-
 void strace_enter(struct task *task, const struct syscall_row *row, unsigned number,
                   const uint64_t *args, struct strace_line *line) {
     start(task, line);
     line->row = row;
     memcpy(line->args, args, sizeof line->args);
     if (!row) {
-        add(line, "syscall_%#x(%#x, %#x, %#x, %#x, %#x, %#x", number, (uint32_t)args[0],
-            (uint32_t)args[1], (uint32_t)args[2], (uint32_t)args[3], (uint32_t)args[4],
-            (uint32_t)args[5]);
+        add(line, "syscall_%#x(", number);
+        for (unsigned i = 0; i < ARRAY_LEN(line->args); i++) {
+            add(line, "%s%#llx", i ? ", " : "", (unsigned long long)args[i]);
+        }
         return;
     }
-    if (strcmp(row->name, "socketcall") == 0) {
-        unfold_socketcall(task, line);
+    if (task->abi->unfold) {
+        line->row = task->abi->unfold(task, row, line->args);
     }
     add(line, "%s(", line->row->name);
     add_arguments(task, line, false, 0);
@@ -390,7 +374,7 @@ void strace_leave(struct task *task, long result, struct strace_line *line) {
     } else if (result >= 0 && result < 65536) {
         add(line, " = %ld", result);
     } else {
-        add(line, " = %#x", (uint32_t)result);
+        add(line, " = %#llx", (unsigned long long)abi_address(task, (uint64_t)result));
     }
     emit(line);
 }

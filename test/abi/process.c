@@ -12,7 +12,7 @@
 static void check_limits(void) {
     struct rlimit set = {0x123456789, RLIM_INFINITY}, got;
     RETURNS(0, sys_setrlimit(task, RLIMIT_FSIZE, piece_put(0, &set, sizeof set)));
-    RETURNS(0, sys_ugetrlimit(task, RLIMIT_FSIZE, piece_clear(0)));
+    RETURNS(0, sys_getrlimit(task, RLIMIT_FSIZE, piece_clear(0)));
     memcpy(&got, piece_ptr(0), sizeof got);
     CHECK(piece_holds(0, sizeof got) && got.rlim_cur == set.rlim_cur &&
               got.rlim_max == set.rlim_max,

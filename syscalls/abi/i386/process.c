@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* --- clone(2) -------------------------------------------------------------------------- */
+/* --- clone(2), waitpid(2) --------------------------------------------------------------------- */
 
 /* The order of the arguments is the one of CONFIG_CLONE_BACKWARDS. */
 long sys_clone(struct task *task, uint32_t flags, gaddr_t stack, gaddr_t parent_tid, gaddr_t tls,
@@ -29,6 +29,11 @@ long sys_clone(struct task *task, uint32_t flags, gaddr_t stack, gaddr_t parent_
         return -EINVAL; /* both want the same argument */
     }
     return task_clone(task, &request);
+}
+
+/* waitpid(2) */
+long sys_waitpid(struct task *task, int32_t pid, gaddr_t status, uint32_t options) {
+    return sys_wait4(task, pid, status, options, 0);
 }
 
 /* --- limits ---------------------------------------------------------------------------- */
@@ -59,7 +64,7 @@ static int put_rlimit(struct task *task, gaddr_t to, const struct rlimit *limit)
 }
 
 /* The first getrlimit(2). */
-long sys_getrlimit_old(struct task *task, uint32_t resource, gaddr_t to) {
+long sys_old_getrlimit(struct task *task, uint32_t resource, gaddr_t to) {
     struct rlimit limit;
     long error = process_limit(task, resource, &limit);
     return error ? error : put_narrow(task, to, &limit, INFINITY_OLD);

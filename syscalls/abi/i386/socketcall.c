@@ -1,9 +1,10 @@
 /* socketcall(2): the socket calls of i386 as one. */
 #include "gen/syscall_protos.h"
 #include "core/space/space.h"
-#include "syscalls/task/task.h"
+#include "syscalls/abi/i386/i386.h"
 
 #include <errno.h>
+#include <string.h>
 
 long sys_socketcall(struct task *task, int32_t call, gaddr_t args) {
     static const uint8_t count[] = {0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4};
@@ -55,4 +56,30 @@ long sys_socketcall(struct task *task, int32_t call, gaddr_t args) {
     default:
         return sys_sendmmsg(task, fd, a[1], a[2], a[3]);
     }
+}
+
+const struct syscall_row *abi_i386_unfold(struct task *task, const struct syscall_row *row,
+                                          uint64_t args[6]) {
+    static const struct syscall_row calls[] = {
+        [1] = {"socket", "iii"},        [2] = {"bind", "dau"},
+        [3] = {"connect", "dau"},       [4] = {"listen", "di"},
+        [5] = {"accept", "dpp"},        [6] = {"getsockname", "dpp"},
+        [7] = {"getpeername", "dpp"},   [8] = {"socketpair", "iiip"},
+        [9] = {"send", "dpzf"},         [10] = {"recv", "dpzf"},
+        [11] = {"sendto", "dpzfau"},    [12] = {"recvfrom", "dpzfpp"},
+        [13] = {"shutdown", "di"},      [14] = {"setsockopt", "diipu"},
+        [15] = {"getsockopt", "diipp"}, [16] = {"sendmsg", "dpf"},
+        [17] = {"recvmsg", "dpf"},      [18] = {"accept4", "dppf"},
+        [19] = {"recvmmsg", "dpufp"},   [20] = {"sendmmsg", "dpuf"},
+    };
+    uint64_t call = args[0];
+    uint32_t word[6];
+    if (strcmp(row->name, "socketcall") != 0 || call >= ARRAY_LEN(calls) || !calls[call].name ||
+        guest_read(task->cpu->space, word, args[1], strlen(calls[call].args) * sizeof word[0])) {
+        return row;
+    }
+    for (unsigned i = 0; calls[call].args[i]; i++) {
+        args[i] = word[i];
+    }
+    return &calls[call];
 }

@@ -1,5 +1,5 @@
-/* i386 layouts of stat and statfs, and the calls that only i386 has: oldstat, stat64 and statfs64,
- * the 16-bit chown. Meaning is in fs/stat.c and fs/fs_attr.c. */
+/* i386 layouts of stat and statfs, and the calls that only i386 has: oldstat, stat64 and statfs64.
+ * Meaning is in fs/stat.c. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/i386/i386.h"
 #include "syscalls/fs/abi_fs.h"
@@ -222,23 +222,4 @@ long sys_fstatfs64(struct task *task, int32_t fd, uint64_t size, gaddr_t to) {
         return -EINVAL;
     int error = fs_fstatfs(task, fd, &fs);
     return error ? error : put_statfs64(task, to, &fs);
-}
-
-/* --- 16-bit owners
- * ------------------------------------------------------------------------------------ */
-
-static uint32_t id_from16(uint32_t id) {
-    return (uint16_t)id == 0xffff ? UINT32_MAX : (uint16_t)id;
-}
-
-long sys_chown16(struct task *task, gaddr_t path, uint32_t uid, uint32_t gid) {
-    return sys_chown(task, path, id_from16(uid), id_from16(gid));
-}
-
-long sys_lchown16(struct task *task, gaddr_t path, uint32_t uid, uint32_t gid) {
-    return sys_lchown(task, path, id_from16(uid), id_from16(gid));
-}
-
-long sys_fchown16(struct task *task, int32_t fd, uint32_t uid, uint32_t gid) {
-    return sys_fchown(task, fd, id_from16(uid), id_from16(gid));
 }

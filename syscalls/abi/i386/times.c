@@ -2,6 +2,7 @@
  * of the *_time64 calls. */
 #include "syscalls/abi/times.h"
 #include "core/space/space.h"
+#include "gen/syscall_protos.h"
 #include "syscalls/abi/i386/i386.h"
 
 #include <errno.h>
@@ -127,3 +128,9 @@ const struct abi_times abi_i386_times64 = {
     .put_timeval = put_timeval64,
     .put_timex = put_timex64,
 };
+
+/* stime(2): nobody sets a clock */
+long sys_stime(struct task *task, gaddr_t at) {
+    int32_t seconds;
+    return guest_read(task->cpu->space, &seconds, at, sizeof seconds) ? -EFAULT : -EPERM;
+}
