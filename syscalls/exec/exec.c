@@ -196,12 +196,19 @@ static bool set_credentials(struct task *task, const struct stat *st) {
     pthread_mutex_lock(&process_lock);
     const struct rights old = rights_of(process);
     apply_set_id(process, st);
+    /* not for a program whose directories and umask another process moves under it (CLONE_FS) */
+    bool shared = atomic_load(&task->fs->refs) > 1 && !process_capable(process, CAP_SETUID);
+    bool denied = shared && (process->euid != process->uid || process->egid != process->gid);
+    if (denied) {
+        process->euid = process->uid;
+        process->egid = process->gid;
+    }
     bool files = process->fsuid != process->euid || process->fsgid != process->egid;
     process->suid = process->fsuid = process->euid;
     process->sgid = process->fsgid = process->egid;
     bool set_id = process->euid != old.euid || process->egid != old.egid;
-    bool secure = capability_exec_locked(process, set_id) || process->uid != process->euid ||
-                  process->gid != process->egid;
+    bool secure = capability_exec_locked(process, set_id) || denied ||
+                  process->uid != process->euid || process->gid != process->egid;
     if (files || process->caps.effective != old.caps.effective ||
         process->caps.permitted != old.caps.permitted)
         __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);

@@ -134,6 +134,10 @@ static int list(const struct synth_ref *dir, int64_t from, synth_list_emit emit,
     return 0;
 }
 
+static int fdinfo_guard(struct synth_ref *ref, struct task *task, int error) {
+    return error ? error : proc_allowed(ref) ? 0 : -EACCES;
+}
+
 const struct synth_entry proc_fd_dir = {.name = "fd",
                                         .mode = S_IFDIR | 0500,
                                         .guard = proc_guard_own,
@@ -142,6 +146,7 @@ const struct synth_entry proc_fd_dir = {.name = "fd",
                                         .stat = proc_stat_owner};
 const struct synth_entry proc_fdinfo_dir = {.name = "fdinfo",
                                             .mode = S_IFDIR | 0555,
+                                            .guard = fdinfo_guard,
                                             .lookup = lookup,
                                             .list = list,
                                             .stat = proc_stat_owner};

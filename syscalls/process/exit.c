@@ -356,7 +356,9 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path, bool
     process->execed = true;
     process->image = process_next_image();
     process->exit_signal = SIGCHLD;
-    process->pdeath_signal = 0;
+    if (process->secure_exec) {
+        process->pdeath_signal = 0;
+    }
     process->dumpable = dumpable;
     task->clear_child_tid = 0;
     task->robust_list = 0;

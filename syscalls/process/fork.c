@@ -155,6 +155,7 @@ static int publish(struct task *task, struct task *child, const struct clone_req
     }
     if (made != process) {
         made->pid = tid;
+        made->parent_image = request->flags & CLONE_PARENT ? process->parent_image : process->image;
         made->pgid = process->pgid;
         made->sid = process->sid;
         made->tty = process->tty;

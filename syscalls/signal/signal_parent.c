@@ -13,7 +13,8 @@ bool process_notify_parent_locked(struct process *process, int code, int status)
     }
     bool ended = code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
     const struct sigaction_guest *action = &parent->signals.action[SIGCHLD];
-    int signo = ended ? process->exit_signal : SIGCHLD;
+    bool same = process->parent_image == parent->image;
+    int signo = ended && same ? process->exit_signal : SIGCHLD;
     bool ignored =
         ended && signo == SIGCHLD && (action->handler == 1 || (action->flags & SA_NOCLDWAIT));
     if (signo && !(!ended && (action->flags & SA_NOCLDSTOP))) {

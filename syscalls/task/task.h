@@ -112,7 +112,8 @@ struct process {
     bool stopping, stopped, continued, stop_reported, continue_reported;
     int exit_status; /* as wait4 gives it */
     int stop_signal;
-    int exit_signal; /* sent to the parent, normally SIGCHLD */
+    int exit_signal;       /* sent to the parent, normally SIGCHLD */
+    uint64_t parent_image; /* the parent's when it made this one: another program gets SIGCHLD */
     bool execed;
     uint64_t image;   /* number of the program, of all that any process of the run ever began */
     bool secure_exec; /* the program got rights that its starter lacks (AT_SECURE) */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +104,54 @@ static void look_into(const char *what, const char *name) {
     wait(NULL);
 }
 
+static char stack[65536];
+
+static int start(void *name) {
+    execl(name, name, "who", NULL);
+    _exit(1);
+}
+
+static int end(void *unused) {
+    usleep(100000);
+    _exit(0);
+}
+
+/* What an ordinary user prepares for a program with other rights. */
+static void prepared(const char *name) {
+    printf("%s, prepared\n", name);
+    fflush(stdout);
+    if (fork() == 0) {
+        become_user();
+        waitpid(clone(start, stack + sizeof stack, CLONE_FS | SIGCHLD, (void *)name), NULL, 0);
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        sigaddset(&set, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        prctl(PR_SET_PDEATHSIG, SIGUSR2);
+        clone(end, stack + sizeof stack, SIGUSR1, NULL);
+        execl(name, name, "signals", NULL);
+        _exit(1);
+    }
+    wait(NULL);
+}
+
+static void say_signals(void) {
+    sigset_t set;
+    int parent = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGUSR1);
+    prctl(PR_GET_PDEATHSIG, &parent);
+    printf("  death of the parent %d, of the child %d\n", parent,
+           sigtimedwait(&set, NULL, &(struct timespec){5, 0}));
+}
+
 int main(int argc, char **argv) {
+    if (argc > 1 && !strcmp(argv[1], "signals")) {
+        say_signals();
+        return 0;
+    }
     if (argc > 1 && !strcmp(argv[1], "elsewhere")) {
         return 0;
     }
@@ -137,6 +185,9 @@ int main(int argc, char **argv) {
         run(name[i], name[i], 0);
     }
     run("no new rights", "both", 1);
+    prepared("plain");
+    prepared("both");
+    prepared("root");
     look_into("plain", "plain");
     look_into("set-user-ID", "user");
     look_into("set-group-ID", "group");

@@ -49,11 +49,14 @@ static void look(pid_t pid, int alive) {
         struct stat st;
         printf(", behind it %s\n", said(stat(path, &st)));
     }
-    sprintf(path, "/proc/%d/fd", (int)pid);
-    DIR *dir = opendir(path);
-    printf("  fd: %s\n", dir ? "ok" : strerror(errno));
-    if (dir) {
-        closedir(dir);
+    static const char *const directory[] = {"fd", "fdinfo"};
+    for (size_t i = 0; i < sizeof directory / sizeof *directory; i++) {
+        sprintf(path, "/proc/%d/%s", (int)pid, directory[i]);
+        DIR *dir = opendir(path);
+        printf("  %s: %s\n", directory[i], dir ? "ok" : strerror(errno));
+        if (dir) {
+            closedir(dir);
+        }
     }
     sprintf(path, "/proc/%d/stat", (int)pid);
     FILE *stat_file = fopen(path, "r");
