@@ -25,6 +25,10 @@
 
 static pthread_mutex_t file_regions_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct region *file_regions; /* most recently attached first */
+/* All spaces, outside of their own locks: who has no memory for code takes it from those who have.
+ */
+static pthread_mutex_t spaces_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct space *spaces;
 
 /* --- invalidation -------------------------------------------------------------------------------
  */
@@ -295,7 +299,7 @@ void code_inherit(struct space *child, struct space *parent) {
     pthread_mutex_unlock(&parent->code_lock);
 }
 
-void code_make_room(struct space *space) {
+static void give_back(struct space *space) {
     pthread_mutex_lock(&space->code_lock);
     pthread_mutex_lock(&space->own->lock);
     region_retire_all(space, space->own);
@@ -303,19 +307,45 @@ void code_make_room(struct space *space) {
     chunks_trim(&space->own->chunks);
     pthread_mutex_unlock(&space->own->lock);
     pthread_mutex_unlock(&space->code_lock);
+    space_kick(space, NULL);
+}
+
+void code_make_room(struct space *space, bool everywhere) {
+    if (everywhere) {
+        pthread_mutex_lock(&spaces_lock);
+        for (struct space *at = spaces; at; at = at->next) {
+            give_back(at);
+        }
+        pthread_mutex_unlock(&spaces_lock);
+    } else {
+        give_back(space);
+    }
     pthread_mutex_lock(&file_regions_lock);
     evict_file_regions(0);
     pthread_mutex_unlock(&file_regions_lock);
-    space_kick(space, NULL);
     STAT(rooms_made);
 }
 
 int code_init(struct space *space) {
     space->own = region_new(true);
-    return space->own ? 0 : -ENOMEM;
+    if (!space->own) {
+        return -ENOMEM;
+    }
+    pthread_mutex_lock(&spaces_lock);
+    space->next = spaces;
+    spaces = space;
+    pthread_mutex_unlock(&spaces_lock);
+    return 0;
 }
 
 void code_fini(struct space *space) {
+    pthread_mutex_lock(&spaces_lock);
+    struct space **link = &spaces;
+    while (*link != space) {
+        link = &(*link)->next;
+    }
+    *link = space->next;
+    pthread_mutex_unlock(&spaces_lock);
     for (size_t i = 0; i < space->region_count; i++) {
         region_release(space->regions[i].region);
     }

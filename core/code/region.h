@@ -29,9 +29,10 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
                           uint32_t *error);
 
-/* Give memory of code back: all of the space's own code, and of files that nobody maps. What is run
- * at the moment goes when every cpu was in C; the caller's cpu must hold no fiber. */
-void code_make_room(struct space *space);
+/* Give memory of code back: all of the space's own code (or of each space's), and of files that
+ * nobody maps. What is run at the moment goes when every cpu was in C, at a later call; the
+ * caller's cpu must hold no fiber. */
+void code_make_room(struct space *space, bool everywhere);
 
 /* A write to a page with PAGE_CODE was refused by the host: drop its fibers and let writes through;
  * other cpus than `self` (NULL: all) leave what they run. True when the page may be written now

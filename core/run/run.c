@@ -28,7 +28,7 @@ static bool fetch_again(struct cpu *cpu, uint32_t error, unsigned *tries) {
         return false;
     }
     epoch_leave(cpu);
-    code_make_room(cpu->space);
+    code_make_room(cpu->space, *tries > 1); /* a single space must not have it all */
     if (*tries > 1) {
         usleep(1000);
     }

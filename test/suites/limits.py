@@ -47,8 +47,25 @@ static int lock_many(int most) {
         made++;
     return made;
 }
+/* Runs so much code, which stays translated. */
+static int code_many(int kib) {
+    size_t size = (size_t)kib << 10;
+    unsigned char *code = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(code, 0x90, size);
+    code[size - 1] = 0xc3;
+    ((void (*)(void))code)();
+    return kib;
+}
+/* The same in a new process, which holds nothing yet. */
+static int code_anew(int kib) {
+    int status = -1;
+    if (fork() == 0) _exit(code_many(kib) != kib);
+    wait(&status);
+    return status;
+}
 /* Children of user 1000 take what they get and stay; then what is left for this one. */
-static void others(int (*take)(int), int count, int most, int own) {
+static void others(int (*take)(int), int count, int most, int (*left)(int), int own) {
     int ready[2], stay[2], sum = 0, got;
     if (pipe(ready) || pipe(stay)) return;
     for (int i = 0; i < count; i++) {
@@ -60,13 +77,15 @@ static void others(int (*take)(int), int count, int most, int own) {
         }
         if (read(ready[0], &got, sizeof got) == sizeof got) sum += got;
     }
-    printf("refused %d, own %d\n", sum < count * most, take(own));
+    printf("refused %d, own %d\n", sum < count * most, left(own));
 }
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IONBF, 0);
-    if (argc > 1 && !strcmp(argv[1], "maps")) others(map_many, 3, 4000, 200);
-    if (argc > 1 && !strcmp(argv[1], "files")) others(open_many, 8, 90, 40);
-    if (argc > 1 && !strcmp(argv[1], "locks")) others(lock_many, 8, 60, 20);
+    if (argc > 1 && !strcmp(argv[1], "maps")) others(map_many, 3, 4000, map_many, 200);
+    if (argc > 1 && !strcmp(argv[1], "files")) others(open_many, 8, 90, open_many, 40);
+    if (argc > 1 && !strcmp(argv[1], "locks")) others(lock_many, 8, 60, lock_many, 20);
+    alarm(50); /* for who waits for one that was killed */
+    if (argc > 1 && !strcmp(argv[1], "codes")) others(code_many, 8, 200, code_anew, 200);
     if (argc > 1 && !strcmp(argv[1], "code")) {
         size_t size = 4 << 20;
         unsigned char *code = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
@@ -95,6 +114,10 @@ def _() -> None:
     check("fine" in done.text(), f"the shell did not outlive it: {done.text()} {done.errors()}")
     done = fiberglass("--code-limit", "64", hog, "code")
     check(done.status in (0, 137), f"status {done.status}: {done.errors()}")
+    # What idle processes hold is given to one that runs.
+    done = fiberglass("--code-limit", "1024", hog, "codes")
+    check_equal(f"beside others ({done.status} {done.errors()})", done.text(),
+                "refused 0, own 0\n")
     done = fiberglass("--code-limit", "few", hog)
     check_equal("status of a limit that is no number", done.status, 125)
     check("number" in done.errors(), done.errors())
