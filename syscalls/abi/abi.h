@@ -26,7 +26,8 @@ struct abi {
     const char *name; /* "i386" */
     enum guest_mode mode;
     const struct syscall_table *calls;
-    unsigned pointer_bytes; /* also the size of the ABI's long */
+    unsigned pointer_bytes;                /* also the size of the ABI's long */
+    const struct abi_registers *registers; /* registers.h */
     /* Makes the task's registers and stack those of a handler's first instruction; `blocked` is the
      * mask that the handler's return brings back. 0, or -EFAULT when the stack cannot take it. */
     int (*signal_frame)(struct task *task, const struct sigaction_guest *action,

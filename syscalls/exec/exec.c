@@ -9,6 +9,7 @@
 #include "syscalls/task/capability.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/abi/registers.h"
 #include "syscalls/exec/exec_args.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/fs/fs_place.h"
@@ -222,22 +223,6 @@ static bool set_credentials(struct task *task, const struct stat *st) {
     return dumpable;
 }
 
-/* The new program's registers: all zero but for the stack pointer (System V ABI i386 supplement).
- */
-static void reset_cpu(struct cpu *cpu, gaddr_t pc, gaddr_t sp) {
-    memset(cpu->regs, 0, sizeof(cpu->regs));
-    cpu->regs[REG_SP] = sp;
-    cpu->pc = pc;
-    cpu_set_eflags(cpu, FLAG_IF);
-    cpu_load_segment(cpu, SEG_CS, 0x23);
-    cpu_load_segment(cpu, SEG_SS, 0x2b);
-    cpu_load_segment(cpu, SEG_DS, 0x2b);
-    cpu_load_segment(cpu, SEG_ES, 0x2b);
-    cpu_load_segment(cpu, SEG_FS, 0);
-    cpu_load_segment(cpu, SEG_GS, 0);
-    cpu_fpu_reset(cpu);
-}
-
 /* Builds the new memory. Mapping errors are past Linux's point of no return: *fatal. */
 static struct mm *build(struct task *task, struct program *program, const struct exec_args *args,
                         const char *name, struct elf_file *elf, struct elf_file *interpreter,
@@ -347,7 +332,7 @@ static int exec_file(struct task *task, struct program *program, const char *nam
         goto out;
     }
     commit(task, program, mm, name, &image, dumpable);
-    reset_cpu(task->cpu, image.start, sp);
+    task->abi->registers->begin(task->cpu, image.start, sp);
 out:
     elf_close(&elf);
     elf_close(&interpreter);

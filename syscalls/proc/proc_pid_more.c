@@ -1,5 +1,7 @@
 /* Small files of /proc/PID: what a process has done (io), where it is (syscall, children), the
  * numbers it may set (oom_adj, oom_score_adj, coredump_filter, clear_refs), attr and ns. */
+#include "syscalls/abi/abi.h"
+#include "syscalls/abi/registers.h"
 #include "syscalls/proc/proc_internal.h"
 #include "syscalls/task/process.h"
 
@@ -51,7 +53,6 @@ int proc_io_text(const struct synth_ref *ref, struct strbuf *out) {
 
 /* Number, arguments, stack and program counter of the call it is in; "running" outside of one. */
 int proc_syscall_text(const struct synth_ref *ref, struct strbuf *out) {
-    static const int argument[] = {REG_BX, REG_CX, REG_DX, REG_SI, REG_DI, REG_BP, REG_SP};
     if (!proc_allowed(ref))
         return -EACCES;
     pthread_mutex_lock(&process_lock);
@@ -59,9 +60,13 @@ int proc_syscall_text(const struct synth_ref *ref, struct strbuf *out) {
     int64_t number = task ? __atomic_load_n(&task->syscall_number, __ATOMIC_RELAXED) : -1;
     if (number >= 0) {
         strbuf_printf(out, "%lld", (long long)number);
-        for (size_t i = 0; i < ARRAY_LEN(argument); i++)
-            strbuf_printf(out, " 0x%llx", (unsigned long long)task->cpu->regs[argument[i]]);
-        strbuf_printf(out, " 0x%llx\n", (unsigned long long)task->cpu->pc);
+        uint64_t argument[SYSCALL_ARGUMENTS];
+        task->abi->registers->arguments(task, argument);
+        for (size_t i = 0; i < ARRAY_LEN(argument); i++) {
+            strbuf_printf(out, " 0x%llx", (unsigned long long)argument[i]);
+        }
+        strbuf_printf(out, " 0x%llx 0x%llx\n", (unsigned long long)task->cpu->regs[REG_SP],
+                      (unsigned long long)task->cpu->pc);
     } else if (task) {
         strbuf_printf(out, "running\n");
     }

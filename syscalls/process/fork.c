@@ -6,6 +6,7 @@
 
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/abi/registers.h"
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/mm/mm.h"
@@ -199,7 +200,7 @@ static void wait_for_vfork(struct task *task, int32_t child_tid) {
 static int set_up_child(struct task *task, struct task *child,
                         const struct clone_request *request) {
     struct cpu *cpu = child->cpu;
-    cpu->regs[REG_AX] = 0;
+    task->abi->registers->set_result(child, 0);
     if (request->stack) {
         cpu->regs[REG_SP] = request->stack;
     }

@@ -6,6 +6,7 @@
 #include "syscalls/signal/signal.h"
 
 #include "syscalls/abi/abi.h"
+#include "syscalls/abi/registers.h"
 #include "syscalls/task/process.h"
 #include "syscalls/trace/strace.h"
 #include "syscalls/process/life.h"
@@ -15,17 +16,14 @@
 #include <signal.h>
 #include <string.h>
 
-#define SYSCALL_BYTES 2 /* int $0x80, sysenter, syscall */
-
 /* --- restarts -------------------------------------------------------------------------- */
 
 static void restart(struct task *task, int64_t number) {
-    task->cpu->regs[REG_AX] = task->abi->mode == GUEST_I386 ? (uint32_t)number : (uint64_t)number;
-    task->cpu->pc -= SYSCALL_BYTES;
+    task->abi->registers->call_again(task, number);
 }
 
 static void set_result(struct task *task, int64_t result) {
-    task->cpu->regs[REG_AX] = task->abi->mode == GUEST_I386 ? (uint32_t)result : (uint64_t)result;
+    task->abi->registers->set_result(task, result);
 }
 
 /* The call was interrupted and a handler will run. */
@@ -49,8 +47,7 @@ static void resolve_with_handler(struct task *task, long result,
     }
 }
 
-/* The call was interrupted, but nothing came of it. restart_syscall has number 0 in the i386
- * ABI. */
+/* The call was interrupted, but nothing came of it. */
 static void resolve_without_handler(struct task *task, long result) {
     switch (-result) {
     case ERESTARTSYS:
@@ -59,7 +56,7 @@ static void resolve_without_handler(struct task *task, long result) {
         restart(task, task->syscall_number);
         break;
     case ERESTART_RESTARTBLOCK:
-        restart(task, task->abi->mode == GUEST_I386 ? 0 : 219);
+        restart(task, task->abi->registers->restart_number);
         break;
     }
 }

@@ -7,6 +7,7 @@
 #include "core/base/debug.h"
 #include "core/base/stats.h"
 #include "syscalls/abi/abi.h"
+#include "syscalls/abi/registers.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/mm/mm.h"
 #include "syscalls/fs/privilege.h"
@@ -57,41 +58,22 @@ static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
     return result;
 }
 
-/* Arguments of an i386 call: ebx ecx edx esi edi ebp. By sysenter, ebp is the stack pointer and the
- * sixth argument lies on top of the stack. */
-static int fetch_i386(struct task *task, uint64_t *args) {
-    static const uint8_t order[] = {REG_BX, REG_CX, REG_DX, REG_SI, REG_DI, REG_BP};
-    struct cpu *cpu = task->cpu;
-    for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
-        args[i] = (uint32_t)cpu->regs[order[i]];
-    }
-    if (cpu->gate == GATE_SYSENTER) {
-        uint32_t sixth;
-        cpu->regs[REG_SP] = args[5];
-        if (guest_read(cpu->space, &sixth, args[5], sizeof sixth)) {
-            return -EFAULT;
-        }
-        args[5] = sixth;
-    }
-    return 0;
-}
-
 static void system_call(struct task *task) {
-    struct cpu *cpu = task->cpu;
-    uint64_t args[6];
-    int64_t number = (int32_t)cpu->regs[REG_AX];
+    const struct abi_registers *registers = task->abi->registers;
+    uint64_t args[SYSCALL_ARGUMENTS];
+    int64_t number;
+    long result = registers->fetch_call(task, &number, args);
     STAT(syscalls);
     __atomic_store_n(&task->syscall_number, number, __ATOMIC_RELAXED); /* /proc shows it */
     task->no_restart = false;
     if (task->ids_seen != __atomic_load_n(&task->process->ids_changed, __ATOMIC_ACQUIRE)) {
         privilege_follow(task);
     }
-    long result = fetch_i386(task, args);
     if (result == 0) {
         result = dispatch(task, (unsigned)number, args);
     }
     if (!task->no_restart) {
-        cpu->regs[REG_AX] = (uint32_t)result;
+        registers->set_result(task, result);
     }
     signal_deliver(task, !task->no_restart, result);
     __atomic_store_n(&task->syscall_number, -1, __ATOMIC_RELAXED);

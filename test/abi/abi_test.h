@@ -50,6 +50,7 @@ gaddr_t guest_path_of(const char *name);
     } while (0)
 
 /* The cases, each in the file of its subject. */
+void test_registers(void);
 void test_times(void);
 void test_files(void);
 void test_locks(void);

@@ -27,9 +27,16 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"times", test_times},       {"files", test_files},     {"locks", test_locks},
-    {"messages", test_messages}, {"sockets", test_sockets}, {"ipc", test_ipc},
-    {"queues", test_queues},     {"signals", test_signals}, {"words", test_words},
+    {"registers", test_registers},
+    {"times", test_times},
+    {"files", test_files},
+    {"locks", test_locks},
+    {"messages", test_messages},
+    {"sockets", test_sockets},
+    {"ipc", test_ipc},
+    {"queues", test_queues},
+    {"signals", test_signals},
+    {"words", test_words},
     {"process", test_process},
 };
 

@@ -14,8 +14,8 @@ import threading
 
 from harness import BUILD, TOP, Suite, check, check_equal, command
 
-CASES = ("times", "files", "locks", "messages", "sockets", "ipc", "queues", "signals", "words",
-         "process")
+CASES = ("registers", "times", "files", "locks", "messages", "sockets", "ipc", "queues", "signals",
+         "words", "process")
 PROGRAM = TOP / "test/fuzz/corpus/elf/static"  # any that can be loaded: none of its code runs
 suite = Suite()
 lock = threading.Lock()

@@ -15,9 +15,6 @@ struct i386_fpstate {
 _Static_assert(sizeof(struct i386_fpstate) == I386_FX_OFFSET + 512, "struct _fpstate");
 _Static_assert(offsetof(struct i386_fpstate, fx) == I386_FX_OFFSET, "struct _fpstate");
 
-#define I386_USER_CS 0x23
-#define I386_USER_DS 0x2b
-
 /* The cpu must not be running; save leaves its state as it is. Restore fails, and changes nothing,
  * when a reserved bit of MXCSR is set. */
 void i386_fpstate_save(struct cpu *cpu, struct i386_fpstate *image);

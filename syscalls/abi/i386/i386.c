@@ -8,6 +8,7 @@ const struct abi abi_i386 = {
     .mode = GUEST_I386,
     .calls = &abi_i386_calls,
     .pointer_bytes = 4,
+    .registers = &abi_i386_registers,
     .signal_frame = abi_i386_signal_frame,
     .write_siginfo = abi_i386_write_siginfo,
     .read_siginfo = abi_i386_read_siginfo,

@@ -9,6 +9,7 @@
 #include "syscalls/abi/i386/i386.h"
 
 #include "syscalls/abi/i386/fpu.h"
+#include "syscalls/abi/i386/registers.h"
 #include "syscalls/mm/mm.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
@@ -24,9 +25,6 @@
 #ifndef SS_AUTODISARM
 #define SS_AUTODISARM (1u << 31)
 #endif
-
-/* EFLAGS that sigreturn takes from the frame: status, TF, DF, OF, RF, AC; the rest stays. */
-#define FLAGS_RESTORED (FLAGS_HOST | FLAG_TF | FLAG_RF | FLAG_AC)
 
 struct i386_sigcontext {
     uint32_t gs, fs, es, ds; /* selectors; the upper halves are padding */
@@ -202,24 +200,25 @@ static uint32_t choose_stack(struct task *task, const struct sigaction_guest *ac
 
 static void context_out(struct task *task, struct i386_sigcontext *context, uint32_t fpstate,
                         sigset64 blocked) {
-    struct cpu *cpu = task->cpu;
+    struct i386_registers now;
+    i386_registers_get(task, &now);
     memset(context, 0, sizeof *context);
-    context->gs = cpu->seg[SEG_GS].selector;
-    context->fs = cpu->seg[SEG_FS].selector;
-    context->es = cpu->seg[SEG_ES].selector;
-    context->ds = cpu->seg[SEG_DS].selector;
-    context->cs = cpu->seg[SEG_CS].selector;
-    context->ss = cpu->seg[SEG_SS].selector;
-    context->di = (uint32_t)cpu->regs[REG_DI];
-    context->si = (uint32_t)cpu->regs[REG_SI];
-    context->bp = (uint32_t)cpu->regs[REG_BP];
-    context->sp = context->sp_at_signal = (uint32_t)cpu->regs[REG_SP];
-    context->bx = (uint32_t)cpu->regs[REG_BX];
-    context->dx = (uint32_t)cpu->regs[REG_DX];
-    context->cx = (uint32_t)cpu->regs[REG_CX];
-    context->ax = (uint32_t)cpu->regs[REG_AX];
-    context->ip = (uint32_t)cpu->pc;
-    context->flags = cpu_eflags(cpu);
+    context->gs = now.gs;
+    context->fs = now.fs;
+    context->es = now.es;
+    context->ds = now.ds;
+    context->di = now.di;
+    context->si = now.si;
+    context->bp = now.bp;
+    context->sp = context->sp_at_signal = now.sp;
+    context->bx = now.bx;
+    context->dx = now.dx;
+    context->cx = now.cx;
+    context->ax = now.ax;
+    context->ip = now.ip;
+    context->cs = now.cs;
+    context->flags = now.flags;
+    context->ss = now.ss;
     context->trapno = task->last_trap;
     context->err = task->last_trap_error;
     context->cr2 = (uint32_t)task->last_trap_addr;
@@ -324,11 +323,6 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
 
 /* --- the way back ---------------------------------------------------------------------- */
 
-/* A data segment's selector as Linux loads it: RPL 3, but for null ones. */
-static uint16_t with_rpl(uint32_t selector) {
-    return (uint16_t)selector < 4 ? (uint16_t)selector : (uint16_t)selector | 3;
-}
-
 /* The FPU state of a context; without one, that of a new program. */
 static bool fpu_in(struct cpu *cpu, uint32_t from) {
     struct i386_fpstate image;
@@ -340,63 +334,42 @@ static bool fpu_in(struct cpu *cpu, uint32_t from) {
     return good || !from;
 }
 
-/* Loads CS and SS as the kernel's return to user mode would. Where it cannot, the exception that
- * IRET raises finds all registers restored: the bad selectors stand in the signal's frame, and no
- * instruction runs with them, since a handler starts with segments of its own. */
-static void return_to(struct task *task, uint16_t cs, uint16_t ss, bool good_frame) {
-    struct cpu *cpu = task->cpu;
-    struct sigqueue_info info = {.signo = SIGSEGV, .code = SI_KERNEL};
-    int trap = -cpu_load_segment(cpu, SEG_CS, cs);
-    uint16_t bad = cs;
-    if (!trap) {
-        trap = -cpu_load_segment(cpu, SEG_SS, ss);
-        bad = ss;
-    }
-    if (!trap && good_frame) {
-        return;
-    }
-    cpu->seg[SEG_CS].selector = cs;
-    cpu->seg[SEG_SS].selector = ss;
-    if (good_frame) {
-        info.signo = trap == TRAP_GP ? SIGSEGV : SIGBUS;
-        task->last_trap = (uint32_t)trap;
-        /* Linux returns to an SS of the local table in another way, in which the number is lost. */
-        task->last_trap_error = ss & 4 ? 0 : bad & 0xfffc;
-    } else {
-        cpu->regs[REG_AX] = 0; /* what the call returns */
-    }
-    signal_fault(task, &info);
+static long bad_frame(struct task *task) {
+    signal_fault(task, &(struct sigqueue_info){.signo = SIGSEGV, .code = SI_KERNEL});
+    return 0;
 }
 
 /* Loads everything from a context that the handler may have edited: nothing of it is trusted, but a
  * user program may choose any register values it could also load itself. What cannot be is a signal
- * to the task, with what could be in place, as on Linux: FPU state comes last. */
+ * to the task, with what could be in place, as on Linux. */
 static void context_in(struct task *task, const struct i386_sigcontext *context) {
-    struct cpu *cpu = task->cpu;
-    static const uint8_t data_segments[] = {SEG_GS, SEG_FS, SEG_ES, SEG_DS};
-    const uint32_t *selector = &context->gs;
-    for (unsigned i = 0; i < ARRAY_LEN(data_segments); i++) {
-        if (cpu_load_segment(cpu, data_segments[i], with_rpl(selector[i]))) {
-            cpu_load_segment(cpu, data_segments[i], 0);
-        }
+    const struct i386_registers then = {
+        .bx = context->bx,
+        .cx = context->cx,
+        .dx = context->dx,
+        .si = context->si,
+        .di = context->di,
+        .bp = context->bp,
+        .ax = context->ax,
+        .ds = context->ds,
+        .es = context->es,
+        .fs = context->fs,
+        .gs = context->gs,
+        .ip = context->ip,
+        .cs = context->cs,
+        .flags = context->flags,
+        .sp = context->sp,
+        .ss = context->ss,
+    };
+    bool good_frame = fpu_in(task->cpu, context->fpstate);
+    uint16_t bad;
+    int trap = i386_registers_set(task, &then, &bad);
+    if (!good_frame) {
+        task->cpu->regs[REG_AX] = 0; /* what the call returns */
+        bad_frame(task);
+    } else if (trap) {
+        i386_return_fault(task, trap, bad);
     }
-    cpu->regs[REG_DI] = context->di;
-    cpu->regs[REG_SI] = context->si;
-    cpu->regs[REG_BP] = context->bp;
-    cpu->regs[REG_SP] = context->sp;
-    cpu->regs[REG_BX] = context->bx;
-    cpu->regs[REG_DX] = context->dx;
-    cpu->regs[REG_CX] = context->cx;
-    cpu->regs[REG_AX] = context->ax;
-    cpu->pc = context->ip;
-    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~FLAGS_RESTORED) | (context->flags & FLAGS_RESTORED));
-    bool good_frame = fpu_in(cpu, context->fpstate);
-    return_to(task, (uint16_t)context->cs | 3, (uint16_t)context->ss | 3, good_frame);
-}
-
-static long bad_frame(struct task *task) {
-    signal_fault(task, &(struct sigqueue_info){.signo = SIGSEGV, .code = SI_KERNEL});
-    return 0;
 }
 
 /* sigreturn(2): the handler's `ret` and the `pop %eax` of the return stub are behind us. */
