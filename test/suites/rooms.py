@@ -51,7 +51,7 @@ def _() -> None:
     check_equal("said", told("include", {
         f"{HIGH}/high.h": "enum { HIGH };\n",
         f"{LOW}/low.c": '#include "syscalls/tty/high.h"\nint low = HIGH;\n',
-    }), ["syscalls/file/low.c includes syscalls/tty/high.h: syscalls/file stands below "
+    }), ["syscalls/file/low.c includes syscalls/tty/high.h: syscalls/file is below "
          "syscalls/tty"])
 
 
@@ -60,7 +60,7 @@ def _() -> None:
     check_equal("said", told("symbol", {
         f"{HIGH}/high.c": "int high(void) { return 1; }\n",
         f"{LOW}/low.c": "int high(void);\nint low(void) { return high(); }\n",
-    }), ["syscalls/file/low.c uses high of syscalls/tty/high.c: syscalls/file stands below "
+    }), ["syscalls/file/low.c uses high of syscalls/tty/high.c: syscalls/file is below "
          "syscalls/tty"])
 
 
@@ -70,7 +70,7 @@ def _() -> None:
         f"{HIGH}/high.c": "int high = 1;\n",
         f"{SIDE}/side.c": "extern int high;\nint side(void) { return high; }\n",
     }), ["syscalls/net/side.c uses high of syscalls/tty/high.c: syscalls/net and syscalls/tty "
-         "stand side by side"])
+         "are side by side"])
 
 
 @suite.case("an inner room is a room of its own", quick=True)
@@ -78,7 +78,7 @@ def _() -> None:
     check_equal("said", told("inner", {
         "syscalls/abi/i386/words.c": "int words = 1;\n",
         "syscalls/abi/abi.c": "extern int words;\nint abi(void) { return words; }\n",
-    }), ["syscalls/abi/abi.c uses words of syscalls/abi/i386/words.c: syscalls/abi stands below "
+    }), ["syscalls/abi/abi.c uses words of syscalls/abi/i386/words.c: syscalls/abi is below "
          "syscalls/abi/i386"])
 
 
@@ -87,7 +87,24 @@ def _() -> None:
     check_equal("said", told("circle", {
         f"{LOW}/a.h": '#ifndef A\n#define A\n#include "syscalls/file/b.h"\n#endif\n',
         f"{LOW}/b.h": '#ifndef B\n#define B\n#include "syscalls/file/a.h"\n#endif\n',
-    }), ["includes in a circle: syscalls/file/a.h -> syscalls/file/b.h -> syscalls/file/a.h"])
+    }), ["in a circle: syscalls/file/a.h -> syscalls/file/b.h -> syscalls/file/a.h"])
+
+
+@suite.case("imports of the generator", quick=True)
+def _() -> None:
+    check_equal("said", told("imports", {
+        "gen/language/model.py": "from gen.emit import files\n",
+        "gen/expand/down.py": "import gen.language.model\nfrom gen.language import model\n"
+                              "from ..language.model import nothing\n",
+        "gen/emit/__init__.py": "",
+        "gen/emit/files.py": "def late() -> None:\n    from . import gadgets\n",
+        "gen/emit/gadgets.py": "import gen.emit.files\n",
+        "gen/train.py": "from gen.__main__ import generate\nimport os.path\n",
+        "gen/__main__.py": "import gen.tests.project as project\n",
+        "gen/tests/project.py": "",
+    }), ["gen/__main__.py imports gen/tests/project.py: gen/__main__.py is below gen/tests",
+         "gen/language/model.py imports gen/emit/files.py: gen/language is below gen/emit",
+         "in a circle: gen/emit/files.py -> gen/emit/gadgets.py -> gen/emit/files.py"])
 
 
 @suite.case("a weak symbol", quick=True)
