@@ -81,13 +81,13 @@ static bool is_vex(const struct cursor *c, enum guest_mode mode, uint8_t byte) {
 }
 
 /* The VEX prefix that begins with `byte`, and the opcode behind it (SDM Vol. 2A, 2.3.5). In 32-bit
- * mode R, X and B are no register bits, and vvvv has three. Returns the opcode; false in *legal
- * when the combination is #UD whatever follows. */
+ * mode R, X and B are no register bits. Returns the opcode; false in *legal when the combination is
+ * #UD whatever follows (LOCK is, as no row with VEX allows it). */
 static uint8_t take_vex(struct insn *insn, struct cursor *c, enum guest_mode mode, uint8_t byte,
                         bool *legal) {
     unsigned map = 1, last = (unsigned)fetch(c, 1);
     unsigned registers = ~last >> 5 & REX_R; /* as REX has them */
-    *legal = !insn->lock && !insn->rep && !insn->opsize_prefix && !insn->rex;
+    *legal = !insn->rep && !insn->opsize_prefix && !insn->rex;
     if (byte == 0xc4) {
         registers = ~last >> 5 & (REX_R | REX_X | REX_B);
         map = last & 31;
@@ -113,13 +113,9 @@ static uint8_t take_vex(struct insn *insn, struct cursor *c, enum guest_mode mod
     return (uint8_t)fetch(c, 1);
 }
 
-/* Is what VEX.vvvv holds right for the row? */
-static bool vvvv_fits(struct insn *insn, enum guest_mode mode, const struct row *row) {
-    bool fits = !insn->vex || insn->vvvv == 0 || row->flags & ROW_VVVV;
-    if (mode == GUEST_I386) {
-        insn->vvvv &= 7;
-    }
-    return fits;
+/* A VEX.vvvv that is no operand must be 1111b, in 32-bit mode too. */
+static bool vex_fits(const struct insn *insn, const struct row *row) {
+    return insn->vvvv == 0 || row->flags & ROW_VVVV;
 }
 
 /* True when `byte` was a prefix and was noted. */
@@ -237,6 +233,9 @@ PER_MODE uint16_t find_row(const struct insn *insn, opnode node) {
             break;
         case SPLIT_REX_B:
             next = insn->rex & REX_B;
+            break;
+        case SPLIT_FEATURE:
+            next = cpuid_has(rows[split->next[1]].feature);
             break;
         }
         node = split->next[next];
@@ -379,7 +378,7 @@ PER_MODE enum decode_status decode_in(struct insn *insn, enum guest_mode mode, g
         return size >= INSN_MAX_BYTES ? DECODE_TOO_LONG : DECODE_MORE;
     }
     const struct row *row = &rows[insn->row];
-    if (insn->row == 0 || !legal || !vvvv_fits(insn, mode, row) || !cpuid_has(row->feature)) {
+    if (insn->row == 0 || !legal || !vex_fits(insn, row) || !cpuid_has(row->feature)) {
         return DECODE_UD;
     }
     if (row->imm == IMM_JB || row->imm == IMM_JZ) {

@@ -32,7 +32,7 @@ struct insn {
 
     bool vex; /* has a VEX prefix; rep and opsize_prefix are then what its pp stands for */
     bool vex_l, vex_w;
-    uint8_t vvvv; /* register in VEX.vvvv */
+    uint8_t vvvv; /* register in VEX.vvvv; its high bit is ignored in 32-bit mode */
 };
 
 enum decode_status {

@@ -176,6 +176,7 @@ enum split_kind {
     SPLIT_VEX_W,    /* next[VEX.W] */
     SPLIT_REX_R,    /* next[REX.R] */
     SPLIT_REX_B,    /* next[REX.B] */
+    SPLIT_FEATURE,  /* next[1]: the row, next[0]: what it is where the row's feature is not there */
 };
 struct opsplit {
     uint8_t kind;

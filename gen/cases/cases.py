@@ -14,7 +14,7 @@ import argparse
 import struct
 import sys
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Iterator
@@ -23,7 +23,8 @@ from gen.cases import hints as hint
 from gen.emit.dependencies import Recorder
 from gen.emit.files import Output
 from gen.language.errors import SpecError
-from gen.language.model import Form, Place, Row, Spec, forms, memory_access, memory_alignment
+from gen.language.model import (Form, Place, Row, Spec, forms, memory_access, memory_alignment,
+                                row_of_guest)
 from gen.language.reader import read_spec
 from gen.language.target import DEFAULT
 
@@ -66,6 +67,7 @@ class TestForm:
     addr16: bool = False
     repne: bool = False
     f3: bool = False     # a repeat prefix that the row ignores
+    vvvv: int = 0        # register in VEX.vvvv
     count: int = 1
     hints: int = 0
 
@@ -129,7 +131,7 @@ def immediate(row: Row, kind: str, opsize: int, addr16: bool, rng: Random) -> by
     if row.mnemonic == "ENTER":
         return struct.pack("<H", rng.choice((0, 4, 8, 16, 100, 0x700, 0x2000))) if kind == "iw" \
             else bytes([rng.choice((0, 0, 1, 2, 3, 5, 31, 32, 33))])
-    size = {"ib": 1, "iw": 2, "iz": opsize, "iv": opsize}[kind]
+    size = {"ib": 1, "is4": 1, "iw": 2, "iz": opsize, "iv": opsize}[kind]
     if row.mnemonic == "INT":
         return bytes([rng.choice((0, 1, 2, 3, 4, 5, 13, 0x20, 0x7F, 0x81, 0xFF))])
     if row.mnemonic.startswith("RET"):
@@ -138,6 +140,21 @@ def immediate(row: Row, kind: str, opsize: int, addr16: bool, rng: Random) -> by
     if size > 1 and rng.random() < 0.4:
         value = rng.choice((0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x10000))
     return (value & (1 << 8 * size) - 1).to_bytes(size, "little")
+
+
+def encode_vex(row: Row, vvvv: int, rng: Random) -> bytes:
+    """The prefix, of two or three bytes. At random what is ignored in 32-bit mode: B, the high bit
+    of a vvvv that is an operand, perhaps L and W (SDM Vol. 2A, 2.3.5)."""
+    assert row.vex is not None and row.prefix is not None
+    length = rng.randrange(2) if row.vex.l is None else row.vex.l
+    w = rng.randrange(2) if row.vex.w == "WIG" else int(row.vex.w[1])
+    pp = ("NP", "66", "F3", "F2").index(row.prefix)
+    last = (vvvv ^ 15) << 3 | length << 2 | pp
+    if row.map == 1 and w == 0 and rng.randrange(2):
+        return bytes([0xC5, 0x80 | last])
+    if row.operand_with("HB") and rng.randrange(2):
+        last ^= 0x40
+    return bytes([0xC4, 0xC0 | rng.randrange(2) << 5 | row.map, w << 7 | last])
 
 
 def encode(test: TestForm, rng: Random) -> bytes:
@@ -159,7 +176,9 @@ def encode(test: TestForm, rng: Random) -> bytes:
         prefixes.append(0xF3)
     rng.shuffle(prefixes)
     code = bytes(prefixes)
-    if row.prefix in ("66", "F3", "F2"):
+    if row.vex:
+        code += encode_vex(row, test.vvvv, rng)
+    elif row.prefix in ("66", "F3", "F2"):
         code += bytes([int(row.prefix, 16)])
     opcodes = bytearray(row.opcode_bytes)
     if row.span > 1 and not row.modrm:
@@ -417,6 +436,8 @@ def pack(test: TestForm, row_number: int, seed: int, first: int, rng: Random,
 def usable(form: Form) -> bool:
     """False for forms that the encoding cannot express (operand size against mandatory prefix)."""
     row = form.row
+    if row.vex:
+        return True
     if row.prefix == "66":
         return form.opsize == 2
     if row.prefix in ("NP", "F3", "F2"):
@@ -430,11 +451,25 @@ def seed_text(row: Row) -> str:
     return f"{row.mnemonic} {' '.join(words)}"
 
 
+def with_vvvv(tests: Iterator[TestForm]) -> Iterator[TestForm]:
+    """Registers in VEX.vvvv: each with every register form, in turn with memory operands."""
+    for number, test in enumerate(tests):
+        operand = test.form.row.operand_with("HB")
+        if operand is None:
+            yield test
+            continue
+        for vvvv in range(8) if test.mem is None else ((number + number // 8) % 8,):
+            stack = vvvv == 4 and operand.letter == "B"  # ESP stays where it is in streams
+            yield replace(test, vvvv=vvvv, count=min(test.count, 3),
+                          hints=test.hints | (hint.NO_STREAM if stack else 0))
+
+
 def tests_of(row: Row, rng: Random) -> Iterator[TestForm]:
     """Every form of a row that is tested."""
+    row = row_of_guest(row, GUEST)
     usable_forms = [form for form in forms(row, GUEST) if usable(form)]
     for form in usable_forms:
-        yield from test_forms(form, rng)
+        yield from with_vvvv(test_forms(form, rng))
     for form in usable_forms:
         yield from ignored_prefix_forms(form)
 

@@ -13,7 +13,7 @@ from gen.language.model import Row
 from gen.language.target import Guest
 
 SPLIT = 0x8000
-# name, number of branches; in the order in which a tree asks
+# name, number of branches; in the order in which a tree asks (and at last FEATURE, in leaf())
 QUESTIONS = (("PREFIX", 4), ("REG", 8), ("MOD", 2), ("RM", 8), ("OPSIZE", 3), ("ADDRSIZE", 3),
              ("SEG", 2), ("VEX_L", 2), ("VEX_W", 2), ("REX_R", 2), ("REX_B", 2))
 MAPS = 7  # one byte, 0F, 0F38, 0F3A; with VEX 0F, 0F38, 0F3A
@@ -113,8 +113,10 @@ class Builder:
             self.check_opsize(numbers)
         nexts = tuple(self.node([n for n, s in zip(numbers, sets) if s is None or b in s],
                                 question + 1) for b in range(branches))
-        if len(set(nexts)) == 1:
-            return nexts[0]
+        return nexts[0] if len(set(nexts)) == 1 else self.split(name, nexts)
+
+    def split(self, name: str, nexts: tuple[int, ...]) -> int:
+        """Opnode of a split."""
         key = (name, nexts)
         if key not in self.known:
             self.known[key] = SPLIT + len(self.known)
@@ -129,8 +131,13 @@ class Builder:
 
     def leaf(self, numbers: list[int]) -> int:
         """The row that wins: one with a mandatory prefix before one without, then one opcode
-        before eight or sixteen (NOP before XCHG)."""
-        best = [n for n in numbers if self.rows[n].prefix is not None] or numbers
+        before eight or sixteen (NOP before XCHG). Where the winner by prefix belongs to a feature,
+        a processor without it ignores the prefix (TZCNT is BSF there)."""
+        best = [n for n in numbers if self.rows[n].prefix is not None]
+        rest = [n for n in numbers if self.rows[n].prefix is None]
+        if best and rest and self.rows[best[0]].feature:
+            return self.split("FEATURE", (self.leaf(rest), self.leaf(best)))
+        best = best or rest
         span = min(self.rows[n].span for n in best)
         best = [n for n in best if self.rows[n].span == span]
         if len(best) > 1:

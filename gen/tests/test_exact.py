@@ -223,6 +223,16 @@ insn PUSH
             text = project.read("out/opmap.c")
             self.assertIn("{SPLIT_PREFIX, {1, 1, 2, 1}}", text)
 
+    def test_prefix_of_a_feature(self) -> None:
+        """Where the feature is not there, its prefix is ignored."""
+        spec = "insn BSF\n  0F BC /r RM Gv Ev\n  flags OSZAPC = ------\n  access w r\n" \
+               "  does dst = src\n  body alu2_nolock\n"
+        new = spec.replace("BSF", "TZCNT").replace("0F BC", "F3 0F BC") + "  feature FPU\n"
+        with Project(spec + new) as project:
+            project.run()
+            text = project.read("out/opmap.c")
+            self.assertIn("{SPLIT_FEATURE, {1, 2}},\n    {SPLIT_PREFIX, {1, 1, 32768, 1}}", text)
+
     def test_vex(self) -> None:
         """Maps of their own, split by pp, L and W; vvvv and is4 as table indices; lengths."""
         rows = "  VEX.128.66.0F.WIG EF /r RVM Vx Hx Wx\n" \
