@@ -91,13 +91,13 @@ $(BUILD)/obj/%.S.o: %.S build/gen/offsets.inc
 	$(CC) $(CFLAGS) -Ibuild/gen -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-# The vDSO: guest code, linked as a 32-bit shared object and embedded by syscalls/exec/vdso.c.
+# The vDSO: guest code, linked as a 32-bit shared object and embedded by syscalls/abi/i386/vdso.c.
 build/gen/vdso_i386.so: syscalls/abi/i386/vdso.S syscalls/abi/i386/vdso.ld
 	@mkdir -p $(dir $@)
 	$(AS) --32 -o $(@:.so=.o) $<
 	ld -m elf_i386 -shared -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr --build-id=none \
 	    -z noexecstack -z max-page-size=4096 -T syscalls/abi/i386/vdso.ld -o $@ $(@:.so=.o)
-$(BUILD)/obj/syscalls/exec/vdso.o: build/gen/vdso_i386.so
+$(BUILD)/obj/syscalls/abi/i386/vdso.o: build/gen/vdso_i386.so
 
 $(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
 	@rm -f $@.$$PPID; ar qcsD $@.$$PPID @build/gadgets.list $(LIB_OBJS) && mv $@.$$PPID $@

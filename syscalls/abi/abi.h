@@ -13,6 +13,8 @@ struct syscall_row {
     uint8_t state;                                         /* 0 done, 1 partial, 2 missing */
 };
 
+struct vdso;
+
 struct syscall_table {
     const struct syscall_row *row; /* by number */
     unsigned count;
@@ -35,6 +37,9 @@ struct abi {
     /* struct siginfo, 128 bytes: 0 or -EFAULT. Reading keeps the guest's si_code as it is. */
     int (*write_siginfo)(struct task *task, gaddr_t to, const struct sigqueue_info *info);
     int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
+    /* The vDSO of its programs (exec/vdso.h), made at the first call, by any thread; NULL: no
+     * memory for it. */
+    const struct vdso *(*vdso)(void);
     /* Of a call that stands for several (socketcall(2)), the one that is meant, and its arguments
      * in `args`; else `row`. For those that show calls; NULL: there is none such. */
     const struct syscall_row *(*unfold)(struct task *task, const struct syscall_row *row,

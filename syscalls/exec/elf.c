@@ -8,6 +8,7 @@
 #include "syscalls/exec/elf.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/process.h"
+#include "syscalls/abi/abi.h"
 #include "syscalls/exec/vdso.h"
 #include <elf.h>
 #include <errno.h>
@@ -275,8 +276,8 @@ static gaddr_t phdr_address(const struct elf_file *elf, gaddr_t bias) {
     return 0;
 }
 
-static int map_vdso(struct mm *mm, struct elf_image *image) {
-    const struct vdso *vdso = vdso_get(mm->space->mode);
+static int map_vdso(struct task *task, struct mm *mm, struct elf_image *image) {
+    const struct vdso *vdso = task->abi->vdso();
     if (!vdso)
         return -ENOMEM;
     int64_t at =
@@ -334,5 +335,5 @@ int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
     if (task->process->personality & PERSONA_MMAP_PAGE_ZERO) /* for who may; else it is not there */
         (void)mm_map(mm, 0, PAGE_BYTES, PROT_READ | PROT_EXEC,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
-    return map_vdso(mm, image);
+    return map_vdso(task, mm, image);
 }

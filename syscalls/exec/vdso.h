@@ -1,5 +1,5 @@
-/* The vDSO image that is mapped into every process, and what the kernel layer wants to know of it.
- */
+/* The vDSO image that is mapped into every process, and what the kernel layer wants to know of it:
+ * what task->abi->vdso() gives. */
 #ifndef FG_SYSCALLS_VDSO_H
 #define FG_SYSCALLS_VDSO_H
 
@@ -13,9 +13,5 @@ struct vdso {
     struct file *file; /* a memory file with the image: mapped, so that its fibers are shared */
     uint32_t vsyscall, sigreturn, rt_sigreturn; /* offsets in the image */
 };
-
-/* The vDSO of a guest mode, NULL when it has none (or without memory). Made at first use; any
- * thread. */
-const struct vdso *vdso_get(enum guest_mode mode);
 
 #endif

@@ -12,6 +12,7 @@ const struct abi abi_i386 = {
     .signal_frame = abi_i386_signal_frame,
     .write_siginfo = abi_i386_write_siginfo,
     .read_siginfo = abi_i386_read_siginfo,
+    .vdso = abi_i386_vdso,
     .unfold = abi_i386_unfold,
     .times = &abi_i386_times,
     .times64 = &abi_i386_times64,

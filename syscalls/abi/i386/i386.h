@@ -13,6 +13,7 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
 int abi_i386_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_info *info);
 int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info);
 
+const struct vdso *abi_i386_vdso(void); /* vdso.c */
 const struct syscall_row *abi_i386_unfold(struct task *task, const struct syscall_row *row,
                                           uint64_t args[6]);    /* socketcall.c */
 extern const struct abi_times abi_i386_times, abi_i386_times64; /* times.c */

@@ -231,7 +231,7 @@ static uint32_t return_address(struct task *task, const struct sigaction_guest *
     if (action->flags & SA_RESTORER) {
         return (uint32_t)action->restorer;
     }
-    const struct vdso *vdso = vdso_get(GUEST_I386);
+    const struct vdso *vdso = abi_i386_vdso();
     if (!vdso || !task->process->mm->vdso) {
         return code;
     }

@@ -1,6 +1,7 @@
-/* Holds the vDSO image (vdso/i386.S, embedded when this file is assembled) and finds its symbols.
- * elf.c maps it, the signal frames return through it. Source: vdso(7). */
+/* Holds the vDSO image (vdso.S, embedded when this file is assembled) and finds its symbols.
+ * exec/elf.c maps it, the signal frames return through it. Source: vdso(7). */
 #include "syscalls/exec/vdso.h"
+#include "syscalls/abi/i386/i386.h"
 #include "syscalls/file/file.h"
 #include <elf.h>
 #include <fcntl.h>
@@ -58,9 +59,7 @@ static void make(void) {
     vdso->file = file_create(&vdso_ops, fd, O_RDONLY);
 }
 
-const struct vdso *vdso_get(enum guest_mode mode) {
-    if (mode != GUEST_I386)
-        return NULL;
+const struct vdso *abi_i386_vdso(void) {
     pthread_once(&once, make);
     return vdso_i386.file ? &vdso_i386 : NULL;
 }
