@@ -175,6 +175,8 @@ int socket_address_in(struct task *task, struct file *file, gaddr_t at, int32_t 
     if (len && guest_read(task->cpu->space, &out->storage, at, (size_t)len))
         return -EFAULT;
     out->len = (socklen_t)len;
+    if (len && !socket_network && !socket_is_unix(file)) /* one that was given open */
+        return -ENETUNREACH;
     if (len >= (int)sizeof(struct sockaddr_nl) && out->any.sa_family == AF_NETLINK)
         netlink_autobind(task, file);
     if (!socket_is_unix(file) || len < (int)sizeof(sa_family_t) || out->any.sa_family != AF_UNIX)
@@ -322,6 +324,8 @@ long sys_bind(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
         error = -EINVAL;
     else if (guest_read(task->cpu->space, &address, at, len))
         error = -EFAULT;
+    else if (!socket_network && !socket_is_unix(file))
+        error = -EADDRNOTAVAIL;
     else if (socket_is_unix(file))
         error = unix_bind(task, file, (struct sockaddr_un *)&address, len);
     else {

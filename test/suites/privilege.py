@@ -367,6 +367,23 @@ def _() -> None:
     no_network("none-ordinary", "/m", ["-r", "TOP/root", "-m", "TOP/w:/m"], USER)
 
 
+@suite.case("--network none: a socket given open")
+def _() -> None:
+    for network, wanted in (("host", "bind: ok\nsendto: ok\nsendmsg: ok\nconnect: ok\nwrite: ok\n"),
+                            ("none", "bind: Cannot assign requested address\n"
+                                     "sendto: Network is unreachable\n"
+                                     "sendmsg: Network is unreachable\n"
+                                     "connect: Network is unreachable\n"
+                                     "write: Destination address required\n")):
+        with (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+              socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as given):
+            server.bind(("127.0.0.1", 0))
+            done = subprocess.run([*FG, "--network", network, str(program("given")),
+                                   str(server.getsockname()[1])], stdin=given, check=False,
+                                  capture_output=True, timeout=60, text=True)
+            check_equal(f"--network {network}", done.stdout, wanted)
+
+
 @suite.case("--network host")
 def _() -> None:
     done = command([*FG, "--network", "host", program("network"), "/none", "none", "/tmp", "1"])
