@@ -6,6 +6,8 @@
  * One mutex guards everything and is innermost; a sleeper is woken by whoever gives something up on
  * the same file. */
 #include "syscalls/file/lock_host.h"
+#include "syscalls/task/account.h"
+#include "syscalls/task/capability.h"
 #include "syscalls/task/task.h"
 #include "syscalls/file/strbuf.h"
 
@@ -23,6 +25,7 @@ struct range_lock {
     bool ofd;
     int32_t pid;
     const struct file *file; /* that it was set through; for /proc alone */
+    struct account *account;
 };
 
 struct waiter {
@@ -37,7 +40,7 @@ struct locked_file {
     struct locked_file *next;
     dev_t dev;
     ino_t ino;
-    struct range_lock *locks; /* sorted by start within an owner */
+    struct range_lock *locks; /* sorted by start */
     struct host_lock host;    /* the union of them */
     int users;                /* waiting for other processes of the host */
 };
@@ -109,6 +112,19 @@ static bool is_deadlock(const void *owner, const void *blocker, int depth) {
     return false;
 }
 
+static void free_lock(struct range_lock *lock) {
+    account_add(lock->account, SHARE_LOCKS, -1);
+    free(lock);
+}
+
+static void insert_sorted(struct locked_file *entry, struct range_lock *lock) {
+    struct range_lock **link = &entry->locks;
+    while (*link && (*link)->start < lock->start)
+        link = &(*link)->next;
+    lock->next = *link;
+    *link = lock;
+}
+
 /* Sets [start, end] of `owner` to `type` (F_UNLCK: none), splitting and merging its locks. spare:
  * two fresh locks; what is used becomes NULL. */
 static void set_range(struct locked_file *entry, const void *owner, int16_t type, int64_t start,
@@ -136,53 +152,70 @@ static void set_range(struct locked_file *entry, const void *owner, int16_t type
             *tail = *lock;
             tail->start = end + 1;
             lock->end = start - 1;
-            lock->next = tail;
-            link = &tail->next;
+            account_add(tail->account, SHARE_LOCKS, 1);
+            insert_sorted(entry, tail);
+            link = &lock->next;
             continue;
         } else if (lock->start < start) {
             lock->end = start - 1;
             link = &lock->next;
             continue;
         } else if (lock->end > end) {
+            *link = lock->next;
             lock->start = end + 1;
-            link = &lock->next;
+            insert_sorted(entry, lock);
             continue;
         }
         *link = lock->next;
-        free(lock);
+        free_lock(lock);
     }
     if (type == F_UNLCK)
         return;
     struct range_lock *lock = spare[0];
     spare[0] = NULL;
-    *lock = (struct range_lock){NULL, type, start, end, owner, ofd, pid, file};
-    for (link = &entry->locks; *link && (*link)->start < start; link = &(*link)->next)
-        ;
-    lock->next = *link;
-    *link = lock;
+    struct account *account = account_current();
+    account_add(account, SHARE_LOCKS, 1);
+    *lock = (struct range_lock){NULL, type, start, end, owner, ofd, pid, file, account};
+    insert_sorted(entry, lock);
 }
 
-/* Brings the host's locks of [start, end] to the union of the guests'. */
-static void refresh_host(struct locked_file *entry, const struct file *file, int64_t start,
-                         int64_t end) {
+/* The guests' locks as they lie one behind the other, while a position moves up: how far each type
+ * reaches of those that begin in front of it. */
+struct sweep {
+    struct range_lock *next;
+    int64_t read_end, write_end; /* -1: none */
+};
+
+/* Brings the host's locks of [start, end] to the union of the guests', after one of the type `gone`
+ * was taken away there (F_UNLCK: after anything). For ranges that follow each other a sweep goes on
+ * where it was. */
+static void refresh_host(struct locked_file *entry, const struct file *file, int16_t gone,
+                         int64_t start, int64_t end, struct sweep *sweep) {
     for (int64_t at = start;;) {
-        int16_t type = F_UNLCK;
-        int64_t stop = end;
-        for (struct range_lock *lock = entry->locks; lock; lock = lock->next) {
-            if (lock->start > at && lock->start - 1 < stop)
-                stop = lock->start - 1;
-            if (lock->start > at || lock->end < at)
-                continue;
-            if (lock->end < stop)
-                stop = lock->end;
-            if (type != F_WRLCK)
-                type = lock->type;
+        for (; sweep->next && sweep->next->start <= at; sweep->next = sweep->next->next) {
+            int64_t *reach = sweep->next->type == F_WRLCK ? &sweep->write_end : &sweep->read_end;
+            if (*reach < sweep->next->end)
+                *reach = sweep->next->end;
         }
-        host_lock_set(&entry->host, file, type, at, stop);
+        int16_t type = sweep->write_end >= at ? F_WRLCK : sweep->read_end >= at ? F_RDLCK : F_UNLCK;
+        int64_t stop = end;
+        if (type == F_WRLCK && sweep->write_end < stop)
+            stop = sweep->write_end;
+        if (type == F_RDLCK && sweep->read_end < stop)
+            stop = sweep->read_end;
+        if (type != F_WRLCK && sweep->next && sweep->next->start - 1 < stop)
+            stop = sweep->next->start - 1;
+        if (gone == F_UNLCK || (type != F_WRLCK && type != gone)) /* else it was so already */
+            host_lock_set(&entry->host, file, type, at, stop);
         if (stop == end)
             return;
         at = stop + 1;
     }
+}
+
+static void refresh_range(struct locked_file *entry, const struct file *file, int64_t start,
+                          int64_t end) {
+    refresh_host(entry, file, F_UNLCK, start, end, &(struct sweep){entry->locks, -1, -1});
 }
 
 /* Turns whence, start and len into an inclusive range. 0, -EINVAL or -EOVERFLOW. */
@@ -275,7 +308,7 @@ static int wait_for_host(struct task *task, struct locked_file *entry, const voi
     entry->users--;
     /* another guest may have come first, and what was got is no guest's yet */
     if (find_conflict(entry, owner, type, start, end))
-        refresh_host(entry, file, start, end);
+        refresh_range(entry, file, start, end);
     return (int)error;
 }
 
@@ -298,7 +331,9 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
     struct range_lock *spare[2] = {malloc(sizeof **spare), malloc(sizeof **spare)};
     struct locked_file *entry = NULL;
     pthread_mutex_lock(&lock_mutex);
-    if (!spare[0] || !spare[1])
+    if (!spare[0] || !spare[1] ||
+        (request->type != F_UNLCK && !task_capable(task, CAP_SYS_RESOURCE) &&
+         !account_allows(account_current(), SHARE_LOCKS, 2)))
         error = -ENOLCK;
     while (!error) {
         entry = find_file(st.st_dev, st.st_ino, true);
@@ -324,7 +359,7 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
         }
         set_range(entry, owner, request->type, start, end, file, ofd, task->process->pid, spare);
         if (request->type == F_UNLCK)
-            refresh_host(entry, file, start, end);
+            refresh_range(entry, file, start, end);
         wake_waiters(st.st_dev, st.st_ino); /* also a downgrade lets others in */
         break;
     }
@@ -334,6 +369,23 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
     return error;
 }
 
+/* Takes the owner's locks out: the list of them, sorted. */
+static struct range_lock *take_out(struct locked_file *entry, const void *owner) {
+    struct range_lock *taken = NULL, **end = &taken, **link = &entry->locks;
+    while (*link) {
+        struct range_lock *lock = *link;
+        if (lock->owner != owner) {
+            link = &lock->next;
+            continue;
+        }
+        *link = lock->next;
+        lock->next = NULL;
+        *end = lock;
+        end = &lock->next;
+    }
+    return taken;
+}
+
 /* All locks of `owner` on the file go. */
 static void release(const void *owner, struct file *file) {
     struct stat st;
@@ -341,13 +393,17 @@ static void release(const void *owner, struct file *file) {
         return;
     pthread_mutex_lock(&lock_mutex);
     struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
-    struct range_lock *lock = entry ? entry->locks : NULL;
-    while (lock && lock->owner != owner)
-        lock = lock->next;
-    if (lock) {
-        struct range_lock *spare[2] = {NULL, NULL};
-        set_range(entry, owner, F_UNLCK, 0, INT64_MAX, file, false, 0, spare);
-        refresh_host(entry, file, 0, INT64_MAX);
+    struct range_lock *gone = entry ? take_out(entry, owner) : NULL, *next;
+    if (gone) {
+        struct sweep sweep = {entry->locks, -1, -1};
+        if (!entry->locks)
+            refresh_range(entry, file, 0, INT64_MAX);
+        for (; gone; gone = next) {
+            next = gone->next;
+            if (entry->locks)
+                refresh_host(entry, file, gone->type, gone->start, gone->end, &sweep);
+            free_lock(gone);
+        }
         wake_waiters(st.st_dev, st.st_ino);
     }
     if (entry)

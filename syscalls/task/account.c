@@ -4,7 +4,8 @@
  * A user (the real id under which an address space or an open file was made) may have three
  * quarters of what there is for guests; the superuser all of it. An eighth of the mappings is the
  * engine's: stacks of threads, memory for translated code, and pages that are protected one by one
- * because they hold code. Beyond a share calls fail as beyond the kernel's own limits: ENOMEM.
+ * because they hold code. Beyond a share calls fail as beyond the kernel's own limits: ENOMEM,
+ * ENOLCK.
  * Not counted: what memory files hold, as under Linux; RLIMIT_AS bounds what is mapped of them.
  * Sources: mmap(2) (ENOMEM), proc(5) (max_map_count), getrlimit(2). */
 #include "syscalls/task/account.h"
@@ -15,6 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+
+/* Each change of a file's locks looks at all of them, the host's kernel does too, and the others
+ * wait. */
+#define MOST_LOCKS 8192
 
 struct account {
     struct account *next; /* never freed: there are as many as users were seen */
@@ -38,6 +43,7 @@ static void read_limits(void) {
     if (fg_debug.most_maps)
         maps = fg_debug.most_maps;
     most[SHARE_MAPS] = maps / 8 * 7;
+    most[SHARE_LOCKS] = MOST_LOCKS;
     most[SHARE_FILES] = LONG_MAX;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < LONG_MAX)
         most[SHARE_FILES] = (long)limit.rlim_max - 64; /* ours: roots, mounts, terminal, /proc */

@@ -1,10 +1,11 @@
-/* What one guest user may have of the host's mappings and descriptors. See account.c. */
+/* What one guest user may have of the host's mappings and descriptors, and of record locks. See
+ * account.c. */
 #ifndef FG_SYSCALLS_ACCOUNT_H
 #define FG_SYSCALLS_ACCOUNT_H
 
 #include <stdbool.h>
 
-enum share { SHARE_MAPS, SHARE_FILES, SHARE_COUNT };
+enum share { SHARE_MAPS, SHARE_FILES, SHARE_LOCKS, SHARE_COUNT };
 struct account;
 
 /* The account of the running task's real user (of root, before there is one). NULL: out of memory,

@@ -47,6 +47,13 @@ static int lock_many(int most) {
         made++;
     return made;
 }
+static int ranges_many(int most) {
+    int made = 0, fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    for (; made < most && !fcntl(fd, F_SETLK, &lock); made++)
+        lock.l_start += 2;
+    return made;
+}
 /* Runs so much code, which stays translated. */
 static int code_many(int kib) {
     size_t size = (size_t)kib << 10;
@@ -84,6 +91,7 @@ int main(int argc, char **argv) {
     if (argc > 1 && !strcmp(argv[1], "maps")) others(map_many, 3, 4000, map_many, 200);
     if (argc > 1 && !strcmp(argv[1], "files")) others(open_many, 8, 90, open_many, 40);
     if (argc > 1 && !strcmp(argv[1], "locks")) others(lock_many, 8, 60, lock_many, 20);
+    if (argc > 1 && !strcmp(argv[1], "ranges")) others(ranges_many, 1, 7000, ranges_many, 90);
     alarm(50); /* for who waits for one that was killed */
     if (argc > 1 && !strcmp(argv[1], "codes")) others(code_many, 8, 200, code_anew, 200);
     if (argc > 1 && !strcmp(argv[1], "code")) {
@@ -135,6 +143,7 @@ def _() -> None:
     check_equal("files", done.text(), "refused 1, own 40\n")
     done = command(["/bin/bash", "-c", script, "-", *FG, hog, "locks"])
     check_equal("locks", done.text(), "refused 1, own 20\n")
+    check_equal("ranges", fiberglass(hog, "ranges").text(), "refused 1, own 90\n")
 
 
 if __name__ == "__main__":
