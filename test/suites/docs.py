@@ -91,8 +91,8 @@ def _() -> None:
         check(path in linked or path == index, f"nothing links to {path.relative_to(TOP)}")
 
 
-for page_of_files in ("README.md", "CONTRIBUTING.md", "test/README.md", "templates/x86_64/README.md",
-                      *(f"docs/{name}.md" for name in (
+for page_of_files in ("README.md", "CONTRIBUTING.md", "test/README.md",
+                      "templates/x86_64/README.md", *(f"docs/{name}.md" for name in (
                           "README", "architecture", "files", "generator", "lifetime", "security",
                           "adding-an-instruction"))):
     def names_files(page_of_files: str = page_of_files) -> None:

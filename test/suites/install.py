@@ -11,6 +11,7 @@ import functools
 import os
 import re
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -41,12 +42,21 @@ def files(top: Path) -> list[str]:
 
 
 @functools.cache
-def installed() -> Path:
-    """The prefix of an installation."""
+def install() -> Path:
+    """Makes an installation; its prefix."""
     top = PLACE / "all"
     shutil.rmtree(top, ignore_errors=True)
     make("install", f"DESTDIR={top}", f"PREFIX={PREFIX}")
     return top / PREFIX.lstrip("/")
+
+
+LOCK = threading.Lock()  # cases run side by side
+
+
+def installed() -> Path:
+    """The prefix of an installation; the first case makes it."""
+    with LOCK:
+        return install()
 
 
 def version() -> str:
