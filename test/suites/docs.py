@@ -105,6 +105,10 @@ for page_of_files in ("README.md", "CONTRIBUTING.md", "test/README.md",
         unknown = sorted(name for name in named - EXAMPLES
                          if name not in tree() and not re.search(r"/[A-Z]+\.", name))
         check_equal("files that are not there", unknown, [])
+        folders = re.findall(r"`([a-z][a-z0-9_.-]*/[a-z0-9_/.-]+/)`", text)
+        check_equal("folders that are not there",
+                    [f for f in folders
+                     if not (TOP / f).is_dir() and not (TOP / "syscalls" / f).is_dir()], [])
     suite.add(f"files named in {page_of_files}", names_files)
 
 
