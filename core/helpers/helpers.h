@@ -10,9 +10,6 @@
 #define HELPER(name) int helper_##name(struct cpu *cpu, const uint32_t *params)
 
 /* P_RAW, taken apart. */
-static inline unsigned raw_modrm(uint32_t raw) {
-    return raw & 0xff;
-}
 static inline unsigned raw_mod(uint32_t raw) {
     return raw >> 6 & 3;
 }

@@ -55,6 +55,13 @@ struct abi {
  * Values are sign-extended on reading, cut on writing. 0 or -EFAULT; at most 32. */
 int abi_read_longs(struct task *task, gaddr_t from, int64_t *value, unsigned count);
 int abi_write_longs(struct task *task, gaddr_t to, const int64_t *value, unsigned count);
+/* Entry `index` of an array of struct iovec, which is two longs: 0, -EFAULT, or -EINVAL for a
+ * length that is negative. */
+struct guest_span {
+    gaddr_t at;
+    uint64_t len;
+};
+int abi_read_iovec(struct task *task, gaddr_t vec, uint64_t index, struct guest_span *out);
 /* The same of unsigned longs, which addresses are, too: reading extends with zeros. */
 int abi_read_pointers(struct task *task, gaddr_t from, uint64_t *value, unsigned count);
 int abi_write_pointers(struct task *task, gaddr_t to, const uint64_t *value, unsigned count);

@@ -1,4 +1,4 @@
-/* Arrays of the ABI's long, signal sets and events, between guest memory and C. */
+/* Arrays of the ABI's long, iovecs, signal sets and events, between guest memory and C. */
 #include "syscalls/abi/abi.h"
 
 #include <errno.h>
@@ -18,6 +18,18 @@ int abi_read_longs(struct task *task, gaddr_t from, int64_t *value, unsigned cou
         value[i] = word[i];
     }
     return 0;
+}
+
+int abi_read_iovec(struct task *task, gaddr_t vec, uint64_t index, struct guest_span *out) {
+    unsigned bytes = task->abi->pointer_bytes;
+    uint8_t entry[16];
+    if (guest_read(task->cpu->space, entry, vec + index * 2 * bytes, 2 * bytes)) {
+        return -EFAULT;
+    }
+    *out = (struct guest_span){0};
+    memcpy(&out->at, entry, bytes);
+    memcpy(&out->len, entry + bytes, bytes);
+    return out->len >> (8 * bytes - 1) ? -EINVAL : 0;
 }
 
 int abi_write_longs(struct task *task, gaddr_t to, const int64_t *value, unsigned count) {

@@ -107,17 +107,6 @@ int io_install(struct task *task, const struct file_ops *ops, int host_fd, int f
     return fd_install(task, file, flags & O_CLOEXEC, 0);
 }
 
-int guest_iov(struct task *task, gaddr_t addr, uint64_t len, bool write, struct iovec *out) {
-    struct space *space = task->cpu->space;
-    if (!space_range_ok(space, addr, len))
-        return -EFAULT;
-    if (write && len && space_prepare_write(task->cpu, addr, len))
-        return -EFAULT;
-    out->iov_base = space_ptr(space, addr);
-    out->iov_len = len;
-    return 0;
-}
-
 int iov_put(const struct iovec *iov, int count, const void *from, size_t len) {
     const char *at = from;
     for (int i = 0; i < count && len; i++) {

@@ -38,10 +38,6 @@ int anon_stat(struct file *file, struct stat *st);
  */
 int io_install(struct task *task, const struct file_ops *ops, int host_fd, int flags, void *data);
 
-/* A host iovec over [addr, addr+len) of guest memory, for a host call that reads (write=false) or
- * writes it. 0 or -EFAULT. */
-int guest_iov(struct task *task, gaddr_t addr, uint64_t len, bool write, struct iovec *out);
-
 /* Copies between host memory and iovecs that may lie in guest memory; at most their room. iov_get
  * returns the bytes copied, iov_put 0; both -EFAULT. */
 int iov_put(const struct iovec *iov, int count, const void *from, size_t len);

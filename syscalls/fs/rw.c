@@ -30,9 +30,6 @@ int guest_buffer(struct task *task, gaddr_t at, uint64_t len, bool writes, struc
 
 int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
                   struct guest_iov *out) {
-    unsigned word = task->abi->pointer_bytes;
-    uint64_t raw[2];
-    uint8_t entry[16];
     out->iov = out->fast;
     out->count = 0;
     out->total = 0;
@@ -42,20 +39,16 @@ int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
         return -ENOMEM;
     int error = 0;
     for (uint64_t i = 0; i < count && !error; i++) {
-        error = guest_read(task->cpu->space, entry, vec + i * 2 * word, 2 * word);
-        if (error)
-            break;
-        raw[0] = raw[1] = 0;
-        memcpy(&raw[0], entry, word);
-        memcpy(&raw[1], entry + word, word);
-        if (raw[1] > (word == 4 ? (uint64_t)INT32_MAX : (uint64_t)INT64_MAX)) {
-            error = -EINVAL;
+        struct guest_span span;
+        error = abi_read_iovec(task, vec, i, &span);
+        if (error) {
             break;
         }
-        if (raw[1] > RW_MAX - out->total)
-            raw[1] = RW_MAX - out->total;
-        error = guest_buffer(task, raw[0], raw[1], writes, &out->iov[i]);
-        out->total += raw[1];
+        if (span.len > RW_MAX - out->total) {
+            span.len = RW_MAX - out->total;
+        }
+        error = guest_buffer(task, span.at, span.len, writes, &out->iov[i]);
+        out->total += span.len;
         out->count++;
     }
     if (error)

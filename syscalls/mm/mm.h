@@ -32,13 +32,12 @@ struct vma {
  * the address space), where the search
  * for room begins when there is none below mmap_top (all without randomisation, so that the same
  * file is mapped at the same address in every run, which is what lets fibers be shared). */
-#define MM_I386_TOP      0xffffe000u
-#define MM_I386_TOP_3GB  0xc0000000u
-#define MM_I386_LOW_BASE 0x55555000u
-#define MM_I386_PIE_GAP  0x1000000u
-#define MM_MIN_ADDR      0x10000u  /* vm.mmap_min_addr as distributions set it */
-#define MM_STACK_GAP     0x100000u /* kept free below a MAP_GROWSDOWN mapping */
-#define MM_MAX_VMAS      65530
+#define MM_I386_TOP     0xffffe000u
+#define MM_I386_TOP_3GB 0xc0000000u
+#define MM_I386_PIE_GAP 0x1000000u
+#define MM_MIN_ADDR     0x10000u  /* vm.mmap_min_addr as distributions set it */
+#define MM_STACK_GAP    0x100000u /* kept free below a MAP_GROWSDOWN mapping */
+#define MM_MAX_VMAS     65530
 
 struct mm {
     struct space *space;

@@ -89,26 +89,18 @@ int mm_force(struct mm *mm, gaddr_t addr, void *data, size_t len, bool write) {
 
 #define IOV_LIMIT 1024
 
-struct span {
-    gaddr_t addr;
-    uint64_t len;
-};
-
-/* Reads a guest's array of iovecs (pairs of the ABI's words). */
-static int read_spans(struct task *task, gaddr_t iov, uint64_t count, struct span *out) {
-    struct space *space = task->process->mm->space;
-    unsigned word = task->abi->pointer_bytes;
-    uint64_t total = 0;
+/* Reads a guest's array of iovecs, whose lengths may not add up to a negative number. */
+static int read_spans(struct task *task, gaddr_t iov, uint64_t count, struct guest_span *out) {
+    uint64_t most = (UINT64_C(1) << (8 * task->abi->pointer_bytes - 1)) - 1;
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t base = 0, len = 0;
-        if (guest_read(space, &base, iov + i * 2 * word, word) ||
-            guest_read(space, &len, iov + (i * 2 + 1) * word, word))
-            return -EFAULT;
-        uint64_t max = word == 4 ? INT32_MAX : INT64_MAX;
-        if (len > max || total + len > max)
+        int error = abi_read_iovec(task, iov, i, &out[i]);
+        if (error) {
+            return error;
+        }
+        if (out[i].len > most) {
             return -EINVAL;
-        total += len;
-        out[i] = (struct span){base, len};
+        }
+        most -= out[i].len;
     }
     return 0;
 }
@@ -132,8 +124,9 @@ static struct mm *remote_mm(struct task *task, int32_t pid, int *err) {
 }
 
 /* Copies between the two lists until one ends or faults; bytes, or -EFAULT when there were none. */
-static long copy_spans(struct space *to, const struct span *to_span, uint64_t to_count,
-                       struct space *from, const struct span *from_span, uint64_t from_count) {
+static long copy_spans(struct space *to, const struct guest_span *to_span, uint64_t to_count,
+                       struct space *from, const struct guest_span *from_span,
+                       uint64_t from_count) {
     uint8_t buf[4096];
     uint64_t done = 0, t = 0, f = 0, t_at = 0, f_at = 0;
     while (t < to_count && f < from_count) {
@@ -146,7 +139,7 @@ static long copy_spans(struct space *to, const struct span *to_span, uint64_t to
             f++, f_at = 0;
             continue;
         }
-        gaddr_t t_addr = to_span[t].addr + t_at, f_addr = from_span[f].addr + f_at;
+        gaddr_t t_addr = to_span[t].at + t_at, f_addr = from_span[f].at + f_at;
         uint64_t len = t_left < f_left ? t_left : f_left;
         uint64_t page_left = PAGE_BYTES - (f_addr & (PAGE_BYTES - 1));
         uint64_t t_page_left = PAGE_BYTES - (t_addr & (PAGE_BYTES - 1));
@@ -163,7 +156,7 @@ static long copy_spans(struct space *to, const struct span *to_span, uint64_t to
     return (long)done;
 }
 
-static bool no_bytes(const struct span *span, uint64_t count) {
+static bool no_bytes(const struct guest_span *span, uint64_t count) {
     while (count && span[count - 1].len == 0)
         count--;
     return count == 0;
@@ -176,7 +169,7 @@ static long process_vm(struct task *task, int32_t pid, gaddr_t local, uint64_t l
     long result;
     if (flags || local_count > IOV_LIMIT || remote_count > IOV_LIMIT)
         return -EINVAL;
-    struct span *span = calloc(local_count + remote_count + 1, sizeof(*span));
+    struct guest_span *span = calloc(local_count + remote_count + 1, sizeof(*span));
     if (!span)
         return -ENOMEM;
     result = read_spans(task, local, local_count, span);

@@ -211,8 +211,6 @@ struct file *rights_received(struct task *task, int host_fd, bool peek);
 
 /* Reads and checks a guest's msghdr. 0, -EFAULT, -EINVAL, -EMSGSIZE. */
 int msg_get(struct task *task, gaddr_t at, struct guest_msg *msg);
-/* Guest iovec array -> host iovecs over guest memory. -EMSGSIZE, -EFAULT, -EINVAL. */
-int msg_iov(struct task *task, const struct guest_msg *msg, bool write, struct iovec *out);
 
 /* Control messages that a guest sends -> host form in *control (malloc'ed) of *len bytes, and the
  * files that SCM_RIGHTS carry (referenced; the caller unrefs them after the send). creds is filled

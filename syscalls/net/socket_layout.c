@@ -28,32 +28,6 @@ int msg_get(struct task *task, gaddr_t at, struct guest_msg *msg) {
     return msg->iov_count > SOCKET_MAX_IOV ? -EMSGSIZE : 0;
 }
 
-int msg_iov(struct task *task, const struct guest_msg *msg, bool write, struct iovec *out) {
-    struct space *space = task->cpu->space;
-    bool wide = task->abi->pointer_bytes == 8;
-    uint64_t total = 0;
-    for (uint64_t i = 0; i < msg->iov_count; i++) {
-        uint64_t pair[2];
-        uint32_t narrow[2];
-        if (wide ? guest_read(space, pair, msg->iov + i * 16, 16)
-                 : guest_read(space, narrow, msg->iov + i * 8, 8))
-            return -EFAULT;
-        if (!wide) {
-            pair[0] = narrow[0];
-            pair[1] = narrow[1];
-            if (narrow[1] > INT32_MAX)
-                return -EINVAL;
-        }
-        if (pair[1] > (uint64_t)INT32_MAX - total)
-            pair[1] = INT32_MAX - total;
-        total += pair[1];
-        int error = guest_iov(task, pair[0], pair[1], write, &out[i]);
-        if (error)
-            return error;
-    }
-    return 0;
-}
-
 /* --- control messages to send
  * ----------------------------------------------------------------------- */
 

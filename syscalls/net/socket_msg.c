@@ -4,6 +4,7 @@
 #include "syscalls/abi/abi.h"
 #include "syscalls/abi/times.h"
 #include "syscalls/fs/privilege.h"
+#include "syscalls/fs/rw.h"
 #include "syscalls/task/process.h"
 #include "syscalls/net/socket.h"
 #include <errno.h>
@@ -15,8 +16,7 @@
 #include "gen/syscall_protos.h"
 
 #define CMSG_COMPAT  0x80000000u /* the host kernel's own mark for 32-bit callers */
-#define FEW_IOV      8
-#define CONTROL_ROOM 8192 /* of one received message on the host */
+#define CONTROL_ROOM 8192        /* of one received message on the host */
 
 /* --- sending
  * -------------------------------------------------------------------------------------------- */
@@ -130,7 +130,7 @@ long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_
     struct socket_address address = {.hold_fd = -1};
     if (len > INT32_MAX)
         len = INT32_MAX;
-    result = guest_iov(task, at, len, false, &iov);
+    result = guest_buffer(task, at, len, false, &iov);
     if (!result && address_at)
         result = socket_address_in(task, file, address_at, (int32_t)address_len, &address);
     struct unix_sender sender;
@@ -158,16 +158,16 @@ long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_
 /* One message; the file stays the caller's. */
 static long send_message(struct task *task, struct file *file, gaddr_t at, uint32_t flags) {
     struct guest_msg msg;
-    struct iovec few[FEW_IOV], *iov = few;
+    struct guest_iov iov;
     struct socket_address address = {.hold_fd = -1};
     struct control_out *control = NULL;
     bool noted = false;
     long result = msg_get(task, at, &msg);
     if (result)
         return result;
-    if (msg.iov_count > FEW_IOV && !(iov = malloc(msg.iov_count * sizeof(*iov))))
-        return -ENOMEM;
-    result = msg_iov(task, &msg, false, iov);
+    result = guest_iov_get(task, msg.iov, msg.iov_count, false, &iov);
+    if (result)
+        return result;
     if (!result && msg.name && msg.name_len)
         result = socket_address_in(task, file, msg.name, msg.name_len, &address);
     if (!result && msg.control_len) {
@@ -180,8 +180,8 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
         struct msghdr host = {
             .msg_name = address.len ? &address.any : NULL,
             .msg_namelen = address.len,
-            .msg_iov = iov,
-            .msg_iovlen = msg.iov_count,
+            .msg_iov = iov.iov,
+            .msg_iovlen = (size_t)iov.count,
             .msg_control = control && control->len ? control->data : NULL,
             .msg_controllen = control ? control->len : 0,
         };
@@ -204,8 +204,7 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
         free(control->data);
     free(control);
     socket_address_put(&address);
-    if (iov != few)
-        free(iov);
+    guest_iov_free(&iov);
     return finish_send(task, file, flags, result);
 }
 
@@ -281,7 +280,7 @@ long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint3
     struct socket_address address = {.len = sizeof(address.storage), .hold_fd = -1};
     if (len > INT32_MAX)
         len = INT32_MAX;
-    result = guest_iov(task, at, len, true, &iov);
+    result = guest_buffer(task, at, len, true, &iov);
     size_t most;
     if (!result && unix_tokens_come(file, &most)) {
         struct msghdr host = {.msg_iov = &iov, .msg_iovlen = 1}; /* of a stream: no address */
@@ -326,24 +325,24 @@ static int deliver(struct task *task, struct file *file, struct msghdr *host, si
 
 static long receive_message(struct task *task, struct file *file, gaddr_t at, uint32_t flags) {
     struct guest_msg msg;
-    struct iovec few[FEW_IOV], *iov = few;
+    struct guest_iov iov;
     struct socket_address from = {.hold_fd = -1};
     char control[CONTROL_ROOM] __attribute__((aligned(16)));
     long result = msg_get(task, at, &msg);
     if (result)
         return result;
-    if (msg.iov_count > FEW_IOV && !(iov = malloc(msg.iov_count * sizeof(*iov))))
-        return -ENOMEM;
-    result = msg_iov(task, &msg, true, iov);
+    result = guest_iov_get(task, msg.iov, msg.iov_count, true, &iov);
+    if (result)
+        return result;
     size_t most;
     if (!result && unix_tokens_come(file, &most))
-        msg.iov_count = cut_iov(iov, msg.iov_count, most);
+        iov.count = (int)cut_iov(iov.iov, (size_t)iov.count, most);
     if (!result) {
         struct msghdr host = {
             .msg_name = &from.any,
             .msg_namelen = sizeof(from.storage),
-            .msg_iov = iov,
-            .msg_iovlen = msg.iov_count,
+            .msg_iov = iov.iov,
+            .msg_iovlen = (size_t)iov.count,
             .msg_control = msg.control_len || socket_is_unix(file) ? control : NULL,
             .msg_controllen = msg.control_len || socket_is_unix(file) ? sizeof(control) : 0,
         };
@@ -355,8 +354,7 @@ static long receive_message(struct task *task, struct file *file, gaddr_t at, ui
                 result = error;
         }
     }
-    if (iov != few)
-        free(iov);
+    guest_iov_free(&iov);
     return socket_interrupted(file, SO_RCVTIMEO, result);
 }
 

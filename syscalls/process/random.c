@@ -1,5 +1,5 @@
 /* getrandom(2): the host's random numbers. */
-#include "syscalls/file/io.h"
+#include "syscalls/fs/rw.h"
 #include <errno.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -14,10 +14,10 @@ long sys_getrandom(struct task *task, gaddr_t at, uint64_t len, uint32_t flags) 
     if (len > INT32_MAX)
         len = INT32_MAX;
     struct iovec out;
-    int error = guest_iov(task, at, len, true, &out);
+    int error = guest_buffer(task, at, len, true, &out);
     if (error)
         return error;
     long got =
         host_call(task, SYS_getrandom, (long)out.iov_base, (long)out.iov_len, flags, 0, 0, 0);
-    return got == -EINTR ? -ERESTARTSYS : got;
+    return restartable(got);
 }

@@ -4,14 +4,11 @@
 
 #include "syscalls/task/task.h"
 
-/* All four take process_lock themselves; the _locked forms want it held. info->signo must be 1..64.
- * Return 0 or -EAGAIN (queue full). */
-int signal_send_process(struct process *process, const struct sigqueue_info *info);
+/* To a process, or to one task of it: 0 or -EAGAIN (queue full). info->signo must be 1..64. The
+ * _locked forms want process_lock held, the other takes it. */
 int signal_send_process_locked(struct process *process, const struct sigqueue_info *info);
 int signal_send_task(struct task *task, const struct sigqueue_info *info);
 int signal_send_task_locked(struct task *task, const struct sigqueue_info *info);
-/* To every process of a group; code is SI_KERNEL (tty) or SI_USER. Returns 0 or -ESRCH. */
-int signal_send_group(int32_t pgid, int signo, int code);
 /* A synchronous fault of the running task: cannot be blocked or ignored (then it kills). */
 void signal_fault(struct task *task, const struct sigqueue_info *info);
 /* Job control: true when `signo` (SIGTTIN, SIGTTOU) is blocked or ignored by the task. */

@@ -269,36 +269,11 @@ int signal_send_task_locked(struct task *task, const struct sigqueue_info *info)
     return send(task->process, task, info);
 }
 
-int signal_send_process(struct process *process, const struct sigqueue_info *info) {
-    pthread_mutex_lock(&process_lock);
-    int error = send(process, NULL, info);
-    pthread_mutex_unlock(&process_lock);
-    return error;
-}
-
 int signal_send_task(struct task *task, const struct sigqueue_info *info) {
     pthread_mutex_lock(&process_lock);
     int error = send(task->process, task, info);
     pthread_mutex_unlock(&process_lock);
     return error;
-}
-
-int signal_send_group(int32_t pgid, int signo, int code) {
-    struct sigqueue_info info = {.signo = signo, .code = code};
-    if (code == SI_USER && current) {
-        info.pid = current->process->pid;
-        info.uid = current->process->uid;
-    }
-    int found = -ESRCH;
-    pthread_mutex_lock(&process_lock);
-    for (struct process *process = process_list; process; process = process->next) {
-        if (process->pgid == pgid && !process->signal_exempt) {
-            send(process, NULL, &info);
-            found = 0;
-        }
-    }
-    pthread_mutex_unlock(&process_lock);
-    return found;
 }
 
 void signal_fault(struct task *task, const struct sigqueue_info *info) {

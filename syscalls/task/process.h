@@ -13,8 +13,7 @@
 
 #include "syscalls/task/task.h"
 
-#define INIT_PID  1
-#define FIRST_PID 2
+#define INIT_PID 1
 
 /* --- set-up ------------------------------------------------- */
 

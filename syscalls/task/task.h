@@ -66,7 +66,6 @@ struct task {
     bool no_restart;    /* the call loaded a whole register set: leave the result register alone */
     unsigned ids_seen;  /* process->ids_changed when the host thread took the ids for its files */
     int32_t host_tid;   /* of the host thread, 0 before it runs; for CPU times */
-    int exit_status;
     uint32_t last_trap, last_trap_error; /* of the last fault, as sigcontext shows them */
     gaddr_t last_trap_addr;
     uint16_t memory_policy; /* of set_mempolicy(2), see mm_policy.c */

@@ -8,8 +8,7 @@
 enum { AX, CX, DX, BX, SP, BP, SI, DI };
 enum { TRAP_BOUND = 5, TRAP_GENERAL = 13, TRAP_PAGE = 14, TRAP_FPU = 16 };
 enum { ERROR_READ = 4, ERROR_WRITE = 6 }; /* of a page fault, in user mode */
-#define NO_SEGMENT 0xff
-#define SEG_CS     1
+#define SEG_CS 1
 
 /* --- machine ------------------------------------------------------------------------------ */
 
