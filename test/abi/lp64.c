@@ -2,6 +2,7 @@
  * syscalls/abi/i386; this is also what an x86-64 ABI would begin with. */
 #include "test/abi/lp64.h"
 #include "core/space/space.h"
+#include "syscalls/abi/registers.h"
 #include "syscalls/abi/times.h"
 #include "syscalls/file/lock.h"
 #include "syscalls/fs/abi_fs.h"
@@ -262,10 +263,19 @@ static const struct abi_process process = {
     .set_tls = set_tls,
 };
 
+/* --- registers ------------------------------------------------------------------------- */
+
+static void set_result(struct task *task, int64_t result) {
+    task->cpu->regs[REG_AX] = (uint64_t)result;
+}
+
+static const struct abi_registers registers = {.set_result = set_result};
+
 const struct abi lp64 = {
     .name = "lp64",
     .mode = GUEST_I386,
     .pointer_bytes = 8,
+    .registers = &registers,
     .times = &times,
     .times64 = &times,
     .fs = &fs,
