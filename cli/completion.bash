@@ -23,7 +23,7 @@ _fiberglass_guest() {
 _fiberglass() {
     local word=${COMP_WORDS[COMP_CWORD]} root='' value='' program='' next i
     COMPREPLY=()
-    # What stands before the word: `value` is the option that waits for one. "--dump=fi" is three words.
+    # What comes before the word: `value` is the option that waits for one. "--dump=fi" is three words.
     for ((i = 1; i < COMP_CWORD; i++)); do
         next=${COMP_WORDS[i]}
         if [ "$next" = = ]; then

@@ -228,7 +228,7 @@ static void parse(struct command_line *line, int argc, char **argv) {
         case OPT_VERSION:
             say("fiberglass " FG_VERSION "\n");
         default:
-            refuse(c == ':' ? "a value is missing behind" : "bad option", argv[optind - 1],
+            refuse(c == ':' ? "a value is missing after" : "bad option", argv[optind - 1],
                    "see fiberglass --help");
         }
     }
@@ -239,7 +239,8 @@ static bool same_name(const char *a, const char *b) {
     return !strncmp(a, b, len + 1);
 }
 
-/* The guest's environment: the host's unless cleared, with the -e settings in place or behind. */
+/* The guest's environment: the host's unless cleared, with the -e settings in place or after them.
+ */
 static char **make_env(const struct command_line *line) {
     size_t count = 0;
     while (!line->clear_env && environ[count])

@@ -95,7 +95,7 @@ def with_prefixes(ngrams: Iterable[Ngram]) -> dict[Ngram, int]:
 
 
 class Trainer:
-    """Chooses n-grams in rounds: neighbours that often stand together are joined, what the joined
+    """Chooses n-grams in rounds: neighbours that often come together are joined, what the joined
     ones made useless is dropped."""
 
     def __init__(self, fibers: Counter[Ngram], parts: Parts, longest: int) -> None:

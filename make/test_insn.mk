@@ -1,4 +1,4 @@
-# Instruction, stream, decoder and engine tests: their programs. The suites that run them stand in
+# Instruction, stream, decoder and engine tests: their programs. The suites that run them are in
 # test/suites/. They are linked with the engine alone, not with the kernel layer.
 
 ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) \

@@ -54,7 +54,7 @@ enum {
     TRAP_XM = 19,
 };
 
-/* trap_error of TRAP_PF, beside the architecture's bits: the host said SIGBUS (the page lies behind
+/* trap_error of TRAP_PF, beside the architecture's bits: the host said SIGBUS (the page lies past
  * the end of its file). */
 #define FAULT_BUS 0x100
 /* ... and of a fetch: there is no memory for the code, even after all that could go was given back.
@@ -72,7 +72,7 @@ enum exit_reason {
     EXIT_STEP,     /* a one-instruction fiber is over */
     EXIT_FAULT,    /* the host fault handler filled trap, trap_addr, trap_error */
     EXIT_PUBLIC,   /* --- */
-    EXIT_SYSCALL,  /* int 0x80, sysenter or (later) syscall; pc is behind it */
+    EXIT_SYSCALL,  /* int 0x80, sysenter or (later) syscall; pc is after it */
     EXIT_TRAP,     /* an exception: trap, trap_addr, trap_error; pc as the SDM says for it */
     EXIT_KICKED,   /* cpu_kick(): look at pending signals, then run again */
 };

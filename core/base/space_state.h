@@ -52,7 +52,7 @@ static inline bool space_range_ok(const struct space *space, gaddr_t addr, gaddr
 }
 
 /* Host pointer of a guest address, for host calls that take EFAULT themselves. addr must be in
- * range; len bytes behind it are inside the window or its guard. */
+ * range; len bytes after it are inside the window or its guard. */
 static inline void *space_ptr(const struct space *space, gaddr_t addr) {
     return space->window + addr;
 }

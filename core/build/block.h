@@ -27,7 +27,7 @@ enum block_status {
 struct block {
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;
-    bool checked;            /* ends behind the first store, gets a check in front */
+    bool checked;            /* ends after the first store, gets a check in front */
     helper_fn check;         /* of checked code: called when the bytes have changed */
     bool unwatched;          /* set by block_page_fn: must be decoded again as checked code */
     enum decode_status last; /* of the last instruction: DECODE_OK, or why it is a trap */
@@ -70,7 +70,7 @@ struct lowered {
     } exit[FIBER_MAX_EXITS];
 };
 
-/* Turn a block into slots. `step`: the block is one instruction that must leave to C behind it. */
+/* Turn a block into slots. `step`: the block is one instruction that must leave to C after it. */
 void lower_block(struct lowered *low, const struct block *block, bool step);
 
 #endif

@@ -1,7 +1,7 @@
 /* Lowering: a block's instructions to gadgets and parameters. Third stage of a block's way.
  *
- * What an instruction becomes stands in its generated variant (rows.h); this file only knows how a
- * memory operand reaches its gadgets (EA preludes), which flags are live behind an instruction, and
+ * What an instruction becomes is in its generated variant (rows.h); this file only knows how a
+ * memory operand reaches its gadgets (EA preludes), which flags are live after an instruction, and
  * which neighbours are fused. */
 #include "core/build/block.h"
 #include "core/cpu/cpu.h"
@@ -312,7 +312,7 @@ static bool is_jcc(const struct insn *insn) {
            variant->step->param[0] == P_TARGET;
 }
 
-/* Try to emit `insn` and the conditional branch behind it as one gadget. */
+/* Try to emit `insn` and the conditional branch after it as one gadget. */
 static bool emit_fused(struct lowered *low, const struct insn *insn, const struct insn *jcc) {
     const struct variant *variant = &variants[insn->variant];
     if (!variant->fuse_jcc || !is_jcc(jcc) || (insn->seg == SEG_CS && variant->writes)) {
@@ -343,7 +343,7 @@ static void add_mark(struct lowered *low, const struct block *block, const struc
     low->marks++;
 }
 
-/* dead[i]: no status flag is read behind instruction i before it is written again. What follows the
+/* dead[i]: no status flag is read after instruction i before it is written again. What follows the
  * block may read any. */
 static void find_dead_flags(const struct block *block, bool *dead) {
     unsigned live = FLAGS_STATUS;

@@ -148,7 +148,7 @@ const char *ngram_name(const void *gadget) {
 unsigned ngram_part(const void *gadget, const void *at) {
     const uint64_t start = (uint64_t)(uintptr_t)gadget, here = (uint64_t)(uintptr_t)at;
     const uint64_t *low = __start_fg_parts, *high = __stop_fg_parts;
-    while (low < high) { /* first part that begins behind `here` */
+    while (low < high) { /* first part that begins after `here` */
         const uint64_t *mid = low + (high - low) / 2;
         if (*mid <= here) {
             low = mid + 1;

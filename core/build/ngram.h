@@ -12,7 +12,7 @@
 struct ngram_pair {
     uint32_t first, second, list;
 };
-/* The longest come first; behind the last of a list stands a NULL. */
+/* The longest come first; after the last of a list comes a NULL. */
 struct ngram {
     const void *combined;
     const void *self; /* for a fiber that is this n-gram alone and branches to itself; or NULL */

@@ -10,8 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* --- pages --------------------------------------------------------------------------------------
- */
+/* --- pages ----------------------------------------------------------------------------- */
 
 static uint8_t page_flags(struct space *space, gaddr_t addr) {
     return atomic_load_explicit(&space->page[addr >> PAGE_BITS], memory_order_relaxed);
@@ -52,8 +51,7 @@ static bool page_watched(struct space *space, gaddr_t addr, struct block *block)
     return true;
 }
 
-/* --- building -----------------------------------------------------------------------------------
- */
+/* --- building -------------------------------------------------------------------------- */
 
 static void fill_fiber(struct fiber *fiber, const struct block *block, const struct lowered *low) {
     uint64_t *slot = fiber_slots(fiber);

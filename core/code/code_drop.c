@@ -30,8 +30,7 @@ static struct region *file_regions; /* most recently attached first */
 static pthread_mutex_t spaces_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct space *spaces;
 
-/* --- invalidation -------------------------------------------------------------------------------
- */
+/* --- invalidation ---------------------------------------------------------------------- */
 
 void page_heat(struct space *space, gaddr_t addr) {
     struct code_page *page = region_page(space->own, addr, true);
@@ -188,8 +187,7 @@ bool code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
     return dropped;
 }
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------------------------- */
 
 /* Forget idle file regions beyond `most` bytes, least recently attached first; file_regions_lock
  * held.

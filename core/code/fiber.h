@@ -14,7 +14,7 @@ struct space;
 struct cpu;
 
 /* What a link slot, a jump-cache entry and the dispatch of a back edge point at is a slot 0; in
- * front of it stand minus the guest pc (compared by indirect branches) and the poll_stop gadget. */
+ * front of it are minus the guest pc (compared by indirect branches) and the poll_stop gadget. */
 struct entry {
     int64_t minus_pc;
     void *poll_stop;
@@ -49,7 +49,7 @@ static inline struct exit *exit_of_stub(const uint64_t *slot0) {
 }
 
 /* A fiber is in two parts of one chunk: what gadgets read (entry and slots) lies with the same of
- * other fibers, so that caches hold nothing else; the record has the rest, one behind the other:
+ * other fibers, so that caches hold nothing else; the record has the rest, one after the other:
  * this, exits, marks. A start of python3 makes 34,000 of them and is bound by memory,
  * so nothing that can be computed is stored. */
 struct fiber {

@@ -78,7 +78,7 @@ static bool region_grow(struct region *region) {
     return true;
 }
 
-/* Take a pc out and close the gap: what stands behind it may have been pushed there by it. */
+/* Take a pc out and close the gap: what comes after it may have been pushed there by it. */
 static void bucket_remove(struct region *region, gaddr_t pc) {
     unsigned mask = region->buckets - 1;
     unsigned gap = (unsigned)(probe(region, pc) - region->bucket);

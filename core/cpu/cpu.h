@@ -1,5 +1,5 @@
 /* A guest CPU outside of gadgets: creation, flags, FPU state, segments, kicks. What it is made of
- * stands in core/base/cpu_state.h; running it is core/run/run.h's. */
+ * is in core/base/cpu_state.h; running it is core/run/run.h's. */
 #ifndef FG_CORE_CPU_H
 #define FG_CORE_CPU_H
 

@@ -17,7 +17,7 @@ enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 struct cursor {
     const uint8_t *bytes;
     size_t size, at; /* at <= size */
-    bool more;       /* wanted a byte behind the end */
+    bool more;       /* wanted a byte after the end */
 };
 
 PER_MODE uint64_t fetch(struct cursor *c, unsigned count) {
@@ -80,7 +80,7 @@ static bool is_vex(const struct cursor *c, enum guest_mode mode, uint8_t byte) {
            (mode != GUEST_I386 || (c->at < c->size && c->bytes[c->at] >= 0xc0));
 }
 
-/* The VEX prefix that begins with `byte`, and the opcode behind it (SDM Vol. 2A, 2.3.5). In 32-bit
+/* The VEX prefix that begins with `byte`, and the opcode after it (SDM Vol. 2A, 2.3.5). In 32-bit
  * mode R, X and B are no register bits. Returns the opcode; false in *legal when the combination is
  * #UD whatever follows (LOCK is, as no row with VEX allows it). */
 static uint8_t take_vex(struct insn *insn, struct cursor *c, enum guest_mode mode, uint8_t byte,
@@ -157,7 +157,7 @@ PER_MODE bool take_prefix(struct insn *insn, uint8_t byte) {
     }
 }
 
-/* 64-bit mode: prefixes, the last of them perhaps REX, up to the first byte behind them. A REX
+/* 64-bit mode: prefixes, the last of them perhaps REX, up to the first byte after them. A REX
  * prefix counts directly in front of the opcode alone; ES, CS, SS and DS overrides do nothing (SDM
  * Vol. 2A, 2.2.1; Vol. 1, 3.3.7.1). */
 static uint8_t take_prefixes64(struct insn *insn, struct cursor *c) {

@@ -2,7 +2,7 @@
  *
  * The generator fills them (build/gen/rows.c, build/gen/opmap.c); decode.c reads the maps, lower.c
  * turns an instruction and its row into slots. Nothing in C knows a single instruction: what is
- * special about one stands in its row.
+ * special about one is in its row.
  *
  * A slot is 8 bytes. A gadget's slots: slot 0 is its address, then its parameters in the order of
  * step.param, each at the next multiple of its own size (4 or 8), padded to 8 at the end. The fiber
@@ -49,7 +49,7 @@ enum param_kind {
 };
 
 /* A C helper: called with the guest state saved in *cpu (cpu->ea: address of the memory operand)
- * and the gadget's parameters behind P_HELPER. cpu->pc is that of the instruction. Returns 0 to go
+ * and the gadget's parameters after P_HELPER. cpu->pc is that of the instruction. Returns 0 to go
  * on with the next gadget, or an enum exit_reason to leave (with cpu->trap... filled for EXIT_TRAP,
  * and cpu->pc set as it shall be then). */
 typedef int (*helper_fn)(struct cpu *cpu, const uint32_t *params);
@@ -92,7 +92,7 @@ struct variant {
     uint8_t steps;         /* 0: no gadgets were made for this guest mode */
     uint8_t mem;           /* enum mem_mode */
     uint8_t end;           /* enum block_end */
-    bool stores;           /* may write guest memory (checked code ends its block behind it) */
+    bool stores;           /* may write guest memory (checked code ends its block after it) */
     bool writes;           /* writes its explicit memory operand: #GP with a CS override */
     uint16_t flags_read;   /* FLAG_* bits; all of them when it may fault: the frame shows them */
     uint16_t flags_killed; /* written, forced or undefined */
@@ -156,7 +156,7 @@ enum {
     MAP_0F,
     MAP_0F38,
     MAP_0F3A,
-    MAP_VEX_0F, /* behind a VEX prefix with mmmmm = 1, 2, 3 */
+    MAP_VEX_0F, /* after a VEX prefix with mmmmm = 1, 2, 3 */
     MAP_VEX_0F38,
     MAP_VEX_0F3A,
     MAP_COUNT
@@ -190,7 +190,7 @@ extern const struct variant variants[];
 extern const uint16_t variant_count;
 extern const opnode opmap[GUEST_MODES][MAP_COUNT][256];
 extern const struct opsplit opsplits[];
-/* Bit per [guest mode][map][opcode]: a ModRM byte follows (also for opcodes that are #UD behind
+/* Bit per [guest mode][map][opcode]: a ModRM byte follows (also for opcodes that are #UD after
  * it). */
 extern const uint8_t opmap_modrm[GUEST_MODES][MAP_COUNT][32];
 
@@ -209,10 +209,10 @@ extern const struct ea_tables ea_tables;
 
 /* Gadgets that the fiber code itself needs. */
 struct core_gadgets {
-    void *poll_stop;   /* stands in front of every entry */
+    void *poll_stop;   /* comes before every entry */
     void *exit_link;   /* exit stub of a direct branch */
     void *exit_lookup; /* exit stub that is never linked: jump cache, then C */
-    void *exit_step;   /* behind a one-instruction fiber: leave to C, pc = P_PC parameter */
+    void *exit_step;   /* after a one-instruction fiber: leave to C, pc = P_PC parameter */
     void *jump_next;   /* end of a block that just goes on: parameter P_FALL */
     void *trap;        /* parameters P_IMM (vector), P_PC: leave with EXIT_TRAP */
     void *count;       /* --profile: P_HELPER-sized address of a counter */

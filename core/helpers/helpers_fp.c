@@ -64,7 +64,7 @@ static void enter_mmx(struct cpu *cpu) {
     memcpy(cpu->fx + FX_ST, st, sizeof st);
     cpu->fx[3] &= (uint8_t)~0x38;
     cpu->fx[4] = 0xff;
-    host_fpu_load(cpu->fx); /* gadgets go on behind the helper: the unit must have it now */
+    host_fpu_load(cpu->fx); /* gadgets go on after the helper: the unit must have it now */
 }
 
 /* MASKMOVQ and MASKMOVDQU with 16-bit addressing or an FS or GS override. Parameters: next pc, raw,

@@ -1,5 +1,5 @@
 /* Helpers of rare integer instructions: decimal adjust, ENTER, POPF, BOUND, ARPL. Source: SDM
- * Vol. 2. Each changes guest state only behind its last access that can fault. */
+ * Vol. 2. Each changes guest state only after its last access that can fault. */
 #include "core/helpers/helpers.h"
 #include "core/space/space.h"
 

@@ -42,7 +42,7 @@ static void compare(struct cpu *cpu, uint32_t a, uint32_t b, unsigned size) {
     cpu->flags = (cpu->flags & ~(uint64_t)FLAGS_STATUS) | flags;
 }
 
-/* One iteration; registers change behind the last access. */
+/* One iteration; registers change after the last access. */
 static int iterate(const struct string *s) {
     struct cpu *cpu = s->cpu;
     int step = cpu->flags & FLAG_DF ? -(int)s->size : (int)s->size;

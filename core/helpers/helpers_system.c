@@ -17,8 +17,7 @@ int helper_cpuid(struct cpu *cpu, const uint32_t *params) {
     return 0;
 }
 
-/* --- segment registers
- * ---------------------------------------------------------------------------- */
+/* --- segment registers ----------------------------------------------------------------- */
 
 /* Load a segment register; returns 0 or what the helper returns (error code: the selector). */
 static int load_segment(struct cpu *cpu, int seg, uint16_t selector) {
@@ -107,8 +106,7 @@ int helper_load_far(struct cpu *cpu, const uint32_t *params) {
     return leave;
 }
 
-/* --- descriptor queries
- * --------------------------------------------------------------------------- */
+/* --- descriptor queries ---------------------------------------------------------------- */
 
 static int read_selector(struct cpu *cpu, uint32_t raw, uint16_t *selector) {
     *selector = (uint16_t)cpu->regs[raw_rm(raw)];
@@ -209,8 +207,7 @@ static int read_return(struct cpu *cpu, uint32_t esp, unsigned size, uint32_t *t
     return leave ? leave : helper_read(cpu, target, esp, size);
 }
 
-/* --- far transfers
- * -------------------------------------------------------------------------------- */
+/* --- far transfers --------------------------------------------------------------------- */
 
 /* Load CS for a transfer within privilege 3. `returning`: the RPL must be 3 already. */
 static int load_cs(struct cpu *cpu, uint16_t selector, bool returning) {

@@ -14,13 +14,13 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-/* --- where windows stand ------------------------------------------------------------------------
+/* --- where windows are ------------------------------------------------------------------------
  *
  * Linux places mappings without a wish from the stack downwards, or (unlimited stack) from a third
  * of the address space upwards, and takes the first room that is large enough. Slots lie below that
  * third: no such mapping comes here while there is room above, which is terabytes. */
 #define SLOT_BYTES ((uintptr_t)2 * WINDOW_BYTES)
-#define SLOT_FIRST ((uintptr_t)0x110000000000) /* behind the shadow memory of ASan */
+#define SLOT_FIRST ((uintptr_t)0x110000000000) /* after the shadow memory of ASan */
 #define SLOT_COUNT 3200                        /* up to 0x2a0000000000 */
 #define SLOT_TRIES 64
 
@@ -101,8 +101,7 @@ void window_free(uint8_t *window) {
     }
 }
 
-/* --- changes ------------------------------------------------------------------------------------
- */
+/* --- changes --------------------------------------------------------------------------- */
 
 int window_prot(bool read, bool write, bool exec) {
     if (write)

@@ -1,4 +1,4 @@
-/* Host memory of windows: where they stand, and changes of what is mapped in them.
+/* Host memory of windows: where they are, and changes of what is mapped in them.
  *
  * The one rule here: no byte of a window or of its guards may ever belong to anything but the
  * window, for the guest reaches all of it. So nothing is ever unmapped to be mapped again:
@@ -6,7 +6,7 @@
  *    mmap(MAP_FIXED) of a file gives the old mapping up before it asks the file, which may refuse;
  *  - pages that hold nothing yet become anonymous memory by a change of their protection;
  *  - where the host takes the old pages away and fails then (it may, for want of its own memory),
- *    the hole is filled at once (lost), and until then nobody can get it: windows stand below the
+ *    the hole is filled at once (lost), and until then nobody can get it: windows are below the
  *    part of the address space that mmap without an address looks through, and host code asks for
  *    no address anywhere else. (A host whose address space has no room there, such as a sanitizer
  *    build's, gets windows wherever there is room, and keeps the two rules above.)
@@ -42,7 +42,7 @@ int window_fill(void *at, size_t len, int prot);
 /* A mapping in place of whatever is there: of a file (fd >= 0), or anonymous and private. */
 int window_map(void *at, size_t len, int prot, bool shared, int fd, off_t offset, bool *lost);
 /* Another mapping of the object that `of`, a page of a shared mapping, shows, beginning `skip`
- * bytes behind it. Asks no file: works where a new mmap() would be refused (seals, modes that
+ * bytes after it. Asks no file: works where a new mmap() would be refused (seals, modes that
  * changed, devices). */
 int window_share(void *at, size_t len, int prot, void *of, size_t skip, bool *lost);
 /* Move the pages at `from`, which is reserved afterwards; the two do not overlap. */

@@ -63,8 +63,7 @@ void space_unref(struct space *space) {
     free(space);
 }
 
-/* --- pages --------------------------------------------------------------------------------------
- */
+/* --- pages ----------------------------------------------------------------------------- */
 
 static bool range_bad(const struct space *space, gaddr_t addr, gaddr_t len) {
     return ((addr | len) & (PAGE_BYTES - 1)) || len == 0 || !space_range_ok(space, addr, len);
@@ -245,8 +244,7 @@ int space_discard(struct space *space, gaddr_t addr, gaddr_t len, int advice) {
     return err;
 }
 
-/* --- fork ---------------------------------------------------------------------------------------
- */
+/* --- fork ------------------------------------------------------------------------------ */
 
 /* Bits of /proc/self/pagemap (proc(5), Documentation/admin-guide/mm/pagemap). */
 #define PM_FILE    ((uint64_t)1 << 61)
@@ -334,8 +332,7 @@ void space_share_code(struct space *child, struct space *parent) {
     code_inherit(child, parent);
 }
 
-/* --- copies -------------------------------------------------------------------------------------
- */
+/* --- copies ---------------------------------------------------------------------------- */
 
 static uint8_t page_at(struct space *space, gaddr_t addr) {
     return atomic_load(&space->page[addr >> PAGE_BITS]);
@@ -390,7 +387,7 @@ int guest_read(struct space *space, void *to, gaddr_t from, size_t len) {
 
 /* A write to a page that the guest may write can be refused because of compiled code, or because of
  * what another thread just did about such; when it is refused so often in a row, for another reason
- * (a page behind the end of its file). */
+ * (a page past the end of its file). */
 #define WRITE_TRIES 8
 
 /* After nothing could be written to `at`: drop the code that was in the way, and try again? */

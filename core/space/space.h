@@ -29,7 +29,7 @@ void space_unref(struct space *space);
 int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool shared, int fd,
               off_t offset, const struct file_id *id);
 /* More of the MAP_SHARED object that is mapped at page `of` of space `from` (the same one, or a
- * parent's), from `skip` bytes behind that page's; its file is not asked. */
+ * parent's), from `skip` bytes after that page's; its file is not asked. */
 int space_map_again(struct space *space, gaddr_t addr, gaddr_t len, int prot,
                     const struct space *from, gaddr_t of, gaddr_t skip);
 int space_unmap(struct space *space, gaddr_t addr, gaddr_t len);
@@ -52,7 +52,7 @@ void space_share_code(struct space *child, struct space *parent);
 /* For tests and fuzzers: 0 when each page of window and guards is reserved or mapped, none is
  * executable, and the host's protection is what the page flags say; else -EFAULT with a sentence in
  * `why`. Reads /proc/self/maps: slow. Nothing may change the space meanwhile (hold mm->lock).
- * --check-memory has the kernel layer call it behind every system call. */
+ * --check-memory has the kernel layer call it after every system call. */
 int space_check(struct space *space, char *why, size_t size);
 
 /* Before the host (a system call such as read) writes to guest memory: drops compiled code in the

@@ -38,7 +38,7 @@ class Recorder:
 
     def write(self, target: str, path: Path, output: Output, generated: tuple[str, ...]) -> None:
         """Makefile lines that make `target` (a path of make's) depend on all that was read, but
-        for what stands below the directories `generated`. A file that is gone is no mistake."""
+        for what is below the directories `generated`. A file that is gone is no mistake."""
         for module in list(sys.modules.values()):
             source = getattr(module, "__file__", None)
             if source:

@@ -3,7 +3,7 @@
 Reads the guest's profile (gen/spec/default.profile; a line: labels of two or more gadgets, as in
 the gadget files without the `g_`); writes <gadgets>/<host>/<guest>/<memory>/ngrams/<first table>/
 <second table>.S and <out>/ngrams.S, the tables by which core/build/ngram.c finds them. An n-gram is
-its parts' texts one behind the other, dispatch between them left out; the parameters of a part
+its parts' texts one after the other, dispatch between them left out; the parameters of a part
 follow those of the part before (core/build/ngram.c).
 """
 
@@ -49,7 +49,7 @@ class PartRenderer(Renderer):
     loops = False  # a taken branch goes to the n-gram's own start
 
     def next_of(self, table: Table, cc: str) -> Callable[[], str]:
-        if self.ending is not None and not table.key.fused:  # nothing goes on behind a branch
+        if self.ending is not None and not table.key.fused:  # nothing goes on after a branch
             ending = self.ending
             return lambda: ending
         if self.loops and table.key.fused:
@@ -150,7 +150,7 @@ def can_continue(parts: Parts, label: str, where: Where) -> bool:
 
 
 def ngram_text(parts: list[Part], where: Where) -> str:
-    """Text of one n-gram, each further part behind a note of where it begins."""
+    """Text of one n-gram, each further part after a note of where it begins."""
     total = 8 + sum(part.slots - 8 for part in parts)
     lines: list[str] = []
     shift = 0
@@ -232,7 +232,7 @@ def tables_text(ngrams: list[Ngram]) -> str:
 
 def header(first: str, second: str, tables: list[Table]) -> str:
     """Comment on top of a file. It cites rows without their line numbers: an edit of the spec shall
-    not rewrite every n-gram behind it."""
+    not rewrite every n-gram after it."""
     cites = "".join(f"#   {table.name}: {re.sub(r':[0-9]+:', '', cite, count=1)}\n"
                     for table in tables for cite in table.cites)
     return (f"# N-grams that begin with {first} and {second}. Made by gen/emit/ngrams.py from\n"

@@ -105,9 +105,9 @@ def parse(path: Path) -> list[Call]:
         if call.number > MAX_NUMBER:
             raise fail(f"number {call.number} is too large (at most {MAX_NUMBER}).")
         if call.number in numbers:
-            raise fail(f"number {call.number} stands already in line {numbers[call.number]}.")
+            raise fail(f"number {call.number} is already in line {numbers[call.number]}.")
         if call.name in names:
-            raise fail(f"name {call.name} stands already in line {names[call.name]}.")
+            raise fail(f"name {call.name} is already in line {names[call.name]}.")
         numbers[call.number] = names[call.name] = number
         if match["dash"]:
             if call.state != "missing":

@@ -60,7 +60,7 @@ def read_features(path: Path, root: Path | None) -> list[Feature]:
         feature = parse_feature(Where(name, number), words)
         for other in features:
             if other.name == feature.name:
-                raise SpecError(feature.where, f"feature {feature.name} stands twice")
+                raise SpecError(feature.where, f"feature {feature.name} is there twice")
             if feature.guest is None and (other.leaf, other.subleaf, other.register, other.bit) == \
                     (feature.leaf, feature.subleaf, feature.register, feature.bit):
                 raise SpecError(feature.where, f"{feature.name} has the bit of {other.name}")

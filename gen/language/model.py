@@ -197,7 +197,7 @@ class Row:
 
     @property
     def cite(self) -> str:
-        """Where it stands, for generated text."""
+        """Where it is, for generated text."""
         return f"{self.where.file.rsplit('/', 1)[-1]}:{self.where.line}: {self.text}"
 
     @property

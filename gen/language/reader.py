@@ -1,6 +1,6 @@
 """Reader of the spec language (gen/spec/NOTATION.md): text in, model.Spec out.
 
-Reads gen/spec/*.x86. Every mistake raises SpecError with the line it stands on.
+Reads gen/spec/*.x86. Every mistake raises SpecError with its line.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def parse_vex(where: Where, text: str) -> tuple[Vex, str, int]:
             raise SpecError(where, f"{part or 'nothing'} is no part of a VEX prefix, which is "
                                    "VEX.length.pp.map.W, such as VEX.128.66.0F.WIG")
         if found and order.index(name) <= max(order.index(n) for n in found):
-            raise SpecError(where, f"{part} stands in the wrong place of {text}: the order is "
+            raise SpecError(where, f"{part} is in the wrong place of {text}: the order is "
                                    "VEX.length.pp.map.W")
         found[name] = part
     for name, parts in VEX_PARTS:
@@ -136,10 +136,10 @@ class RowParser:
         self.vex, prefix, map_ = parse_vex(self.where, self.take())
         word = self.take()
         if not HEX.match(word):
-            raise self.error(f"{word or 'end of line'} where the one opcode byte behind VEX "
+            raise self.error(f"{word or 'end of line'} where the one opcode byte after VEX "
                              "belongs")
         if HEX.match(self.peek()):
-            raise self.error(f"{word} {self.peek()} behind a VEX prefix: the prefix names the map, "
+            raise self.error(f"{word} {self.peek()} after a VEX prefix: the prefix names the map, "
                              "one opcode byte follows it")
         return prefix, map_, int(word, 16)
 
@@ -249,7 +249,7 @@ def parse_implicit(where: Where, text: str) -> tuple[Effect, ...]:
         if not equals or access not in ACCESSES or access in ("-", "a"):
             raise SpecError(where, f"implicit wants words such as rAX=rw, not {word}")
         if any(e.what == what for e in effects):
-            raise SpecError(where, f"implicit {what} stands twice")
+            raise SpecError(where, f"implicit {what} is there twice")
         effects.append(Effect(what, access))
     return tuple(effects)
 
@@ -440,7 +440,7 @@ class Block:
                 settings[key] = value
             elif word in WORDS:
                 if word in words:
-                    raise parser.error(f"row word {word} stands twice")
+                    raise parser.error(f"row word {word} is there twice")
                 words.add(word)
             else:
                 raise parser.error(f"{word} is not a row word")
@@ -516,7 +516,7 @@ def read_file(path: Path, name: str) -> list[Insn]:
             blocks[-1].rows.append(line)
         elif line.words[0] in FIELDS:
             if line.words[0] in blocks[-1].fields:
-                raise SpecError(line.where, f"field {line.words[0]} stands twice")
+                raise SpecError(line.where, f"field {line.words[0]} is there twice")
             blocks[-1].fields[line.words[0]] = line
         else:
             raise SpecError(line.where, f"{line.words[0]} is neither an opcode nor a field")
@@ -535,7 +535,7 @@ def read_spec(directory: Path, root: Path | None = None) -> Spec:
         name = str(path.relative_to(root)) if root and path.is_relative_to(root) else str(path)
         for insn in read_file(path, name):
             if insn.name in seen:
-                raise SpecError(insn.where, f"{insn.name} stands already at {seen[insn.name]}")
+                raise SpecError(insn.where, f"{insn.name} is there already, at {seen[insn.name]}")
             seen[insn.name] = insn.where
             spec.insns.append(insn)
     spec.vendors = read_vendors(directory / "vendors", root)

@@ -1,6 +1,6 @@
 """Reader of gen/spec/vendors: where x86 processors give different answers, each of them right.
 
-A line is `NAME DECIDER SOURCE, SOURCE... : ANSWER | ANSWER...`; it may go on behind a backslash.
+A line is `NAME DECIDER SOURCE, SOURCE... : ANSWER | ANSWER...`; it may go on after a backslash.
 DECIDER is `engine` (the engine gives the first answer on every host) or `host` (it runs the host's
 instruction and gives the host's answer). A SOURCE begins with SDM, APM or measured. Rows name rules
 (NOTATION.md); test/insn/vendors.c knows what each rule lets a comparison accept.
@@ -70,7 +70,7 @@ def read_vendors(path: Path, root: Path | None) -> dict[str, Vendor]:
             continue
         rule = parse_rule(where, line)
         if rule.name in rules:
-            raise SpecError(where, f"rule {rule.name} stands twice")
+            raise SpecError(where, f"rule {rule.name} is there twice")
         rules[rule.name] = rule
     if len(rules) > MAX_RULES:
         raise SpecError(Where(name, number - 1), f"more than {MAX_RULES} rules")

@@ -1,4 +1,4 @@
-"""What only the host's files may know stands there alone, and what the pages say of it is so.
+"""What only the host's files may know is there alone, and what the pages say of it is so.
 
 `python3 -m gen.tests.test_host --update` writes the table of templates/x86_64/registers.md anew.
 """

@@ -43,13 +43,13 @@ class Mistakes(unittest.TestCase):
         self.spec(block("01 /r MR Ev Gv", name="add"), 1, "not an instruction name")
 
     def test_same_insn_twice(self) -> None:
-        self.spec(NOP + NOP, 6, "stands already at gen/spec/mini.x86:1")
+        self.spec(NOP + NOP, 6, "is there already, at gen/spec/mini.x86:1")
 
     def test_unknown_field(self) -> None:
         self.spec(NOP + "  speed      fast\n", 6, "neither an opcode nor a field")
 
     def test_field_twice(self) -> None:
-        self.spec(NOP + "  does       more\n", 6, "stands twice")
+        self.spec(NOP + "  does       more\n", 6, "is there twice")
 
     def test_empty_field(self) -> None:
         self.spec(block("01 /r MR Ev Gv", tail="  flags OSZAPC = wwwwww\n  does\n  body alu2\n"),
@@ -99,7 +99,7 @@ class Mistakes(unittest.TestCase):
         self.vendors("cold engine \\\n  SDM : a |\n", 1, "fewer than two answers")
 
     def test_vendor_twice(self) -> None:
-        self.vendors(self.RULE * 2, 2, "rule cold stands twice")
+        self.vendors(self.RULE * 2, 2, "rule cold is there twice")
 
     def test_no_flags(self) -> None:
         self.spec("insn NOP\n  90 ZO\n  does nothing\n  body nop\n", 1, "no flags")
@@ -135,7 +135,7 @@ class Mistakes(unittest.TestCase):
         self.effect("  implicit rAX\n  access rw r\n", "such as rAX=rw, not rAX")
 
     def test_implicit_twice(self) -> None:
-        self.effect("  implicit rAX=r rAX=w\n  access rw r\n", "rAX stands twice")
+        self.effect("  implicit rAX=r rAX=w\n  access rw r\n", "rAX is there twice")
 
     def test_bad_fault(self) -> None:
         self.effect("  faults #PG\n  access rw r\n", "#PG is no exception")
@@ -203,7 +203,7 @@ class Mistakes(unittest.TestCase):
         self.spec(block("01 /r MR Ev Gv fast"), 2, "neither an operand nor a row word")
 
     def test_word_twice(self) -> None:
-        self.spec(block("01 /r MR Ev Gv lock lock"), 2, "stands twice")
+        self.spec(block("01 /r MR Ev Gv lock lock"), 2, "is there twice")
 
     def test_memonly_and_regonly(self) -> None:
         self.spec(block("01 /r MR Ev Gv memonly regonly"), 2, "cannot be both")
@@ -223,21 +223,21 @@ class Mistakes(unittest.TestCase):
         self.vex("VEX.NDS.128.66.0F.WIG EF /r RVM Vx Hx Wx", "NDS is no part", "operand H or B")
 
     def test_vex_order(self) -> None:
-        self.vex("VEX.66.128.0F.WIG EF /r RVM Vx Hx Wx", "128 stands in the wrong place",
+        self.vex("VEX.66.128.0F.WIG EF /r RVM Vx Hx Wx", "128 is in the wrong place",
                  "the order is VEX.length.pp.map.W")
-        self.vex("VEX.128.66.66.0F.WIG EF /r RVM Vx Hx Wx", "66 stands in the wrong place")
+        self.vex("VEX.128.66.66.0F.WIG EF /r RVM Vx Hx Wx", "66 is in the wrong place")
 
     def test_vex_lacks_a_part(self) -> None:
         self.vex("VEX.128.66.WIG EF /r RVM Vx Hx Wx", "lacks its map (0F 0F38 0F3A)")
         self.vex("VEX.128.66.0F EF /r RVM Vx Hx Wx", "lacks its W (W0 W1 WIG)")
 
     def test_vex_opcode(self) -> None:
-        self.vex("VEX.128.66.0F.WIG C8+r O Zd", "C8+r where the one opcode byte behind VEX")
+        self.vex("VEX.128.66.0F.WIG C8+r O Zd", "C8+r where the one opcode byte after VEX")
         self.vex("VEX.128.66.0F.WIG", "end of line where the one opcode byte")
 
     def test_vex_map_twice(self) -> None:
         self.vex("VEX.128.66.0F.WIG 0F EF /r RVM Vx Hx Wx",
-                 "0F EF behind a VEX prefix: the prefix names the map")
+                 "0F EF after a VEX prefix: the prefix names the map")
 
     def test_vex_words(self) -> None:
         self.vex("VEX.LZ.0F38.W0 F2 /r RVM Gd Bd Ed lock", "lock does not go with a VEX prefix")
@@ -407,7 +407,7 @@ class Mistakes(unittest.TestCase):
         self.features(NOP, "MMX 1.edx 40\n", "gen/spec/features:1", "a feature wants")
 
     def test_feature_twice(self) -> None:
-        self.features(NOP, FEATURES + FEATURES, "gen/spec/features:2", "stands twice")
+        self.features(NOP, FEATURES + FEATURES, "gen/spec/features:2", "is there twice")
 
     def test_feature_unknown(self) -> None:
         self.features(NOP + "  feature    WARP\n", FEATURES, "gen/spec/mini.x86:2",

@@ -34,11 +34,11 @@ class Table(unittest.TestCase):
         self.mistake("1 exit finished exit(int)\n", 1, "unknown state 'finished'")
 
     def test_number_twice(self) -> None:
-        self.mistake("1 exit done exit(int)\n1 fork done fork()\n", 2, "stands already in line 1")
+        self.mistake("1 exit done exit(int)\n1 fork done fork()\n", 2, "is already in line 1")
 
     def test_name_twice(self) -> None:
         self.mistake("1 exit done exit(int)\n2 exit done exit(int)\n", 2,
-                     "stands already in line 1")
+                     "is already in line 1")
 
     def test_large_number(self) -> None:
         self.mistake("5000 exit done exit(int)\n", 1, "too large")

@@ -82,7 +82,7 @@ def stanza(tree: Tree, package: Package, state: str) -> str:
     for name in package.conffiles:
         path = tree.place(name)
         if state == "unpacked":
-            # It stands beside its place as .dpkg-new, where dpkg --configure takes it from.
+            # It is beside its place as .dpkg-new, where dpkg --configure takes it from.
             conffiles.append(f" {name} newconffile")
         elif path.is_file():
             digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

@@ -128,7 +128,7 @@ int elf_open(struct task *task, struct file *file, struct elf_file *elf, const c
     }
     int err = read_segments(task, elf);
     if (err)
-        *why = err == -ENOEXEC ? "is truncated: its program headers lie behind its end"
+        *why = err == -ENOEXEC ? "is truncated: its program headers lie past its end"
                                : "needs more memory than there is";
     return err;
 }
@@ -192,7 +192,7 @@ static int segment_prot(const struct elf_segment *segment, bool read_implies_exe
 }
 
 /* Maps the part of a segment that is in the file, zeroes the rest of its last page, maps what lies
- * behind as anonymous memory. */
+ * past it as anonymous memory. */
 static int map_segment(struct mm *mm, const struct elf_file *elf, const struct elf_segment *segment,
                        gaddr_t bias, bool read_implies_exec) {
     gaddr_t in_page = segment->vaddr & (PAGE_BYTES - 1);
@@ -211,7 +211,7 @@ static int map_segment(struct mm *mm, const struct elf_file *elf, const struct e
             return (int)at;
         if (end > file_end && (file_end & (PAGE_BYTES - 1))) {
             gaddr_t page_end = PAGE_ALIGN(file_end);
-            /* To the page's end, as Linux does: ld.so's first allocations lie behind its .bss. */
+            /* To the page's end, as Linux does: ld.so's first allocations lie past its .bss. */
             int err = guest_zero(mm->space, file_end, page_end - file_end);
             if (err && (prot & PROT_WRITE))
                 return err; /* the file ends before the segment does */

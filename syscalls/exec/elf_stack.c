@@ -63,7 +63,7 @@ static int map_stack(struct task *task, struct mm *mm, const struct elf_image *i
     return at < 0 ? (int)at : 0;
 }
 
-/* Pointers to `count` strings that stand one behind the other at *at, and a NULL. */
+/* Pointers to `count` strings that come one after the other at *at, and a NULL. */
 static void put_strings(struct words *words, const char *data, size_t *used, uint32_t count,
                         gaddr_t base) {
     for (uint32_t i = 0; i < count; i++) {

@@ -89,7 +89,7 @@ static int open_program(struct task *task, int dirfd, const char *path, int flag
     return err;
 }
 
-/* The line behind "#!": interpreter and at most one argument, both in `line`. 0: no script. */
+/* The line after "#!": interpreter and at most one argument, both in `line`. 0: no script. */
 static int parse_script(char *line, size_t len, char **interpreter, char **argument) {
     if (len < 2 || line[0] != '#' || line[1] != '!')
         return 0;
@@ -242,7 +242,7 @@ static struct mm *build(struct task *task, struct program *program, const struct
         *err = elf_build_stack(task, mm, image, args, name, sp);
     if (*err) {
         fail(failure, *err,
-             *err == -EFAULT ? "'%s' is truncated: a segment lies behind its end"
+             *err == -EFAULT ? "'%s' is truncated: a segment lies past its end"
                              : "the segments of '%s' cannot be mapped: %s",
              program->path, strerror(-*err));
         failure->fatal = true;

@@ -37,7 +37,7 @@ static int reserve(struct exec_args *args, size_t more) {
     return 0;
 }
 
-/* Counts a string that was put behind `used`. */
+/* Counts a string that was put after `used`. */
 static int count(struct exec_args *args, size_t len, bool env) {
     args->used += len;
     if (env)

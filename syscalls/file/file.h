@@ -1,6 +1,6 @@
 /* Open file descriptions and descriptor tables.
  *
- * A struct file is an open file description: dup and fork share it. Most stand on one host
+ * A struct file is an open file description: dup and fork share it. Most have one host
  * descriptor (regular files, directories, pipes, sockets, eventfd, timerfd, epoll, ptys), so that
  * the host's poll and epoll work on them all; what has no host object (proc files, signalfd, pidfd)
  * makes a pollable one (memfd, eventfd). All host descriptors are O_CLOEXEC. */

@@ -179,7 +179,7 @@ static void set_range(struct locked_file *entry, const void *owner, int16_t type
     insert_sorted(entry, lock);
 }
 
-/* The guests' locks as they lie one behind the other, while a position moves up: how far each type
+/* The guests' locks as they lie one after the other, while a position moves up: how far each type
  * reaches of those that begin in front of it. */
 struct sweep {
     struct range_lock *next;

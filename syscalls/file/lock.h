@@ -24,7 +24,7 @@ void lock_close(struct fd_table *table, struct file *file);
 void lock_release(struct file *file);
 
 /* The "lock:" lines of /proc/PID/fdinfo: the locks that `table` or the description itself has on
- * the file, numbered from behind `count`. */
+ * the file, numbered from after `count`. */
 void lock_info(const struct fd_table *table, struct file *file, int count, struct strbuf *out);
 /* The text of /proc/locks: all record locks. flock(2) is the host's and not in it. */
 void lock_list(struct strbuf *out);

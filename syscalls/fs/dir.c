@@ -144,7 +144,7 @@ static int list_mount_points(struct file *file, struct dir_positions *dir,
     return 0;
 }
 
-/* The type to show of an entry: a device stands on the host as an empty regular file. Only those
+/* The type to show of an entry: a device is on the host an empty regular file. Only those
  * are looked up, since reading the attribute costs more than the listing. */
 static uint8_t shown_type(const struct file *file, const struct host_dirent *entry) {
     struct stat st;
@@ -197,8 +197,7 @@ int dir_getdents(struct file *file, struct task *task,
     return result;
 }
 
-/* --- the calls ----------------------------------------------------------------------------------
- */
+/* --- the calls ------------------------------------------------------------------------- */
 
 struct dirent_out {
     uint8_t *buffer; /* host copy of the guest's buffer */

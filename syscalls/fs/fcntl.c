@@ -51,8 +51,7 @@ static long do_lock(struct task *task, struct file *file, uint32_t op, gaddr_t a
     return error ? error : layout->put(task, arg, &lock);
 }
 
-/* --- the rest
- * ------------------------------------------------------------------------------------------ */
+/* --- the rest -------------------------------------------------------------------------- */
 
 struct owner_ex {
     int32_t type, pid;

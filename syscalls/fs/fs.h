@@ -57,16 +57,14 @@ int fs_getcwd(struct task *task, char *buf, size_t size);
 /* F_SETOWN: a process, or with a minus sign a group. 0, -ESRCH or -EINVAL. */
 int file_set_owner(struct file *file, int32_t who);
 
-/* --- fs_file.c, fs_adopt.c: files over host descriptors
- * -------------------------------------------
- */
+/* --- fs_file.c, fs_adopt.c: files over host descriptors -------------------------------- */
 
 /* What fstat(2) shows: the host's data with the metadata attribute applied, or the kind's own. */
 int file_stat(struct file *file, struct stat *st);
 /* Guest path of an open file as /proc/self/fd shows it ("pipe:[7]", "/a/b (deleted)" too); moves of
  * the file are followed. Returns 0 or -errno; `size` at least PATH_MAX. */
 int file_path(struct file *file, char *path, size_t size);
-/* Kinds that stand on a host descriptor alone: "regular", "directory", "fifo", "device", ... */
+/* Kinds that have a host descriptor alone: "regular", "directory", "fifo", "device", ... */
 struct file *file_create_host(int host_fd, int flags);
 /* The kind for what stat(2) calls `mode`. */
 const struct file_ops *file_ops_of_mode(mode_t mode);

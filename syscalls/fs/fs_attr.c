@@ -66,8 +66,7 @@ static int change(struct task *task, struct place *place,
     return error;
 }
 
-/* --- mode
- * ----------------------------------------------------------------------------------------- */
+/* --- mode ------------------------------------------------------------------------------ */
 
 static int edit_mode(struct task *task, struct stat *want, const uint32_t *arg) {
     if (S_ISLNK(want->st_mode))
@@ -158,8 +157,7 @@ long sys_fchmod(struct task *task, int32_t fd, uint32_t mode) {
     return error;
 }
 
-/* --- owner
- * ---------------------------------------------------------------------------------------- */
+/* --- owner ----------------------------------------------------------------------------- */
 
 static int edit_owner(struct task *task, struct stat *want, const uint32_t *arg) {
     bool asks = arg[0] != UINT32_MAX || arg[1] != UINT32_MAX;
@@ -261,8 +259,7 @@ long sys_fchown(struct task *task, int32_t fd, uint32_t uid, uint32_t gid) {
     return error;
 }
 
-/* --- times
- * ---------------------------------------------------------------------------------------- */
+/* --- times ----------------------------------------------------------------------------- */
 
 static int set_times(struct task *task, struct place *place, const struct timespec times[2]) {
     struct stat st;
@@ -318,8 +315,7 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
     return error;
 }
 
-/* --- access
- * ----------------------------------------------------------------------------------------- */
+/* --- access ---------------------------------------------------------------------------- */
 
 static int access_place(struct task *task, struct place *place, int mode, uint32_t flags) {
     struct stat st;

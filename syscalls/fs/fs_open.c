@@ -122,8 +122,7 @@ static int create_below(struct task *task, struct place *place, int flags, uint3
     return create(task, place, flags, mode, out);
 }
 
-/* --- what is there already -----------------------------------------------------------------------
- */
+/* --- what is there already ------------------------------------------------------------- */
 
 bool open_overflows(const struct task *task, int flags, const struct stat *st) {
     return S_ISREG(st->st_mode) && !(flags & FILE_LARGEFILE) && task->abi &&

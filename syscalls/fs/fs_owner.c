@@ -36,8 +36,7 @@ static void show_mapped(struct stat *st) {
         st->st_gid = guest_gid;
 }
 
-/* --- owners of links, fifos and sockets ---------------------------------------------------------
- */
+/* --- owners of links, fifos and sockets ------------------------------------------------ */
 
 /* An ordinary host user can neither give them away nor write it down beside them, so it is kept
  * while Fiberglass runs: a server's socket is its own. Chains by inode; entries go with the last

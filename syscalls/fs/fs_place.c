@@ -84,8 +84,7 @@ int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, boo
     return 0;
 }
 
-/* --- current directory and root ------------------------------------------------------------------
- */
+/* --- current directory and root -------------------------------------------------------- */
 
 struct fs_context *fs_context_create(void) {
     struct fs_context *fs = calloc(1, sizeof *fs);

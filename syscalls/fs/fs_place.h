@@ -97,7 +97,7 @@ int place_writable(const struct place *place);
 int place_names_check(struct task *task, const struct place *place, bool victim);
 
 /* While held no guest renames, links or removes a name: what a maker made is still there by its
- * name. Nothing else is locked by the holder but the metadata. fs_names_change_begin and _end stand
+ * name. Nothing else is locked by the holder but the metadata. fs_names_change_begin and _end come
  * around such a change. */
 void fs_names_hold(void);
 void fs_names_let_go(void);
@@ -137,8 +137,7 @@ extern const struct fs_terminals *fs_terminals;
 int fs_shm_make(void);
 void fs_shm_remove(void);
 
-/* --- fs_reopen.c: opening an open file anew (/proc/PID/fd/N, exe, cwd) ---------------------------
- */
+/* --- fs_reopen.c: opening an open file anew (/proc/PID/fd/N, exe, cwd) ----------------- */
 
 /* Another description of the file, or one that stands for it (O_PATH). 0 or -errno. */
 int file_reopen(struct task *task, struct file *file, int flags, struct file **out);
@@ -147,8 +146,7 @@ int file_reopen_check(struct file *file, struct task *task, int flags);
 /* ops->reopen of kinds that are a host inode and nothing more. */
 int file_reopen_inode(struct file *file, struct task *task, int flags, struct file **out);
 
-/* --- fs_owner.c: owners of files without metadata ------------------------------------------------
- */
+/* --- fs_owner.c: owners of files without metadata -------------------------------------- */
 
 /* Must permission bits be asked here, because the host does not know the guest's user? In a private
  * root, and where an ordinary host user lets the guest have another than their own. */
@@ -165,8 +163,7 @@ void fs_owner_forget(const struct stat *host);
  * none for them. */
 bool fs_owner_on_host(uint32_t *uid, uint32_t *gid);
 
-/* --- fs_set_id.c: set-user-ID and set-group-ID bits ----------------------------------------------
- */
+/* --- fs_set_id.c: set-user-ID and set-group-ID bits ------------------------------------ */
 
 /* A file was given this mode. */
 void set_id_note(mode_t mode);
@@ -184,8 +181,7 @@ void set_id_on_write(struct task *task, struct file *file);
 void set_id_change_begin(mode_t mode);
 void set_id_change_end(void);
 
-/* --- metadata.c: the user.containers.override_stat attribute -------------------------------------
- */
+/* --- metadata.c: the user.containers.override_stat attribute --------------------------- */
 
 struct metadata {
     uint32_t uid, gid;
@@ -213,8 +209,7 @@ int metadata_set(int fd, const struct stat *host, const struct stat *want);
  * fs_make.c). fd may be O_PATH. inherit_gid: that of a set-gid parent, or -1. */
 int metadata_created(struct task *task, int fd, mode_t mode, int64_t inherit_gid);
 
-/* --- fs_permission.c -----------------------------------------------------------------------------
- */
+/* --- fs_permission.c ------------------------------------------------------------------- */
 
 /* May the task pass over mode bits (CAP_DAC_OVERRIDE)? */
 bool task_is_root(const struct task *task);

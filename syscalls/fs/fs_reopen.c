@@ -29,8 +29,7 @@ int file_reopen_check(struct file *file, struct task *task, int flags) {
     return error ? error : permission_bits(task, &st, open_wants(flags));
 }
 
-/* --- descriptors that stand for a file (O_PATH) --------------------------------------------------
- */
+/* --- descriptors that stand for a file (O_PATH) ---------------------------------------- */
 
 /* Two forms. Over a host O_PATH descriptor of the inode: `data` is the kind of the open file that
  * it was made from, NULL where it was made by name. Or, for kinds that are more than their host
@@ -110,8 +109,7 @@ static int path_of_file(struct file *file, int flags, struct file **out) {
     return 0;
 }
 
-/* --- the inode -----------------------------------------------------------------------------------
- */
+/* --- the inode ------------------------------------------------------------------------- */
 
 int file_reopen_inode(struct file *file, struct task *task, int flags, struct file **out) {
     struct stat st;

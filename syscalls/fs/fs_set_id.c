@@ -2,10 +2,10 @@
  * its contents, so that nobody gets another's rights for a program of their own (write(2),
  * truncate(2), chown(2), chmod(2), open(2) with O_TRUNC, inode(7)).
  *
- * Where the host knows the guest's user it does this itself. In a private root the bits stand in
+ * Where the host knows the guest's user it does this itself. In a private root the bits are in
  * the metadata, or the writing thread is root's. To ask for them at each write would cost two calls
  * of the host's, so an open file remembers that there were none, until any file is given some. Bits
- * that come between this look and the write are found by a second one behind it. */
+ * that come between this look and the write are found by a second one after it. */
 #include "syscalls/fs/fs_place.h"
 #include "syscalls/task/capability.h"
 

@@ -72,8 +72,7 @@ ssize_t synth_readlink(const struct synth_ref *ref, char *text, size_t size) {
     return result;
 }
 
-/* --- open files
- * ----------------------------------------------------------------------------------- */
+/* --- open files ------------------------------------------------------------------------ */
 
 /* data of a synthetic file */
 struct synth_file {

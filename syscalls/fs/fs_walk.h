@@ -36,9 +36,9 @@ int walk_up(struct walk *walk);
 /* Appends a component to cur (text only): 0 or -ENAMETOOLONG; shortens it again. */
 int walk_append(struct walk *walk, const char *name, size_t n);
 void walk_truncate(struct walk *walk, size_t len);
-/* Puts a symlink's target (n bytes, or -errno) in front of what is left of the path behind it. */
+/* Puts a symlink's target (n bytes, or -errno) in front of what is left of the path after it. */
 int walk_splice(struct walk *walk, const char *target, ssize_t n, const char *behind);
-/* Walks plain components up to the last one, dots or a mount point. rest stands on a plain one that
+/* Walks plain components up to the last one, dots or a mount point. rest is at a plain one that
  * is not the last. 0 or -errno. */
 int walk_stretch(struct walk *walk);
 /* "." or ".."? */

@@ -128,8 +128,7 @@ static long map_extents(struct task *task, struct file *file, gaddr_t arg) {
     return error;
 }
 
-/* --- clones --------------------------------------------------------------------------------------
- */
+/* --- clones ---------------------------------------------------------------------------- */
 
 /* The file that is cloned from, or deduplicated into; NULL: no such descriptor. */
 static struct file *other_file(struct task *task, int64_t fd) {

@@ -86,15 +86,14 @@ static void apply(const struct metadata *meta, struct stat *st) {
     st->st_uid = meta->uid;
     st->st_gid = meta->gid;
     st->st_mode = (st->st_mode & S_IFMT) | (meta->mode & 07777);
-    /* a type is believed only where a placeholder stands: an empty regular file */
+    /* a type is believed only where a placeholder is: an empty regular file */
     if (meta->has_type && S_ISREG(st->st_mode) && st->st_size == 0) {
         st->st_mode = (st->st_mode & 07777) | (meta->mode & S_IFMT);
         st->st_rdev = meta->rdev;
     }
 }
 
-/* --- what was read before -----------------------------------------------------------------------
- */
+/* --- what was read before -------------------------------------------------------------- */
 
 /* Reading the attribute costs more than stat itself. Setting one changes the inode's change time,
  * so an answer stays right for the same (device, inode, change time); answers about an inode that
@@ -175,8 +174,7 @@ static void read_metadata(int fd, bool pin, const struct stat *st, struct metada
         cache_put(st, *has, meta);
 }
 
-/* --- changes ------------------------------------------------------------------------------------
- */
+/* --- changes --------------------------------------------------------------------------- */
 
 /* Between begin and end a file may be there without its attribute: who finds none looks again when
  * the change is over. Readers that find one, or that no change ran beside, take no lock. */

@@ -178,8 +178,7 @@ void privilege_leave(void) {
     errno = error;
 }
 
-/* --- capabilities by name -----------------------------------------------------------------------
- */
+/* --- capabilities by name -------------------------------------------------------------- */
 
 static __thread bool raised;
 

@@ -237,8 +237,7 @@ int64_t file_seek(struct file *file, int64_t offset, int whence) {
     return at < 0 ? -errno : at;
 }
 
-/* --- the calls
- * ------------------------------------------------------------------------------------ */
+/* --- the calls ------------------------------------------------------------------------- */
 
 static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t offset,
                    bool write) {

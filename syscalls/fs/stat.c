@@ -72,8 +72,7 @@ long sys_fstat(struct task *task, int32_t fd, gaddr_t to) {
     return fs_fstat_to(task, fd, to, task->abi->fs->put_stat);
 }
 
-/* --- statfs
- * --------------------------------------------------------------------------------------- */
+/* --- statfs ---------------------------------------------------------------------------- */
 
 #define PROC_MAGIC   0x9fa0
 #define SYSFS_MAGIC  0x62656572
@@ -135,8 +134,7 @@ long sys_fstatfs(struct task *task, int32_t fd, gaddr_t to) {
     return error ? error : task->abi->fs->put_statfs(task, to, &fs);
 }
 
-/* --- statx(2): one layout for all ABIs
- * ------------------------------------------------------------- */
+/* --- statx(2): one layout for all ABIs ------------------------------------------------- */
 
 #define STATX_ALLOWED_FLAGS                                                                        \
     (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)
@@ -198,8 +196,7 @@ long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, u
     return guest_write(task->cpu->space, to, &out, sizeof out);
 }
 
-/* --- readlink(2)
- * ------------------------------------------------------------------------------------- */
+/* --- readlink(2) ----------------------------------------------------------------------- */
 
 static long readlink_at(struct task *task, int dirfd, gaddr_t path, gaddr_t to, int32_t size) {
     char text[PATH_MAX], name[PATH_MAX];

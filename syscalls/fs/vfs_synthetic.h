@@ -1,7 +1,7 @@
 /* Synthetic file systems (/proc, /dev, /sys): a static tree of entries, some of which list or look
  * up their children at run time (one directory per process, one link per descriptor).
  *
- * An entry is static; what varies stands in struct synth_ref. No reference is held on processes:
+ * An entry is static; what varies is in struct synth_ref. No reference is held on processes:
  * each function finds its process again under process_lock and says -ENOENT or -ESRCH when it is
  * gone. */
 #ifndef FG_SYSCALLS_VFS_SYNTHETIC_H

@@ -155,7 +155,7 @@ int futex_wake_key(struct futex_bucket *bucket, const struct futex_key *key, int
 
 /* --- wait and wake --------------------------------------------------------------------- */
 
-/* Sleeps until woken. 0, -ETIMEDOUT, -EINTR (then it stands in no queue any more). */
+/* Sleeps until woken. 0, -ETIMEDOUT, -EINTR (then it is in no queue any more). */
 static int sleep_queued(struct task *task, struct futex_waiter *waiter,
                         const struct timespec *deadline) {
     int error = 0;

@@ -1,6 +1,6 @@
 /* What futex.c and futex_pi.c share: keys, buckets, waiters.
  *
- * A waiter stands in one bucket; the bucket's lock guards its list and the fields of its waiters.
+ * A waiter is in one bucket; the bucket's lock guards its list and the fields of its waiters.
  * The value test of FUTEX_WAIT happens with the bucket locked, and so does every wake, hence none
  * is lost. A waker unblocks a waiter with the lock held: the waiter cannot be gone. Where two
  * buckets are locked, the one at the lower address comes first. process_lock is never taken
@@ -19,7 +19,7 @@ struct futex_key {
 
 struct futex_waiter {
     struct futex_waiter *next;
-    struct futex_bucket *bucket; /* that it stands in; changes by requeue with both locked */
+    struct futex_bucket *bucket; /* that it is in; changes by requeue with both locked */
     struct futex_key key;
     struct task *task;
     uint32_t bitset;
@@ -53,7 +53,7 @@ void futex_queue(struct futex_bucket *bucket, struct futex_waiter *waiter);
 void futex_unqueue(struct futex_waiter *waiter);
 void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b);
 void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b);
-/* Locks the bucket in which a waiter stands now. */
+/* Locks the bucket in which a waiter is now. */
 struct futex_bucket *futex_lock_waiter(struct futex_waiter *waiter);
 /* Marks as woken and wakes; bucket locked. */
 void futex_wake_one(struct futex_waiter *waiter);

@@ -72,7 +72,7 @@ static int take_word(struct task *task, gaddr_t addr, int32_t tid, bool more_wai
     return error;
 }
 
-/* Sleeps until the lock was handed over. 0, -ETIMEDOUT or -EINTR; then it stands in no queue. */
+/* Sleeps until the lock was handed over. 0, -ETIMEDOUT or -EINTR; then it is in no queue. */
 static int sleep_pi(struct task *task, struct futex_waiter *waiter,
                     const struct timespec *deadline) {
     int error = 0;

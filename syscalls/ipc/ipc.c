@@ -98,8 +98,7 @@ void ipc_remove(struct ipc_table *table, struct ipc_object *object) {
     table->used--;
 }
 
-/* --- sleeping
- * ------------------------------------------------------------------------------------------- */
+/* --- sleeping -------------------------------------------------------------------------- */
 
 void ipc_wake_all(struct ipc_waiter *list) {
     for (; list; list = list->next)

@@ -68,8 +68,7 @@ void ipc_wake_removed(struct ipc_waiter **list);
 int ipc_wait(struct task *task, struct ipc_waiter **list, struct ipc_waiter *self,
              const struct timespec *deadline);
 
-/* --- layouts; without the lock ------------------------------------------------------------------
- */
+/* --- layouts; without the lock --------------------------------------------------------- */
 
 struct shm_status {
     struct ipc_object perm;

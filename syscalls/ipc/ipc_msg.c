@@ -53,8 +53,7 @@ long sys_msgget(struct task *task, int32_t key, uint32_t flags) {
     return id;
 }
 
-/* --- sending
- * --------------------------------------------------------------------------------------------- */
+/* --- sending --------------------------------------------------------------------------- */
 
 static int put(struct task *task, int32_t id, struct message *message, uint32_t flags) {
     int error;
@@ -109,8 +108,7 @@ long sys_msgsnd(struct task *task, int32_t id, gaddr_t at, uint64_t size, uint32
     return error == -EINTR ? -ERESTARTNOHAND : error;
 }
 
-/* --- receiving
- * ---------------------------------------------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------------------------- */
 
 /* The message that msgrcv(2) means by `type`, unlinked by the caller through the pointer returned.
  */
@@ -182,9 +180,7 @@ long sys_msgrcv(struct task *task, int32_t id, gaddr_t at, uint64_t size, int64_
     return result == -EINTR ? -ERESTARTNOHAND : result;
 }
 
-/* --- msgctl
- * -------------------------------------------------------------------------------------------------
- */
+/* --- msgctl ---------------------------------------------------------------------------- */
 
 static void remove_queue(struct msg_queue *queue) {
     ipc_remove(&queues, &queue->perm);

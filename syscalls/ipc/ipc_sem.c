@@ -88,8 +88,7 @@ long sys_semget(struct task *task, int32_t key, int32_t count, uint32_t flags) {
     return id;
 }
 
-/* --- operations
- * ------------------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------ */
 
 /* The process's undo record of a set; made on demand. */
 static struct sem_undo *undo_of(struct process *process, struct sem_set *set, bool make) {
@@ -238,8 +237,7 @@ long sys_semtimedop_time64(struct task *task, int32_t id, gaddr_t at, uint32_t c
     return timed_operations(task, task->abi->times64, id, at, count, timeout);
 }
 
-/* --- exit: SEM_UNDO
- * ------------------------------------------------------------------------------------ */
+/* --- exit: SEM_UNDO -------------------------------------------------------------------- */
 
 static void undo_all(struct process *process) {
     pthread_mutex_lock(&ipc_lock);
@@ -271,9 +269,7 @@ void ipc_init(void) {
     process_hooks_add(&hooks);
 }
 
-/* --- semctl
- * ------------------------------------------------------------------------------------------------
- */
+/* --- semctl ---------------------------------------------------------------------------- */
 
 static uint32_t count_waiters(const struct sem_set *set, int number, bool for_zero) {
     uint32_t count = 0;

@@ -1,4 +1,4 @@
-/* POSIX message queues (mq_overview(7)), in memory. All descriptors of a queue stand on one host
+/* POSIX message queues (mq_overview(7)), in memory. All descriptors of a queue have one host
  * eventfd, whose value shows the queue's state to poll: 0 empty, 1 neither empty nor full, its
  * maximum full. Guarded by ipc_lock. */
 #include "core/space/space.h"
@@ -129,8 +129,7 @@ static void show_state(struct mqueue *queue) {
         return;
 }
 
-/* --- open and unlink
- * -------------------------------------------------------------------------------------- */
+/* --- open and unlink ------------------------------------------------------------------- */
 
 static struct mqueue *queue_find(const char *name) {
     struct mqueue *queue = queues;
@@ -288,9 +287,7 @@ static struct file *mq_get(struct task *task, int fd, int access) {
     return NULL;
 }
 
-/* --- messages
- * -------------------------------------------------------------------------------------------------
- */
+/* --- messages -------------------------------------------------------------------------- */
 
 /* The message arrived at an empty queue on which nobody waits: tell the registered process, once.
  * While ipc_lock is held the process cannot get past forget_process(), so that it still is one. */
@@ -458,8 +455,7 @@ long sys_mq_timedreceive_time64(struct task *task, int32_t fd, gaddr_t at, uint6
     return timed_receive(task, task->abi->times64, fd, at, room, priority, timeout);
 }
 
-/* --- attributes and notification
- * ---------------------------------------------------------------------------- */
+/* --- attributes and notification ------------------------------------------------------- */
 
 long sys_mq_getsetattr(struct task *task, int32_t fd, gaddr_t new_at, gaddr_t old_at) {
     int64_t new[4], old[4];

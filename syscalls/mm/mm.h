@@ -95,7 +95,7 @@ int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice);
 int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock);
 
 /* For tests and fuzzers (--check-memory): space_check() of the memory; ends the run with a message
- * when it fails. `number` is the system call behind which it is done. */
+ * when it fails. `number` is the system call after which it is done. */
 void mm_check(struct mm *mm, int64_t number);
 
 /* First vma that ends above addr, or NULL. Caller holds mm->lock. */

@@ -18,7 +18,7 @@
  *   shared until the change is older than any file system's clock is slow.
  * - The file is written through a shared mapping, which moves no time on in memory file systems and
  *   not each time in others: files that a guest ever mapped so are never shared again.
- * - A memory file whose bytes somebody checks behind a seal: both of the above. Once it is sealed
+ * - A memory file whose bytes somebody checks under a seal: both of the above. Once it is sealed
  *   it need not be old.
  * - Private pages of a fresh mapping: there are none, it was made under mm->lock like all else.
  *

@@ -113,7 +113,7 @@ static int64_t move_fixed(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t n
     return move_to(mm, old, old_len, to, new_len, flags & MREMAP_DONTUNMAP);
 }
 
-/* Grow at its end, where the room behind it is free. */
+/* Grow at its end, where the room after it is free. */
 static bool grow_in_place(struct mm *mm, struct vma *vma, gaddr_t old, gaddr_t old_len,
                           gaddr_t new_len) {
     gaddr_t end = old + new_len;

@@ -213,8 +213,7 @@ long sys_migrate_pages(struct task *task, int32_t pid, uint64_t bits, gaddr_t fr
     return err || to_here ? err : -EINVAL;
 }
 
-/* --- process_madvise(2) -------------------------------------------------------------------------
- */
+/* --- process_madvise(2) ---------------------------------------------------------------- */
 
 /* The memory behind a pidfd, referenced; NULL with *err. */
 static struct mm *advised_mm(struct task *task, int32_t fd, int *err) {

@@ -162,7 +162,7 @@ static bool no_bytes(const struct guest_span *span, uint64_t count) {
     return count == 0;
 }
 
-/* An empty list ends the call before anything behind it is looked at, also the process. */
+/* An empty list ends the call before anything after it is looked at, also the process. */
 static long process_vm(struct task *task, int32_t pid, gaddr_t local, uint64_t local_count,
                        gaddr_t remote, uint64_t remote_count, uint32_t flags, bool write) {
     int err;

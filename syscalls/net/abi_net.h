@@ -27,7 +27,7 @@ struct guest_cmsg {
 
 struct abi_net {
     unsigned msg_bytes,
-        mmsg_bytes; /* of struct msghdr; of struct mmsghdr, msg_len comes behind it */
+        mmsg_bytes; /* of struct msghdr; of struct mmsghdr, msg_len comes after it */
     int (*get_msg)(struct task *task, gaddr_t from, struct guest_msg *msg);
     /* Writes what recvmsg(2) changes: msg_controllen, msg_flags, and msg_namelen if there is a
      * name. */

@@ -14,8 +14,7 @@
 
 #include "gen/syscall_protos.h"
 
-/* --- the file
- * ----------------------------------------------------------------------------------------- */
+/* --- the file -------------------------------------------------------------------------- */
 
 static ssize_t socket_read_flags(struct file *file, struct task *task, const struct iovec *iov,
                                  int count, int flags) {
@@ -161,8 +160,7 @@ static bool netlink_autobind(struct task *task, struct file *file) {
     return !bind(file->host_fd, (struct sockaddr *)&own, sizeof(own));
 }
 
-/* --- addresses
- * --------------------------------------------------------------------------------------------- */
+/* --- addresses ------------------------------------------------------------------------- */
 
 int socket_address_in(struct task *task, struct file *file, gaddr_t at, int32_t len,
                       struct socket_address *out) {
@@ -211,9 +209,7 @@ int socket_address_out(struct task *task, struct socket_address *address, bool s
     return guest_write(space, len_at, &len, sizeof(len));
 }
 
-/* --- creation
- * ------------------------------------------------------------------------------------------------
- */
+/* --- creation -------------------------------------------------------------------------- */
 
 bool socket_network = true;
 
@@ -284,9 +280,7 @@ long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t pro
     return fds[1];
 }
 
-/* --- connections
- * ------------------------------------------------------------------------------------------------
- */
+/* --- connections ----------------------------------------------------------------------- */
 
 /* A netlink socket bound to 0 gets its process's number, as the host would give Fiberglass's:
  * unless another socket has it. */

@@ -79,8 +79,7 @@ struct socket_address {
     const struct mount *mount; /* of a path; NULL: none */
 };
 
-/* --- socket.c
- * -------------------------------------------------------------------------------------- */
+/* --- socket.c -------------------------------------------------------------------------- */
 
 /* False (--network none): the guest has unix sockets of this run alone, and sees no interface. Set
  * before the first task runs. */
@@ -116,8 +115,7 @@ long socket_receive_token(struct task *task, struct file *file, struct msghdr *h
 /* A send said EPIPE: SIGPIPE, if it is a stream. */
 void socket_broken_pipe(struct task *task, struct file *file);
 
-/* --- socket_unix.c
- * ----------------------------------------------------------------------------------- */
+/* --- socket_unix.c --------------------------------------------------------------------- */
 
 int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *guest, socklen_t len);
 /* Guest address -> host address of a peer (connect, sendto). */
@@ -139,8 +137,7 @@ struct unix_name *unix_name_of_host(const struct sockaddr_un *host, socklen_t le
 /* Not one that is gone. */
 struct unix_name *unix_name_at(const struct socket_address *to);
 
-/* --- socket_creds.c
- * ----------------------------------------------------------------------------------- */
+/* --- socket_creds.c -------------------------------------------------------------------- */
 
 /* Before connect(2), and after it succeeded. */
 void unix_connecting(struct task *task, struct file *file);
@@ -190,8 +187,7 @@ void unix_take_token(struct file *file, struct msghdr *host, size_t bytes, bool 
 bool unix_tokens_come(const struct file *file, size_t *most);
 void unix_drop_control(struct file *file, struct msghdr *host, size_t bytes, bool peek);
 
-/* --- socket_rights.c
- * ----------------------------------------------------------------------------------- */
+/* --- socket_rights.c ------------------------------------------------------------------- */
 
 /* A file is about to be sent: it is noted, so that its receiver in this run gets the same struct
  * file. rights_withdraw: it was not sent after all. */
@@ -203,8 +199,7 @@ void rights_init(void);
  * peek: the message stays in its queue. */
 struct file *rights_received(struct task *task, int host_fd, bool peek);
 
-/* --- socket_layout.c
- * ------------------------------------------------------------------------------------ */
+/* --- socket_layout.c ------------------------------------------------------------------- */
 
 #define SOCKET_MAX_IOV 1024
 #define SCM_MAX_FILES  253
@@ -229,8 +224,7 @@ int control_in(struct task *task, const struct guest_msg *msg, struct control_ou
 int control_out(struct task *task, struct file *file, struct msghdr *host, size_t bytes,
                 struct guest_msg *msg, uint32_t call_flags);
 
-/* --- socket_option.c
- * ---------------------------------------------------------------------------------------- */
+/* --- socket_option.c ------------------------------------------------------------------- */
 
 long socket_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg);
 

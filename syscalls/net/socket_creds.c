@@ -75,8 +75,7 @@ bool unix_turned_away(struct file *listener, int host_fd) {
     return true;
 }
 
-/* --- connections
- * --------------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------- */
 
 static struct unix_pair *pair_new(void) {
     struct unix_pair *pair = calloc(1, sizeof(*pair));
@@ -238,8 +237,7 @@ bool unix_peer(struct file *file, struct unix_identity *out) {
     return known;
 }
 
-/* --- messages
- * ------------------------------------------------------------------------------------------ */
+/* --- messages -------------------------------------------------------------------------- */
 
 void unix_asks(struct file *file) {
     struct unix_socket *socket = file->data;

@@ -28,8 +28,7 @@ int msg_get(struct task *task, gaddr_t at, struct guest_msg *msg) {
     return msg->iov_count > SOCKET_MAX_IOV ? -EMSGSIZE : 0;
 }
 
-/* --- control messages to send
- * ----------------------------------------------------------------------- */
+/* --- control messages to send ---------------------------------------------------------- */
 
 /* SCM_RIGHTS: takes references on the files and writes their host descriptors. */
 static int rights_in(struct task *task, const uint8_t *data, size_t len, struct control_out *out,
@@ -122,8 +121,7 @@ int control_in(struct task *task, const struct guest_msg *msg, struct control_ou
     return error;
 }
 
-/* --- received control messages
- * ------------------------------------------------------------------------- */
+/* --- received control messages --------------------------------------------------------- */
 
 /* The guest's control buffer while it fills up. */
 struct control_buffer {

@@ -18,8 +18,7 @@
 #define CMSG_COMPAT  0x80000000u /* the host kernel's own mark for 32-bit callers */
 #define CONTROL_ROOM 8192        /* of one received message on the host */
 
-/* --- sending
- * -------------------------------------------------------------------------------------------- */
+/* --- sending --------------------------------------------------------------------------- */
 
 static long finish_send(struct task *task, struct file *file, uint32_t flags, long result) {
     if (result == -EPIPE && !(flags & MSG_NOSIGNAL))
@@ -243,8 +242,7 @@ long sys_sendmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uin
     return done ? (long)done : result;
 }
 
-/* --- receiving
- * ---------------------------------------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------------------------- */
 
 /* Makes the vector at most `most` bytes long, in place; its new count. */
 static size_t cut_iov(struct iovec *iov, size_t count, size_t most) {

@@ -50,8 +50,7 @@ static const char *run_prefix(void) {
     return prefix;
 }
 
-/* --- the table of names; unix_names_lock held
- * ---------------------------------------------------------------- */
+/* --- the table of names; unix_names_lock held ------------------------------------------ */
 
 struct unix_name *unix_name_find(uint32_t id) {
     struct unix_name *name = bucket[id % BUCKETS];
@@ -156,8 +155,7 @@ struct unix_name *unix_name_at(const struct socket_address *to) {
     return NULL;
 }
 
-/* --- abstract names
- * --------------------------------------------------------------------------------------- */
+/* --- abstract names -------------------------------------------------------------------- */
 
 static uint64_t hash(const char *text, size_t len, uint64_t seed) {
     for (size_t i = 0; i < len; i++)
@@ -194,7 +192,7 @@ void unix_address_to_guest(struct socket_address *address, bool sender) {
     if (name && name->internal) {
         address->len = sender ? 0 : FAMILY_BYTES;
     } else if (name) {
-        memset(&address->storage, 0, sizeof(address->storage)); /* a NUL behind a full path */
+        memset(&address->storage, 0, sizeof(address->storage)); /* a NUL after a full path */
         *un = name->guest;
         address->len = name->len;
     } else if (address->len > start && !un->sun_path[0] &&
@@ -208,9 +206,7 @@ void unix_address_to_guest(struct socket_address *address, bool sender) {
     pthread_mutex_unlock(&unix_names_lock);
 }
 
-/* --- paths
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- paths ----------------------------------------------------------------------------- */
 
 /* The path of an address as a string, at most PATH_BYTES long. */
 static void path_of(const struct sockaddr_un *guest, socklen_t len, char path[PATH_BYTES + 1]) {
@@ -335,7 +331,7 @@ int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *gu
     if (len == FAMILY_BYTES) {
         error = bind_any(file, name);
     } else if (guest->sun_path[0]) {
-        /* getsockname shows the path with its NUL, which may lie behind the structure. */
+        /* getsockname shows the path with its NUL, which may lie past the structure. */
         name->guest.sun_path[PATH_BYTES - 1] =
             len == sizeof(*guest) ? guest->sun_path[PATH_BYTES - 1] : 0;
         size_t used = strnlen(guest->sun_path, len - FAMILY_BYTES);

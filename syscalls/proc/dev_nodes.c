@@ -60,8 +60,7 @@ static int core_text(const struct synth_ref *ref, struct strbuf *out) {
     return link_to(out, "/proc/kcore");
 }
 
-/* --- /dev/pts
- * -------------------------------------------------------------------------------------- */
+/* --- /dev/pts -------------------------------------------------------------------------- */
 
 static int pts_node_stat(const struct synth_ref *ref, struct stat *st) {
     struct stat tty;
@@ -134,8 +133,7 @@ const struct synth_entry devpts_root = {
     .list = pts_list_nodes,
 };
 
-/* --- /dev
- * ------------------------------------------------------------------------------------------- */
+/* --- /dev ------------------------------------------------------------------------------ */
 
 /* Mount points below /dev need an entry to be listed; resolution goes to the mounts. */
 static const struct synth_entry empty_directory_children[] = {{0}};

@@ -98,8 +98,7 @@ extern const struct synth_entry dev_shm;
 /* Single nodes that are mounted over a host's /dev when the root is "/". */
 extern const struct synth_entry dev_tty, dev_ptmx, dev_console;
 
-/* --- proc_fdinfo.c: /proc/PID/fdinfo -------------------------------------------------------------
- */
+/* --- proc_fdinfo.c: /proc/PID/fdinfo --------------------------------------------------- */
 
 /* The whole text for a descriptor of `table` (only compared: its record locks are shown). */
 void fdinfo_text(struct file *file, bool cloexec, const struct fd_table *table, struct strbuf *out);

@@ -14,8 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- who is meant
- * ------------------------------------------------------------------------------------ */
+/* --- who is meant ---------------------------------------------------------------------- */
 
 int32_t proc_number(const char *name) {
     int64_t value = 0;
@@ -124,8 +123,7 @@ void proc_counts(int *tasks, int *last) {
     pthread_mutex_unlock(&process_lock);
 }
 
-/* --- links
- * --------------------------------------------------------------------------------------------- */
+/* --- links ----------------------------------------------------------------------------- */
 
 static int exe_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
     if (!proc_allowed(ref))
@@ -182,8 +180,7 @@ static int root_text(const struct synth_ref *ref, struct strbuf *out) {
     return fs ? 0 : -ENOENT;
 }
 
-/* --- the tree
- * ------------------------------------------------------------------------------------------ */
+/* --- the tree -------------------------------------------------------------------------- */
 
 #define FILE_(n, fn)                                                                               \
     { .name = n, .mode = S_IFREG | 0444, .text = fn, .stat = proc_stat_owner }

@@ -82,8 +82,7 @@ int proc_statm(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-/* --- maps
- * ----------------------------------------------------------------------------------------- */
+/* --- maps ------------------------------------------------------------------------------ */
 
 static void print_vma(const struct vma *vma, bool wide, struct strbuf *out) {
     struct stat st = {0};
@@ -168,8 +167,7 @@ int proc_smaps_rollup(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-/* --- strings of the start
- * ------------------------------------------------------------------------- */
+/* --- strings of the start -------------------------------------------------------------- */
 
 enum { RANGE_ARGS, RANGE_ENV, RANGE_AUXV };
 
@@ -200,7 +198,7 @@ static int print_range(const struct synth_ref *ref, struct strbuf *out, int whic
 }
 
 /* A program writes a title over its arguments, and beyond them over its environment, when there is
- * no NUL where the arguments ended: then it is what stands there up to the first NUL, at most a
+ * no NUL where the arguments ended: then it is what is there up to the first NUL, at most a
  * page (as setproctitle(3bsd) and Linux have agreed). */
 int proc_cmdline(const struct synth_ref *ref, struct strbuf *out) {
     struct mm *mm = proc_mm(ref);
@@ -231,8 +229,7 @@ int proc_auxv(const struct synth_ref *ref, struct strbuf *out) {
     return print_range(ref, out, RANGE_AUXV);
 }
 
-/* --- mem: the process's memory as a file
- * ------------------------------------------------------------ */
+/* --- mem: the process's memory as a file ----------------------------------------------- */
 
 /* Copies through the engine's checked copies; file->data is the mm. */
 static ssize_t mem_copy(struct file *file, struct task *task, const struct iovec *iov, int count,

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- what it does
- * ------------------------------------------------------------------------------------- */
+/* --- what it does ---------------------------------------------------------------------- */
 
 #define IO_TASKS 256 /* whose counts are added up */
 
@@ -99,8 +98,7 @@ int proc_children_text(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-/* --- numbers that may be set
- * -------------------------------------------------------------------------- */
+/* --- numbers that may be set ----------------------------------------------------------- */
 
 #define OOM_MOST     1000 /* of oom_score_adj */
 #define OOM_OLD_MOST 15   /* of oom_adj, which is the same in units of 1000/17 */
@@ -207,8 +205,7 @@ ssize_t proc_clear_refs_write(const struct synth_ref *ref, struct task *task, co
     return number_of(data, len, 10, &value) && value >= 1 && value <= 5 ? (ssize_t)len : -EINVAL;
 }
 
-/* --- attr, ns
- * ------------------------------------------------------------------------------------------ */
+/* --- attr, ns -------------------------------------------------------------------------- */
 
 /* No security module: as on a kernel that has none switched on. */
 static int attr_text(const struct synth_ref *ref, struct strbuf *out) {

@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- stat, status
- * ------------------------------------------------------------------------------------- */
+/* --- stat, status ---------------------------------------------------------------------- */
 
 static char state_of(const struct process *process, const struct task *task) {
     if (process->zombie || (!task && process->pid != INIT_PID))
@@ -216,8 +215,7 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-/* --- small files
- * -------------------------------------------------------------------------------------- */
+/* --- small files ----------------------------------------------------------------------- */
 
 int proc_comm_text(const struct synth_ref *ref, struct strbuf *out) {
     struct snapshot snap;

@@ -219,8 +219,7 @@ const struct synth_entry proc_sys_children[] = {DIR_("kernel", kernel_files),
                                                 DIR_("net", sys_net),
                                                 {0}};
 
-/* --- /proc/net: the host's, since sockets are
- * ---------------------------------------------------------- */
+/* --- /proc/net: the host's, since sockets are ------------------------------------------ */
 
 /* Bytes of the lines that name the columns. */
 static size_t head_of(const char *table, const char *text, size_t len) {

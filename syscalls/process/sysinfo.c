@@ -17,7 +17,7 @@
 
 #define PERSONA_UNAME26 0x0020000
 
-/* UNAME26: 3.x is 2.6.(40+x), later ones 2.6.(60+x); what stands behind the numbers stays. */
+/* UNAME26: 3.x is 2.6.(40+x), later ones 2.6.(60+x); what comes after the numbers stays. */
 static void old_release(char *release, size_t size) {
     unsigned major = 0, minor = 0;
     char rest[65];

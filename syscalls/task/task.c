@@ -1,5 +1,5 @@
 /* Tasks and processes as objects: creation, lists, numbers, hooks; host threads of tasks; the sleep
- * and wake-up that all internal waits stand on. Not here: what fork copies (fork.c), what exit
+ * and wake-up that all internal waits are made of. Not here: what fork copies (fork.c), what exit
  * leaves behind (exit.c), the run loop (run/loop.c). */
 #include "syscalls/task/process.h"
 

@@ -146,8 +146,7 @@ long sys_settimeofday(struct task *task, gaddr_t tv, gaddr_t zone) {
     return -EPERM;
 }
 
-/* --- sleeping
- * ------------------------------------------------------------------------------------- */
+/* --- sleeping -------------------------------------------------------------------------- */
 
 /* Sleeps until `until` of a guest CPU clock, by looking at it now and then: a process cannot use
  * more than (CPUs) seconds of it in a second. */
@@ -258,8 +257,7 @@ long sys_nanosleep(struct task *task, gaddr_t at, gaddr_t left) {
     return nanosleep_on(task, task->abi->times, CLOCK_MONOTONIC, 0, at, left);
 }
 
-/* --- adjtimex(2), reading only
- * --------------------------------------------------------------------- */
+/* --- adjtimex(2), reading only --------------------------------------------------------- */
 
 static long read_timex(struct task *task, const struct abi_times *times, int32_t clock,
                        gaddr_t at) {

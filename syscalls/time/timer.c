@@ -46,8 +46,7 @@ static uint64_t cpu_now(const struct guest_timer *timer) {
     return process_cpu_ns_locked(timer->process);
 }
 
-/* --- expiry
- * ---------------------------------------------------------------------------------------- */
+/* --- expiry ---------------------------------------------------------------------------- */
 
 /* The entry of this timer that still waits in a queue: then the signal is not queued again. */
 static struct sigqueue *queued_entry(struct sigpending *pending, const struct guest_timer *timer) {
@@ -183,8 +182,7 @@ static int start_thread(void) {
     return 0;
 }
 
-/* --- one timer; process_lock held
- * ----------------------------------------------------------------- */
+/* --- one timer; process_lock held ------------------------------------------------------ */
 
 struct guest_timer *timer_find(struct process *process, int32_t id) {
     struct guest_timer *timer = timers;
@@ -281,8 +279,7 @@ int timer_set(struct guest_timer *timer, int flags, const struct itimerspec *its
     return 0;
 }
 
-/* --- CPU limit
- * ------------------------------------------------------------------------------------ */
+/* --- CPU limit ------------------------------------------------------------------------- */
 
 void timer_limit_changed_locked(struct process *process) {
     const struct rlimit *limit = &process->limits[RLIMIT_CPU];
@@ -303,8 +300,7 @@ void timer_limit_changed_locked(struct process *process) {
     timer_set(timer, TIMER_ABSTIME, &its);
 }
 
-/* --- process hooks
- * -------------------------------------------------------------------------------- */
+/* --- process hooks --------------------------------------------------------------------- */
 
 static void drop_timers_locked(struct process *process, bool interval_timers_too) {
     struct guest_timer *timer = timers, *next;

@@ -100,8 +100,7 @@ long sys_alarm(struct task *task, uint32_t seconds) {
     return left;
 }
 
-/* --- POSIX timers
- * ---------------------------------------------------------------------------------- */
+/* --- POSIX timers ---------------------------------------------------------------------- */
 
 static bool clock_has_timers(int32_t clock) {
     return clock_is_cpu(clock) || clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC ||

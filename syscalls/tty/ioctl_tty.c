@@ -103,8 +103,7 @@ static long get_int(struct task *task, gaddr_t arg, int32_t *value) {
     return guest_read(task->cpu->space, value, arg, sizeof(*value));
 }
 
-/* --- sessions and groups
- * ---------------------------------------------------------------------------- */
+/* --- sessions and groups --------------------------------------------------------------- */
 
 static long set_controlling(struct task *task, struct tty *tty, bool steal) {
     struct process *process = task->process;
@@ -185,8 +184,7 @@ static long get_session(struct task *task, struct tty *tty, bool master, gaddr_t
     return mine && sid ? put_int(task, arg, sid) : -ENOTTY;
 }
 
-/* --- the rest
- * ------------------------------------------------------------------------------------------ */
+/* --- the rest -------------------------------------------------------------------------- */
 
 /* A new size tells the foreground group. The host does so itself for its own terminal: its SIGWINCH
  * comes in through tty_host.c. */

@@ -25,8 +25,7 @@
 /* A pty's input buffer takes no more at a time. */
 #define MASTER_CHUNK 4096
 
-/* --- the master
- * ------------------------------------------------------------------------------------------ */
+/* --- the master ------------------------------------------------------------------------ */
 
 /* The first character of `text` that asks for a signal: returns how many bytes end with it (len
  * when there is none) and the signal (0). Follows n_tty's order: in an EXTPROC terminal nothing is
@@ -110,7 +109,7 @@ static ssize_t ptmx_write(struct file *file, struct task *task, const struct iov
             size_t want =
                 find_signal(file->data, file->host_fd, text, (size_t)len, &signo, &flushes);
             long put = host_call(task, SYS_write, file->host_fd, (long)text, (long)want, 0, 0, 0);
-            if (put < (long)want) /* nobody saw the characters behind */
+            if (put < (long)want) /* nobody saw the characters after */
                 ((struct tty *)file->data)->literal_next = literal;
             if (put < 0)
                 return done ? done : put == -EINTR ? -ERESTARTSYS : put;
@@ -180,8 +179,7 @@ int ptmx_open(struct task *task, int flags, struct file **out) {
     return error;
 }
 
-/* --- the slave
- * -------------------------------------------------------------------------------------------- */
+/* --- the slave ------------------------------------------------------------------------- */
 
 static int open_slave(int master, int flags) {
     int fd = ioctl(master, TIOCGPTPEER, flags);

@@ -28,8 +28,7 @@ dev_t tty_devpts_device;
 
 static struct tty *ttys; /* in rising order of index; process_lock */
 
-/* --- objects
- * -------------------------------------------------------------------------------------- */
+/* --- objects --------------------------------------------------------------------------- */
 
 struct tty *tty_find_locked(int index) {
     struct tty *tty = ttys;
@@ -115,8 +114,7 @@ uint32_t tty_device_number(const struct tty *tty) {
     return tty ? (uint32_t)makedev(PTS_MAJOR, (unsigned)tty->index) : 0;
 }
 
-/* --- what /dev/pts shows
- * ---------------------------------------------------------------------------- */
+/* --- what /dev/pts shows --------------------------------------------------------------- */
 
 int pts_list(int *index, int room) {
     int count = 0;
@@ -190,8 +188,7 @@ int tty_file_stat(struct file *file, struct stat *st) {
     return 0;
 }
 
-/* --- signals and sessions
- * ---------------------------------------------------------------------------- */
+/* --- signals and sessions -------------------------------------------------------------- */
 
 int tty_signal_group_locked(int32_t pgid, int signo, int code) {
     int result = -ESRCH;
@@ -279,8 +276,7 @@ int tty_job_check(struct task *task, struct tty *tty, int signo) {
     return result;
 }
 
-/* --- the slave side's reads and writes
- * ----------------------------------------------------------------- */
+/* --- the slave side's reads and writes ------------------------------------------------- */
 
 static ssize_t tty_read(struct file *file, struct task *task, const struct iovec *iov, int count,
                         int64_t offset) {

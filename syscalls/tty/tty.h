@@ -28,8 +28,7 @@ struct tty {
     struct tty *next;
 };
 
-/* --- start-up and end ----------------------------------------------------------------------------
- */
+/* --- start-up and end ------------------------------------------------------------------ */
 
 /* Registers what terminals do at a session's end and for their nodes; call once at start. */
 void tty_init(void);
@@ -54,8 +53,7 @@ int tty_host_start(struct process *initial);
  * ends in any way (also by a signal); async-signal-safe. */
 void tty_host_stop(void);
 
-/* --- from the process layer ----------------------------------------------------------------------
- */
+/* --- from the process layer ------------------------------------------------------------ */
 
 /* Session leader exits: SIGHUP and SIGCONT to the foreground group, the session loses its terminal.
  * Caller holds process_lock; the process is still in the list. No-op for others. */
@@ -72,8 +70,7 @@ void tty_initial_stopped(void);
  * 0 or -ESRCH. */
 int tty_signal_group_locked(int32_t pgid, int signo, int code);
 
-/* --- from the file layer -------------------------------------------------------------------------
- */
+/* --- from the file layer --------------------------------------------------------------- */
 
 /* open(2) of /dev/tty (-ENXIO when the process has none), of /dev/ptmx, of /dev/pts/N (-ENOENT,
  * -EIO while locked) and of the host's terminal as /dev/console (-ENXIO when there is none). flags:

@@ -36,8 +36,7 @@ struct tty *tty_host_get(void) {
     return host_tty;
 }
 
-/* --- the terminal
- * ----------------------------------------------------------------------------------- */
+/* --- the terminal ---------------------------------------------------------------------- */
 
 /* Makes the terminal behind `fd` (taken over) the host terminal. */
 static int adopt(int fd) {
@@ -132,8 +131,7 @@ void tty_host_stop(void) {
     changed = 0;
 }
 
-/* --- host signals
- * ------------------------------------------------------------------------------------ */
+/* --- host signals ---------------------------------------------------------------------- */
 
 /* Could some guest task still run and thus continue the first process? process_lock held. */
 static bool others_run(const struct process *first) {

@@ -293,8 +293,7 @@ static void limits(void) {
     guest_free(guest);
 }
 
-/* --- code that is written over, stops, threads -------------------------------------------------
- */
+/* --- code that is written over, stops, threads ----------------------------------------- */
 
 static void *run_once(void *cpu) {
     struct fg_exit end = fg_cpu_run(cpu, 0);

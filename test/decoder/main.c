@@ -1,6 +1,6 @@
 /* The decoder against Zydis, an independent one: which byte strings are instructions, and how long.
  *
- *   decoder [--quick] [--count N] [--seed N]     N random strings (default 10 million) behind the
+ *   decoder [--quick] [--count N] [--seed N]     N random strings (default 10 million) after the
  *                                                enumeration of opcodes x ModRM x prefixes
  *   decoder --guest MODE                         i386 or x86-64 alone; both without it
  *   decoder --bytes HEX                          one string, both answers (i386 without --guest)
@@ -151,7 +151,7 @@ static uint64_t random64(void) {
     return z ^ z >> 31;
 }
 
-/* Every opcode of every map, every ModRM byte, these prefixes (64-bit mode: behind them REX); SIB
+/* Every opcode of every map, every ModRM byte, these prefixes (64-bit mode: after them REX); SIB
  * and the rest at random. */
 static void enumerate(bool quick) {
     static const char *const prefixes[] = {
@@ -183,8 +183,8 @@ static void enumerate(bool quick) {
     }
 }
 
-/* Every opcode behind every VEX prefix, legal or not; ModRM and the rest at random. And some of
- * them behind prefixes that make VEX #UD, and behind such as do not. */
+/* Every opcode after every VEX prefix, legal or not; ModRM and the rest at random. And some of
+ * them after prefixes that make VEX #UD, and after such as do not. */
 static void enumerate_vex(void) {
     static const char *const prefixes[] = {"",     "\x66", "\xf2", "\xf3",
                                            "\xf0", "\x67", "\x65", "\x48"};

@@ -64,7 +64,7 @@ static void cmpxchg64(void) {
                          : "memory", "cc");
     } while (!same);
 }
-/* A lock made of xchg, guarding plain increments behind it. */
+/* A lock made of xchg, guarding plain increments after it. */
 static void xchg_lock(void) {
     uint32_t one;
     do {

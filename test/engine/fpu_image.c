@@ -10,7 +10,7 @@
 static unsigned frames, strange;
 static uint8_t image[512] __attribute__((aligned(64)));
 
-/* The FXSAVE image stands behind the 112 bytes of the FNSAVE image. Its last 48 bytes are the
+/* The FXSAVE image comes after the 112 bytes of the FNSAVE image. Its last 48 bytes are the
  * kernel's own marks. */
 static void handler(int signo, siginfo_t *info, void *context) {
     (void)signo;

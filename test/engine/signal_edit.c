@@ -6,8 +6,7 @@
 
 static uint8_t *page;
 
-/* --- skip an instruction, change registers and flags ---------------------------------------------
- */
+/* --- skip an instruction, change registers and flags ----------------------------------- */
 
 static void skip(int signal, siginfo_t *info, void *pointer) {
     greg_t *regs = ((ucontext_t *)pointer)->uc_mcontext.gregs;
@@ -34,8 +33,7 @@ static void edit_registers(void) {
         printf("edited %x\n", run(page));
 }
 
-/* --- floating-point state
- * ------------------------------------------------------------------------- */
+/* --- floating-point state -------------------------------------------------------------- */
 
 static void edit_float(int signal, siginfo_t *info, void *pointer) {
     ucontext_t *context = pointer;
@@ -43,7 +41,7 @@ static void edit_float(int signal, siginfo_t *info, void *pointer) {
     (void)signal;
     (void)info;
     context->uc_mcontext.gregs[REG_EIP] += 2;
-    uint8_t *fx = (uint8_t *)(fp + 1); /* the FXSAVE image behind the FNSAVE form */
+    uint8_t *fx = (uint8_t *)(fp + 1); /* the FXSAVE image after the FNSAVE form */
     printf("  x87 cw %lx sw %lx tag %lx, magic %lx\n", fp->cw & 0xffff, fp->sw & 0xffff,
            fp->tag & 0xffff, fp->status >> 16);
     printf("  st0 exponent %x mantissa %x, xmm1 %x %x, mxcsr %x\n", fp->_st[0].exponent,
@@ -75,8 +73,7 @@ static void floats(void) {
     __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
 }
 
-/* --- trap flag
- * ------------------------------------------------------------------------------------- */
+/* --- trap flag ------------------------------------------------------------------------- */
 
 static uint32_t steps[256], step_count, step_eax[256];
 static int budget;
@@ -152,8 +149,7 @@ static void single_steps(void) {
     show_steps("modified", run(page));
 }
 
-/* --- signals at any time
- * --------------------------------------------------------------------------- */
+/* --- signals at any time --------------------------------------------------------------- */
 
 static volatile sig_atomic_t alarms;
 

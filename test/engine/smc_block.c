@@ -6,7 +6,7 @@ enum { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
 
 static uint8_t *page;
 
-/* The immediate of the instruction behind the store. */
+/* The immediate of the instruction after the store. */
 static void next_instruction(void) {
     for (uint32_t i = 0; i < 5; i++) {
         struct assembler a = {page};

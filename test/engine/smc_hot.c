@@ -1,7 +1,7 @@
 /* Build: cc -static -pthread smc_hot.c
  * Pages on which writing and running alternate, so often that the engine compares code before it
  * runs it; pages that come to rest; data beside code; code that system calls bring in. With an
- * argument that part alone: test/suites/checked.py looks at the counters behind each. */
+ * argument that part alone: test/suites/checked.py looks at the counters after each. */
 #include "engine_test.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -119,7 +119,7 @@ static void heat(uint8_t *at) {
         printf("bounced: %u wrong\n", wrong);
 }
 
-/* Each writer changes the immediate of a function, within a page, behind its end and over it: so
+/* Each writer changes the immediate of a function, within a page, past its end and over it: so
  * few times, on pages of its own, that they stay in the state that they begin in. */
 static void all_writers(const char *state, int hot) {
     static const unsigned places[] = {63, PAGE - 1, PAGE - 3};

@@ -1,4 +1,4 @@
-/* Fuzzer of the decoder and of what stands behind it: hostile bytes are decoded at the very end of
+/* Fuzzer of the decoder and of what comes after it: hostile bytes are decoded at the very end of
  * readable memory, lowered, and run. Nothing may crash, read beyond its bytes or contradict itself.
  *
  *   fuzz_decode [--count N] [--seed N] [--keep FILE] CORPUS...

@@ -3,7 +3,7 @@
  *
  *     fuzz_elf [--seed N] [--count N] [--seconds N] [--keep DIR] FILE...
  *
- * A crash, a hang or a broken mapping list is a failure; the input that is being tried stands in
+ * A crash, a hang or a broken mapping list is a failure; the input that is being tried is in
  * DIR/current meanwhile (default build/test/fuzz_elf.input), so that it is there after a crash. Run
  * it on that file with --count 0 to see it again. */
 #include "core/run/run.h"

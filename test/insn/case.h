@@ -15,7 +15,7 @@
 #define CODE_BYTES  0x00400000u
 #define DATA_ADDR   0x20000000u /* pages that may be written */
 #define DATA_BYTES  0x4000u
-#define RO_ADDR     0x20004000u /* one page behind them that may only be read */
+#define RO_ADDR     0x20004000u /* one page after them that may only be read */
 #define RO_BYTES    0x1000u
 #define STACK_ADDR  0x30000000u
 #define STACK_BYTES 0x2000u

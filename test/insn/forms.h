@@ -13,7 +13,7 @@
 /* Memory operands: what computes the address. */
 enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
 
-/* What inputs a form wants. Names and values stand in gen/cases/cases.py as well. */
+/* What inputs a form wants. Names and values are in gen/cases/cases.py as well. */
 #define HINT_FAULT      (1u << 0) /* the memory operand shall fault: unmapped, or half so */
 #define HINT_READ_ONLY  (1u << 1) /* ... or lie in the read-only page */
 #define HINT_SOURCE     (1u << 2) /* implicit DS:eSI */
@@ -28,7 +28,7 @@ enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
 #define HINT_DIVIDE     (1u << 11) /* mostly no overflow */
 #define HINT_INDIRECT   (1u << 12) /* the operand is a branch target */
 #define HINT_RETURN     (1u << 13) /* the top of the stack is a branch target */
-#define HINT_FAR        (1u << 14) /* ... with a selector behind it */
+#define HINT_FAR        (1u << 14) /* ... with a selector after it */
 #define HINT_FLAGS_TOP  (1u << 15) /* POPF: no TF, no AC on the stack */
 #define HINT_FPU_ENV    (1u << 16) /* stores FIP, FDP, FOP */
 #define HINT_FPU_LOAD   (1u << 17) /* loads control or status words from memory */

@@ -31,7 +31,7 @@ struct slot {
 
 struct tally {
     uint32_t cases, failures;
-    uint32_t ends[4]; /* behind the instruction, elsewhere, page fault, other trap */
+    uint32_t ends[4]; /* after the instruction, elsewhere, page fault, other trap */
 };
 
 static struct slot slots[BATCH_CASES];
@@ -210,8 +210,8 @@ int main(int argc, char **argv) {
     if (options.vectors)
         return vectors_check(&runner, options.vectors);
     if (!oracle) {
-        printf(
-            "skip instruction cases: no 32-bit programs on this host; recorded vectors stand in\n");
+        printf("skip instruction cases: no 32-bit programs on this host; recorded vectors take "
+               "their place\n");
         return 0;
     }
     forms_load(&forms, options.cases);

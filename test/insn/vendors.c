@@ -1,5 +1,5 @@
 /* The rules of gen/spec/vendors that are about faults, stack words and stored images, and what all
- * rules are made with. See vendors.h; rules about values stand in vendors_value.c. */
+ * rules are made with. See vendors.h; rules about values are in vendors_value.c. */
 #include "test/insn/vendors.h"
 
 #include <stdlib.h>

@@ -37,7 +37,7 @@ uint32_t vendor_bit(const char *name);
 /* The file's bits as bits of vendors[]. */
 uint32_t vendor_bits(uint32_t bits, const uint8_t numbers[32]);
 
-/* The case left everything as it was; it ended behind the instruction. */
+/* The case left everything as it was; it ended after the instruction. */
 void start_state(struct tresult *result, const struct tcase *test);
 /* Bytes of memory: at the start, and in a result. Setting fails when the list of changes is full.
  */

@@ -23,7 +23,7 @@ static bool source(const struct vendor_case *c, uint32_t size, uint32_t *value) 
     return true;
 }
 
-/* The second opcode byte of an 0F instruction, and whether F3 stands in front. */
+/* The second opcode byte of an 0F instruction, and whether F3 comes first. */
 static uint8_t opcode(const struct form *f, bool *f3) {
     uint32_t i = 0;
     *f3 = false;

@@ -5,9 +5,9 @@
 
 Lines are drawn at random by the seed, one mistake (operators.py) each. A mutant is built in a place
 of its own (places.py) and meets the cases that execute its line (coverage.py), until one fails
-twice that passes without it. Results stand in build/mutants/results.jsonl: a run that was cut off
+twice that passes without it. Results are in build/mutants/results.jsonl: a run that was cut off
 goes on there. --survivors tries again those of the last run that survived, wherever their lines are
-now. Mutants that change nothing that can be seen stand in `equivalent`, with the reason, and are
+now. Mutants that change nothing that can be seen are in `equivalent`, with the reason, and are
 not drawn."""
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class Worker:
         return replace(mutant, seconds=round(time.monotonic() - start, 1))
 
     def judge(self, mutant: Mutant, target: Path, kept: Path) -> Mutant:
-        """The verdict on a mutant whose source stands in the place."""
+        """The verdict on a mutant whose source is in the place."""
         if self.place.make(str(target.relative_to(self.place.top))).returncode:
             return replace(mutant, verdict="unbuildable")
         if self.stripped(target) == self.stripped(kept):
@@ -247,7 +247,7 @@ class Run:
         text = RESULTS.read_text().splitlines() if RESULTS.exists() else []
         if text and json.loads(text[0]) == head:
             self.results = [Mutant(**json.loads(line)) for line in text[1:]]
-            print(f"going on behind {self.judged()} mutants of {RESULTS}")
+            print(f"going on after {self.judged()} mutants of {RESULTS}")
         else:
             RESULTS.write_text(json.dumps(head) + "\n")
 

@@ -35,7 +35,7 @@ def closing(code: str, start: int) -> int:
     return -1
 
 
-Edit = tuple[int, int, str]  # from, to, what stands there instead
+Edit = tuple[int, int, str]  # from, to, what is there instead
 
 
 def negations(code: str) -> Iterator[Edit]:

@@ -166,7 +166,7 @@ static void branch_item(struct item *item, unsigned number, unsigned items, stru
     item->target = (uint8_t)(number + 1 + skip < items ? number + 1 + skip : items);
 }
 
-/* A counter in memory: mov dword [counter], n in front, dec and jnz behind. */
+/* A counter in memory: mov dword [counter], n in front, dec and jnz after. */
 static void loop_items(struct item *start, struct item *end, unsigned first, unsigned which,
                        struct random *r) {
     uint32_t counter = COUNTER_ADDR + 4 * which, times = 1 + below(r, 12);
@@ -210,7 +210,7 @@ bool stream_layout(struct tcase *test, const struct stream *stream, uint32_t slo
     struct random r = {stream->seed};
     uint32_t at[STREAM_ITEMS + 1], length = 0;
     for (unsigned i = 0; i < stream->items; i++) {
-        at[i] = length; /* of a dropped item: where the next one stands */
+        at[i] = length; /* of a dropped item: where the next one is */
         length += stream->item[i].dropped ? 0 : stream->item[i].len;
     }
     at[stream->items] = length;

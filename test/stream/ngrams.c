@@ -67,8 +67,7 @@ static bool is_ngram(const struct sequence *s, const struct ngram *ngram, gaddr_
     return true;
 }
 
-/* --- running
- * --------------------------------------------------------------------------------------- */
+/* --- running --------------------------------------------------------------------------- */
 
 struct slot {
     uint32_t ngram;

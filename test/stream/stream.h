@@ -8,14 +8,14 @@
 #define STREAM_STRIDE 1104
 
 /* One instruction with what makes its operands valid in front of it and, where it leaves flags
- * undefined, what defines them behind it. The unit in which a stream is shortened. */
+ * undefined, what defines them after it. The unit in which a stream is shortened. */
 struct item {
     uint8_t bytes[64];
     uint8_t len;
     bool dropped;
     bool branches;
     uint8_t target;    /* item that a branch leads to (or the next one that is still there) */
-    uint8_t branch_at; /* where the offset stands in bytes */
+    uint8_t branch_at; /* where the offset is, in bytes */
     uint8_t branch_size;
 };
 

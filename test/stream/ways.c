@@ -46,7 +46,7 @@ const void *lowered_gadget(uint32_t i) {
     return (const void *)(uintptr_t)low.slot[low.gadget[i]];
 }
 
-/* Forms with an indexed operand by the gadget behind the address: any index can stand in them. */
+/* Forms with an indexed operand by the gadget after the address: any index can be in them. */
 static struct {
     const void *gadget;
     uint32_t form;

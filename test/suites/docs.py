@@ -166,7 +166,7 @@ def completed(function: str) -> list[str]:
 
 
 def explained(text: str) -> list[str]:
-    """The options that stand at the head of lines of --help."""
+    """The options at the head of lines of --help."""
     return options(" ".join(re.findall(r"(?m)^ +(-[^ ]*(?:,? [A-Z:]*,? ?-[^ ]*)?)", text)))
 
 

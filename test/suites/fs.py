@@ -224,7 +224,7 @@ def _() -> None:
                        "{ $p{$_} = $before; $before = telldir D } "
                        "seekdir D, $p{absent2}; print scalar(readdir D), ' ', "
                        "scalar(grep(/absent/, @a)), ' ', defined(readdir D) ? 1 : 0, \"\\n\""])
-    check_equal("positions behind the host's list", rewound.text(), "absent2 2 0\n")
+    check_equal("positions past the host's list", rewound.text(), "absent2 2 0\n")
     lost = command([*FG, "-r", str(root), "-m", f"{outside}:/absent/x", "/bin/true"])
     check_equal("no directory for the mount point", (lost.status, "'/absent/x'" in lost.errors()),
                 (125, True))

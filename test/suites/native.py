@@ -13,8 +13,8 @@ an empty directory of its own. A comment within the first 15 lines may hold
     test: status N        the program ends with N in both runs (otherwise: just the same)
     test: full            not part of --quick
     test: unfiltered      skipped where a filter refuses system calls, as in most containers
-    test: check-memory    the guest's memory is verified behind each system call (slow)
-    test: limit SECONDS   default 30 (several of these may stand on one line, args last)
+    test: check-memory    the guest's memory is verified after each system call (slow)
+    test: limit SECONDS   default 30 (several of these may be on one line, args last)
 
 A program that finds a mistake by itself may also end with status 1: a native run must not.
 """

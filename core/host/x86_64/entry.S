@@ -191,7 +191,7 @@ host_call_interrupted:
         ret
         .size   host_call, . - host_call
 
-/* Copies that may fault on guest memory: the fault handler continues at the label behind. */
+/* Copies that may fault on guest memory: the fault handler continues at the label after. */
         .globl  host_copy
 host_copy:
         mov     %rdx, %rcx
@@ -250,7 +250,7 @@ host_fpu_reset:
         fninit
         ret
 
-/* The entry behind an empty jump-cache word. minus_pc = 1 matches no pc but 0xffffffff, which thus
+/* The entry of an empty jump-cache word. minus_pc = 1 matches no pc but 0xffffffff, which thus
  * gets a gadget that goes to C like any other miss. */
         .section .data.rel.ro, "aw", @progbits
         .balign 16

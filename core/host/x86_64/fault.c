@@ -70,7 +70,7 @@ static void apply_fixup(greg_t *regs) {
     }
 }
 
-/* Continue a faulted copy behind its loop; false: the fault is not one of a copy. */
+/* Continue a faulted copy after its loop; false: the fault is not one of a copy. */
 static bool leave_copy(greg_t *regs) {
     static const struct {
         const char *at, *to;

@@ -3,7 +3,7 @@
  * <asm/ucontext.h> and <asm/siginfo.h> give them for 32-bit programs).
  *
  * The FP state is what FXSAVE hardware without XSAVE gets: the old FNSAVE image (112 bytes, magic
- * 0) with the 512-byte FXSAVE image behind it. On return the x87 part is taken from the first,
+ * 0) with the 512-byte FXSAVE image after it. On return the x87 part is taken from the first,
  * MXCSR and XMM registers from the second, as a program that edits them expects. */
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/i386/i386.h"
@@ -47,7 +47,7 @@ struct i386_siginfo {
 struct i386_sigframe {
     uint32_t return_address, signo;
     struct i386_sigcontext context;
-    uint8_t unused_fpstate[624]; /* where old kernels had it; programs compute offsets behind it */
+    uint8_t unused_fpstate[624]; /* where old kernels had it; programs compute offsets after it */
     uint32_t extra_mask;
     uint8_t code[8];
 };
@@ -372,7 +372,7 @@ static void context_in(struct task *task, const struct i386_sigcontext *context)
     }
 }
 
-/* sigreturn(2): the handler's `ret` and the `pop %eax` of the return stub are behind us. */
+/* sigreturn(2): the handler's `ret` and the `pop %eax` of the return stub are done. */
 long sys_sigreturn(struct task *task) {
     struct i386_sigframe frame;
     gaddr_t at = (uint32_t)(task->cpu->regs[REG_SP] - 8);
@@ -386,7 +386,7 @@ long sys_sigreturn(struct task *task) {
     return 0;
 }
 
-/* rt_sigreturn(2): the handler's `ret` is behind us. */
+/* rt_sigreturn(2): the handler's `ret` is done. */
 long sys_rt_sigreturn(struct task *task) {
     struct i386_rt_sigframe frame;
     gaddr_t at = (uint32_t)(task->cpu->regs[REG_SP] - 4);

@@ -165,8 +165,7 @@ long sys_fstatat64(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t to, u
     return fs_stat_to(task, dirfd, path, flags, to, put_stat64);
 }
 
-/* --- statfs(2)
- * -------------------------------------------------------------------------------------- */
+/* --- statfs(2) ------------------------------------------------------------------------- */
 
 int abi_i386_put_statfs(struct task *task, gaddr_t to, const struct statfs *fs) {
     if ((fs->f_blocks | fs->f_bfree | fs->f_bavail) > UINT32_MAX)

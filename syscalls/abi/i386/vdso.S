@@ -19,7 +19,7 @@ __kernel_vsyscall:
 
 /* Signal frame: the CFA is the stack pointer of the interrupted code, at esp_at in the sigcontext. All
  * other registers are saved at their places in struct sigcontext (offsets from its start: edi 16, esi
- * 20, ebp 24, esp 28, ebx 32, edx 36, ecx 40, eax 44, eip 56). `at` is where the sigcontext stands from
+ * 20, ebp 24, esp 28, ebx 32, edx 36, ecx 40, eax 44, eip 56). `at` is where the sigcontext is, from
  * the stack pointer that the return code runs with. DW_OP_breg4 is esp. */
     .macro SIGCONTEXT at
     /* DW_CFA_def_cfa_expression: *(esp + at + 28). The operand is SLEB128 of two bytes. */
@@ -33,7 +33,7 @@ __kernel_vsyscall:
     SAVED 7, \at + 16
     SAVED 8, \at + 56
     .endm
-    /* DW_CFA_expression: register stands at esp + offset */
+    /* DW_CFA_expression: register is at esp + offset */
     .macro SAVED reg, offset
     .cfi_escape 0x10, \reg, 3, 0x74, ((\offset) & 0x7f) | 0x80, ((\offset) >> 7) & 0x7f
     .endm
