@@ -108,13 +108,15 @@ static void add_mount(struct command_line *line, char *text) {
     char *copy = strdup(text), *guest = copy ? strchr(copy, ':') : NULL;
     char *mode = guest ? strchr(guest + 1, ':') : NULL;
     if (!guest || guest == copy || guest[1] != '/' ||
-        (mode && strcmp(mode, ":ro") != 0 && strcmp(mode, ":rw") != 0))
+        (mode && strcmp(mode, ":ro") != 0 && strcmp(mode, ":rw") != 0)) {
         refuse("bad mount", text, "write HOST:GUEST or HOST:GUEST:ro with an absolute GUEST path");
+    }
     *guest++ = 0;
-    if (mode)
+    if (mode) {
         *mode = 0;
+    }
     size_t count = line->options.mount_count;
-    line->mounts = grown(line->mounts, (count + 1) * sizeof(*line->mounts));
+    line->mounts = grown(line->mounts, (count + 1) * sizeof *line->mounts);
     line->mounts[count] = (struct fg_mount){copy, guest, mode && mode[1] == 'r' && mode[2] == 'o'};
     line->options.mount_count++;
 }
@@ -122,8 +124,9 @@ static void add_mount(struct command_line *line, char *text) {
 /* A decimal id; *end is where it stops. False: none, or too large ((uint32_t)-1 means "no change").
  */
 static bool parse_id(const char *text, char **end, uint32_t *id) {
-    if (*text < '0' || *text > '9')
+    if (*text < '0' || *text > '9') {
         return false;
+    }
     errno = 0;
     unsigned long value = strtoul(text, end, 10);
     *id = (uint32_t)value;
@@ -133,8 +136,9 @@ static bool parse_id(const char *text, char **end, uint32_t *id) {
 static uint32_t parse_limit(const char *text) {
     char *end;
     uint32_t value = 0;
-    if (!parse_id(text, &end, &value) || *end || value == 0)
+    if (!parse_id(text, &end, &value) || *end || value == 0) {
         refuse("bad limit", text, "write a decimal number above 0");
+    }
     return value;
 }
 
@@ -143,28 +147,32 @@ static void set_user(struct command_line *line, const char *text) {
     char *end;
     bool good = parse_id(text, &end, &options->uid);
     options->gid = options->uid;
-    if (good && *end == ':')
+    if (good && *end == ':') {
         good = parse_id(end + 1, &end, &options->gid);
-    if (!good || *end)
+    }
+    if (!good || *end) {
         refuse("bad user", text, "write UID or UID:GID in decimal");
+    }
     options->set_user = true;
 }
 
 static void set_network(struct fg_options *options, const char *what) {
-    if (strcmp(what, "none") != 0 && strcmp(what, "host") != 0)
+    if (strcmp(what, "none") != 0 && strcmp(what, "host") != 0) {
         refuse("no such network as", what, "say --network none or --network host");
+    }
     options->no_network = what[0] == 'n';
 }
 
 static void set_dump(struct fg_options *options, const char *what) {
-    if (!strcmp(what, "fibers"))
+    if (!strcmp(what, "fibers")) {
         options->dump_fibers = true;
-    else if (!strcmp(what, "blocks"))
+    } else if (!strcmp(what, "blocks")) {
         options->dump_blocks = true;
-    else if (!strcmp(what, "gadgets"))
+    } else if (!strcmp(what, "gadgets")) {
         options->dump_gadgets = true;
-    else
+    } else {
         refuse("cannot dump", what, "say --dump=fibers, --dump=blocks or --dump=gadgets");
+    }
 }
 
 static void parse(struct command_line *line, int argc, char **argv) {
@@ -180,8 +188,9 @@ static void parse(struct command_line *line, int argc, char **argv) {
             options->workdir = optarg;
             break;
         case 'e':
-            if (!strchr(optarg, '=') || *optarg == '=')
+            if (!strchr(optarg, '=') || *optarg == '=') {
                 refuse("bad environment variable", optarg, "write NAME=VALUE");
+            }
             line->set = grown(line->set, (line->set_count + 1) * sizeof(char *));
             line->set[line->set_count++] = optarg;
             break;
@@ -243,17 +252,20 @@ static bool same_name(const char *a, const char *b) {
  */
 static char **make_env(const struct command_line *line) {
     size_t count = 0;
-    while (!line->clear_env && environ[count])
+    while (!line->clear_env && environ[count]) {
         count++;
+    }
     char **env = grown(NULL, (count + line->set_count + 1) * sizeof(char *));
     memcpy(env, environ, count * sizeof(char *));
     for (size_t i = 0; i < line->set_count; i++) {
         size_t at = 0;
-        while (at < count && !same_name(line->set[i], env[at]))
+        while (at < count && !same_name(line->set[i], env[at])) {
             at++;
+        }
         env[at] = line->set[i];
-        if (at == count)
+        if (at == count) {
             count++;
+        }
     }
     env[count] = NULL;
     return env;

@@ -185,7 +185,7 @@ int helper_umip(struct cpu *cpu, const uint32_t *params) {
         uint8_t image[6] = {0}; /* limit 0, base */
         uint32_t base = raw_reg(raw) == 0 ? UMIP_GDT_BASE : UMIP_IDT_BASE;
         memcpy(image + 2, &base, 4);
-        return helper_write(cpu, cpu->ea, image, sizeof(image));
+        return helper_write(cpu, cpu->ea, image, sizeof image);
     }
     if (raw_opcode(raw) == 0x00) {
         value = raw_reg(raw) == 0 ? 0 : UMIP_TASK;

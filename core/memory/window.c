@@ -32,8 +32,9 @@ static bool slots_refused; /* the host does not let us choose */
 static size_t first_slot(void) {
     uint16_t number = 0;
     const void *random = (const void *)getauxval(AT_RANDOM);
-    if (random)
-        memcpy(&number, random, sizeof(number));
+    if (random) {
+        memcpy(&number, random, sizeof number);
+    }
     return number % SLOT_COUNT;
 }
 
@@ -49,10 +50,12 @@ static uint8_t *window_in_slot(void) {
     pthread_mutex_lock(&slots_lock);
     for (size_t i = 0, slot = first_slot(); i < SLOT_COUNT && tries < SLOT_TRIES && !window; i++) {
         slot = slot + 1 < SLOT_COUNT ? slot + 1 : 0;
-        if (slots_refused)
+        if (slots_refused) {
             break;
-        if (slot_used[slot])
+        }
+        if (slot_used[slot]) {
             continue;
+        }
         tries++;
         uint8_t *wanted = (uint8_t *)(SLOT_FIRST + slot * SLOT_BYTES + WINDOW_BYTES);
         uint8_t *first = reserve(wanted - WINDOW_GUARD, len, MAP_FIXED_NOREPLACE);
@@ -74,15 +77,18 @@ static uint8_t *window_in_slot(void) {
 static uint8_t *window_anywhere(void) {
     size_t room = 2 * WINDOW_BYTES + 2 * WINDOW_GUARD;
     uint8_t *raw = reserve(NULL, room, 0);
-    if (!raw)
+    if (!raw) {
         return NULL;
+    }
     uintptr_t start = ((uintptr_t)raw + WINDOW_GUARD + WINDOW_BYTES - 1) & ~(WINDOW_BYTES - 1);
     uint8_t *window = (uint8_t *)start;
     uint8_t *first = window - WINDOW_GUARD, *end = window + WINDOW_BYTES + WINDOW_GUARD;
-    if (first > raw)
+    if (first > raw) {
         munmap(raw, (size_t)(first - raw));
-    if (end < raw + room)
+    }
+    if (end < raw + room) {
         munmap(end, (size_t)(raw + room - end));
+    }
     return window;
 }
 
@@ -104,23 +110,26 @@ void window_free(uint8_t *window) {
 /* --- changes --------------------------------------------------------------------------- */
 
 int window_prot(bool read, bool write, bool exec) {
-    if (write)
+    if (write) {
         return PROT_READ | PROT_WRITE;
+    }
     return read || exec ? PROT_READ : PROT_NONE;
 }
 
 /* After a call that may have unmapped its target and failed: true when it had. */
 static bool fill_hole(void *at, size_t len) {
     uint8_t *got = reserve(at, len, MAP_FIXED_NOREPLACE);
-    if (got && got != at)
+    if (got && got != at) {
         munmap(got, len);
+    }
     return got == at;
 }
 
 /* The pages at `made`, all in one mapping and outside of windows, go to `at`. */
 static int put_in_place(void *made, void *at, size_t len, bool *lost) {
-    if (mremap(made, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED)
+    if (mremap(made, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED) {
         return 0;
+    }
     int err = -errno;
     munmap(made, len);
     *lost = fill_hole(at, len);
@@ -129,16 +138,18 @@ static int put_in_place(void *made, void *at, size_t len, bool *lost) {
 
 int window_reserve(void *at, size_t len, bool *lost) {
     *lost = false;
-    if (reserve(at, len, MAP_FIXED))
+    if (reserve(at, len, MAP_FIXED)) {
         return 0;
+    }
     int err = -errno;
     *lost = fill_hole(at, len);
     return err;
 }
 
 int window_fill(void *at, size_t len, int prot) {
-    if (prot == PROT_NONE || !mprotect(at, len, prot))
+    if (prot == PROT_NONE || !mprotect(at, len, prot)) {
         return 0;
+    }
     int err = -errno;
     (void)mprotect(at, len, PROT_NONE); /* a part may have been changed */
     return err;
@@ -155,10 +166,12 @@ int window_share(void *at, size_t len, int prot, void *of, size_t skip, bool *lo
     *lost = false;
     /* mremap(2): an old size of 0 makes a second mapping of the same pages. */
     uint8_t *made = mremap(of, 0, skip + len, MREMAP_MAYMOVE);
-    if (made == MAP_FAILED)
+    if (made == MAP_FAILED) {
         return -errno;
-    if (skip)
+    }
+    if (skip) {
         munmap(made, skip);
+    }
     if (mprotect(made + skip, len, prot)) {
         int err = -errno;
         munmap(made + skip, len);
@@ -183,8 +196,9 @@ static int move_pieces(uint8_t *from, uint8_t *to, size_t len, size_t *done, boo
     const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
     /* DONTUNMAP keeps the source reserved in the same call. Not every mapping can do it. */
     void *moved = mremap(from, len, len, flags | MREMAP_DONTUNMAP, to);
-    if (moved == MAP_FAILED && errno == EINVAL)
+    if (moved == MAP_FAILED && errno == EINVAL) {
         moved = mremap(from, len, len, flags, to);
+    }
     if (moved != MAP_FAILED) {
         *done += len;
         reserve_source(from, len);
@@ -192,8 +206,9 @@ static int move_pieces(uint8_t *from, uint8_t *to, size_t len, size_t *done, boo
     }
     int err = -errno;
     *lost |= fill_hole(to, len);
-    if (err != -EFAULT || len == PAGE)
+    if (err != -EFAULT || len == PAGE) {
         return err;
+    }
     size_t half = len / 2 & ~(PAGE - 1);
     err = move_pieces(from, to, half, done, lost);
     return err ? err : move_pieces(from + half, to + half, len - half, done, lost);
@@ -204,8 +219,9 @@ int window_move(void *from, void *to, size_t len, bool *lost) {
     bool ignored = false;
     *lost = false;
     int err = move_pieces(from, to, len, &done, lost);
-    if (err && done)
+    if (err && done) {
         (void)move_pieces(to, from, done, &back, &ignored);
+    }
     *lost |= done;
     return err;
 }

@@ -19,11 +19,13 @@ static void wanted(uint8_t flags, char prot[4]) {
 static size_t same_flags(const uint8_t *flags, size_t pages) {
     uint8_t eight[8];
     size_t same = 1;
-    memset(eight, flags[0], sizeof(eight));
-    while (same + sizeof(eight) <= pages && memcmp(flags + same, eight, sizeof(eight)) == 0)
-        same += sizeof(eight);
-    while (same < pages && flags[same] == flags[0])
+    memset(eight, flags[0], sizeof eight);
+    while (same + sizeof eight <= pages && memcmp(flags + same, eight, sizeof eight) == 0) {
+        same += sizeof eight;
+    }
+    while (same < pages && flags[same] == flags[0]) {
         same++;
+    }
     return same;
 }
 

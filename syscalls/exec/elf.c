@@ -21,21 +21,26 @@
 
 ssize_t file_read_at(struct file *file, struct task *task, void *buf, size_t len, uint64_t offset) {
     size_t done = 0;
-    if (offset > INT64_MAX - len)
+    if (offset > INT64_MAX - len) {
         return -EINVAL;
+    }
     while (done < len) {
         struct iovec iov = {(char *)buf + done, len - done};
         int64_t at = (int64_t)(offset + done);
         ssize_t n = file->ops->read ? file->ops->read(file, task, &iov, 1, at)
                                     : preadv(file->host_fd, &iov, 1, at);
-        if (n < 0 && !file->ops->read)
+        if (n < 0 && !file->ops->read) {
             n = errno == EINTR ? -EINTR : -errno;
-        if (n == -EINTR)
+        }
+        if (n == -EINTR) {
             continue;
-        if (n < 0)
+        }
+        if (n < 0) {
             return n;
-        if (n == 0)
+        }
+        if (n == 0) {
             break;
+        }
         done += (size_t)n;
     }
     return (ssize_t)done;
@@ -52,16 +57,19 @@ const char *elf_machine_name(uint16_t machine) {
         {EM_68K, "68000"},    {EM_ALPHA, "Alpha"},     {EM_PARISC, "PA-RISC"},  {EM_SH, "SuperH"},
         {258, "LoongArch"},   {EM_BPF, "BPF"},
     };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (names[i].machine == machine)
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (names[i].machine == machine) {
             return names[i].name;
+        }
+    }
     return "an unknown machine";
 }
 
 /* Guest mode of an ELF file by class and machine, or -1. EM_486 was used by early compilers. */
 static int mode_of(const unsigned char *ident, uint16_t machine) {
-    if (ident[EI_CLASS] == ELFCLASS32 && (machine == EM_386 || machine == 6 /* EM_486 */))
+    if (ident[EI_CLASS] == ELFCLASS32 && (machine == EM_386 || machine == 6 /* EM_486 */)) {
         return GUEST_I386;
+    }
     return -1; /* ELFCLASS64 and EM_X86_64 once the engine has x86-64 guests */
 }
 
@@ -73,14 +81,16 @@ static void segment_from_32(struct elf_segment *to, const Elf32_Phdr *from) {
 static int read_segments(struct task *task, struct elf_file *elf) {
     size_t bytes = (size_t)elf->phnum * sizeof(Elf32_Phdr);
     Elf32_Phdr *raw = malloc(bytes);
-    elf->segment = calloc(elf->phnum, sizeof(*elf->segment));
+    elf->segment = calloc(elf->phnum, sizeof *elf->segment);
     int err = 0;
-    if (!raw || !elf->segment)
+    if (!raw || !elf->segment) {
         err = -ENOMEM;
-    else if (file_read_at(elf->file, task, raw, bytes, elf->phoff) != (ssize_t)bytes)
+    } else if (file_read_at(elf->file, task, raw, bytes, elf->phoff) != (ssize_t)bytes) {
         err = -ENOEXEC;
-    for (unsigned i = 0; !err && i < elf->phnum; i++)
+    }
+    for (unsigned i = 0; !err && i < elf->phnum; i++) {
         segment_from_32(&elf->segment[i], &raw[i]);
+    }
     free(raw);
     return err;
 }
@@ -88,7 +98,7 @@ static int read_segments(struct task *task, struct elf_file *elf) {
 int elf_open(struct task *task, struct file *file, struct elf_file *elf, const char **why) {
     Elf32_Ehdr head;
     *elf = (struct elf_file){.file = file};
-    ssize_t n = file_read_at(file, task, &head, sizeof(head), 0);
+    ssize_t n = file_read_at(file, task, &head, sizeof head, 0);
     if (n < 0) {
         *why = "cannot be read";
         return (int)n;
@@ -97,14 +107,15 @@ int elf_open(struct task *task, struct file *file, struct elf_file *elf, const c
         *why = n == 0 ? "is empty" : "is neither an ELF program nor a script";
         return -ENOEXEC;
     }
-    if (n < (ssize_t)sizeof(head)) {
+    if (n < (ssize_t)sizeof head) {
         *why = "is a truncated ELF file";
         return -ENOEXEC;
     }
     elf->bits = head.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
     elf->machine = head.e_machine;
-    if (head.e_ident[EI_DATA] == ELFDATA2MSB)
+    if (head.e_ident[EI_DATA] == ELFDATA2MSB) {
         elf->machine = (uint16_t)(head.e_machine >> 8 | head.e_machine << 8);
+    }
     int mode = mode_of(head.e_ident, head.e_machine);
     if (mode < 0) {
         *why = "is for another machine";
@@ -127,9 +138,10 @@ int elf_open(struct task *task, struct file *file, struct elf_file *elf, const c
         return -ENOEXEC;
     }
     int err = read_segments(task, elf);
-    if (err)
+    if (err) {
         *why = err == -ENOEXEC ? "is truncated: its program headers lie past its end"
                                : "needs more memory than there is";
+    }
     return err;
 }
 
@@ -141,16 +153,20 @@ void elf_close(struct elf_file *elf) {
 int elf_interpreter(struct task *task, const struct elf_file *elf, char *path, const char **why) {
     for (unsigned i = 0; i < elf->phnum; i++) {
         const struct elf_segment *segment = &elf->segment[i];
-        if (segment->type != PT_INTERP)
+        if (segment->type != PT_INTERP) {
             continue;
+        }
         *why = "has a bad interpreter path (PT_INTERP)";
-        if (segment->filesz < 2 || segment->filesz > PATH_MAX)
+        if (segment->filesz < 2 || segment->filesz > PATH_MAX) {
             return -ENOEXEC;
+        }
         ssize_t n = file_read_at(elf->file, task, path, segment->filesz, segment->offset);
-        if (n != (ssize_t)segment->filesz)
+        if (n != (ssize_t)segment->filesz) {
             return n < 0 ? (int)n : -EIO;
-        if (path[n - 1] != 0)
+        }
+        if (path[n - 1] != 0) {
             return -ENOEXEC;
+        }
         *why = NULL;
         return 1;
     }
@@ -165,29 +181,37 @@ static bool load_extent(const struct elf_file *elf, gaddr_t top, gaddr_t *low, g
     *align = PAGE_BYTES;
     for (unsigned i = 0; i < elf->phnum; i++) {
         const struct elf_segment *segment = &elf->segment[i];
-        if (segment->type != PT_LOAD)
+        if (segment->type != PT_LOAD) {
             continue;
+        }
         if (segment->filesz > segment->memsz || segment->memsz > top || segment->vaddr > top ||
-            segment->vaddr > top - segment->memsz)
+            segment->vaddr > top - segment->memsz) {
             return false;
-        if (PAGE_BASE(segment->vaddr) < *low)
+        }
+        if (PAGE_BASE(segment->vaddr) < *low) {
             *low = PAGE_BASE(segment->vaddr);
-        if (PAGE_ALIGN(segment->vaddr + segment->memsz) > *high)
+        }
+        if (PAGE_ALIGN(segment->vaddr + segment->memsz) > *high) {
             *high = PAGE_ALIGN(segment->vaddr + segment->memsz);
-        if ((segment->align & (segment->align - 1)) == 0 && segment->align > *align)
+        }
+        if ((segment->align & (segment->align - 1)) == 0 && segment->align > *align) {
             *align = segment->align;
+        }
     }
     return *low < *high;
 }
 
 static int segment_prot(const struct elf_segment *segment, bool read_implies_exec) {
     int prot = 0;
-    if (segment->flags & PF_R)
+    if (segment->flags & PF_R) {
         prot |= PROT_READ | (read_implies_exec ? PROT_EXEC : 0);
-    if (segment->flags & PF_W)
+    }
+    if (segment->flags & PF_W) {
         prot |= PROT_WRITE;
-    if (segment->flags & PF_X)
+    }
+    if (segment->flags & PF_X) {
         prot |= PROT_EXEC;
+    }
     return prot;
 }
 
@@ -200,28 +224,33 @@ static int map_segment(struct mm *mm, const struct elf_file *elf, const struct e
     gaddr_t file_end = start + segment->filesz;
     int prot = segment_prot(segment, read_implies_exec);
     int64_t at;
-    if (segment->memsz == 0)
+    if (segment->memsz == 0) {
         return 0;
+    }
     if (segment->filesz) {
-        if (segment->offset < in_page)
+        if (segment->offset < in_page) {
             return -EINVAL;
+        }
         at = mm_map(mm, start - in_page, in_page + segment->filesz, prot, MAP_PRIVATE | MAP_FIXED,
                     elf->file, segment->offset - in_page, NULL);
-        if (at < 0)
+        if (at < 0) {
             return (int)at;
+        }
         if (end > file_end && (file_end & (PAGE_BYTES - 1))) {
             gaddr_t page_end = PAGE_ALIGN(file_end);
             /* To the page's end, as Linux does: ld.so's first allocations lie past its .bss. */
             int err = guest_zero(mm->space, file_end, page_end - file_end);
-            if (err && (prot & PROT_WRITE))
+            if (err && (prot & PROT_WRITE)) {
                 return err; /* the file ends before the segment does */
+            }
         }
         file_end = PAGE_ALIGN(file_end);
     } else {
         file_end = PAGE_BASE(start);
     }
-    if (end <= file_end)
+    if (end <= file_end) {
         return 0;
+    }
     prot = PROT_READ | PROT_WRITE | (segment->flags & PF_X || read_implies_exec ? PROT_EXEC : 0);
     at = mm_map(mm, file_end, end - file_end, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
                 0, NULL);
@@ -233,35 +262,44 @@ static int map_segment(struct mm *mm, const struct elf_file *elf, const struct e
 static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted,
                     bool read_implies_exec, gaddr_t *bias) {
     gaddr_t low, high, align;
-    if (!load_extent(elf, mm_end(mm), &low, &high, &align))
+    if (!load_extent(elf, mm_end(mm), &low, &high, &align)) {
         return -EINVAL;
+    }
     gaddr_t len = high - low, at = 0;
-    if (elf->type == ET_EXEC)
+    if (elf->type == ET_EXEC) {
         at = low;
-    else if (wanted)
+    } else if (wanted) {
         at = (wanted & ~(align - 1)) + low;
+    }
     if (elf->type == ET_EXEC || wanted) {
         struct vma *next = mm_find(mm, at);
-        if (mm_too_low(at))
+        if (mm_too_low(at)) {
             return -EPERM;
-        if (at > mm_end(mm) || len > mm_end(mm) - at)
+        }
+        if (at > mm_end(mm) || len > mm_end(mm) - at) {
             return -ENOMEM;
-        if (next && next->start < at + len)
+        }
+        if (next && next->start < at + len) {
             return -EEXIST;
+        }
     } else {
         gaddr_t extra = align > PAGE_BYTES ? align : 0;
         int64_t place = extra > mm_end(mm) ? -ENOMEM : mm_place(mm, 0, len + extra);
-        if (place < 0)
+        if (place < 0) {
             return (int)place;
+        }
         at = (gaddr_t)place;
-        if (extra)
+        if (extra) {
             at = ((at - low + align - 1) & ~(align - 1)) + low;
+        }
     }
     *bias = at - low;
     int err = 0;
-    for (unsigned i = 0; !err && i < elf->phnum; i++)
-        if (elf->segment[i].type == PT_LOAD)
+    for (unsigned i = 0; !err && i < elf->phnum; i++) {
+        if (elf->segment[i].type == PT_LOAD) {
             err = map_segment(mm, elf, &elf->segment[i], *bias, read_implies_exec);
+        }
+    }
     return err;
 }
 
@@ -270,20 +308,23 @@ static gaddr_t phdr_address(const struct elf_file *elf, gaddr_t bias) {
     for (unsigned i = 0; i < elf->phnum; i++) {
         const struct elf_segment *segment = &elf->segment[i];
         if (segment->type == PT_LOAD && segment->offset <= elf->phoff &&
-            elf->phoff - segment->offset < segment->filesz)
+            elf->phoff - segment->offset < segment->filesz) {
             return elf->phoff - segment->offset + segment->vaddr + bias;
+        }
     }
     return 0;
 }
 
 static int map_vdso(struct task *task, struct mm *mm, struct elf_image *image) {
     const struct vdso *vdso = task->abi->vdso();
-    if (!vdso)
+    if (!vdso) {
         return -ENOMEM;
+    }
     int64_t at =
         mm_map(mm, 0, vdso->size, PROT_READ | PROT_EXEC, MAP_PRIVATE, vdso->file, 0, "[vdso]");
-    if (at < 0)
+    if (at < 0) {
         return (int)at;
+    }
     mm->vdso = (gaddr_t)at;
     image->sysinfo = mm->vdso + vdso->vsyscall;
     return 0;
@@ -306,34 +347,41 @@ int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
     gaddr_t bias, low, high, align;
     *image = (struct elf_image){.phentsize = program->phentsize, .phnum = program->phnum};
     stack_policy(program, image);
-    if (task->process->personality & PERSONA_READ_IMPLIES_EXEC)
+    if (task->process->personality & PERSONA_READ_IMPLIES_EXEC) {
         image->read_implies_exec = true;
+    }
 
     /* A program that needs no interpreter but is position-independent (static PIE, or ld.so itself)
      * goes where libraries go, so that it does not stand in the way of the one it will load. */
     int err = map_file(mm, program, interpreter ? mm_low_base(mm) + MM_I386_PIE_GAP : 0,
                        image->read_implies_exec, &bias);
-    if (err)
+    if (err) {
         return err;
+    }
     image->entry = image->start = program->entry + bias;
     image->phdr = phdr_address(program, bias);
     (void)load_extent(program, mm_end(mm), &low, &high, &align);
     mm->brk_start = high + bias;
-    if (program->type == ET_DYN && !interpreter)
+    if (program->type == ET_DYN && !interpreter) {
         mm->brk_start = mm_low_base(mm) + MM_I386_PIE_GAP;
+    }
     mm->brk = mm->brk_start;
 
     if (interpreter) {
         err = map_file(mm, interpreter, 0, image->read_implies_exec, &bias);
-        if (err)
+        if (err) {
             return err;
+        }
         image->base = bias;
         image->start = interpreter->entry + bias;
     }
-    if (image->start >= mm_end(mm))
+    if (image->start >= mm_end(mm)) {
         return -EINVAL;
+    }
     if (task->process->personality & PERSONA_MMAP_PAGE_ZERO) /* for who may; else it is not there */
+    {
         (void)mm_map(mm, 0, PAGE_BYTES, PROT_READ | PROT_EXEC,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
+    }
     return map_vdso(task, mm, image);
 }

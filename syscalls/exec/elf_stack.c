@@ -49,11 +49,13 @@ static int map_stack(struct task *task, struct mm *mm, const struct elf_image *i
     uint64_t limit = task->process->limits[RLIMIT_STACK].rlim_cur;
     uint64_t need = PAGE_ALIGN(args->used + 8 * ((uint64_t)args->argc + args->envc) + STACK_ROOM);
     uint64_t size = limit < STACK_MAX_AT_START ? PAGE_BASE(limit) : STACK_MAX_AT_START;
-    if (size < need)
+    if (size < need) {
         size = need;
+    }
     int prot = PROT_READ | PROT_WRITE;
-    if (image->exec_stack || image->read_implies_exec)
+    if (image->exec_stack || image->read_implies_exec) {
         prot |= PROT_EXEC;
+    }
     mm->stack_top = mm->task_top;
     mm->reserved_pages = (size - need) >> PAGE_BITS;
     int64_t at =
@@ -111,27 +113,31 @@ int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *im
     size_t platform_len = strlen(platform_name) + 1;
     uint8_t random_bytes[16];
     int err = map_stack(task, mm, image, args);
-    if (err)
+    if (err) {
         return err;
-    if (getrandom(random_bytes, sizeof(random_bytes), 0) != sizeof(random_bytes))
+    }
+    if (getrandom(random_bytes, sizeof random_bytes, 0) != sizeof random_bytes) {
         return -EIO;
+    }
 
     size_t name_len = strlen(name) + 1, args_len = 0;
-    for (uint32_t i = 0; i < args->argc; i++)
+    for (uint32_t i = 0; i < args->argc; i++) {
         args_len += strlen(args->data + args_len) + 1;
+    }
     gaddr_t name_at = mm->stack_top - 8 - name_len;
     gaddr_t strings = name_at - args->used;
     mm->arg_start = strings;
     mm->arg_end = mm->env_start = strings + args_len;
     mm->env_end = name_at;
     gaddr_t platform = (strings & ~(gaddr_t)15) - platform_len;
-    gaddr_t random = platform - sizeof(random_bytes);
+    gaddr_t random = platform - sizeof random_bytes;
 
     unsigned bytes = abi_long_bytes(task);
     struct words words = {.bytes = bytes};
     words.data = malloc((args->argc + args->envc + 3 + 2 * 24) * (size_t)bytes);
-    if (!words.data)
+    if (!words.data) {
         return -ENOMEM;
+    }
     size_t used = 0;
     put(&words, args->argc);
     put_strings(&words, args->data, &used, args->argc, strings);
@@ -144,9 +150,10 @@ int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *im
     if (guest_write(mm->space, name_at, name, name_len) ||
         guest_write(mm->space, strings, args->data, args->used) ||
         guest_write(mm->space, platform, platform_name, platform_len) ||
-        guest_write(mm->space, random, random_bytes, sizeof(random_bytes)) ||
-        guest_write(mm->space, *sp, words.data, words.used))
+        guest_write(mm->space, random, random_bytes, sizeof random_bytes) ||
+        guest_write(mm->space, *sp, words.data, words.used)) {
         err = -EFAULT;
+    }
     free(words.data);
     return err;
 }

@@ -42,7 +42,7 @@ static int fail(struct exec_failure *failure, int err, const char *format, ...)
 static int fail(struct exec_failure *failure, int err, const char *format, ...) {
     va_list list;
     va_start(list, format);
-    vsnprintf(failure->text, sizeof(failure->text), format, list);
+    vsnprintf(failure->text, sizeof failure->text, format, list);
     va_end(list);
     return err;
 }
@@ -50,16 +50,19 @@ static int fail(struct exec_failure *failure, int err, const char *format, ...) 
 /* May the task execute a file with these data? Root needs one x bit, others theirs. */
 static bool may_execute(const struct process *process, const struct stat *st) {
     unsigned shift = 0;
-    if (process_capable(process, CAP_DAC_OVERRIDE))
+    if (process_capable(process, CAP_DAC_OVERRIDE)) {
         return st->st_mode & 0111;
+    }
     if (process->fsuid == st->st_uid) {
         shift = 6;
     } else {
         bool member = process->fsgid == st->st_gid;
-        for (int i = 0; i < process->group_count; i++)
+        for (int i = 0; i < process->group_count; i++) {
             member |= process->groups[i] == st->st_gid;
-        if (member)
+        }
+        if (member) {
             shift = 3;
+        }
     }
     return st->st_mode >> shift & 1;
 }
@@ -68,20 +71,23 @@ static bool may_execute(const struct process *process, const struct stat *st) {
 static int open_program(struct task *task, int dirfd, const char *path, int flags,
                         struct file **out, struct stat *st, struct exec_failure *failure) {
     int err = fs_open_program(task, dirfd, path, flags, out);
-    if (err == -ENXIO)
+    if (err == -ENXIO) {
         err = -EACCES; /* a socket */
-    if (err)
+    }
+    if (err) {
         return fail(failure, err,
                     err == -ENOENT ? "there is no '%s' in the guest: %s; check the path and --root"
                                    : "cannot open '%s': %s",
                     path, strerror(-err));
+    }
     err = file_stat(*out, st);
-    if (!err && S_ISDIR(st->st_mode))
+    if (!err && S_ISDIR(st->st_mode)) {
         err = fail(failure, -EACCES, "'%s' is a directory", path);
-    else if (!err && !S_ISREG(st->st_mode))
+    } else if (!err && !S_ISREG(st->st_mode)) {
         err = fail(failure, -EACCES, "'%s' is not a regular file", path);
-    else if (!err && !may_execute(task->process, st))
+    } else if (!err && !may_execute(task->process, st)) {
         err = fail(failure, -EACCES, "'%s' is not executable (chmod +x it)", path);
+    }
     if (err) {
         file_unref(*out);
         *out = NULL;
@@ -91,21 +97,25 @@ static int open_program(struct task *task, int dirfd, const char *path, int flag
 
 /* The line after "#!": interpreter and at most one argument, both in `line`. 0: no script. */
 static int parse_script(char *line, size_t len, char **interpreter, char **argument) {
-    if (len < 2 || line[0] != '#' || line[1] != '!')
+    if (len < 2 || line[0] != '#' || line[1] != '!') {
         return 0;
+    }
     line[len] = 0;
     char *end = strchr(line, '\n');
     char *start = line + 2 + strspn(line + 2, " \t");
     if (!end) {
         /* Cut off: fine unless the interpreter's path itself may be. */
         end = line + strlen(line);
-        if (len == SCRIPT_LINE && !strpbrk(start, " \t"))
+        if (len == SCRIPT_LINE && !strpbrk(start, " \t")) {
             return -ENOEXEC;
+        }
     }
-    while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+    while (end > start && (end[-1] == ' ' || end[-1] == '\t')) {
         end--;
-    if (end <= start)
+    }
+    if (end <= start) {
         return -ENOEXEC;
+    }
     *end = 0;
     *interpreter = start;
     *argument = NULL;
@@ -113,8 +123,9 @@ static int parse_script(char *line, size_t len, char **interpreter, char **argum
     if (space) {
         *space = 0;
         char *rest = space + 1 + strspn(space + 1, " \t");
-        if (*rest)
+        if (*rest) {
             *argument = rest;
+        }
     }
     return 1;
 }
@@ -125,40 +136,51 @@ static int find_program(struct task *task, struct program *program, struct exec_
     for (int depth = 0;; depth++) {
         char line[SCRIPT_LINE + 1], *interpreter, *argument;
         ssize_t n = file_read_at(program->file, task, line, SCRIPT_LINE, 0);
-        if (n < 0)
+        if (n < 0) {
             return fail(failure, (int)n, "cannot read '%s': %s", program->path, strerror((int)-n));
+        }
         int script = parse_script(line, (size_t)n, &interpreter, &argument);
-        if (script < 0)
+        if (script < 0) {
             return fail(failure, script, "'%s' has a bad #! line", program->path);
-        if (script == 0)
+        }
+        if (script == 0) {
             return 0;
-        if (depth == SCRIPT_DEPTH)
+        }
+        if (depth == SCRIPT_DEPTH) {
             return fail(failure, -ELOOP, "'%s': scripts call each other as interpreters too deeply",
                         program->path);
+        }
         if (path_hidden) /* the interpreter could not open it: its descriptor closes on exec */
+        {
             return fail(failure, -ENOENT, "script '%s' cannot be named", program->path);
+        }
         int err = exec_args_script(args, interpreter, argument, program->path);
-        if (err)
+        if (err) {
             return fail(failure, err, "too many arguments for '%s'", interpreter);
+        }
         file_unref(program->file);
         program->file = NULL;
         err = open_program(task, AT_FDCWD, interpreter, 0, &program->file, &program->st, failure);
-        if (err)
+        if (err) {
             return fail(failure, err, "the script '%s' needs '%s', which cannot be run: %s",
                         program->path, interpreter, strerror(-err));
-        snprintf(program->path, sizeof(program->path), "%s", interpreter);
+        }
+        snprintf(program->path, sizeof program->path, "%s", interpreter);
     }
 }
 
 /* Set-user-ID and set-group-ID, where the root's own metadata say so: an unprivileged emulator on
  * the host's "/" could not give what the bits promise. */
 static void apply_set_id(struct process *process, const struct stat *st) {
-    if (process->no_new_privs || !fs_private_root)
+    if (process->no_new_privs || !fs_private_root) {
         return;
-    if (st->st_mode & S_ISUID)
+    }
+    if (st->st_mode & S_ISUID) {
         process->euid = st->st_uid;
-    if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+    }
+    if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) {
         process->egid = st->st_gid;
+    }
 }
 
 /* What a program that cannot be loaded gives back. */
@@ -211,14 +233,16 @@ static bool set_credentials(struct task *task, const struct stat *st) {
     bool secure = capability_exec_locked(process, set_id) || denied ||
                   process->uid != process->euid || process->gid != process->egid;
     if (files || process->caps.effective != old.caps.effective ||
-        process->caps.permitted != old.caps.permitted)
+        process->caps.permitted != old.caps.permitted) {
         __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
+    }
     process->secure_exec = secure;
     bool dumpable =
         process->uid == process->euid && process->gid == process->egid && !set_id && !unreadable;
     process->dumpable = process->dumpable && dumpable;
-    if (secure)
+    if (secure) {
         process->personality &= ~(uint32_t)PERSONA_CLEAR_ON_SETID;
+    }
     pthread_mutex_unlock(&process_lock);
     return dumpable;
 }
@@ -238,8 +262,9 @@ static struct mm *build(struct task *task, struct program *program, const struct
     }
     mm_set_layout(mm, task->process->limits[RLIMIT_STACK].rlim_cur);
     *err = elf_load(task, mm, elf, program->interpreter ? interpreter : NULL, image);
-    if (!*err)
+    if (!*err) {
         *err = elf_build_stack(task, mm, image, args, name, sp);
+    }
     if (*err) {
         fail(failure, *err,
              *err == -EFAULT ? "'%s' is truncated: a segment lies past its end"
@@ -258,30 +283,38 @@ static int open_elf(struct task *task, struct program *program, struct elf_file 
     const char *why = NULL;
     struct stat st;
     int err = elf_open(task, program->file, elf, &why);
-    if (err && elf->foreign)
+    if (err && elf->foreign) {
         return fail(failure, err,
                     "'%s' is not an x86 ELF program that Fiberglass runs: it is for %s, %d bits; "
                     "it takes i386 programs, say from a root given with --root",
                     program->path, elf_machine_name(elf->machine), elf->bits);
-    if (err)
+    }
+    if (err) {
         return fail(failure, err, "'%s' %s", program->path, why);
+    }
     err = elf_interpreter(task, elf, path, &why);
-    if (err < 0)
+    if (err < 0) {
         return fail(failure, err, "'%s' %s", program->path, why);
-    if (err == 0)
+    }
+    if (err == 0) {
         return 0;
+    }
     err = open_program(task, AT_FDCWD, path, 0, &program->interpreter, &st, failure);
-    if (err)
+    if (err) {
         return fail(failure, err, "'%s' needs the interpreter '%s', which cannot be opened: %s",
                     program->path, path, strerror(-err));
+    }
     err = elf_open(task, program->interpreter, interpreter, &why);
-    if (!err && interpreter->mode != elf->mode)
+    if (!err && interpreter->mode != elf->mode) {
         err = -ENOEXEC;
-    if (err == -ENOEXEC)
+    }
+    if (err == -ENOEXEC) {
         err = -ELIBBAD;
-    if (err)
+    }
+    if (err) {
         return fail(failure, err, "the interpreter '%s' of '%s' is no usable ELF file", path,
                     program->path);
+    }
     return 0;
 }
 
@@ -296,11 +329,13 @@ static void commit(struct task *task, struct program *program, struct mm *mm, co
     process->exe_file = program->file;
     process->exe = exe;
     program->file = NULL;
-    if (image->read_implies_exec)
+    if (image->read_implies_exec) {
         process->personality |= PERSONA_READ_IMPLIES_EXEC;
+    }
     pthread_mutex_unlock(&process_lock);
-    if (old)
+    if (old) {
         file_unref(old);
+    }
     free(old_exe);
     process_exec_image(task, mm, path, dumpable);
 }
@@ -315,14 +350,18 @@ static int exec_file(struct task *task, struct program *program, const char *nam
     const struct rights rights = rights_of(process);
 
     int err = find_program(task, program, args, path_hidden, failure);
-    if (!err)
+    if (!err) {
         err = open_elf(task, program, &elf, &interpreter, failure);
-    if (!err)
+    }
+    if (!err) {
         err = process_kill_other_threads(task);
-    if (!err)
+    }
+    if (!err) {
         err = task_unshare_fds(task); /* CLONE_FILES ends here (execve(2)) */
-    if (err)
+    }
+    if (err) {
         goto out;
+    }
     task->abi = abi_of_mode(elf.mode);
     bool dumpable = set_credentials(task, &program->st); /* the auxiliary vector shows them */
     struct mm *mm =
@@ -341,27 +380,31 @@ out:
 
 int exec_path(struct task *task, int dirfd, const char *path, int open_flags, const char *name,
               struct exec_args *args, struct exec_failure *failure) {
-    struct program *program = calloc(1, sizeof(*program));
-    if (!program)
+    struct program *program = calloc(1, sizeof *program);
+    if (!program) {
         return fail(failure, -ENOMEM, "out of memory");
+    }
     failure->fatal = failure->found = false;
     int err = open_program(task, dirfd, path, open_flags, &program->file, &program->st, failure);
     if (!err) {
         bool hidden = false;
         failure->found = true;
-        snprintf(program->path, sizeof(program->path), "%s", name);
+        snprintf(program->path, sizeof program->path, "%s", name);
         if (dirfd >= 0 && strcmp(name, path) != 0) { /* only reachable through the descriptor */
             pthread_mutex_lock(&task->fds->lock);
-            if (dirfd < task->fds->size)
+            if (dirfd < task->fds->size) {
                 hidden = task->fds->slot[dirfd].cloexec;
+            }
             pthread_mutex_unlock(&task->fds->lock);
         }
         err = exec_file(task, program, name, hidden, args, failure);
     }
-    if (program->file)
+    if (program->file) {
         file_unref(program->file);
-    if (program->interpreter)
+    }
+    if (program->interpreter) {
         file_unref(program->interpreter);
+    }
     free(program);
     return err;
 }
@@ -373,52 +416,62 @@ static long exec_guest(struct task *task, int dirfd, const char *path, int open_
     struct exec_failure failure = {0};
     exec_args_init(&args, task->process->limits[RLIMIT_STACK].rlim_cur);
     int err = exec_args_read(task, &args, argv, envp);
-    if (!err)
+    if (!err) {
         err = exec_path(task, dirfd, path, open_flags, name, &args, &failure);
+    }
     exec_args_free(&args);
-    if (err && failure.fatal)
+    if (err && failure.fatal) {
         process_exit_group(task, SIGSEGV);
+    }
     return err;
 }
 
 long sys_execve(struct task *task, gaddr_t path, gaddr_t argv, gaddr_t envp) {
     char host_path[PATH_MAX];
-    ssize_t n = guest_read_string(task->process->mm->space, host_path, path, sizeof(host_path));
-    if (n < 0)
+    ssize_t n = guest_read_string(task->process->mm->space, host_path, path, sizeof host_path);
+    if (n < 0) {
         return n;
-    if (n == 0)
+    }
+    if (n == 0) {
         return -ENOENT;
+    }
     return exec_guest(task, AT_FDCWD, host_path, 0, host_path, argv, envp);
 }
 
 long sys_execveat(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t argv, gaddr_t envp,
                   uint32_t flags) {
     char host_path[PATH_MAX];
-    if (flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+    if (flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
         return -EINVAL;
-    ssize_t n = guest_read_string(task->process->mm->space, host_path, path, sizeof(host_path));
-    if (n < 0)
+    }
+    ssize_t n = guest_read_string(task->process->mm->space, host_path, path, sizeof host_path);
+    if (n < 0) {
         return n;
+    }
     if (n == 0) {
-        if (!(flags & AT_EMPTY_PATH))
+        if (!(flags & AT_EMPTY_PATH)) {
             return -ENOENT;
-        if (dirfd == AT_FDCWD)
+        }
+        if (dirfd == AT_FDCWD) {
             return -EACCES; /* the current directory */
+        }
         struct file *file = fd_get(task, dirfd);
-        if (!file)
+        if (!file) {
             return -EBADF;
+        }
         file_unref(file);
         char link[32], fd_name[32];
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-        snprintf(fd_name, sizeof(fd_name), "/dev/fd/%d", dirfd);
+        snprintf(link, sizeof link, "/proc/self/fd/%d", dirfd);
+        snprintf(fd_name, sizeof fd_name, "/dev/fd/%d", dirfd);
         return exec_guest(task, dirfd, link, 0, fd_name, argv, envp);
     }
     /* The program is told of a relative path through the descriptor. */
     char name[PATH_MAX + 32];
-    if (dirfd == AT_FDCWD || host_path[0] == '/')
-        snprintf(name, sizeof(name), "%s", host_path);
-    else
-        snprintf(name, sizeof(name), "/dev/fd/%d/%s", dirfd, host_path);
+    if (dirfd == AT_FDCWD || host_path[0] == '/') {
+        snprintf(name, sizeof name, "%s", host_path);
+    } else {
+        snprintf(name, sizeof name, "/dev/fd/%d/%s", dirfd, host_path);
+    }
     int open_flags = flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
     return exec_guest(task, dirfd, host_path, open_flags, name, argv, envp);
 }

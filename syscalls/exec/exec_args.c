@@ -14,10 +14,12 @@
 
 void exec_args_init(struct exec_args *args, uint64_t stack_limit) {
     *args = (struct exec_args){.limit = TOTAL_CEIL};
-    if (stack_limit / 4 < TOTAL_CEIL)
+    if (stack_limit / 4 < TOTAL_CEIL) {
         args->limit = stack_limit / 4;
-    if (args->limit < TOTAL_FLOOR)
+    }
+    if (args->limit < TOTAL_FLOOR) {
         args->limit = TOTAL_FLOOR;
+    }
 }
 
 void exec_args_free(struct exec_args *args) {
@@ -26,12 +28,14 @@ void exec_args_free(struct exec_args *args) {
 }
 
 static int reserve(struct exec_args *args, size_t more) {
-    if (args->room - args->used >= more)
+    if (args->room - args->used >= more) {
         return 0;
+    }
     size_t room = args->room * 2 > args->used + more ? args->room * 2 : args->used + more;
     char *data = realloc(args->data, room);
-    if (!data)
+    if (!data) {
         return -ENOMEM;
+    }
     args->data = data;
     args->room = room;
     return 0;
@@ -40,21 +44,24 @@ static int reserve(struct exec_args *args, size_t more) {
 /* Counts a string that was put after `used`. */
 static int count(struct exec_args *args, size_t len, bool env) {
     args->used += len;
-    if (env)
+    if (env) {
         args->envc++;
-    else
+    } else {
         args->argc++;
+    }
     size_t pointers = ((size_t)args->argc + args->envc) * POINTER;
     return args->used + pointers > args->limit ? -E2BIG : 0;
 }
 
 int exec_args_add(struct exec_args *args, const char *string, bool env) {
     size_t len = strlen(string) + 1;
-    if (len > STRING_MAX)
+    if (len > STRING_MAX) {
         return -E2BIG;
+    }
     int err = reserve(args, len);
-    if (err)
+    if (err) {
         return err;
+    }
     memcpy(args->data + args->used, string, len);
     return count(args, len, env);
 }
@@ -63,38 +70,47 @@ static int read_array(struct task *task, struct exec_args *args, gaddr_t array, 
     struct space *space = task->process->mm->space;
     for (; array; array += abi_long_bytes(task)) {
         uint64_t string;
-        if (abi_read_pointers(task, array, &string, 1))
+        if (abi_read_pointers(task, array, &string, 1)) {
             return -EFAULT;
-        if (!string)
+        }
+        if (!string) {
             break;
+        }
         size_t size = 1024;
         ssize_t n;
         for (;;) {
             int err = reserve(args, size);
-            if (err)
+            if (err) {
                 return err;
+            }
             n = guest_read_string(space, args->data + args->used, string, size);
-            if (n != -ENAMETOOLONG)
+            if (n != -ENAMETOOLONG) {
                 break;
-            if (size >= STRING_MAX)
+            }
+            if (size >= STRING_MAX) {
                 return -E2BIG;
+            }
             size = STRING_MAX;
         }
-        if (n < 0)
+        if (n < 0) {
             return (int)n;
+        }
         int err = count(args, (size_t)n + 1, env);
-        if (err)
+        if (err) {
             return err;
+        }
     }
     return 0;
 }
 
 int exec_args_read(struct task *task, struct exec_args *args, gaddr_t argv, gaddr_t envp) {
     int err = read_array(task, args, argv, false);
-    if (!err && args->argc == 0)
+    if (!err && args->argc == 0) {
         err = exec_args_add(args, "", false); /* Linux since 5.18: argv[0] always exists */
-    if (!err)
+    }
+    if (!err) {
         err = read_array(task, args, envp, true);
+    }
     return err;
 }
 
@@ -103,16 +119,19 @@ int exec_args_script(struct exec_args *args, const char *interpreter, const char
     const char *first[3] = {interpreter, argument ? argument : script, script};
     int firsts = argument ? 3 : 2;
     size_t old = args->argc ? strlen(args->data) + 1 : 0, more = 0;
-    for (int i = 0; i < firsts; i++)
+    for (int i = 0; i < firsts; i++) {
         more += strlen(first[i]) + 1;
+    }
     int err = reserve(args, more);
-    if (err)
+    if (err) {
         return err;
+    }
     memmove(args->data + more, args->data + old, args->used - old);
     args->used = args->used - old + more;
     char *to = args->data;
-    for (int i = 0; i < firsts; i++)
+    for (int i = 0; i < firsts; i++) {
         to = stpcpy(to, first[i]) + 1;
+    }
     args->argc += (uint32_t)firsts - (args->argc ? 1 : 0);
     return args->used + ((size_t)args->argc + args->envc) * POINTER > args->limit ? -E2BIG : 0;
 }

@@ -14,8 +14,9 @@
 
 static struct fd_table *table_with_room(int size) {
     struct fd_table *table = calloc(1, sizeof *table);
-    if (!table)
+    if (!table) {
         return NULL;
+    }
     table->slot = calloc((size_t)size, sizeof *table->slot);
     if (!table->slot) {
         free(table);
@@ -39,8 +40,9 @@ struct fd_table *fd_table_fork(struct fd_table *table) {
     struct fd_table *copy = table_with_room(table->size);
     for (int i = 0; copy && i < table->size; i++) {
         copy->slot[i] = table->slot[i];
-        if (copy->slot[i].file)
+        if (copy->slot[i].file) {
             file_ref(copy->slot[i].file);
+        }
     }
     pthread_mutex_unlock(&table->lock);
     return copy;
@@ -69,12 +71,14 @@ struct fd_table *fd_table_ref(struct fd_table *table) {
 
 /* Drops a reference; the last one closes every descriptor (and its owner's record locks). */
 void fd_table_unref(struct fd_table *table) {
-    if (--table->refs)
+    if (--table->refs) {
         return;
+    }
     for (int i = 0; i < table->size; i++) {
         struct file *file = table->slot[i].file;
-        if (!file)
+        if (!file) {
             continue;
+        }
         lock_close(table, file);
         file_unref(file);
     }
@@ -106,8 +110,9 @@ void fd_table_close_on_exec(struct fd_table *table) {
 struct file *fd_table_get(struct fd_table *table, int fd) {
     struct file *file = NULL;
     pthread_mutex_lock(&table->lock);
-    if (fd >= 0 && fd < table->size && table->slot[fd].file)
+    if (fd >= 0 && fd < table->size && table->slot[fd].file) {
         file = file_ref(table->slot[fd].file);
+    }
     pthread_mutex_unlock(&table->lock);
     return file;
 }
@@ -124,14 +129,17 @@ static int64_t fd_limit(struct task *task) {
 
 /* Makes room for descriptor `fd`; table->lock is held. 0 or -ENOMEM. */
 static int table_reserve(struct fd_table *table, int fd) {
-    if (fd < table->size)
+    if (fd < table->size) {
         return 0;
+    }
     int size = table->size;
-    while (size <= fd)
+    while (size <= fd) {
         size *= 2;
+    }
     struct fd_slot *slot = realloc(table->slot, (size_t)size * sizeof *slot);
-    if (!slot)
+    if (!slot) {
         return -ENOMEM;
+    }
     memset(slot + table->size, 0, (size_t)(size - table->size) * sizeof *slot);
     table->slot = slot;
     table->size = size;
@@ -144,12 +152,15 @@ int fd_install(struct task *task, struct file *file, bool cloexec, int from) {
     int error = -EMFILE;
     pthread_mutex_lock(&table->lock);
     int fd = from;
-    while (fd < table->size && table->slot[fd].file)
+    while (fd < table->size && table->slot[fd].file) {
         fd++;
-    if (fd < limit)
+    }
+    if (fd < limit) {
         error = table_reserve(table, fd);
-    if (!error)
+    }
+    if (!error) {
         table->slot[fd] = (struct fd_slot){file, cloexec};
+    }
     pthread_mutex_unlock(&table->lock);
     if (error) {
         file_unref(file);
@@ -167,8 +178,9 @@ int fd_close(struct task *task, int fd) {
         table->slot[fd] = (struct fd_slot){0};
     }
     pthread_mutex_unlock(&table->lock);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     lock_close(table, file);
     file_unref(file);
     return 0;
@@ -177,11 +189,13 @@ int fd_close(struct task *task, int fd) {
 /* dup2 and dup3 with fd != to: closes `to` first, silently. */
 static int duplicate_to(struct task *task, int fd, int to, bool cloexec) {
     struct fd_table *table = task->fds;
-    if (to < 0 || to >= fd_limit(task))
+    if (to < 0 || to >= fd_limit(task)) {
         return -EBADF;
+    }
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     pthread_mutex_lock(&table->lock);
     int error = table_reserve(table, to);
     struct file *old = NULL;
@@ -216,8 +230,9 @@ long sys_dup(struct task *task, int32_t fd) {
 long sys_dup2(struct task *task, int32_t fd, int32_t to) {
     if (fd == to) {
         struct file *file = fd_get(task, fd);
-        if (!file)
+        if (!file) {
             return -EBADF;
+        }
         file_unref(file);
         return to;
     }
@@ -226,8 +241,9 @@ long sys_dup2(struct task *task, int32_t fd, int32_t to) {
 
 /* dup3(2) */
 long sys_dup3(struct task *task, int32_t fd, int32_t to, uint32_t flags) {
-    if ((flags & ~(uint32_t)O_CLOEXEC) || fd == to)
+    if ((flags & ~(uint32_t)O_CLOEXEC) || fd == to) {
         return -EINVAL;
+    }
     return duplicate_to(task, fd, to, flags & O_CLOEXEC);
 }
 
@@ -236,23 +252,28 @@ long sys_dup3(struct task *task, int32_t fd, int32_t to, uint32_t flags) {
 
 /* close_range(2) */
 long sys_close_range(struct task *task, uint32_t first, uint32_t last, uint32_t flags) {
-    if ((flags & ~(uint32_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
+    if ((flags & ~(uint32_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last) {
         return -EINVAL;
+    }
     int error = flags & CLOSE_RANGE_UNSHARE ? task_unshare_fds(task) : 0;
-    if (error)
+    if (error) {
         return error;
+    }
     struct fd_table *table = task->fds;
     for (uint32_t fd = first; fd <= last; fd++) {
         pthread_mutex_lock(&table->lock);
         bool more = fd < (uint32_t)table->size;
         bool open = more && table->slot[fd].file;
-        if (open && (flags & CLOSE_RANGE_CLOEXEC))
+        if (open && (flags & CLOSE_RANGE_CLOEXEC)) {
             table->slot[fd].cloexec = true;
+        }
         pthread_mutex_unlock(&table->lock);
-        if (!more)
+        if (!more) {
             break;
-        if (open && !(flags & CLOSE_RANGE_CLOEXEC))
+        }
+        if (open && !(flags & CLOSE_RANGE_CLOEXEC)) {
             fd_close(task, (int)fd);
+        }
     }
     return 0;
 }

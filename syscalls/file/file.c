@@ -29,8 +29,9 @@ void file_kind_add(const struct file_ops *ops) {
 
 const struct file_ops *file_kind_of_link(const char *link) {
     for (size_t i = 0; i < ARRAY_LEN(host_kinds) && host_kinds[i]; i++) {
-        if (!strncmp(link, host_kinds[i]->kind, strlen(host_kinds[i]->kind)))
+        if (!strncmp(link, host_kinds[i]->kind, strlen(host_kinds[i]->kind))) {
             return host_kinds[i];
+        }
     }
     return NULL;
 }
@@ -40,8 +41,9 @@ struct file *file_create(const struct file_ops *ops, int host_fd, int flags) {
     bool allowed = account_allows(account, SHARE_FILES, 1);
     struct file *file = allowed ? calloc(1, sizeof *file) : NULL;
     if (!file) {
-        if (host_fd >= 0)
+        if (host_fd >= 0) {
             close(host_fd);
+        }
         errno = allowed ? ENOMEM : ENFILE;
         return NULL;
     }
@@ -61,15 +63,18 @@ struct file *file_ref(struct file *file) {
 }
 
 void file_unref(struct file *file) {
-    if (!file || --file->refs)
+    if (!file || --file->refs) {
         return;
+    }
     lock_release(file);
-    for (struct file_observer *at = file->observed ? observers : NULL; at; at = at->next)
+    for (struct file_observer *at = file->observed ? observers : NULL; at; at = at->next) {
         at->gone(file);
-    if (file->ops->release)
+    }
+    if (file->ops->release) {
         file->ops->release(file);
-    else if (file->host_fd >= 0)
+    } else if (file->host_fd >= 0) {
         close(file->host_fd);
+    }
     account_add(file->account, SHARE_FILES, -1);
     pthread_mutex_destroy(&file->lock);
     free(file->path);

@@ -15,23 +15,27 @@
 void deadline_after(struct timespec *deadline, const struct timespec *timeout) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (__builtin_add_overflow(now.tv_sec, timeout->tv_sec, &deadline->tv_sec))
+    if (__builtin_add_overflow(now.tv_sec, timeout->tv_sec, &deadline->tv_sec)) {
         deadline->tv_sec = INT64_MAX / 2;
+    }
     deadline->tv_nsec = now.tv_nsec + timeout->tv_nsec;
     if (deadline->tv_nsec >= 1000000000) {
         deadline->tv_nsec -= 1000000000;
         deadline->tv_sec++;
     }
     /* The host refuses what does not fit into its nanosecond counter. */
-    if (deadline->tv_sec > INT64_MAX / 1000000000 - 1)
+    if (deadline->tv_sec > INT64_MAX / 1000000000 - 1) {
         deadline->tv_sec = INT64_MAX / 1000000000 - 1;
+    }
 }
 
 bool time_left_is_told(const struct task *task, long *result) {
-    if (!(task->process->personality & 0x4000000 /* STICKY_TIMEOUTS */))
+    if (!(task->process->personality & 0x4000000 /* STICKY_TIMEOUTS */)) {
         return true;
-    if (*result == -ERESTARTNOHAND)
+    }
+    if (*result == -ERESTARTNOHAND) {
         *result = -EINTR;
+    }
     return false;
 }
 
@@ -44,8 +48,9 @@ void deadline_left(const struct timespec *deadline, struct timespec *left) {
         left->tv_nsec += 1000000000;
         left->tv_sec--;
     }
-    if (left->tv_sec < 0)
+    if (left->tv_sec < 0) {
         *left = (struct timespec){0};
+    }
 }
 
 void task_send_sigpipe(struct task *task) {
@@ -56,30 +61,35 @@ void task_send_sigpipe(struct task *task) {
 
 ssize_t stream_read(struct file *file, struct task *task, const struct iovec *iov, int count,
                     int64_t offset) {
-    if (offset >= 0)
+    if (offset >= 0) {
         return -ESPIPE;
+    }
     long done = host_call(task, SYS_readv, file->host_fd, (long)iov, count, 0, 0, 0);
     return done == -EINTR ? -ERESTARTSYS : done;
 }
 
 ssize_t stream_write(struct file *file, struct task *task, const struct iovec *iov, int count,
                      int64_t offset) {
-    if (offset >= 0)
+    if (offset >= 0) {
         return -ESPIPE;
+    }
     long done = host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
-    if (done == -EPIPE)
+    if (done == -EPIPE) {
         task_send_sigpipe(task);
+    }
     return done == -EINTR ? -ERESTARTSYS : done;
 }
 
 ssize_t stream_nowait(struct file *file, struct task *task, const struct iovec *iov, int count,
                       int64_t offset, bool write) {
-    if (offset >= 0)
+    if (offset >= 0) {
         return -ESPIPE;
+    }
     long done = host_call(task, write ? SYS_pwritev2 : SYS_preadv2, file->host_fd, (long)iov, count,
                           -1, 0, RWF_NOWAIT);
-    if (done == -EPIPE)
+    if (done == -EPIPE) {
         task_send_sigpipe(task);
+    }
     return done == -EINTR ? -ERESTARTSYS : done;
 }
 
@@ -89,19 +99,22 @@ void anon_set_owner(struct file *file, struct task *task) {
 }
 
 int anon_stat(struct file *file, struct stat *st) {
-    if (fstat(file->host_fd, st))
+    if (fstat(file->host_fd, st)) {
         return -errno;
+    }
     st->st_uid = (uint32_t)file->data_word;
     st->st_gid = (uint32_t)(file->data_word >> 32);
     return 0;
 }
 
 int io_install(struct task *task, const struct file_ops *ops, int host_fd, int flags, void *data) {
-    if (host_fd < 0)
+    if (host_fd < 0) {
         return host_fd;
+    }
     struct file *file = file_create(ops, host_fd, flags & ~O_CLOEXEC);
-    if (!file)
+    if (!file) {
         return -ENOMEM;
+    }
     file->data = data;
     anon_set_owner(file, task);
     return fd_install(task, file, flags & O_CLOEXEC, 0);
@@ -111,8 +124,9 @@ int iov_put(const struct iovec *iov, int count, const void *from, size_t len) {
     const char *at = from;
     for (int i = 0; i < count && len; i++) {
         size_t part = iov[i].iov_len < len ? iov[i].iov_len : len;
-        if (host_copy(iov[i].iov_base, at, part))
+        if (host_copy(iov[i].iov_base, at, part)) {
             return -EFAULT;
+        }
         at += part;
         len -= part;
     }
@@ -123,8 +137,9 @@ ssize_t iov_get(const struct iovec *iov, int count, void *to, size_t len) {
     size_t done = 0;
     for (int i = 0; i < count && done < len; i++) {
         size_t part = iov[i].iov_len < len - done ? iov[i].iov_len : len - done;
-        if (host_copy((char *)to + done, iov[i].iov_base, part))
+        if (host_copy((char *)to + done, iov[i].iov_base, part)) {
             return -EFAULT;
+        }
         done += part;
     }
     return (ssize_t)done;

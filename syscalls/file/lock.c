@@ -60,11 +60,14 @@ static struct locked_file **bucket_of(dev_t dev, ino_t ino) {
 /* The entry of a file; NULL when there is none and `make` is false, or no memory. */
 static struct locked_file *find_file(dev_t dev, ino_t ino, bool make) {
     struct locked_file **bucket = bucket_of(dev, ino), *at;
-    for (at = *bucket; at; at = at->next)
-        if (at->dev == dev && at->ino == ino)
+    for (at = *bucket; at; at = at->next) {
+        if (at->dev == dev && at->ino == ino) {
             return at;
-    if (!make || !(at = calloc(1, sizeof *at)))
+        }
+    }
+    if (!make || !(at = calloc(1, sizeof *at))) {
         return NULL;
+    }
     at->dev = dev;
     at->ino = ino;
     at->host.fd = -1;
@@ -74,11 +77,13 @@ static struct locked_file *find_file(dev_t dev, ino_t ino, bool make) {
 }
 
 static void drop_if_empty(struct locked_file *file) {
-    if (file->locks || file->users)
+    if (file->locks || file->users) {
         return;
+    }
     struct locked_file **link = bucket_of(file->dev, file->ino);
-    while (*link != file)
+    while (*link != file) {
         link = &(*link)->next;
+    }
     *link = file->next;
     host_lock_drop(&file->host);
     file_count--;
@@ -87,28 +92,36 @@ static void drop_if_empty(struct locked_file *file) {
 
 static struct range_lock *find_conflict(struct locked_file *file, const void *owner, int16_t type,
                                         int64_t start, int64_t end) {
-    for (struct range_lock *lock = file ? file->locks : NULL; lock; lock = lock->next)
+    for (struct range_lock *lock = file ? file->locks : NULL; lock; lock = lock->next) {
         if (lock->owner != owner && lock->start <= end && lock->end >= start &&
-            (type == F_WRLCK || lock->type == F_WRLCK))
+            (type == F_WRLCK || lock->type == F_WRLCK)) {
             return lock;
+        }
+    }
     return NULL;
 }
 
 static void wake_waiters(dev_t dev, ino_t ino) {
-    for (struct waiter *at = waiters; at; at = at->next)
-        if (at->dev == dev && at->ino == ino)
+    for (struct waiter *at = waiters; at; at = at->next) {
+        if (at->dev == dev && at->ino == ino) {
             task_unblock(at->task);
+        }
+    }
 }
 
 /* Would waiting for `blocker` close a circle that leads back to `owner`? */
 static bool is_deadlock(const void *owner, const void *blocker, int depth) {
-    if (blocker == owner)
+    if (blocker == owner) {
         return true;
-    if (depth > 10)
+    }
+    if (depth > 10) {
         return false;
-    for (struct waiter *at = waiters; at; at = at->next)
-        if (at->owner == blocker && is_deadlock(owner, at->blocker, depth + 1))
+    }
+    for (struct waiter *at = waiters; at; at = at->next) {
+        if (at->owner == blocker && is_deadlock(owner, at->blocker, depth + 1)) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -119,8 +132,9 @@ static void free_lock(struct range_lock *lock) {
 
 static void insert_sorted(struct locked_file *entry, struct range_lock *lock) {
     struct range_lock **link = &entry->locks;
-    while (*link && (*link)->start < lock->start)
+    while (*link && (*link)->start < lock->start) {
         link = &(*link)->next;
+    }
     lock->next = *link;
     *link = lock;
 }
@@ -142,10 +156,12 @@ static void set_range(struct locked_file *entry, const void *owner, int16_t type
             continue;
         }
         if (lock->type == type) { /* swallowed: the new one grows */
-            if (lock->start < start)
+            if (lock->start < start) {
                 start = lock->start;
-            if (lock->end > end)
+            }
+            if (lock->end > end) {
                 end = lock->end;
+            }
         } else if (lock->start < start && lock->end > end) { /* a hole in the middle */
             struct range_lock *tail = spare[1];
             spare[1] = NULL;
@@ -169,8 +185,9 @@ static void set_range(struct locked_file *entry, const void *owner, int16_t type
         *link = lock->next;
         free_lock(lock);
     }
-    if (type == F_UNLCK)
+    if (type == F_UNLCK) {
         return;
+    }
     struct range_lock *lock = spare[0];
     spare[0] = NULL;
     struct account *account = account_current();
@@ -194,21 +211,28 @@ static void refresh_host(struct locked_file *entry, const struct file *file, int
     for (int64_t at = start;;) {
         for (; sweep->next && sweep->next->start <= at; sweep->next = sweep->next->next) {
             int64_t *reach = sweep->next->type == F_WRLCK ? &sweep->write_end : &sweep->read_end;
-            if (*reach < sweep->next->end)
+            if (*reach < sweep->next->end) {
                 *reach = sweep->next->end;
+            }
         }
         int16_t type = sweep->write_end >= at ? F_WRLCK : sweep->read_end >= at ? F_RDLCK : F_UNLCK;
         int64_t stop = end;
-        if (type == F_WRLCK && sweep->write_end < stop)
+        if (type == F_WRLCK && sweep->write_end < stop) {
             stop = sweep->write_end;
-        if (type == F_RDLCK && sweep->read_end < stop)
+        }
+        if (type == F_RDLCK && sweep->read_end < stop) {
             stop = sweep->read_end;
-        if (type != F_WRLCK && sweep->next && sweep->next->start - 1 < stop)
+        }
+        if (type != F_WRLCK && sweep->next && sweep->next->start - 1 < stop) {
             stop = sweep->next->start - 1;
+        }
         if (gone == F_UNLCK || (type != F_WRLCK && type != gone)) /* else it was so already */
+        {
             host_lock_set(&entry->host, file, type, at, stop);
-        if (stop == end)
+        }
+        if (stop == end) {
             return;
+        }
         at = stop + 1;
     }
 }
@@ -222,27 +246,33 @@ static void refresh_range(struct locked_file *entry, const struct file *file, in
 static int range_of(struct file *file, const struct lock_request *request, const struct stat *st,
                     int64_t *start, int64_t *end) {
     int64_t base = 0;
-    if (request->whence == SEEK_CUR)
+    if (request->whence == SEEK_CUR) {
         base = lseek(file->host_fd, 0, SEEK_CUR);
-    else if (request->whence == SEEK_END)
+    } else if (request->whence == SEEK_END) {
         base = st->st_size;
-    else if (request->whence != SEEK_SET)
+    } else if (request->whence != SEEK_SET) {
         return -EINVAL;
-    if (base < 0)
+    }
+    if (base < 0) {
         base = 0;
-    if (__builtin_add_overflow(base, request->start, start))
+    }
+    if (__builtin_add_overflow(base, request->start, start)) {
         return -EOVERFLOW;
-    if (*start < 0)
+    }
+    if (*start < 0) {
         return -EINVAL;
+    }
     *end = INT64_MAX;
     if (request->len > 0) {
-        if (__builtin_add_overflow(*start, request->len - 1, end))
+        if (__builtin_add_overflow(*start, request->len - 1, end)) {
             return -EOVERFLOW;
+        }
     } else if (request->len < 0) {
         *end = *start - 1;
         *start += request->len;
-        if (*start < 0)
+        if (*start < 0) {
             return -EINVAL;
+        }
     }
     return 0;
 }
@@ -254,21 +284,25 @@ static const void *owner_of(struct task *task, struct file *file, bool ofd) {
 int lock_get(struct task *task, struct file *file, struct lock_request *request, bool ofd) {
     struct stat st;
     int64_t start, end;
-    if (request->type != F_RDLCK && request->type != F_WRLCK)
+    if (request->type != F_RDLCK && request->type != F_WRLCK) {
         return -EINVAL;
-    if (file->host_fd < 0 || fstat(file->host_fd, &st))
+    }
+    if (file->host_fd < 0 || fstat(file->host_fd, &st)) {
         return -EBADF;
+    }
     int error = range_of(file, request, &st, &start, &end);
-    if (error)
+    if (error) {
         return error;
+    }
     pthread_mutex_lock(&lock_mutex);
     static const struct host_lock none = {.fd = -1};
     struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
     struct range_lock *lock =
         find_conflict(entry, owner_of(task, file, ofd), request->type, start, end);
     if (!lock) {
-        if (!host_lock_get(entry ? &entry->host : &none, file, request, start, end))
+        if (!host_lock_get(entry ? &entry->host : &none, file, request, start, end)) {
             request->type = F_UNLCK;
+        }
     } else {
         request->type = lock->type;
         request->whence = SEEK_SET;
@@ -283,8 +317,9 @@ int lock_get(struct task *task, struct file *file, struct lock_request *request,
 /* Sleeps until something changes on the file; lock_mutex is held and held again. 0 or -errno. */
 static int wait_for(struct task *task, const struct stat *st, const void *owner,
                     const void *blocker, bool ofd) {
-    if (!ofd && is_deadlock(owner, blocker, 0))
+    if (!ofd && is_deadlock(owner, blocker, 0)) {
         return -EDEADLK;
+    }
     struct waiter waiter = {waiters, task, owner, blocker, st->st_dev, st->st_ino};
     waiters = &waiter;
     uint32_t sample = task_block_prepare(task);
@@ -292,8 +327,9 @@ static int wait_for(struct task *task, const struct stat *st, const void *owner,
     int error = task_block(task, sample, NULL);
     pthread_mutex_lock(&lock_mutex);
     struct waiter **link = &waiters;
-    while (*link != &waiter)
+    while (*link != &waiter) {
         link = &(*link)->next;
+    }
     *link = waiter.next;
     return error == -EINTR ? -ERESTARTSYS : 0;
 }
@@ -307,8 +343,9 @@ static int wait_for_host(struct task *task, struct locked_file *entry, const voi
     pthread_mutex_lock(&lock_mutex);
     entry->users--;
     /* another guest may have come first, and what was got is no guest's yet */
-    if (find_conflict(entry, owner, type, start, end))
+    if (find_conflict(entry, owner, type, start, end)) {
         refresh_range(entry, file, start, end);
+    }
     return (int)error;
 }
 
@@ -318,23 +355,28 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
     int64_t start, end;
     int mode = file->flags & O_ACCMODE;
     const void *owner = owner_of(task, file, ofd);
-    if (request->type != F_RDLCK && request->type != F_WRLCK && request->type != F_UNLCK)
+    if (request->type != F_RDLCK && request->type != F_WRLCK && request->type != F_UNLCK) {
         return -EINVAL;
-    if (file->host_fd < 0 || fstat(file->host_fd, &st))
+    }
+    if (file->host_fd < 0 || fstat(file->host_fd, &st)) {
         return -EBADF;
+    }
     if ((request->type == F_RDLCK && mode == O_WRONLY) ||
-        (request->type == F_WRLCK && mode == O_RDONLY))
+        (request->type == F_WRLCK && mode == O_RDONLY)) {
         return -EBADF;
+    }
     int error = range_of(file, request, &st, &start, &end);
-    if (error)
+    if (error) {
         return error;
+    }
     struct range_lock *spare[2] = {malloc(sizeof **spare), malloc(sizeof **spare)};
     struct locked_file *entry = NULL;
     pthread_mutex_lock(&lock_mutex);
     if (!spare[0] || !spare[1] ||
         (request->type != F_UNLCK && !task_capable(task, CAP_SYS_RESOURCE) &&
-         !account_allows(account_current(), SHARE_LOCKS, 2)))
+         !account_allows(account_current(), SHARE_LOCKS, 2))) {
         error = -ENOLCK;
+    }
     while (!error) {
         entry = find_file(st.st_dev, st.st_ino, true);
         if (!entry) {
@@ -358,8 +400,9 @@ int lock_set(struct task *task, struct file *file, const struct lock_request *re
             continue;
         }
         set_range(entry, owner, request->type, start, end, file, ofd, task->process->pid, spare);
-        if (request->type == F_UNLCK)
+        if (request->type == F_UNLCK) {
             refresh_range(entry, file, start, end);
+        }
         wake_waiters(st.st_dev, st.st_ino); /* also a downgrade lets others in */
         break;
     }
@@ -389,25 +432,29 @@ static struct range_lock *take_out(struct locked_file *entry, const void *owner)
 /* All locks of `owner` on the file go. */
 static void release(const void *owner, struct file *file) {
     struct stat st;
-    if (!file_count || file->host_fd < 0 || fstat(file->host_fd, &st))
+    if (!file_count || file->host_fd < 0 || fstat(file->host_fd, &st)) {
         return;
+    }
     pthread_mutex_lock(&lock_mutex);
     struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
     struct range_lock *gone = entry ? take_out(entry, owner) : NULL, *next;
     if (gone) {
         struct sweep sweep = {entry->locks, -1, -1};
-        if (!entry->locks)
+        if (!entry->locks) {
             refresh_range(entry, file, 0, INT64_MAX);
+        }
         for (; gone; gone = next) {
             next = gone->next;
-            if (entry->locks)
+            if (entry->locks) {
                 refresh_host(entry, file, gone->type, gone->start, gone->end, &sweep);
+            }
             free_lock(gone);
         }
         wake_waiters(st.st_dev, st.st_ino);
     }
-    if (entry)
+    if (entry) {
         drop_if_empty(entry);
+    }
     pthread_mutex_unlock(&lock_mutex);
 }
 
@@ -425,31 +472,37 @@ static void add_line(struct strbuf *out, int number, const struct locked_file *f
                   lock->ofd ? "OFDLCK" : "POSIX ", lock->type == F_RDLCK ? "READ" : "WRITE",
                   lock->ofd ? -1 : lock->pid, major(file->dev), minor(file->dev),
                   (unsigned long)file->ino, (long long)lock->start);
-    if (lock->end == INT64_MAX)
+    if (lock->end == INT64_MAX) {
         strbuf_printf(out, "EOF\n");
-    else
+    } else {
         strbuf_printf(out, "%lld\n", (long long)lock->end);
+    }
 }
 
 void lock_list(struct strbuf *out) {
     int number = 0;
     pthread_mutex_lock(&lock_mutex);
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct locked_file *file = buckets[i]; file; file = file->next)
-            for (struct range_lock *lock = file->locks; lock; lock = lock->next)
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct locked_file *file = buckets[i]; file; file = file->next) {
+            for (struct range_lock *lock = file->locks; lock; lock = lock->next) {
                 add_line(out, ++number, file, lock);
+            }
+        }
+    }
     pthread_mutex_unlock(&lock_mutex);
 }
 
 void lock_info(const struct fd_table *table, struct file *file, int count, struct strbuf *out) {
     struct stat st;
-    if (!file_count || file->host_fd < 0 || fstat(file->host_fd, &st))
+    if (!file_count || file->host_fd < 0 || fstat(file->host_fd, &st)) {
         return;
+    }
     pthread_mutex_lock(&lock_mutex);
     struct locked_file *entry = find_file(st.st_dev, st.st_ino, false);
     for (struct range_lock *lock = entry ? entry->locks : NULL; lock; lock = lock->next) {
-        if (lock->file != file || (lock->owner != table && lock->owner != file))
+        if (lock->file != file || (lock->owner != table && lock->owner != file)) {
             continue;
+        }
         strbuf_printf(out, "lock:\t");
         add_line(out, ++count, entry, lock);
     }

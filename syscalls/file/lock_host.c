@@ -26,17 +26,21 @@ static int descriptor(struct host_lock *host, const struct file *file) {
     static const int modes[] = {O_RDWR, O_RDONLY, O_WRONLY};
     struct stat st;
     char path[40];
-    if (host->fd >= 0 || host->missing)
+    if (host->fd >= 0 || host->missing) {
         return host->fd;
+    }
     host->missing = fstat(file->host_fd, &st) || !S_ISREG(st.st_mode);
-    if (host->missing)
+    if (host->missing) {
         return -1;
+    }
     struct account *account = account_current();
-    if (!account_allows(account, SHARE_FILES, 1))
+    if (!account_allows(account, SHARE_FILES, 1)) {
         return -ENOLCK;
+    }
     snprintf(path, sizeof path, "/proc/self/fd/%d", file->host_fd);
-    for (size_t i = 0; host->fd < 0 && i < ARRAY_LEN(modes); i++)
+    for (size_t i = 0; host->fd < 0 && i < ARRAY_LEN(modes); i++) {
         host->fd = open(path, modes[i] | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    }
     if (host->fd >= 0) {
         host->account = account;
         account_add(account, SHARE_FILES, 1);
@@ -57,8 +61,9 @@ int host_lock_set(struct host_lock *host, const struct file *file, int16_t type,
                   int64_t end) {
     struct flock lock = range(type, start, end);
     int fd = type == F_UNLCK ? host->fd : descriptor(host, file);
-    if (fd == -ENOLCK)
+    if (fd == -ENOLCK) {
         return -ENOLCK;
+    }
     return fd < 0 ? 0 : outcome(fcntl(fd, F_OFD_SETLK, &lock));
 }
 
@@ -72,8 +77,9 @@ bool host_lock_get(const struct host_lock *host, const struct file *file,
                    struct lock_request *request, int64_t start, int64_t end) {
     struct flock lock = range(request->type, start, end);
     if (fcntl(host->fd >= 0 ? host->fd : file->host_fd, F_OFD_GETLK, &lock) ||
-        lock.l_type == F_UNLCK)
+        lock.l_type == F_UNLCK) {
         return false;
+    }
     request->type = lock.l_type;
     request->whence = SEEK_SET;
     request->start = lock.l_start;

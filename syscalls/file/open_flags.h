@@ -34,17 +34,21 @@ static const struct {
 /* Unknown bits are dropped, as open(2) ignores them. */
 static inline int open_flags_from_guest(uint32_t guest) {
     int host = 0;
-    for (size_t i = 0; i < ARRAY_LEN(abi_open_flags); i++)
-        if (guest & abi_open_flags[i].guest)
+    for (size_t i = 0; i < ARRAY_LEN(abi_open_flags); i++) {
+        if (guest & abi_open_flags[i].guest) {
             host |= abi_open_flags[i].host;
+        }
+    }
     return host;
 }
 
 static inline uint32_t open_flags_to_guest(int host) {
     uint32_t guest = 0;
-    for (size_t i = 0; i < ARRAY_LEN(abi_open_flags); i++)
-        if (host & abi_open_flags[i].host)
+    for (size_t i = 0; i < ARRAY_LEN(abi_open_flags); i++) {
+        if (host & abi_open_flags[i].host) {
             guest |= abi_open_flags[i].guest;
+        }
+    }
     return guest;
 }
 

@@ -7,12 +7,14 @@
 #include <string.h>
 
 void strbuf_add(struct strbuf *buf, const void *data, size_t len) {
-    if (buf->failed)
+    if (buf->failed) {
         return;
+    }
     if (buf->len + len + 1 > buf->room) {
         size_t room = buf->room ? buf->room : 512;
-        while (room < buf->len + len + 1)
+        while (room < buf->len + len + 1) {
             room *= 2;
+        }
         char *grown = realloc(buf->data, room);
         if (!grown) {
             buf->failed = true;
@@ -42,8 +44,10 @@ void strbuf_printf(struct strbuf *buf, const char *format, ...) {
         vsnprintf(text, (size_t)n + 1, format, args);
         va_end(args);
     }
-    if (n > 0)
+    if (n > 0) {
         strbuf_add(buf, text, (size_t)n);
-    if (text != small)
+    }
+    if (text != small) {
         free(text);
+    }
 }

@@ -40,11 +40,13 @@ struct dir_positions {
 
 static struct dir_positions *positions_of(struct file *file) {
     struct dir_positions *dir = file->data;
-    if (dir)
+    if (dir) {
         return dir;
+    }
     dir = calloc(1, sizeof *dir);
-    if (!dir)
+    if (!dir) {
         return NULL;
+    }
     dir->host = calloc(64, sizeof *dir->host);
     if (!dir->host) {
         free(dir);
@@ -59,35 +61,39 @@ static struct dir_positions *positions_of(struct file *file) {
 static bool positions_add(struct dir_positions *dir, size_t n, int64_t off) {
     if (n >= dir->room) {
         int64_t *grown = realloc(dir->host, 2 * dir->room * sizeof *grown);
-        if (!grown)
+        if (!grown) {
             return false;
+        }
         dir->host = grown;
         dir->room *= 2;
     }
     dir->host[n] = off;
-    if (n >= dir->known)
+    if (n >= dir->known) {
         dir->known = n + 1;
+    }
     return true;
 }
 
 void dir_release(struct file *file) {
     struct dir_positions *dir = file->data;
-    if (dir)
+    if (dir) {
         free(dir->host);
+    }
     free(dir);
-    if (file->host_fd >= 0)
+    if (file->host_fd >= 0) {
         close(file->host_fd);
+    }
 }
 
 int64_t dir_seek(struct file *file, int64_t offset, int whence) {
     int64_t result = -EINVAL;
     pthread_mutex_lock(&file->lock);
     struct dir_positions *dir = positions_of(file);
-    if (!dir)
+    if (!dir) {
         result = -ENOMEM;
-    else if (whence == SEEK_CUR && offset == 0)
+    } else if (whence == SEEK_CUR && offset == 0) {
         result = (int64_t)dir->at + dir->beyond;
-    else if (whence == SEEK_SET && offset >= 0) {
+    } else if (whence == SEEK_SET && offset >= 0) {
         if (offset == 0) {
             dir->known = 1; /* rewound: entries may come in another order */
             dir->at = 0;
@@ -96,10 +102,11 @@ int64_t dir_seek(struct file *file, int64_t offset, int whence) {
         }
         dir->beyond = offset - (int64_t)dir->at;
         dir->ended = dir->ended && dir->at >= dir->end;
-        if (lseek(file->host_fd, dir->host[dir->at], SEEK_SET) < 0)
+        if (lseek(file->host_fd, dir->host[dir->at], SEEK_SET) < 0) {
             result = -errno;
-        else
+        } else {
             result = offset;
+        }
     }
     pthread_mutex_unlock(&file->lock);
     return result;
@@ -111,8 +118,9 @@ static const char *unlisted(const struct file *file, const struct mount *mount) 
     const char *path = file->path && strcmp(file->path, "/") ? file->path : "";
     size_t len = strlen(path);
     if (!file->path || mount->node || mount->guest_len <= len + 1 || mount->guest[len] != '/' ||
-        memcmp(mount->guest, path, len))
+        memcmp(mount->guest, path, len)) {
         return NULL;
+    }
     const char *name = mount->guest + len + 1;
     struct stat st;
     return strchr(name, '/') || !fstatat(file->host_fd, name, &st, AT_SYMLINK_NOFOLLOW) ? NULL
@@ -124,21 +132,26 @@ static int list_mount_points(struct file *file, struct dir_positions *dir,
                              int (*emit)(void *arg, const char *name, uint64_t ino, uint8_t type,
                                          int64_t next_offset),
                              void *arg) {
-    if (!dir->ended)
+    if (!dir->ended) {
         dir->end = dir->at;
+    }
     dir->ended = true;
     size_t passed = dir->at - dir->end;
     for (int i = 1; i < fs_mount_count; i++) {
         const char *name = unlisted(file, &fs_mounts[i]);
-        if (!name || (passed && passed--))
+        if (!name || (passed && passed--)) {
             continue;
+        }
         struct stat st = {.st_ino = 1};
-        if (fs_mounts[i].dir >= 0)
+        if (fs_mounts[i].dir >= 0) {
             fstat(fs_mounts[i].dir, &st);
-        if (!positions_add(dir, dir->at + 1, dir->host[dir->at]))
+        }
+        if (!positions_add(dir, dir->at + 1, dir->host[dir->at])) {
             return -ENOMEM;
-        if (emit(arg, name, st.st_ino, DT_DIR, (int64_t)dir->at + 1))
+        }
+        if (emit(arg, name, st.st_ino, DT_DIR, (int64_t)dir->at + 1)) {
             break;
+        }
         dir->at++;
     }
     return 0;
@@ -149,8 +162,9 @@ static int list_mount_points(struct file *file, struct dir_positions *dir,
 static uint8_t shown_type(const struct file *file, const struct host_dirent *entry) {
     struct stat st;
     if (entry->type != DT_REG || !file->mount || !file->mount->metadata ||
-        fstatat(file->host_fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) || st.st_size)
+        fstatat(file->host_fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) || st.st_size) {
         return entry->type;
+    }
     metadata_apply_at(file->host_fd, entry->name, &st);
     return IFTODT(st.st_mode);
 }
@@ -161,14 +175,16 @@ int dir_getdents(struct file *file, struct task *task,
                  void *arg) {
     char *buffer = malloc(HOST_BUFFER);
     int result = 0;
-    if (!buffer)
+    if (!buffer) {
         return -ENOMEM;
+    }
     pthread_mutex_lock(&file->lock);
     struct dir_positions *dir = positions_of(file);
-    if (!dir)
+    if (!dir) {
         result = -ENOMEM;
-    else
+    } else {
         dir->beyond = 0;
+    }
     bool full = false;
     while (!result && !full) {
         long got = syscall(SYS_getdents64, file->host_fd, buffer, HOST_BUFFER);
@@ -183,14 +199,17 @@ int dir_getdents(struct file *file, struct task *task,
                 break;
             }
             uint8_t type = shown_type(file, entry);
-            if (emit(arg, entry->name, entry->ino, type, (int64_t)dir->at + 1))
+            if (emit(arg, entry->name, entry->ino, type, (int64_t)dir->at + 1)) {
                 full = true;
-            else
+            } else {
                 dir->at++;
+            }
             at += entry->reclen;
         }
         if (full) /* back to the first entry that did not fit */
+        {
             lseek(file->host_fd, dir->host[dir->at], SEEK_SET);
+        }
     }
     pthread_mutex_unlock(&file->lock);
     free(buffer);
@@ -228,11 +247,13 @@ static int emit_dirent(void *arg, const char *name, uint64_t ino, uint8_t type, 
 
 long dir_list(struct task *task, int fd, gaddr_t to, size_t size, dirent_put *put, int most) {
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result;
-    if (size > 1 << 20)
+    if (size > 1 << 20) {
         size = 1 << 20;
+    }
     struct dirent_out out = {.size = size, .put = put, .most = most};
     if (file->flags & O_PATH) {
         result = -EBADF;
@@ -243,13 +264,17 @@ long dir_list(struct task *task, int fd, gaddr_t to, size_t size, dirent_put *pu
     } else {
         int64_t before = file->ops->seek ? file->ops->seek(file, 0, SEEK_CUR) : 0;
         result = file->ops->getdents(file, task, emit_dirent, &out);
-        if (!result && !out.used)
+        if (!result && !out.used) {
             result = out.error;
+        }
         if (!result && (result = guest_write(task->cpu->space, to, out.buffer, out.used)) &&
             file->ops->seek) /* nothing was delivered */
+        {
             file->ops->seek(file, before, SEEK_SET);
-        if (!result)
+        }
+        if (!result) {
             result = most == 1 ? out.count : (long)out.used;
+        }
         free(out.buffer);
     }
     file_unref(file);

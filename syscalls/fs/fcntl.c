@@ -25,8 +25,9 @@ static long set_status(struct task *task, struct file *file, uint32_t arg) {
         int host = want & ~O_ASYNC;
         int now = fcntl(file->host_fd, F_GETFL);
         if (now >= 0 && ((now ^ host) & (changes & ~O_ASYNC)) &&
-            fcntl(file->host_fd, F_SETFL, (now & ~changes) | host))
+            fcntl(file->host_fd, F_SETFL, (now & ~changes) | host)) {
             return -errno;
+        }
     }
     file->flags = (file->flags & ~changes) | want;
     return 0;
@@ -41,12 +42,15 @@ static long do_lock(struct task *task, struct file *file, uint32_t op, gaddr_t a
     bool wait = op == F_SETLKW || op == GUEST_F_SETLKW64 || op == F_OFD_SETLKW;
     struct lock_request lock;
     int error = layout->get(task, arg, &lock);
-    if (error)
+    if (error) {
         return error;
-    if (ofd && lock.pid)
+    }
+    if (ofd && lock.pid) {
         return -EINVAL;
-    if (!get)
+    }
+    if (!get) {
         return lock_set(task, file, &lock, ofd, wait);
+    }
     error = lock_get(task, file, &lock, ofd);
     return error ? error : layout->put(task, arg, &lock);
 }
@@ -58,13 +62,15 @@ struct owner_ex {
 };
 
 int file_set_owner(struct file *file, int32_t who) {
-    if (who == INT32_MIN)
+    if (who == INT32_MIN) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&process_lock);
     bool there = !who || (who > 0 ? process_find(who) != NULL : process_group_find(-who) != NULL);
     pthread_mutex_unlock(&process_lock);
-    if (!there)
+    if (!there) {
         return -ESRCH;
+    }
     file->owner = who;
     return 0;
 }
@@ -77,17 +83,20 @@ static long owner(struct task *task, struct file *file, uint32_t op, gaddr_t arg
     case F_GETOWN:
         return file->owner;
     case F_SETSIG:
-        if ((uint32_t)arg > 64)
+        if ((uint32_t)arg > 64) {
             return -EINVAL;
+        }
         file->owner_signal = (int)arg;
         return 0;
     case F_GETSIG:
         return file->owner_signal;
     case F_SETOWN_EX:
-        if (guest_read(task->cpu->space, &ex, arg, sizeof ex))
+        if (guest_read(task->cpu->space, &ex, arg, sizeof ex)) {
             return -EFAULT;
-        if (ex.type < 0 || ex.type > 2)
+        }
+        if (ex.type < 0 || ex.type > 2) {
             return -EINVAL;
+        }
         return ex.pid < 0 ? -ESRCH : file_set_owner(file, ex.type == 2 ? -ex.pid : ex.pid);
     default: /* F_GETOWN_EX */
         ex.type = file->owner < 0 ? 2 : 1;
@@ -98,20 +107,24 @@ static long owner(struct task *task, struct file *file, uint32_t op, gaddr_t arg
 
 /* Operations whose argument is a number, done by the host on the host descriptor. */
 static long by_host(struct file *file, int op, long arg) {
-    if (file->host_fd < 0)
+    if (file->host_fd < 0) {
         return -EINVAL;
+    }
     int result = fcntl(file->host_fd, op, arg);
     return result < 0 ? -errno : result;
 }
 
 static long by_host_hint(struct task *task, struct file *file, int op, gaddr_t arg) {
     uint64_t hint;
-    if (guest_read(task->cpu->space, &hint, arg, sizeof hint))
+    if (guest_read(task->cpu->space, &hint, arg, sizeof hint)) {
         return -EFAULT;
-    if (file->host_fd < 0)
+    }
+    if (file->host_fd < 0) {
         return -EINVAL;
-    if (fcntl(file->host_fd, op, &hint))
+    }
+    if (fcntl(file->host_fd, op, &hint)) {
         return -errno;
+    }
     return guest_write(task->cpu->space, arg, &hint, sizeof hint);
 }
 
@@ -121,16 +134,18 @@ static long descriptor_flags(struct task *task, int fd, uint32_t op, uint32_t ar
     pthread_mutex_lock(&table->lock);
     if (fd >= 0 && fd < table->size && table->slot[fd].file) {
         result = op == F_GETFD && table->slot[fd].cloexec ? FD_CLOEXEC : 0;
-        if (op == F_SETFD)
+        if (op == F_SETFD) {
             table->slot[fd].cloexec = arg & FD_CLOEXEC;
+        }
     }
     pthread_mutex_unlock(&table->lock);
     return result;
 }
 
 static long duplicate(struct task *task, struct file *file, uint32_t op, uint32_t arg) {
-    if (arg >= task->process->limits[RLIMIT_NOFILE].rlim_cur || arg > INT32_MAX)
+    if (arg >= task->process->limits[RLIMIT_NOFILE].rlim_cur || arg > INT32_MAX) {
         return -EINVAL;
+    }
     return fd_install(task, file_ref(file), op == F_DUPFD_CLOEXEC, (int)arg);
 }
 
@@ -143,8 +158,9 @@ static long control(struct task *task, struct file *file, uint32_t op, gaddr_t a
     case F_GETFL:
         return open_flags_to_guest(file->flags);
     }
-    if (file->flags & O_PATH)
+    if (file->flags & O_PATH) {
         return -EBADF;
+    }
     switch (op) {
     case F_SETFL:
         return set_status(task, file, (uint32_t)arg);
@@ -186,11 +202,13 @@ static long control(struct task *task, struct file *file, uint32_t op, gaddr_t a
 /* `ofd`: the layout of locks of open file descriptions, NULL: the call has none of them. */
 static long any_fcntl(struct task *task, int fd, uint32_t op, gaddr_t arg,
                       const struct abi_flock *ofd, bool is_64) {
-    if (op == F_GETFD || op == F_SETFD)
+    if (op == F_GETFD || op == F_SETFD) {
         return descriptor_flags(task, fd, op, (uint32_t)arg);
+    }
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result = control(task, file, op, arg, ofd, is_64);
     file_unref(file);
     return result;
@@ -211,17 +229,23 @@ long sys_fcntl64(struct task *task, int32_t fd, uint32_t op, uint64_t arg) {
 long sys_flock(struct task *task, int32_t fd, uint32_t op) {
     uint32_t kind = op & ~(uint32_t)LOCK_NB;
     if (op & 32) /* LOCK_MAND: no longer does anything, whatever the descriptor */
+    {
         return 0;
-    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+    }
+    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) {
         return -EINVAL; /* before the descriptor, as Linux does */
+    }
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result = -EBADF;
-    if (!(file->flags & O_PATH) && file->host_fd >= 0)
+    if (!(file->flags & O_PATH) && file->host_fd >= 0) {
         result = host_call(task, SYS_flock, file->host_fd, (long)op, 0, 0, 0, 0);
-    if (!result && kind != LOCK_UN)
+    }
+    if (!result && kind != LOCK_UN) {
         file->flock_pid = task->process->pid;
+    }
     file_unref(file);
     return restartable(result);
 }

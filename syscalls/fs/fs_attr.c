@@ -27,8 +27,9 @@ static int outside_check(const struct place *place) {
     struct stat host;
     /* An open device of a private root, whatever node named it, is the host's own node. */
     if (file && fs_private_root && file->host_fd >= 0 && !fstat(file->host_fd, &host) &&
-        (S_ISCHR(host.st_mode) || S_ISBLK(host.st_mode)))
+        (S_ISCHR(host.st_mode) || S_ISBLK(host.st_mode))) {
         return -EPERM;
+    }
     bool nowhere = file && (file->ops->nowhere == FILE_PIPE || file->ops->nowhere == FILE_SOCKET);
     return file && file->given && !nowhere ? -EPERM : 0;
 }
@@ -37,8 +38,9 @@ static int outside_check(const struct place *place) {
 static int pts_of_place(const struct place *place) {
     int number;
     const char *path = place->is_synth ? place->path : place->file ? place->file->path : NULL;
-    if (place->file && strcmp(place->file->ops->kind, "tty"))
+    if (place->file && strcmp(place->file->ops->kind, "tty")) {
         return -1;
+    }
     return path && sscanf(path, "/dev/pts/%d", &number) == 1 ? number : -1;
 }
 
@@ -49,8 +51,9 @@ static int change(struct task *task, struct place *place,
     bool own;
     struct stat host, want;
     int fd = place_pin(place, &own);
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     metadata_change_begin(place->mount);
     int error = fstat(fd, &host) ? -errno : 0;
     if (!error) {
@@ -58,69 +61,86 @@ static int change(struct task *task, struct place *place,
         metadata_apply_at(fd, "", &want);
         error = edit(task, &want, arg);
     }
-    if (!error)
+    if (!error) {
         error = metadata_set(fd, &host, &want);
+    }
     metadata_change_end(place->mount);
-    if (own)
+    if (own) {
         close(fd);
+    }
     return error;
 }
 
 /* --- mode ------------------------------------------------------------------------------ */
 
 static int edit_mode(struct task *task, struct stat *want, const uint32_t *arg) {
-    if (S_ISLNK(want->st_mode))
+    if (S_ISLNK(want->st_mode)) {
         return -EOPNOTSUPP;
+    }
     int error = owner_check(task, want);
     mode_t mode = set_id_granted(task, want->st_gid, arg[0] & 07777);
-    if (!error)
+    if (!error) {
         want->st_mode = (want->st_mode & S_IFMT) | mode;
+    }
     return error;
 }
 
 static int change_mode(struct task *task, struct place *place, uint32_t mode) {
     int pts = pts_of_place(place);
-    if (pts >= 0)
+    if (pts >= 0) {
         return owner_check(task, &place->st) ? -EPERM : fs_terminals->chmod(pts, mode & 0777);
+    }
     if (place->is_synth) /* /proc and /dev keep their modes */
+    {
         return task_is_root(task) && (place->st.st_mode & 07777) == (mode & 07777) ? 0 : -EPERM;
+    }
     int error = place_writable(place);
-    if (!error)
+    if (!error) {
         error = outside_check(place);
-    if (error)
+    }
+    if (error) {
         return error;
-    if (place->mount->metadata)
+    }
+    if (place->mount->metadata) {
         return change(task, place, edit_mode, &mode);
+    }
     bool own;
     int fd = place_pin(place, &own);
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
     struct stat st;
     error = place_pinned_stat(place, fd, &st);
-    if (!error)
+    if (!error) {
         error = S_ISLNK(st.st_mode) ? -EOPNOTSUPP : 0;
-    if (!error && fs_owner_asks(task))
+    }
+    if (!error && fs_owner_asks(task)) {
         error = owner_check(task, &st);
-    if (!error && fs_owner_asks(task))
+    }
+    if (!error && fs_owner_asks(task)) {
         mode = set_id_granted(task, st.st_gid, mode & 07777);
+    }
     set_id_change_begin(mode);
     privilege_enter(task, place->mount);
-    if (!error && chmod(host, mode & 07777))
+    if (!error && chmod(host, mode & 07777)) {
         error = -errno;
+    }
     privilege_leave();
     set_id_change_end();
-    if (own)
+    if (own) {
         close(fd);
+    }
     return error;
 }
 
 static long chmod_at(struct task *task, int dirfd, gaddr_t path, uint32_t mode) {
     struct place place;
     int error = place_find_guest(task, dirfd, path, PLACE_FOLLOW, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     error = change_mode(task, &place, mode);
     place_put(&place);
     return error;
@@ -139,8 +159,9 @@ long sys_fchmodat(struct task *task, int32_t dirfd, gaddr_t path, uint32_t mode)
 /* The place of a descriptor that is not O_PATH. */
 static int descriptor_place(struct task *task, int fd, struct place *place) {
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     int error = file->flags & O_PATH ? -EBADF : place_of_file(file, place);
     file_unref(file);
     return error;
@@ -150,8 +171,9 @@ static int descriptor_place(struct task *task, int fd, struct place *place) {
 long sys_fchmod(struct task *task, int32_t fd, uint32_t mode) {
     struct place place;
     int error = descriptor_place(task, fd, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     error = change_mode(task, &place, mode);
     place_put(&place);
     return error;
@@ -161,22 +183,27 @@ long sys_fchmod(struct task *task, int32_t fd, uint32_t mode) {
 
 static int edit_owner(struct task *task, struct stat *want, const uint32_t *arg) {
     bool asks = arg[0] != UINT32_MAX || arg[1] != UINT32_MAX;
-    if (!asks && owner_check(task, want))
+    if (!asks && owner_check(task, want)) {
         return 0; /* nothing is asked for: anybody may */
+    }
     if (asks && !task_capable(task, CAP_CHOWN)) {
         bool keeps = arg[0] == UINT32_MAX || arg[0] == want->st_uid;
         bool group = arg[1] == UINT32_MAX || arg[1] == want->st_gid || task_in_group(task, arg[1]);
-        if (want->st_uid != task->process->fsuid || !keeps || !group)
+        if (want->st_uid != task->process->fsuid || !keeps || !group) {
             return -EPERM;
+        }
     }
-    if (arg[0] != UINT32_MAX)
+    if (arg[0] != UINT32_MAX) {
         want->st_uid = arg[0];
-    if (arg[1] != UINT32_MAX)
+    }
+    if (arg[1] != UINT32_MAX) {
         want->st_gid = arg[1];
+    }
     if (S_ISREG(want->st_mode)) { /* set-id bits go, but for mandatory locking's */
         want->st_mode &= ~(mode_t)S_ISUID;
-        if (want->st_mode & S_IXGRP)
+        if (want->st_mode & S_IXGRP) {
             want->st_mode &= ~(mode_t)S_ISGID;
+        }
     }
     return 0;
 }
@@ -184,36 +211,46 @@ static int edit_owner(struct task *task, struct stat *want, const uint32_t *arg)
 static int change_owner(struct task *task, struct place *place, uint32_t uid, uint32_t gid) {
     uint32_t arg[2] = {uid, gid};
     int pts = pts_of_place(place);
-    if (pts >= 0)
+    if (pts >= 0) {
         return task_capable(task, CAP_CHOWN) ? fs_terminals->chown(pts, uid, gid) : -EPERM;
-    if (place->is_synth)
+    }
+    if (place->is_synth) {
         return task_is_root(task) && (uid == UINT32_MAX || uid == place->st.st_uid) &&
                        (gid == UINT32_MAX || gid == place->st.st_gid)
                    ? 0
                    : -EPERM;
+    }
     int error = place_writable(place);
-    if (!error)
+    if (!error) {
         error = outside_check(place);
-    if (error)
+    }
+    if (error) {
         return error;
-    if (place->mount->metadata)
+    }
+    if (place->mount->metadata) {
         return change(task, place, edit_owner, arg);
+    }
     bool own;
     int fd = place_pin(place, &own);
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     struct stat st;
     error = place_pinned_stat(place, fd, &st);
-    if (!error && fs_owner_asks(task))
+    if (!error && fs_owner_asks(task)) {
         error = edit_owner(task, &st, arg);
+    }
     privilege_enter(task, place->mount);
-    if (!error && !fs_owner_on_host(&uid, &gid) && task_is_root(task))
+    if (!error && !fs_owner_on_host(&uid, &gid) && task_is_root(task)) {
         error = -EINVAL; /* as user_namespaces(7) has it */
-    if (!error && fchownat(fd, "", uid, gid, AT_EMPTY_PATH))
+    }
+    if (!error && fchownat(fd, "", uid, gid, AT_EMPTY_PATH)) {
         error = -errno;
+    }
     privilege_leave();
-    if (own)
+    if (own) {
         close(fd);
+    }
     return error;
 }
 
@@ -221,8 +258,9 @@ static long chown_at(struct task *task, int dirfd, gaddr_t path, uint32_t uid, u
                      int how) {
     struct place place;
     int error = place_find_guest(task, dirfd, path, how, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     error = change_owner(task, &place, uid, gid);
     place_put(&place);
     return error;
@@ -241,8 +279,9 @@ long sys_lchown(struct task *task, gaddr_t path, uint32_t uid, uint32_t gid) {
 /* fchownat(2) */
 long sys_fchownat(struct task *task, int32_t dirfd, gaddr_t path, uint32_t uid, uint32_t gid,
                   uint32_t flags) {
-    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
+    }
     int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
               (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
     return chown_at(task, dirfd, path, uid, gid, how);
@@ -252,8 +291,9 @@ long sys_fchownat(struct task *task, int32_t dirfd, gaddr_t path, uint32_t uid, 
 long sys_fchown(struct task *task, int32_t fd, uint32_t uid, uint32_t gid) {
     struct place place;
     int error = descriptor_place(task, fd, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     error = change_owner(task, &place, uid, gid);
     place_put(&place);
     return error;
@@ -266,23 +306,28 @@ static int set_times(struct task *task, struct place *place, const struct timesp
     bool own;
     bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
     int error = place_writable(place);
-    if (!error)
+    if (!error) {
         error = outside_check(place);
+    }
     int fd = error ? error : place_pin(place, &own);
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     error = place_pinned_stat(place, fd, &st);
-    if (!error && fs_owner_asks(task) && owner_check(task, &st))
+    if (!error && fs_owner_asks(task) && owner_check(task, &st)) {
         error = now ? permission_check(task, &st, 2) : -EPERM;
+    }
     /* not fd itself: utimensat on an O_PATH descriptor needs a new kernel */
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", fd);
     privilege_enter(task, place->mount);
-    if (!error && utimensat(AT_FDCWD, host, times, 0))
+    if (!error && utimensat(AT_FDCWD, host, times, 0)) {
         error = -errno;
+    }
     privilege_leave();
-    if (own)
+    if (own) {
         close(fd);
+    }
     return error;
 }
 
@@ -290,26 +335,31 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
                  uint32_t flags) {
     struct place place;
     int error;
-    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
+    }
     for (int i = 0; times && i < 2; i++) {
         long ns = times[i].tv_nsec;
-        if (ns != UTIME_NOW && ns != UTIME_OMIT && (ns < 0 || ns >= 1000000000))
+        if (ns != UTIME_NOW && ns != UTIME_OMIT && (ns < 0 || ns >= 1000000000)) {
             return -EINVAL;
+        }
     }
-    if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
+    if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT) {
         return 0;
+    }
     if (!path && dirfd != AT_FDCWD) { /* futimens(3) */
-        if (flags)
+        if (flags) {
             return -EINVAL;
+        }
         error = descriptor_place(task, dirfd, &place);
     } else {
         int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
                   (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
         error = place_find_guest(task, dirfd, path, how, &place);
     }
-    if (error)
+    if (error) {
         return error;
+    }
     error = place.is_synth ? (task_is_root(task) ? 0 : -EPERM) : set_times(task, &place, times);
     place_put(&place);
     return error;
@@ -320,32 +370,40 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
 static int access_place(struct task *task, struct place *place, int mode, uint32_t flags) {
     struct stat st;
     int error = place_stat(place, &st);
-    if (error || mode == F_OK)
+    if (error || mode == F_OK) {
         return error;
+    }
     bool special = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) || S_ISFIFO(st.st_mode);
-    if ((mode & W_OK) && !place->is_synth && place->mount->read_only && !special)
+    if ((mode & W_OK) && !place->is_synth && place->mount->read_only && !special) {
         return -EROFS;
+    }
     bool known = place->is_synth || place->file || place->mount->metadata;
     if (known || fs_owner_asks(task)) /* without the flag the call asks for the real user */
+    {
         error = flags & AT_EACCESS ? permission_bits(task, &st, mode)
                                    : permission_bits_real(task, &st, mode);
-    if (error || known)
+    }
+    if (error || known) {
         return error;
+    }
     if (faccessat(place->dir, place->name[0] ? place->name : ".", mode,
-                  (flags & AT_EACCESS) | (place->name[0] ? AT_SYMLINK_NOFOLLOW : 0)))
+                  (flags & AT_EACCESS) | (place->name[0] ? AT_SYMLINK_NOFOLLOW : 0))) {
         return -errno;
+    }
     return 0;
 }
 
 static long access_at(struct task *task, int dirfd, gaddr_t path, uint32_t mode, uint32_t flags) {
     struct place place;
-    if ((mode & ~7u) || (flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+    if ((mode & ~7u) || (flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))) {
         return -EINVAL;
+    }
     int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
               (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
     int error = place_find_guest(task, dirfd, path, how, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     error = access_place(task, &place, (int)mode, flags);
     place_put(&place);
     return error;

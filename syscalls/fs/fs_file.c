@@ -40,10 +40,11 @@ const struct file_ops *file_ops_of_mode(mode_t mode) {
 struct file *file_create_host(int host_fd, int flags) {
     struct stat st;
     const struct file_ops *ops = &file_ops_regular;
-    if (flags & O_PATH)
+    if (flags & O_PATH) {
         ops = &file_ops_path;
-    else if (fstat(host_fd, &st) == 0)
+    } else if (fstat(host_fd, &st) == 0) {
         ops = file_ops_of_mode(st.st_mode);
+    }
     return file_create(ops, host_fd, flags);
 }
 
@@ -52,15 +53,18 @@ int file_stat(struct file *file, struct stat *st) {
 }
 
 int file_stat_host(struct file *file, struct stat *st) {
-    if (file->host_fd < 0)
+    if (file->host_fd < 0) {
         return -EBADF;
-    if (fstat(file->host_fd, st))
+    }
+    if (fstat(file->host_fd, st)) {
         return -errno;
+    }
     if (file->mount && file->mount->metadata) {
-        if (file->flags & O_PATH)
+        if (file->flags & O_PATH) {
             metadata_apply_at(file->host_fd, "", st);
-        else
+        } else {
             metadata_apply_at(file->host_fd, NULL, st);
+        }
     } else {
         fs_owner_shown(st);
     }
@@ -71,10 +75,12 @@ int file_path(struct file *file, char *path, size_t size) {
     if (file->mount && file->mount->dir >= 0 && file->host_fd >= 0) {
         bool deleted;
         int error = fs_path_of_host_fd(file->mount, file->host_fd, path, size, &deleted);
-        if (!error && deleted && strlen(path) + 11 <= size)
+        if (!error && deleted && strlen(path) + 11 <= size) {
             strcat(path, " (deleted)");
-        if (!error)
+        }
+        if (!error) {
             return 0;
+        }
     }
     if (file->path) {
         snprintf(path, size, "%s", file->path);

@@ -41,13 +41,16 @@ void fs_names_change_end(void) {
 
 int place_names_check(struct task *task, const struct place *place, bool victim) {
     struct stat dir, st;
-    if (!fs_owner_asks(task) || (task_is_root(task) && task_capable(task, CAP_FOWNER)))
+    if (!fs_owner_asks(task) || (task_is_root(task) && task_capable(task, CAP_FOWNER))) {
         return 0;
+    }
     int error = fs_owner_fstat(place->mount, place->dir, &dir);
-    if (!error)
+    if (!error) {
         error = permission_check(task, &dir, 3);
-    if (error || !victim || !(dir.st_mode & S_ISVTX) || task_owns(task, &dir))
+    }
+    if (error || !victim || !(dir.st_mode & S_ISVTX) || task_owns(task, &dir)) {
         return error;
+    }
     error = place_stat(place, &st);
     return error ? error : task_owns(task, &st) ? 0 : -EPERM;
 }
@@ -61,41 +64,48 @@ static int synthetic_refusal(const struct task *task) {
 static int find_new(struct task *task, int dirfd, gaddr_t path, bool may_slash,
                     struct place *place) {
     int error = place_find_guest(task, dirfd, path, PLACE_PARENT, place);
-    if (error)
+    if (error) {
         return error;
-    if (place->exists || !place->name[0])
+    }
+    if (place->exists || !place->name[0]) {
         error = -EEXIST;
-    else if (place->slash && !may_slash)
+    } else if (place->slash && !may_slash) {
         error = -ENOENT;
-    else if (place->is_synth)
+    } else if (place->is_synth) {
         error = !strcmp(place->mount->type, "proc") ? -ENOENT : synthetic_refusal(task);
-    else
+    } else {
         error = place_writable(place);
-    if (!error)
+    }
+    if (!error) {
         error = place_names_check(task, place, false);
-    if (error)
+    }
+    if (error) {
         place_put(place);
+    }
     return error;
 }
 
 /* Owner and mode of what was just made, while names are held; when they cannot be kept the caller
  * removes it. */
 static int made(struct task *task, struct place *place, mode_t mode) {
-    if (!place->mount->metadata)
+    if (!place->mount->metadata) {
         return 0;
+    }
     struct stat dir, st;
     int64_t group = -1;
     if (!fstat(place->dir, &dir)) {
         metadata_apply_at(place->dir, "", &dir);
         if (dir.st_mode & S_ISGID) {
             group = dir.st_gid;
-            if (S_ISDIR(mode))
+            if (S_ISDIR(mode)) {
                 mode |= S_ISGID;
+            }
         }
     }
     int fd = openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return errno == ENOENT ? 0 : -errno;
+    }
     /* only another run on the same root can have put something else there: that is not ours */
     bool ours =
         !fstat(fd, &st) && !((st.st_mode ^ mode) & S_IFMT) && (S_ISDIR(mode) || st.st_nlink == 1);
@@ -107,8 +117,9 @@ static int made(struct task *task, struct place *place, mode_t mode) {
 static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) {
     struct place place;
     int error = find_new(task, dirfd, path, true, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     mode = mode & 01777 & ~task->fs->umask;
     mode_t host_mode = place.mount->metadata ? mode | 0700 : mode;
     fs_names_hold();
@@ -116,10 +127,11 @@ static long make_dir(struct task *task, int dirfd, gaddr_t path, uint32_t mode) 
     privilege_enter(task, place.mount);
     int failed = mkdirat(place.dir, place.name, host_mode);
     privilege_leave();
-    if (failed)
+    if (failed) {
         error = -errno;
-    else if ((error = made(task, &place, S_IFDIR | mode)))
+    } else if ((error = made(task, &place, S_IFDIR | mode))) {
         unlinkat(place.dir, place.name, AT_REMOVEDIR);
+    }
     metadata_change_end(place.mount);
     fs_names_let_go();
     place_put(&place);
@@ -143,14 +155,18 @@ static dev_t device_from_guest(uint32_t dev) {
 
 /* A device node as an empty file with the attribute. */
 static int make_device(struct task *task, struct place *place, mode_t mode, dev_t dev) {
-    if (!task_capable(task, CAP_MKNOD))
+    if (!task_capable(task, CAP_MKNOD)) {
         return -EPERM;
+    }
     if (!place->mount->metadata) /* the host's kernel would make the host's device */
+    {
         return -EPERM;
+    }
     int fd =
         openat(place->dir, place->name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0600);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     struct stat host, want;
     int error = fstat(fd, &host) ? -errno : 0;
     if (!error) {
@@ -161,21 +177,25 @@ static int make_device(struct task *task, struct place *place, mode_t mode, dev_
         want.st_rdev = dev;
         error = metadata_set(fd, &host, &want);
     }
-    if (error)
+    if (error) {
         unlinkat(place->dir, place->name, 0);
+    }
     close(fd);
     return error;
 }
 
 static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode, uint32_t dev) {
     struct place place;
-    if (!(mode & S_IFMT))
+    if (!(mode & S_IFMT)) {
         mode |= S_IFREG;
-    if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISCHR(mode) && !S_ISBLK(mode))
+    }
+    if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode) && !S_ISCHR(mode) && !S_ISBLK(mode)) {
         return S_ISDIR(mode) ? -EPERM : -EINVAL;
+    }
     int error = find_new(task, dirfd, path, false, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     mode &= ~task->fs->umask;
     fs_names_hold();
     metadata_change_begin(place.mount);
@@ -184,17 +204,19 @@ static long make_node(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
     } else {
         mode_t host_mode = mode & (S_IFMT | 01777);
         set_id_note(mode);
-        if (!place.mount->metadata)
+        if (!place.mount->metadata) {
             host_mode = mode;
-        else if (S_ISREG(mode))
+        } else if (S_ISREG(mode)) {
             host_mode |= 0600;
+        }
         privilege_enter(task, place.mount);
         int failed = mknodat(place.dir, place.name, host_mode, 0);
         privilege_leave();
-        if (failed)
+        if (failed) {
             error = -errno;
-        else if ((error = made(task, &place, mode)))
+        } else if ((error = made(task, &place, mode))) {
             unlinkat(place.dir, place.name, 0);
+        }
     }
     metadata_change_end(place.mount);
     fs_names_let_go();
@@ -216,20 +238,24 @@ static long make_symlink(struct task *task, gaddr_t target, int dirfd, gaddr_t p
     char text[PATH_MAX];
     struct place place;
     int error = guest_path(task, target, text);
-    if (!error && !text[0])
+    if (!error && !text[0]) {
         error = -ENOENT;
-    if (!error)
+    }
+    if (!error) {
         error = find_new(task, dirfd, path, false, &place);
-    if (error)
+    }
+    if (error) {
         return error;
+    }
     fs_names_hold();
     privilege_enter(task, place.mount);
     int failed = symlinkat(text, place.dir, place.name);
     privilege_leave();
-    if (failed)
+    if (failed) {
         error = -errno;
-    else
+    } else {
         made(task, &place, S_IFLNK | 0777); /* the owner where the host lets us, see metadata.c */
+    }
     fs_names_let_go();
     place_put(&place);
     return error;
@@ -248,13 +274,15 @@ long sys_symlinkat(struct task *task, gaddr_t target, int32_t dirfd, gaddr_t pat
 static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, gaddr_t new,
                       uint32_t flags) {
     struct place from, to;
-    if (flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+    if (flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
+    }
     int how =
         (flags & AT_SYMLINK_FOLLOW ? PLACE_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
     int error = place_find_guest(task, olddir, old, how, &from);
-    if (error)
+    if (error) {
         return error;
+    }
     error = find_new(task, newdir, new, false, &to);
     if (error) {
         place_put(&from);
@@ -263,17 +291,18 @@ static long make_link(struct task *task, int olddir, gaddr_t old, int newdir, ga
     int host_from = from.file ? from.file->host_fd : from.dir;
     fs_names_change_begin();
     privilege_enter(task, to.mount);
-    if (from.is_synth || (from.file && host_from < 0))
+    if (from.is_synth || (from.file && host_from < 0)) {
         error = -EXDEV;
-    else if (S_ISDIR(from.st.st_mode))
+    } else if (S_ISDIR(from.st.st_mode)) {
         error = -EPERM;
-    else if (from.mount != to.mount)
+    } else if (from.mount != to.mount) {
         error = -EXDEV;
-    else if (from.file || !from.name[0]) {
+    } else if (from.file || !from.name[0]) {
         char host[40];
         snprintf(host, sizeof host, "/proc/self/fd/%d", host_from);
-        if (linkat(AT_FDCWD, host, to.dir, to.name, AT_SYMLINK_FOLLOW))
+        if (linkat(AT_FDCWD, host, to.dir, to.name, AT_SYMLINK_FOLLOW)) {
             error = -errno;
+        }
     } else if (linkat(from.dir, from.name, to.dir, to.name, 0)) {
         error = -errno;
     }
@@ -298,15 +327,17 @@ long sys_linkat(struct task *task, int32_t olddir, gaddr_t old, int32_t newdir, 
 static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
     struct place place;
     int error = place_find_guest(task, dirfd, path, PLACE_PARENT, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     if (!place.exists) {
         error = -ENOENT;
     } else if (!place.name[0]) {
-        if (dir)
+        if (dir) {
             error = place.dots == 1 ? -EINVAL : place.dots == 2 ? -ENOTEMPTY : -EBUSY;
-        else
+        } else {
             error = -EISDIR;
+        }
     } else if (place.slash && !S_ISDIR(place.st.st_mode)) {
         error = -ENOTDIR;
     } else if (!dir && S_ISDIR(place.st.st_mode)) {
@@ -318,15 +349,17 @@ static long remove_name(struct task *task, int dirfd, gaddr_t path, bool dir) {
     } else {
         error = place_writable(&place);
     }
-    if (!error)
+    if (!error) {
         error = place_names_check(task, &place, true);
+    }
     if (!error) {
         fs_names_change_begin();
         privilege_enter(task, place.mount);
-        if (unlinkat(place.dir, place.name, dir ? AT_REMOVEDIR : 0))
+        if (unlinkat(place.dir, place.name, dir ? AT_REMOVEDIR : 0)) {
             error = -errno;
-        else if (place.st.st_nlink <= 1)
+        } else if (place.st.st_nlink <= 1) {
             fs_owner_forget(&place.st);
+        }
         privilege_leave();
         fs_names_change_end();
     }
@@ -346,49 +379,66 @@ long sys_rmdir(struct task *task, gaddr_t path) {
 
 /* unlinkat(2) */
 long sys_unlinkat(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags) {
-    if (flags & ~(uint32_t)AT_REMOVEDIR)
+    if (flags & ~(uint32_t)AT_REMOVEDIR) {
         return -EINVAL;
+    }
     return remove_name(task, dirfd, path, flags & AT_REMOVEDIR);
 }
 
 /* What rename checks before the host is asked. */
 static int rename_check(struct task *task, struct place *from, struct place *to, uint32_t flags) {
     if (!from->name[0] || !to->name[0]) /* dots, roots, mount points */
+    {
         return -EBUSY;
-    if (from->mount != to->mount)
+    }
+    if (from->mount != to->mount) {
         return -EXDEV;
-    if (!from->exists)
+    }
+    if (!from->exists) {
         return -ENOENT;
-    if (from->is_synth)
+    }
+    if (from->is_synth) {
         return synthetic_refusal(task);
-    if (to->exists && (flags & RENAME_NOREPLACE))
+    }
+    if (to->exists && (flags & RENAME_NOREPLACE)) {
         return -EEXIST;
-    if (fs_mount_below(from->path) || (to->exists && fs_mount_below(to->path)))
+    }
+    if (fs_mount_below(from->path) || (to->exists && fs_mount_below(to->path))) {
         return -EBUSY;
-    if (!to->exists && (flags & RENAME_EXCHANGE))
+    }
+    if (!to->exists && (flags & RENAME_EXCHANGE)) {
         return -ENOENT;
-    if (!S_ISDIR(from->st.st_mode) && (from->slash || (to->slash && !(flags & RENAME_EXCHANGE))))
+    }
+    if (!S_ISDIR(from->st.st_mode) && (from->slash || (to->slash && !(flags & RENAME_EXCHANGE)))) {
         return -ENOTDIR;
-    if (to->slash && to->exists && !S_ISDIR(to->st.st_mode))
+    }
+    if (to->slash && to->exists && !S_ISDIR(to->st.st_mode)) {
         return -ENOTDIR;
+    }
     int error = place_writable(from);
-    if (!error)
+    if (!error) {
         error = place_names_check(task, from, true);
+    }
     return error ? error : place_names_check(task, to, to->exists);
 }
 
 static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, gaddr_t new,
                         uint32_t flags) {
     struct place from, to;
-    if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+    if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) {
         return -EINVAL;
-    if ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
+    }
+    if ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))) {
         return -EINVAL;
+    }
     if (flags & RENAME_WHITEOUT) /* makes a device node: nothing but overlayfs asks for it */
+    {
         return -EINVAL;
+    }
     int error = place_find_guest(task, olddir, old, PLACE_PARENT, &from);
-    if (error)
+    if (error) {
         return error;
+    }
     error = place_find_guest(task, newdir, new, PLACE_PARENT, &to);
     if (error) {
         place_put(&from);
@@ -401,10 +451,11 @@ static long rename_name(struct task *task, int olddir, gaddr_t old, int newdir, 
         int failed = flags
                          ? (int)syscall(SYS_renameat2, from.dir, from.name, to.dir, to.name, flags)
                          : renameat(from.dir, from.name, to.dir, to.name);
-        if (failed)
+        if (failed) {
             error = -errno;
-        else if (to.exists && !flags && to.st.st_nlink <= 1 && to.st.st_ino != from.st.st_ino)
+        } else if (to.exists && !flags && to.st.st_nlink <= 1 && to.st.st_ino != from.st.st_ino) {
             fs_owner_forget(&to.st);
+        }
         privilege_leave();
         fs_names_change_end();
     }

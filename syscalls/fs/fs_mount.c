@@ -32,39 +32,48 @@ struct mount *fs_mount_of(const char *path, size_t len) {
     struct mount *best = &fs_mounts[0];
     for (int i = 1; i < fs_mount_count; i++) {
         struct mount *mount = &fs_mounts[i];
-        if (below(mount, path, len) && mount->guest_len >= best->guest_len)
+        if (below(mount, path, len) && mount->guest_len >= best->guest_len) {
             best = mount;
+        }
     }
-    if (best->lazy)
+    if (best->lazy) {
         make_shm(best);
+    }
     return best;
 }
 
 struct mount *fs_mount_at(const char *path, size_t len) {
-    for (int i = fs_mount_count - 1; i > 0; i--)
-        if (fs_mounts[i].guest_len == len && !memcmp(path, fs_mounts[i].guest, len))
+    for (int i = fs_mount_count - 1; i > 0; i--) {
+        if (fs_mounts[i].guest_len == len && !memcmp(path, fs_mounts[i].guest, len)) {
             return fs_mount_of(path, len);
+        }
+    }
     return len == 0 ? &fs_mounts[0] : NULL;
 }
 
 bool fs_mount_below(const char *path) {
     size_t len = strlen(path);
-    for (int i = 1; i < fs_mount_count; i++)
+    for (int i = 1; i < fs_mount_count; i++) {
         if (fs_mounts[i].guest_len > len && fs_mounts[i].guest[len] == '/' &&
-            !memcmp(fs_mounts[i].guest, path, len))
+            !memcmp(fs_mounts[i].guest, path, len)) {
             return true;
+        }
+    }
     return false;
 }
 
 static struct mount *mount_add(const char *guest) {
-    if (fs_mount_count == MOUNTS_MAX)
+    if (fs_mount_count == MOUNTS_MAX) {
         return NULL;
+    }
     char *copy = strdup(guest);
-    if (!copy)
+    if (!copy) {
         return NULL;
+    }
     size_t len = strlen(copy);
-    while (len && copy[len - 1] == '/')
+    while (len && copy[len - 1] == '/') {
         copy[--len] = 0;
+    }
     struct mount *mount = &fs_mounts[fs_mount_count];
     *mount = (struct mount){.guest = copy, .guest_len = len, .dir = -1, .id = fs_mount_count + 20};
     fs_mount_count++;
@@ -77,10 +86,11 @@ static int mount_take(struct mount *mount, int fd, const char *path) {
     char real[PATH_MAX], link[40];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, real, sizeof real - 1);
-    if (len > 0)
+    if (len > 0) {
         real[len] = 0;
-    else if (!realpath(path, real))
+    } else if (!realpath(path, real)) {
         real[0] = 0;
+    }
     mount->host = strdup(strcmp(real, "/") ? real : "");
     if (!mount->host) {
         close(fd);
@@ -97,23 +107,26 @@ static int mount_open(struct mount *mount, const char *host_dir) {
 
 static int mount_host(const char *host_dir, const char *guest, bool read_only, bool metadata) {
     struct mount *mount = mount_add(guest);
-    if (!mount)
+    if (!mount) {
         return fs_mount_count == MOUNTS_MAX ? -ENOSPC : -ENOMEM;
+    }
     mount->read_only = read_only;
     mount->metadata = metadata;
     mount->type = "ext4";
     mount->source = "/dev/root";
     int error = mount_open(mount, host_dir);
-    if (error)
+    if (error) {
         fs_mount_count--;
+    }
     return error;
 }
 
 struct mount *fs_mount_synthetic(const char *guest, const struct synth_entry *root,
                                  const char *type) {
     struct mount *mount = mount_add(guest);
-    if (!mount)
+    if (!mount) {
         return NULL;
+    }
     mount->ref = (struct synth_ref){.entry = root, .dev = makedev(0, (unsigned)mount->id)};
     mount->type = mount->source = type;
     return mount;
@@ -148,24 +161,28 @@ int fs_init(const char *host_root, bool metadata) {
     }
     umask(0); /* the guest's umask is applied by hand: it is per guest process */
     int error = mount_host(host_root, "", false, metadata);
-    if (error)
+    if (error) {
         return error;
+    }
     fs_private_root = metadata;
     return 0;
 }
 
 int fs_mount_host(struct task *task, const char *host_dir, const char *guest_path, bool read_only) {
-    if (guest_path[0] != '/')
+    if (guest_path[0] != '/') {
         return -EINVAL;
+    }
     /* Walks come by canonical paths alone: links on the way are followed now. What the last
      * component is, or whether it is there, does not matter: the mount hides it. */
     struct place place;
     int error = place_find(task, AT_FDCWD, guest_path, PLACE_PARENT, &place);
-    if (error)
+    if (error) {
         return error == -ENOENT || error == -ENOTDIR ? FS_NO_MOUNT_POINT : error;
+    }
     error = strcmp(place.path, "/") ? mount_host(host_dir, place.path, read_only, false) : -EBUSY;
     place_put(&place);
-    if (!error)
+    if (!error) {
         fs_mounts[fs_mount_count - 1].source = fs_mounts[fs_mount_count - 1].host;
+    }
     return error;
 }

@@ -29,18 +29,23 @@ int fs_open_device(struct task *task, const struct stat *st, int flags, struct f
         {1, 3, "/dev/null"},   {1, 5, "/dev/zero"},    {1, 7, "/dev/full"},
         {1, 8, "/dev/random"}, {1, 9, "/dev/urandom"},
     };
-    if (!S_ISCHR(st->st_mode))
+    if (!S_ISCHR(st->st_mode)) {
         return -ENXIO;
-    if (st->st_rdev == makedev(5, 0))
+    }
+    if (st->st_rdev == makedev(5, 0)) {
         return fs_terminals->open_current(task, (int)open_flags_to_guest(flags), out);
-    if (st->st_rdev == makedev(5, 2))
+    }
+    if (st->st_rdev == makedev(5, 2)) {
         return fs_terminals->open_ptmx(task, (int)open_flags_to_guest(flags), out);
+    }
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        if (makedev(known[i].major_number, known[i].minor_number) != st->st_rdev)
+        if (makedev(known[i].major_number, known[i].minor_number) != st->st_rdev) {
             continue;
+        }
         int fd = open(known[i].host, (flags & ~(O_CREAT | O_TRUNC)) | O_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
             return -errno;
+        }
         *out = file_create(&file_ops_device, fd, flags);
         return *out ? 0 : -ENOMEM;
     }
@@ -52,8 +57,9 @@ int fs_open_device(struct task *task, const struct stat *st, int flags, struct f
 static int finish_open(struct place *place, int fd, int flags, mode_t mode, struct file **out) {
     struct file *file =
         file_create(flags & O_PATH ? &file_ops_path : file_ops_of_mode(mode), fd, flags);
-    if (!file)
+    if (!file) {
         return -ENOMEM;
+    }
     file->mount = place->mount;
     file->path = strdup(place->path);
     if (!file->path) {
@@ -67,8 +73,9 @@ static int finish_open(struct place *place, int fd, int flags, mode_t mode, stru
 /* What the guest sees of the directory in which a file is made; an unnamed one is made in the place
  * itself. 0 or -errno. */
 static int directory_stat(const struct place *place, bool unnamed, struct stat *st) {
-    if (!unnamed || !place->name[0])
+    if (!unnamed || !place->name[0]) {
         return fs_owner_fstat(place->mount, place->dir, st);
+    }
     return place_stat(place, st);
 }
 
@@ -77,24 +84,29 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
                   struct file **out) {
     bool unnamed = flags & TMPFILE_BIT;
     int error = place_writable(place);
-    if (error)
+    if (error) {
         return error == -EACCES && place->is_synth ? (place->exists ? -EACCES : -ENOENT) : error;
-    if (place->slash && !unnamed)
+    }
+    if (place->slash && !unnamed) {
         return -EISDIR;
+    }
     mode_t real = mode & 07777 & ~task->fs->umask;
     set_id_note(real);
     bool metadata = place->mount->metadata;
     struct stat dir;
     error = directory_stat(place, unnamed, &dir);
-    if (!error)
+    if (!error) {
         error = permission_check(task, &dir, 3);
-    if (error)
+    }
+    if (error) {
         return error;
+    }
     /* a set-gid directory passes its group on */
     int64_t group = metadata && (dir.st_mode & S_ISGID) ? (int64_t)dir.st_gid : -1;
     int host_flags = (flags & ~(FILE_OWN_FLAGS | O_TRUNC)) | O_CLOEXEC | O_NOFOLLOW;
-    if (!unnamed)
+    if (!unnamed) {
         host_flags |= O_CREAT | O_EXCL;
+    }
     mode_t host_mode = metadata ? (real & 01777) | 0600 : real;
     metadata_change_begin(place->mount);
     privilege_enter(task, place->mount);
@@ -103,8 +115,9 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
     error = fd < 0 ? -errno : metadata ? metadata_created(task, fd, real, group) : 0;
     metadata_change_end(place->mount);
     if (error) {
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+        }
         return error;
     }
     return finish_open(place, fd, flags, S_IFREG, out);
@@ -113,10 +126,12 @@ static int create(struct task *task, struct place *place, int flags, uint32_t mo
 /* O_TMPFILE in a directory that is an open file. */
 static int create_below(struct task *task, struct place *place, int flags, uint32_t mode,
                         struct file **out) {
-    if (place->file->given)
+    if (place->file->given) {
         return -EACCES;
-    if (place->mount->dir < 0)
+    }
+    if (place->mount->dir < 0) {
         return -EOPNOTSUPP;
+    }
     place->dir = place->file->host_fd;
     snprintf(place->path, sizeof place->path, "%s", place->file->path ? place->file->path : "/");
     return create(task, place, flags, mode, out);
@@ -135,21 +150,28 @@ static int check_existing(struct task *task, const struct place *place, int flag
                           struct stat *st) {
     const struct mount *mount = place->mount;
     int wants = open_wants(flags);
-    if (S_ISLNK(st->st_mode) || (S_ISDIR(st->st_mode) && !S_ISDIR(place->st.st_mode)))
+    if (S_ISLNK(st->st_mode) || (S_ISDIR(st->st_mode) && !S_ISDIR(place->st.st_mode))) {
         return -ESTALE;
-    if (!mount->metadata)
+    }
+    if (!mount->metadata) {
         fs_owner_shown(st);
-    else if (!task_is_root(task) || !st->st_size) /* root's question is but: is it a device? */
+    } else if (!task_is_root(task) || !st->st_size) /* root's question is but: is it a device? */
+    {
         metadata_apply_at(fd, pin ? "" : NULL, st);
-    if (S_ISDIR(st->st_mode) && (wants & 2))
+    }
+    if (S_ISDIR(st->st_mode) && (wants & 2)) {
         return -EISDIR;
-    if (S_ISSOCK(st->st_mode))
+    }
+    if (S_ISSOCK(st->st_mode)) {
         return -ENXIO;
+    }
     int error = permission_check(task, st, wants);
-    if (error)
+    if (error) {
         return error;
-    if (open_overflows(task, flags, st))
+    }
+    if (open_overflows(task, flags, st)) {
         return -EOVERFLOW;
+    }
     bool special = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) || S_ISFIFO(st->st_mode);
     return (wants & 2) && mount->read_only && !special ? -EROFS : 0;
 }
@@ -170,17 +192,21 @@ static int open_and_look(struct task *task, struct place *place, int flags, int 
     const char *name = place->name[0] ? place->name : ".";
     host_flags |= O_CLOEXEC | O_NOCTTY | (place->name[0] ? O_NOFOLLOW : 0);
     long got = host_call(task, SYS_openat, place->dir, (long)name, host_flags, 0, 0, 0);
-    if (got < 0)
+    if (got < 0) {
         return (int)restartable(got);
+    }
     *fd = (int)got;
     int error = fstat(*fd, st) ? -errno : (st->st_mode ^ place->st.st_mode) & S_IFMT ? -ESTALE : 0;
-    if (!error)
+    if (!error) {
         error = check_existing(task, place, flags, *fd, false, st);
+    }
     bool device = !error && by_number(place, st);
-    if (!error && S_ISREG(st->st_mode) && (flags & O_TRUNC) && ftruncate(*fd, 0))
+    if (!error && S_ISREG(st->st_mode) && (flags & O_TRUNC) && ftruncate(*fd, 0)) {
         error = -errno;
-    if (error || device)
+    }
+    if (error || device) {
         close(*fd);
+    }
     return error ? error : device;
 }
 
@@ -189,8 +215,9 @@ static int look_and_open(struct task *task, struct place *place, int flags, int 
                          struct stat *st) {
     char host[40];
     int pin = openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (pin < 0)
+    if (pin < 0) {
         return -errno;
+    }
     int error = fstat(pin, st) ? -errno : check_existing(task, place, flags, pin, true, st);
     bool device = !error && by_number(place, st);
     if (!error && !device) {
@@ -215,13 +242,16 @@ static int open_existing(struct task *task, struct place *place, int flags, stru
     int fd = -1;
     int result = at_once ? open_and_look(task, place, flags, &fd, &st)
                          : look_and_open(task, place, flags, &fd, &st);
-    if (result < 0)
+    if (result < 0) {
         return result;
-    if (!result)
+    }
+    if (!result) {
         return finish_open(place, fd, flags, st.st_mode, out);
+    }
     int error = fs_open_device(task, &st, flags, out);
-    if (!error && !(*out)->path)
+    if (!error && !(*out)->path) {
         (*out)->path = strdup(place->path);
+    }
     return error;
 }
 
@@ -230,43 +260,57 @@ static int open_path_only(struct place *place, int flags, struct file **out) {
     int keep = O_PATH | (flags & (O_DIRECTORY | O_NOFOLLOW));
     int fd = place->name[0] ? openat(place->dir, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC)
                             : fcntl(place->dir, F_DUPFD_CLOEXEC, 3);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     return finish_open(place, fd, keep, 0, out);
 }
 
 int place_open(struct task *task, struct place *place, int flags, uint32_t mode,
                struct file **out) {
-    if (flags & O_PATH)
+    if (flags & O_PATH) {
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    }
     if (!place->exists) {
-        if (!(flags & O_CREAT) || (flags & O_PATH))
+        if (!(flags & O_CREAT) || (flags & O_PATH)) {
             return -ENOENT;
+        }
         return create(task, place, flags, mode, out);
     }
-    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
         return -EEXIST;
+    }
     bool is_dir = S_ISDIR(place->st.st_mode);
-    if ((flags & O_DIRECTORY) && !is_dir)
+    if ((flags & O_DIRECTORY) && !is_dir) {
         return -ENOTDIR;
-    if (S_ISLNK(place->st.st_mode) && !(flags & O_PATH))
+    }
+    if (S_ISLNK(place->st.st_mode) && !(flags & O_PATH)) {
         return -ELOOP;
-    if (is_dir && (flags & O_CREAT))
+    }
+    if (is_dir && (flags & O_CREAT)) {
         return -EISDIR;
-    if (place->file && (flags & TMPFILE_BIT))
+    }
+    if (place->file && (flags & TMPFILE_BIT)) {
         return create_below(task, place, flags, mode, out);
-    if (place->file)
+    }
+    if (place->file) {
         return file_reopen(task, place->file, flags, out);
-    if (place->is_synth)
+    }
+    if (place->is_synth) {
         return synth_open(&place->ref, task, flags, place->mount, place->path, out);
-    if (flags & O_PATH)
+    }
+    if (flags & O_PATH) {
         return open_path_only(place, flags, out);
-    if (flags & TMPFILE_BIT)
+    }
+    if (flags & TMPFILE_BIT) {
         return create(task, place, flags, mode, out);
-    if (is_dir && (open_wants(flags) & 2))
+    }
+    if (is_dir && (open_wants(flags) & 2)) {
         return -EISDIR;
-    if (S_ISSOCK(place->st.st_mode))
+    }
+    if (S_ISSOCK(place->st.st_mode)) {
         return -ENXIO;
+    }
     return open_existing(task, place, flags, out);
 }
 
@@ -277,30 +321,37 @@ static int open_path(struct task *task, int dirfd, const char *path, int flags, 
     bool exclusive = (flags & O_CREAT) && (flags & O_EXCL);
     int how = resolve;
     if (flags & TMPFILE_BIT) {
-        if ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY)
+        if ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY) {
             return -EINVAL;
-        if (flags & O_CREAT)
+        }
+        if (flags & O_CREAT) {
             return -EINVAL;
+        }
     }
-    if (!(flags & O_NOFOLLOW) && !exclusive)
+    if (!(flags & O_NOFOLLOW) && !exclusive) {
         how |= PLACE_FOLLOW;
-    if (flags & O_CREAT)
+    }
+    if (flags & O_CREAT) {
         how |= exclusive ? PLACE_PARENT : PLACE_MISSING;
+    }
     /* a name that another task makes or removes between the look and the open: look again */
     for (int tries = 0;; tries++) {
         int error = place_find(task, dirfd, path, how, &place);
-        if (error)
+        if (error) {
             return error;
+        }
         bool existed = place.exists;
         error = place_open(task, &place, flags, mode, out);
-        if (!error && existed && (flags & O_TRUNC) && (*out)->ops == &file_ops_regular)
+        if (!error && existed && (flags & O_TRUNC) && (*out)->ops == &file_ops_regular) {
             set_id_drop(task, (*out)->mount, (*out)->host_fd);
+        }
         place_put(&place);
         bool again = !existed ? error == -EEXIST && !exclusive
                               : (error == -ENOENT && (flags & O_CREAT)) || error == -ESTALE ||
                                     (error == -ELOOP && (how & PLACE_FOLLOW));
-        if (!again || tries == 100)
+        if (!again || tries == 100) {
             return error;
+        }
     }
 }
 
@@ -320,8 +371,9 @@ static long open_guest(struct task *task, int dirfd, gaddr_t guest, int flags, u
     char path[PATH_MAX];
     struct file *file;
     int error = guest_path(task, guest, path);
-    if (!error)
+    if (!error) {
         error = open_path(task, dirfd, path, flags, mode, resolve, &file);
+    }
     return error ? error : fd_install(task, file, flags & O_CLOEXEC, 0);
 }
 
@@ -347,34 +399,46 @@ long sys_openat2(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t how, ui
     } value = {0};
     static const int resolve_bits[] = {PLACE_NO_XDEV, PLACE_NO_MAGIC, PLACE_NO_LINKS, PLACE_BENEATH,
                                        PLACE_IN_ROOT};
-    if (size < sizeof value)
+    if (size < sizeof value) {
         return -EINVAL;
-    if (size > PAGE_BYTES)
+    }
+    if (size > PAGE_BYTES) {
         return -E2BIG;
+    }
     int error = guest_read(task->cpu->space, &value, how, sizeof value);
-    if (error)
+    if (error) {
         return error;
+    }
     for (uint64_t i = sizeof value; i < size; i++) {
         uint8_t extra;
         error = guest_read(task->cpu->space, &extra, how + i, 1);
-        if (error || extra)
+        if (error || extra) {
             return error ? error : -E2BIG;
+        }
     }
     int flags = open_flags_from_guest((uint32_t)value.flags);
-    if (open_flags_to_guest(flags) != value.flags || value.mode > 07777 || value.resolve > 0x3f)
+    if (open_flags_to_guest(flags) != value.flags || value.mode > 07777 || value.resolve > 0x3f) {
         return -EINVAL;
-    if (!(flags & (O_CREAT | TMPFILE_BIT)) && value.mode)
+    }
+    if (!(flags & (O_CREAT | TMPFILE_BIT)) && value.mode) {
         return -EINVAL;
-    if ((flags & O_PATH) && (flags & ~(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)))
+    }
+    if ((flags & O_PATH) && (flags & ~(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))) {
         return -EINVAL;
-    if ((value.resolve & 0x18) == 0x18)
+    }
+    if ((value.resolve & 0x18) == 0x18) {
         return -EINVAL;
+    }
     if (value.resolve & 0x20) /* RESOLVE_CACHED: we cannot promise it */
+    {
         return -EAGAIN;
+    }
     int resolve = 0;
-    for (size_t i = 0; i < ARRAY_LEN(resolve_bits); i++)
-        if (value.resolve & 1u << i)
+    for (size_t i = 0; i < ARRAY_LEN(resolve_bits); i++) {
+        if (value.resolve & 1u << i) {
             resolve |= resolve_bits[i];
+        }
+    }
     return open_guest(task, dirfd, path, flags | FILE_LARGEFILE, (uint32_t)value.mode, resolve);
 }
 
@@ -382,18 +446,21 @@ long sys_openat2(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t how, ui
 long sys_memfd_create(struct task *task, gaddr_t guest_name, uint32_t flags) {
     char name[250];
     ssize_t len = guest_read_string(task->cpu->space, name, guest_name, sizeof name);
-    if (len < 0)
+    if (len < 0) {
         return len == -ENAMETOOLONG ? -EINVAL : len;
+    }
     int fd = memfd_create(name, flags | MFD_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     if (geteuid() == 0 && fchown(fd, task->process->fsuid, task->process->fsgid)) {
         close(fd);
         return -EPERM;
     }
     struct file *file = file_create(&file_ops_regular, fd, O_RDWR | FILE_LARGEFILE);
-    if (!file)
+    if (!file) {
         return -ENOMEM;
+    }
     char path[280];
     snprintf(path, sizeof path, "/memfd:%s (deleted)", name);
     file->path = strdup(path);

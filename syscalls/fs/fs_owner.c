@@ -24,16 +24,19 @@ void fs_owner_init(uint32_t uid, uint32_t gid) {
 }
 
 bool fs_owner_asks(const struct task *task) {
-    if (fs_private_root)
+    if (fs_private_root) {
         return true;
+    }
     return host_uid != 0 && task->process->fsuid != host_uid;
 }
 
 static void show_mapped(struct stat *st) {
-    if (mapped && st->st_uid == geteuid())
+    if (mapped && st->st_uid == geteuid()) {
         st->st_uid = guest_uid;
-    if (mapped && st->st_gid == getegid())
+    }
+    if (mapped && st->st_gid == getegid()) {
         st->st_gid = guest_gid;
+    }
 }
 
 /* --- owners of links, fifos and sockets ------------------------------------------------ */
@@ -55,8 +58,9 @@ static pthread_mutex_t owner_lock = PTHREAD_MUTEX_INITIALIZER;
 /* Where the entry of an inode is, or would be; owner_lock is held. */
 static struct owner **owner_link(const struct stat *host) {
     struct owner **link = &owners[host->st_ino % OWNER_BUCKETS];
-    while (*link && ((*link)->ino != host->st_ino || (*link)->dev != host->st_dev))
+    while (*link && ((*link)->ino != host->st_ino || (*link)->dev != host->st_dev)) {
         link = &(*link)->next;
+    }
     return link;
 }
 
@@ -73,17 +77,20 @@ void fs_owner_shown(struct stat *st) {
             st->st_gid = owner->gid;
         }
         pthread_mutex_unlock(&owner_lock);
-        if (owner)
+        if (owner) {
             return;
+        }
     }
     show_mapped(st);
 }
 
 int fs_owner_fstat(const struct mount *mount, int fd, struct stat *st) {
-    if (fstat(fd, st))
+    if (fstat(fd, st)) {
         return -errno;
-    if (mount && mount->metadata)
+    }
+    if (mount && mount->metadata) {
         return metadata_apply_at(fd, "", st);
+    }
     fs_owner_shown(st);
     return 0;
 }
@@ -110,8 +117,9 @@ void fs_owner_remember(const struct stat *host, uint32_t uid, uint32_t gid) {
 }
 
 void fs_owner_forget(const struct stat *host) {
-    if (!is_special(host) || !atomic_load(&owner_count))
+    if (!is_special(host) || !atomic_load(&owner_count)) {
         return;
+    }
     pthread_mutex_lock(&owner_lock);
     struct owner **link = owner_link(host), *gone = *link;
     if (gone) {
@@ -123,13 +131,16 @@ void fs_owner_forget(const struct stat *host) {
 }
 
 bool fs_owner_on_host(uint32_t *uid, uint32_t *gid) {
-    if (!mapped)
+    if (!mapped) {
         return true;
+    }
     bool known =
         (*uid == guest_uid || *uid == UINT32_MAX) && (*gid == guest_gid || *gid == UINT32_MAX);
-    if (*uid == guest_uid)
+    if (*uid == guest_uid) {
         *uid = geteuid();
-    if (*gid == guest_gid)
+    }
+    if (*gid == guest_gid) {
         *gid = getegid();
+    }
     return known;
 }

@@ -22,11 +22,14 @@ bool task_owns(const struct task *task, const struct stat *st) {
 
 bool task_in_group(const struct task *task, uint32_t gid) {
     const struct process *process = task->process;
-    if (process->fsgid == gid)
+    if (process->fsgid == gid) {
         return true;
-    for (int i = 0; i < process->group_count; i++)
-        if (process->groups[i] == gid)
+    }
+    for (int i = 0; i < process->group_count; i++) {
+        if (process->groups[i] == gid) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -35,12 +38,15 @@ static int check_bits(const struct task *task, uint32_t uid, uint32_t gid, uint6
     bool group = gid == st->st_gid || task_in_group(task, st->st_gid);
     mode_t bits = st->st_mode >> (uid == st->st_uid ? 6 : group ? 3 : 0);
     bool directory = S_ISDIR(st->st_mode), executable = directory || (st->st_mode & 0111);
-    if (!((unsigned)want & ~bits & 7))
+    if (!((unsigned)want & ~bits & 7)) {
         return 0;
-    if (has(caps, CAP_DAC_OVERRIDE) && (executable || !(want & 1)))
+    }
+    if (has(caps, CAP_DAC_OVERRIDE) && (executable || !(want & 1))) {
         return 0;
-    if (has(caps, CAP_DAC_READ_SEARCH) && (directory ? !(want & 2) : want == 4))
+    }
+    if (has(caps, CAP_DAC_READ_SEARCH) && (directory ? !(want & 2) : want == 4)) {
         return 0;
+    }
     return -EACCES;
 }
 
@@ -59,7 +65,8 @@ int permission_bits_real(const struct task *task, const struct stat *st, int wan
 }
 
 int permission_check(const struct task *task, const struct stat *st, int want) {
-    if (!fs_owner_asks(task))
+    if (!fs_owner_asks(task)) {
         return 0; /* the host decides */
+    }
     return permission_bits(task, st, want);
 }

@@ -41,8 +41,9 @@ static int path_stat(struct file *file, struct stat *st) {
 }
 
 static void path_release(struct file *file) {
-    if (file->host_fd >= 0)
+    if (file->host_fd >= 0) {
         close(file->host_fd);
+    }
 }
 
 const struct file_ops file_ops_path = {
@@ -86,8 +87,9 @@ static int path_of_file(struct file *file, int flags, struct file **out) {
         snprintf(host, sizeof host, "/proc/self/fd/%d", file->host_fd);
         int fd = file->flags & O_PATH ? fcntl(file->host_fd, F_DUPFD_CLOEXEC, 3)
                                       : open(host, O_PATH | O_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
             return -errno;
+        }
         path = file_create(&file_ops_path, fd, keep);
         if (path) {
             const struct file_ops *kind = file->ops == &file_ops_path ? file->data : file->ops;
@@ -97,11 +99,13 @@ static int path_of_file(struct file *file, int flags, struct file **out) {
         }
     } else {
         path = file_create(&held_path_ops, -1, keep);
-        if (path)
+        if (path) {
             path->data = file_ref(file);
+        }
     }
-    if (!path)
+    if (!path) {
         return -ENOMEM;
+    }
     path->mount = file->mount;
     path->given = file->given;
     path->path = file->path ? strdup(file->path) : NULL;
@@ -115,34 +119,44 @@ int file_reopen_inode(struct file *file, struct task *task, int flags, struct fi
     struct stat st;
     bool writes = open_wants(flags) & 2;
     const struct file_ops *kind = file->flags & O_PATH ? file->data : file->ops;
-    if (kind && !kind->reopen)
+    if (kind && !kind->reopen) {
         return -ENXIO;
+    }
     int error = file_stat(file, &st);
-    if (error)
+    if (error) {
         return error;
+    }
     bool node = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
-    if (S_ISSOCK(st.st_mode))
+    if (S_ISSOCK(st.st_mode)) {
         return -ENXIO;
-    if (file->mount && file->mount->read_only && writes && (S_ISREG(st.st_mode)))
+    }
+    if (file->mount && file->mount->read_only && writes && (S_ISREG(st.st_mode))) {
         return -EROFS;
-    if (!node || file->mount)
+    }
+    if (!node || file->mount) {
         error = file->given ? 0 : permission_check(task, &st, open_wants(flags));
-    if (error)
+    }
+    if (error) {
         return error;
-    if (node && fs_private_root)
+    }
+    if (node && fs_private_root) {
         return fs_open_device(task, &st, flags, out);
-    if (open_overflows(task, flags, &st))
+    }
+    if (open_overflows(task, flags, &st)) {
         return -EOVERFLOW;
+    }
     char host[40];
     snprintf(host, sizeof host, "/proc/self/fd/%d", file->host_fd);
     int host_flags =
         (flags & ~(FILE_OWN_FLAGS | O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY;
     long fd = host_call(task, SYS_openat, AT_FDCWD, (long)host, host_flags, 0, 0, 0);
-    if (fd < 0)
+    if (fd < 0) {
         return (int)restartable(fd);
+    }
     struct file *copy = file_create(kind ? kind : file_ops_of_mode(st.st_mode), (int)fd, flags);
-    if (!copy)
+    if (!copy) {
         return -ENOMEM;
+    }
     copy->mount = file->mount;
     copy->given = file->given;
     copy->data_word = file->data_word;
@@ -155,24 +169,31 @@ int file_reopen_inode(struct file *file, struct task *task, int flags, struct fi
 static int check_given(const struct file *file, int flags) {
     int have = file->flags & O_PATH ? 0 : open_wants(file->flags & O_ACCMODE);
     if (file->ops == &held_path_ops) /* asks the file behind it */
+    {
         return 0;
+    }
     have |= have & 4 ? 1 : 0;
     return file->given && (open_wants(flags) & ~have) ? -EACCES : 0;
 }
 
 int file_reopen(struct task *task, struct file *file, int flags, struct file **out) {
     struct stat st;
-    if (flags & O_PATH)
+    if (flags & O_PATH) {
         return path_of_file(file, flags, out);
+    }
     int error = file_stat(file, &st);
-    if (error)
+    if (error) {
         return error;
-    if (S_ISLNK(st.st_mode))
+    }
+    if (S_ISLNK(st.st_mode)) {
         return -ELOOP;
-    if (S_ISDIR(st.st_mode) && ((open_wants(flags) & 2) || (flags & O_CREAT)))
+    }
+    if (S_ISDIR(st.st_mode) && ((open_wants(flags) & 2) || (flags & O_CREAT))) {
         return -EISDIR;
+    }
     error = check_given(file, flags);
-    if (error)
+    if (error) {
         return error;
+    }
     return file->ops->reopen ? file->ops->reopen(file, task, flags, out) : -ENXIO;
 }

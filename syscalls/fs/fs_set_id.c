@@ -16,8 +16,9 @@
 static atomic_uint given = 1; /* counts files that were given such bits */
 
 void set_id_note(mode_t mode) {
-    if (mode & (S_ISUID | S_ISGID))
+    if (mode & (S_ISUID | S_ISGID)) {
         atomic_fetch_add(&given, 1);
+    }
 }
 
 static bool keeps_set_id(const struct task *task) {
@@ -26,10 +27,12 @@ static bool keeps_set_id(const struct task *task) {
 
 mode_t set_id_kept(const struct task *task, const struct stat *st) {
     mode_t mode = st->st_mode;
-    if (!S_ISREG(mode) || keeps_set_id(task))
+    if (!S_ISREG(mode) || keeps_set_id(task)) {
         return mode;
-    if ((mode & S_ISGID) && ((mode & S_IXGRP) || !task_in_group(task, st->st_gid)))
+    }
+    if ((mode & S_ISGID) && ((mode & S_IXGRP) || !task_in_group(task, st->st_gid))) {
         mode &= ~(mode_t)S_ISGID;
+    }
     return mode & ~(mode_t)S_ISUID;
 }
 
@@ -51,8 +54,9 @@ void set_id_change_end(void) {
 
 void set_id_drop(struct task *task, const struct mount *mount, int fd) {
     struct stat host, want;
-    if (!fs_private_root || !mount || keeps_set_id(task))
+    if (!fs_private_root || !mount || keeps_set_id(task)) {
         return;
+    }
     metadata_change_begin(mount);
     pthread_mutex_lock(&mount_lock);
     if (!fs_owner_fstat(mount, fd, &want) && set_id_kept(task, &want) != want.st_mode) {
@@ -70,11 +74,13 @@ void set_id_drop(struct task *task, const struct mount *mount, int fd) {
 }
 
 void set_id_on_write(struct task *task, struct file *file) {
-    if (keeps_set_id(task) || file->ops != &file_ops_regular)
+    if (keeps_set_id(task) || file->ops != &file_ops_regular) {
         return;
+    }
     unsigned now = atomic_load(&given);
-    if (atomic_load(&file->no_set_id) == now)
+    if (atomic_load(&file->no_set_id) == now) {
         return;
+    }
     set_id_drop(task, file->mount, file->host_fd);
     atomic_store(&file->no_set_id, now);
 }

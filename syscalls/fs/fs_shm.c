@@ -30,13 +30,15 @@ static bool each_name(int dir, void (*use)(int dir, const char *name, int top), 
     struct dirent *entry;
     bool any = false;
     if (!list) {
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+        }
         return false;
     }
     while ((entry = readdir(list))) {
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) {
             continue;
+        }
         use(dir, entry->d_name, top);
         any = true;
     }
@@ -48,23 +50,27 @@ static bool each_name(int dir, void (*use)(int dir, const char *name, int top), 
 static void remove_or_raise(int dir, const char *name, int top) {
     static unsigned count;
     char raised[32];
-    if (!unlinkat(dir, name, 0) || !unlinkat(dir, name, AT_REMOVEDIR))
+    if (!unlinkat(dir, name, 0) || !unlinkat(dir, name, AT_REMOVEDIR)) {
         return;
+    }
     for (int tries = 0; tries < 100; tries++) {
         snprintf(raised, sizeof raised, ".raised-%u", count++);
-        if (!renameat(dir, name, top, raised) || errno != ENOTEMPTY)
+        if (!renameat(dir, name, top, raised) || errno != ENOTEMPTY) {
             return;
+        }
     }
 }
 
 /* The same for a name in the top: a directory gives its own directories to it first. */
 static void remove_in_top(int top, const char *name, int unused) {
     (void)unused;
-    if (!unlinkat(top, name, 0) || !unlinkat(top, name, AT_REMOVEDIR))
+    if (!unlinkat(top, name, 0) || !unlinkat(top, name, AT_REMOVEDIR)) {
         return;
+    }
     int dir = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dir < 0)
+    if (dir < 0) {
         return;
+    }
     each_name(dir, remove_or_raise, top);
     close(dir);
     unlinkat(top, name, AT_REMOVEDIR);
@@ -72,9 +78,11 @@ static void remove_in_top(int top, const char *name, int unused) {
 
 static void empty(int dir) {
     /* each round takes a level of the tree away; the bound is for what resists */
-    for (int round = 0; round < 1 << 20 && each_name(dir, remove_in_top, 0); round++)
-        if (round > 4096 && errno == EPERM)
+    for (int round = 0; round < 1 << 20 && each_name(dir, remove_in_top, 0); round++) {
+        if (round > 4096 && errno == EPERM) {
             break;
+        }
+    }
 }
 
 /* One of ours in `parent`, locked: its descriptor; or -1. */
@@ -92,19 +100,22 @@ static int open_locked(int parent, const char *name) {
 /* The directory of a run that was killed: nobody has it locked. */
 static void remove_stale(int parent, const char *name, int unused) {
     (void)unused;
-    if (strncmp(name, NAME_START, strlen(NAME_START)))
+    if (strncmp(name, NAME_START, strlen(NAME_START))) {
         return;
+    }
     int fd = open_locked(parent, name);
-    if (fd < 0)
+    if (fd < 0) {
         return;
+    }
     empty(fd);
     unlinkat(parent, name, AT_REMOVEDIR);
     close(fd);
 }
 
 void fs_shm_remove(void) {
-    if (own_fd < 0 || owner != getpid())
+    if (own_fd < 0 || owner != getpid()) {
         return;
+    }
     empty(own_fd);
     unlinkat(parent_fd, own_name, AT_REMOVEDIR);
     close(own_fd);
@@ -116,14 +127,16 @@ int fs_shm_make(void) {
     for (size_t i = 0; i < ARRAY_LEN(parents); i++) {
         char path[64];
         int parent = open(parents[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (parent < 0)
+        if (parent < 0) {
             continue;
+        }
         each_name(parent, remove_stale, 0);
         /* another run's cleaning may come before the lock */
         for (int tries = 0; tries < 10; tries++) {
             snprintf(path, sizeof path, "%s/" NAME_START "XXXXXX", parents[i]);
-            if (!mkdtemp(path))
+            if (!mkdtemp(path)) {
                 break;
+            }
             snprintf(own_name, sizeof own_name, "%s", strrchr(path, '/') + 1);
             own_fd = open_locked(parent, own_name);
             int fd = own_fd < 0 || mkdirat(own_fd, "shm", 01777)
@@ -134,8 +147,9 @@ int fs_shm_make(void) {
                 owner = getpid();
                 return fd;
             }
-            if (own_fd >= 0)
+            if (own_fd >= 0) {
                 close(own_fd);
+            }
             own_fd = -1;
             unlinkat(parent, own_name, AT_REMOVEDIR);
         }

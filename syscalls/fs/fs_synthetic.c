@@ -25,25 +25,29 @@ static ino_t ino_of(const struct synth_ref *ref) {
 }
 
 int synth_lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out) {
-    if (!S_ISDIR(dir->entry->mode))
+    if (!S_ISDIR(dir->entry->mode)) {
         return -ENOTDIR;
+    }
     for (const struct synth_entry *at = dir->entry->children; at && at->name; at++) {
-        if (strcmp(at->name, name))
+        if (strcmp(at->name, name)) {
             continue;
+        }
         *out = *dir;
         out->entry = at;
         return 0;
     }
-    if (!dir->entry->lookup)
+    if (!dir->entry->lookup) {
         return -ENOENT;
+    }
     *out = *dir;
     return dir->entry->lookup(dir, name, out);
 }
 
 int synth_stat(const struct synth_ref *ref, struct stat *st) {
     static struct timespec start;
-    if (!start.tv_sec)
+    if (!start.tv_sec) {
         clock_gettime(CLOCK_REALTIME, &start);
+    }
     memset(st, 0, sizeof *st);
     st->st_dev = ref->dev;
     st->st_ino = ino_of(ref);
@@ -57,15 +61,18 @@ int synth_stat(const struct synth_ref *ref, struct stat *st) {
 
 ssize_t synth_readlink(const struct synth_ref *ref, char *text, size_t size) {
     struct strbuf buf = {0};
-    if (!S_ISLNK(ref->entry->mode) || !ref->entry->text)
+    if (!S_ISLNK(ref->entry->mode) || !ref->entry->text) {
         return -EINVAL;
+    }
     ssize_t result = ref->entry->text(ref, &buf);
-    if (!result && buf.failed)
+    if (!result && buf.failed) {
         result = -ENOMEM;
+    }
     if (!result) {
         size_t n = buf.len < size ? buf.len : size;
-        if (n)
+        if (n) {
             memcpy(text, buf.data, n);
+        }
         result = (ssize_t)n;
     }
     free(buf.data);
@@ -89,18 +96,22 @@ static ssize_t file_synth_write(struct file *file, struct task *task, const stru
     struct synth_file *data = file->data;
     ssize_t done = 0;
     if (!data->ref.entry->write) /* opened all the same: the superuser may */
+    {
         return -EIO;
+    }
     for (int i = 0; i < count; i++) {
         /* a copy first: the guest may change or unmap it meanwhile */
         char text[4096];
         size_t n = iov[i].iov_len < sizeof text - 1 ? iov[i].iov_len : sizeof text - 1;
         gaddr_t from = (gaddr_t)((uint8_t *)iov[i].iov_base - task->cpu->space->window);
-        if (guest_read(task->cpu->space, text, from, n))
+        if (guest_read(task->cpu->space, text, from, n)) {
             return done ? done : -EFAULT;
+        }
         text[n] = 0;
         ssize_t got = data->ref.entry->write(&data->ref, task, text, n);
-        if (got < 0)
+        if (got < 0) {
             return done ? done : got;
+        }
         done += got;
     }
     return done;
@@ -111,16 +122,19 @@ static int fill(struct file *file) {
     struct synth_file *data = file->data;
     struct strbuf buf = {0};
     int error = data->ref.entry->text ? data->ref.entry->text(&data->ref, &buf) : 0;
-    if (!error && buf.failed)
+    if (!error && buf.failed) {
         error = -ENOMEM;
-    if (!error && ftruncate(file->host_fd, 0))
+    }
+    if (!error && ftruncate(file->host_fd, 0)) {
         error = -errno;
+    }
     for (size_t done = 0; !error && done < buf.len;) {
         ssize_t n = pwrite(file->host_fd, buf.data + done, buf.len - done, (off_t)done);
-        if (n <= 0)
+        if (n <= 0) {
             error = n < 0 ? -errno : -EIO;
-        else
+        } else {
             done += (size_t)n;
+        }
     }
     free(buf.data);
     return error;
@@ -136,8 +150,9 @@ static ssize_t file_synth_read(struct file *file, struct task *task, const struc
     if (!result) {
         result = offset < 0 ? readv(file->host_fd, iov, count)
                             : preadv(file->host_fd, iov, count, offset);
-        if (result < 0)
+        if (result < 0) {
             result = -errno;
+        }
     }
     pthread_mutex_unlock(&file->lock);
     return result;
@@ -151,10 +166,12 @@ static ssize_t dir_read_synth(struct file *file, struct task *task, const struct
 static int64_t dir_seek_synth(struct file *file, int64_t offset, int whence) {
     int64_t at = -EINVAL;
     pthread_mutex_lock(&file->lock);
-    if (whence == SEEK_CUR)
+    if (whence == SEEK_CUR) {
         offset += file->position;
-    if ((whence == SEEK_SET || whence == SEEK_CUR) && offset >= 0)
+    }
+    if ((whence == SEEK_SET || whence == SEEK_CUR) && offset >= 0) {
         at = file->position = offset;
+    }
     pthread_mutex_unlock(&file->lock);
     return at;
 }
@@ -174,8 +191,9 @@ static int list_one(void *arg, const char *name, const struct synth_ref *child, 
     struct list_state *state = arg;
     int64_t next = state->base + key + 1;
     int stop = state->emit(state->arg, name, ino_of(child), type_of(child->entry->mode), next);
-    if (!stop)
+    if (!stop) {
         state->file->position = next;
+    }
     return stop;
 }
 
@@ -185,8 +203,9 @@ static int dir_getdents_synth(struct file *file, struct task *task, synth_emit e
     const struct synth_entry *dir = data->ref.entry;
     int64_t fixed = 2;
     int result = 0;
-    while (dir->children && dir->children[fixed - 2].name)
+    while (dir->children && dir->children[fixed - 2].name) {
         fixed++;
+    }
     pthread_mutex_lock(&file->lock);
     while (file->position < fixed) {
         struct synth_ref child = data->ref;
@@ -196,14 +215,16 @@ static int dir_getdents_synth(struct file *file, struct task *task, synth_emit e
             name = child.entry->name;
         }
         struct list_state state = {file, emit, arg, 0};
-        if (list_one(&state, name, &child, file->position))
+        if (list_one(&state, name, &child, file->position)) {
             goto out;
+        }
     }
     if (dir->list) {
         struct list_state state = {file, emit, arg, fixed};
         result = dir->list(&data->ref, file->position - fixed, list_one, &state);
-        if (result > 0)
+        if (result > 0) {
             result = 0;
+        }
     }
 out:
     pthread_mutex_unlock(&file->lock);
@@ -212,8 +233,9 @@ out:
 
 static void file_synth_release(struct file *file) {
     free(file->data);
-    if (file->host_fd >= 0)
+    if (file->host_fd >= 0) {
         close(file->host_fd);
+    }
 }
 
 static int file_synth_reopen(struct file *file, struct task *task, int flags, struct file **out) {
@@ -250,16 +272,18 @@ static const struct file_ops synth_dir_ops = {
 
 const struct synth_ref *synth_of_file(const struct file *file) {
     if (file->ops == &synth_file_ops || file->ops == &synth_dir_ops ||
-        file->ops == &synth_device_ops)
+        file->ops == &synth_device_ops) {
         return &((struct synth_file *)file->data)->ref;
+    }
     return NULL;
 }
 
 static int make_file(const struct synth_ref *ref, const struct file_ops *ops, int host_fd,
                      int flags, struct file **out) {
     struct file *file = file_create(ops, host_fd, flags);
-    if (!file)
+    if (!file) {
         return -ENOMEM;
+    }
     struct synth_file *data = malloc(sizeof *data);
     file->data = data;
     if (!data) {
@@ -274,16 +298,18 @@ static int make_file(const struct synth_ref *ref, const struct file_ops *ops, in
 
 int synth_device_open(const struct synth_ref *ref, const char *host, int flags, struct file **out) {
     int fd = open(host, (flags & (O_ACCMODE | O_NONBLOCK)) | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     return make_file(ref, &synth_device_ops, fd, flags, out);
 }
 
 /* An empty memory file; the text comes with the first read. */
 static int open_text(const struct synth_ref *ref, int flags, struct file **out) {
     int fd = memfd_create("synthetic", MFD_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     return make_file(ref, &synth_file_ops, fd, flags, out);
 }
 
@@ -292,10 +318,12 @@ static int may_open(struct synth_ref *ref, struct task *task, int flags) {
     int mode = flags & O_ACCMODE;
     struct stat st;
     int error = synth_stat(ref, &st);
-    if (error)
+    if (error) {
         return error;
-    if (S_ISDIR(st.st_mode) && (mode != O_RDONLY || (flags & O_TRUNC)))
+    }
+    if (S_ISDIR(st.st_mode) && (mode != O_RDONLY || (flags & O_TRUNC))) {
         return -EISDIR;
+    }
     error = permission_bits(task, &st, mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6);
     return ref->entry->guard ? ref->entry->guard(ref, task, error) : error;
 }
@@ -305,19 +333,23 @@ int synth_open(const struct synth_ref *node, struct task *task, int flags, struc
     const struct synth_entry *entry = node->entry;
     struct synth_ref copy = *node, *ref = &copy;
     int error = flags & O_PATH ? 0 : may_open(ref, task, flags);
-    if (error)
+    if (error) {
         return error;
-    if (flags & O_PATH)
+    }
+    if (flags & O_PATH) {
         error =
             make_file(ref, S_ISDIR(entry->mode) ? &synth_dir_ops : &synth_file_ops, -1, flags, out);
-    else if (S_ISDIR(entry->mode)) /* a host descriptor, so that poll and the like have one */
+    } else if (S_ISDIR(entry->mode)) /* a host descriptor, so that poll and the like have one */
+    {
         error = make_file(ref, &synth_dir_ops, open("/dev/null", O_RDONLY | O_CLOEXEC), flags, out);
-    else if (entry->open)
+    } else if (entry->open) {
         error = entry->open(ref, task, flags, out);
-    else
+    } else {
         error = S_ISREG(entry->mode) ? open_text(ref, flags, out) : -ENXIO;
-    if (error)
+    }
+    if (error) {
         return error;
+    }
     if (!(*out)->path) {
         (*out)->path = strdup(path);
         (*out)->mount = (*out)->path && synth_of_file(*out) ? mount : (*out)->mount;

@@ -35,17 +35,20 @@ static int open_by_hand(int dirfd, const char *path, int flags) {
         int fd = openat(at, name, (last ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno == ENOTDIR) {
             char probe;
-            if (readlinkat(at, name, &probe, 1) >= 0)
+            if (readlinkat(at, name, &probe, 1) >= 0) {
                 errno = ELOOP;
-            else
+            } else {
                 errno = ENOTDIR;
+            }
         }
         int error = errno;
-        if (at != dirfd)
+        if (at != dirfd) {
             close(at);
+        }
         errno = error;
-        if (fd < 0 || last)
+        if (fd < 0 || last) {
             return fd;
+        }
         at = fd;
         path += n + 1;
     }
@@ -59,8 +62,9 @@ static int open_plain(int dirfd, const char *path, int flags) {
                                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
         for (int tries = 0; tries < 100; tries++) {
             int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
-            if (fd >= 0 || (errno != EAGAIN && errno != ENOSYS && errno != EPERM))
+            if (fd >= 0 || (errno != EAGAIN && errno != ENOSYS && errno != EPERM)) {
                 return fd;
+            }
             if (errno != EAGAIN) {
                 no_openat2 = true; /* an old kernel, or one that forbids the call */
                 break;
@@ -71,8 +75,9 @@ static int open_plain(int dirfd, const char *path, int flags) {
 }
 
 void walk_close(struct walk *walk) {
-    if (walk->own)
+    if (walk->own) {
         close(walk->dir);
+    }
     walk->dir = -1;
     walk->own = false;
 }
@@ -101,22 +106,25 @@ int walk_need(struct walk *walk) {
     struct mount *mount = walk->mount;
     const char *below = walk->cur + mount->guest_len;
     if (mount->dir >= 0) {
-        if (walk->dir >= 0)
+        if (walk->dir >= 0) {
             return 0;
+        }
         if (!*below) {
             walk->dir = mount->dir;
             walk->own = false;
             return 0;
         }
         int fd = open_plain(mount->dir, below + 1, O_PATH | O_DIRECTORY);
-        if (fd < 0)
+        if (fd < 0) {
             return errno == ELOOP ? -ENOENT : -errno; /* replaced by a link since it was walked */
+        }
         walk->dir = fd;
         walk->own = true;
         return 0;
     }
-    if (walk->ref.entry)
+    if (walk->ref.entry) {
         return 0;
+    }
     walk->ref = mount->ref;
     while (*below) {
         char name[NAME_MAX + 1];
@@ -124,8 +132,9 @@ int walk_need(struct walk *walk) {
         snprintf(name, sizeof name, "%.*s", (int)n, below);
         struct synth_ref child;
         int error = synth_lookup(&walk->ref, name, &child);
-        if (error)
+        if (error) {
             return error;
+        }
         walk->ref = child;
         below += n;
     }
@@ -139,8 +148,9 @@ static bool walk_asks(const struct walk *walk) {
 
 int walk_may_search(struct walk *walk) {
     struct stat st;
-    if (!walk_asks(walk))
+    if (!walk_asks(walk)) {
         return 0;
+    }
     int error = fs_owner_fstat(walk->mount, walk->dir, &st);
     return error ? error : permission_check(walk->task, &st, 1);
 }
@@ -148,34 +158,42 @@ int walk_may_search(struct walk *walk) {
 int walk_up(struct walk *walk) {
     if (walk_asks(walk)) {
         int error = walk_need(walk);
-        if (!error)
+        if (!error) {
             error = walk_may_search(walk);
-        if (error)
+        }
+        if (error) {
             return error;
+        }
     }
     if (walk->stale) {
         /* of a removed directory the parent is still known */
         int error = fs_path_of_host_fd(walk->mount, walk->dir, walk->cur, PATH_MAX, NULL);
-        if (error)
+        if (error) {
             return error;
-        if (!strcmp(walk->cur, "/"))
+        }
+        if (!strcmp(walk->cur, "/")) {
             walk->cur[0] = 0;
+        }
         walk->len = strlen(walk->cur);
         walk->stale = false;
     }
-    if (!strcmp(walk->cur, walk->root))
+    if (!strcmp(walk->cur, walk->root)) {
         return walk->flags & PLACE_BENEATH ? -EXDEV : 0;
-    while (walk->len && walk->cur[walk->len - 1] != '/')
+    }
+    while (walk->len && walk->cur[walk->len - 1] != '/') {
         walk->len--;
-    if (walk->len)
+    }
+    if (walk->len) {
         walk->len--;
+    }
     walk_restart(walk);
     return 0;
 }
 
 int walk_append(struct walk *walk, const char *name, size_t n) {
-    if (walk->len + 1 + n >= PATH_MAX)
+    if (walk->len + 1 + n >= PATH_MAX) {
         return -ENAMETOOLONG;
+    }
     walk->cur[walk->len] = '/';
     memcpy(walk->cur + walk->len + 1, name, n);
     walk->len += 1 + n;
@@ -189,21 +207,26 @@ void walk_truncate(struct walk *walk, size_t len) {
 }
 
 int walk_splice(struct walk *walk, const char *target, ssize_t n, const char *behind) {
-    if (walk->flags & PLACE_NO_LINKS)
+    if (walk->flags & PLACE_NO_LINKS) {
         return -ELOOP;
-    if (++walk->links > LINKS_MAX)
+    }
+    if (++walk->links > LINKS_MAX) {
         return -ELOOP;
-    if (n <= 0)
+    }
+    if (n <= 0) {
         return n < 0 ? (int)n : -ENOENT;
+    }
     size_t more = strlen(behind);
-    if ((size_t)n + more + 1 > sizeof walk->text)
+    if ((size_t)n + more + 1 > sizeof walk->text) {
         return -ENAMETOOLONG;
+    }
     memmove(walk->text + n, behind, more + 1);
     memcpy(walk->text, target, (size_t)n);
     walk->rest = walk->text;
     if (target[0] == '/') {
-        if (walk->flags & PLACE_BENEATH)
+        if (walk->flags & PLACE_BENEATH) {
             return -EXDEV;
+        }
         walk_to_root(walk);
     }
     return 0;
@@ -213,8 +236,9 @@ int walk_splice(struct walk *walk, const char *target, ssize_t n, const char *be
 static atomic_bool *link_hint(const char *name, size_t n) {
     static atomic_bool hints[1024];
     uint32_t hash = 5381;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         hash = hash * 33 + (uint8_t)name[i];
+    }
     return &hints[(hash ^ hash >> 10) % ARRAY_LEN(hints)];
 }
 
@@ -224,15 +248,18 @@ static int walk_hinted(struct walk *walk) {
     char name[NAME_MAX + 1], target[PATH_MAX];
     size_t n = strcspn(walk->rest, "/");
     atomic_bool *hint = link_hint(walk->rest, n);
-    if (!*hint || n > NAME_MAX)
+    if (!*hint || n > NAME_MAX) {
         return 0;
+    }
     memcpy(name, walk->rest, n);
     name[n] = 0;
     size_t old = walk->len;
     bool mounted = walk_append(walk, name, n) || fs_mount_at(walk->cur, walk->len);
     walk_truncate(walk, old);
     if (mounted) /* what is below a mount point does not show */
+    {
         return 0;
+    }
     ssize_t got = readlinkat(walk->dir, name, target, sizeof target);
     if (got < 0) {
         *hint = false;
@@ -247,14 +274,16 @@ static int walk_hinted(struct walk *walk) {
 static int walk_slowly(struct walk *walk, char *end) {
     char name[NAME_MAX + 1];
     while (walk->rest < end) {
-        while (*walk->rest == '/')
+        while (*walk->rest == '/') {
             walk->rest++;
+        }
         size_t n = strcspn(walk->rest, "/");
         memcpy(name, walk->rest, n);
         name[n] = 0;
         int error = walk_may_search(walk);
-        if (error)
+        if (error) {
             return error;
+        }
         char target[PATH_MAX];
         ssize_t got = readlinkat(walk->dir, name, target, sizeof target);
         if (got >= 0) {
@@ -262,14 +291,18 @@ static int walk_slowly(struct walk *walk, char *end) {
             return walk_splice(walk, target, got, walk->rest + n);
         }
         if (errno != EINVAL) /* what there is is no link */
+        {
             return -errno;
+        }
         int fd = openat(walk->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
             return -errno;
+        }
         walk_set_dir(walk, fd, true);
         error = walk_append(walk, name, n);
-        if (error)
+        if (error) {
             return error;
+        }
         walk->rest += n;
     }
     return 0;
@@ -278,26 +311,34 @@ static int walk_slowly(struct walk *walk, char *end) {
 /* The directory that a magic link (/proc/N/cwd, fd/N) stands for becomes cur. */
 static int walk_into_file(struct walk *walk, struct file *file, char *behind) {
     struct stat st;
-    if (walk->flags & (PLACE_NO_MAGIC | PLACE_NO_LINKS))
+    if (walk->flags & (PLACE_NO_MAGIC | PLACE_NO_LINKS)) {
         return -ELOOP;
-    if (walk->flags & (PLACE_BENEATH | PLACE_IN_ROOT))
+    }
+    if (walk->flags & (PLACE_BENEATH | PLACE_IN_ROOT)) {
         return -EXDEV;
-    if (++walk->links > LINKS_MAX)
+    }
+    if (++walk->links > LINKS_MAX) {
         return -ELOOP;
+    }
     int error = file_stat(file, &st);
-    if (error)
+    if (error) {
         return error;
+    }
     if (file->given && S_ISDIR(st.st_mode)) /* lies outside */
+    {
         return -EACCES;
-    if (!S_ISDIR(st.st_mode) || !file->path)
+    }
+    if (!S_ISDIR(st.st_mode) || !file->path) {
         return -ENOTDIR;
+    }
     walk->len =
         (size_t)snprintf(walk->cur, PATH_MAX, "%s", strcmp(file->path, "/") ? file->path : "");
     walk_restart(walk);
     if (file->mount && file->mount->dir >= 0 && file->host_fd >= 0) {
         int fd = fcntl(file->host_fd, F_DUPFD_CLOEXEC, 3);
-        if (fd < 0)
+        if (fd < 0) {
             return -errno;
+        }
         walk->mount = file->mount;
         walk_set_dir(walk, fd, true);
         walk->stale = true;
@@ -312,18 +353,21 @@ static int walk_synth(struct walk *walk, size_t n) {
     memcpy(name, walk->rest, n);
     name[n] = 0;
     int error = walk_need(walk);
-    if (error)
+    if (error) {
         return error;
+    }
     struct synth_ref child;
     error = synth_lookup(&walk->ref, name, &child);
-    if (error)
+    if (error) {
         return error;
+    }
     if (S_ISLNK(child.entry->mode)) {
         if (child.entry->follow) {
             struct file *file;
             error = child.entry->follow(&child, walk->task, &file);
-            if (error)
+            if (error) {
                 return error;
+            }
             error = walk_into_file(walk, file, walk->rest + n);
             file_unref(file);
             return error;
@@ -332,8 +376,9 @@ static int walk_synth(struct walk *walk, size_t n) {
         ssize_t got = synth_readlink(&child, target, sizeof target);
         return walk_splice(walk, target, got, walk->rest + n);
     }
-    if (!S_ISDIR(child.entry->mode))
+    if (!S_ISDIR(child.entry->mode)) {
         return -ENOTDIR;
+    }
     error = walk_append(walk, name, n);
     walk->rest += n;
     walk->ref = child;
@@ -343,8 +388,9 @@ static int walk_synth(struct walk *walk, size_t n) {
 int walk_stretch(struct walk *walk) {
     if (walk->mount->dir < 0) {
         size_t n = strcspn(walk->rest, "/");
-        if (n > NAME_MAX)
+        if (n > NAME_MAX) {
             return -ENAMETOOLONG;
+        }
         size_t old = walk->len;
         int error = walk_append(walk, walk->rest, n);
         struct mount *crossed = error ? NULL : fs_mount_at(walk->cur, walk->len);
@@ -357,20 +403,24 @@ int walk_stretch(struct walk *walk) {
         return error ? error : walk_synth(walk, n);
     }
     int error = walk_need(walk);
-    if (error)
+    if (error) {
         return error;
+    }
     size_t start = walk->len;
-    if (!walk_asks(walk) && (error = walk_hinted(walk)))
+    if (!walk_asks(walk) && (error = walk_hinted(walk))) {
         return error < 0 ? error : 0;
+    }
     char *at = walk->rest, *end = at;
     struct mount *crossed = NULL;
     while (!crossed) {
-        while (*at == '/')
+        while (*at == '/') {
             at++;
+        }
         size_t n = strcspn(at, "/");
         size_t more = strspn(at + n, "/");
-        if (!n || !at[n + more] || walk_is_dots(at, n))
+        if (!n || !at[n + more] || walk_is_dots(at, n)) {
             break; /* the end, the last component (perhaps with slashes), or dots */
+        }
         if (n > NAME_MAX || walk_append(walk, at, n)) {
             walk_truncate(walk, start);
             return -ENAMETOOLONG;
@@ -380,8 +430,9 @@ int walk_stretch(struct walk *walk) {
         crossed = fs_mount_at(walk->cur, walk->len);
     }
     if (crossed) {
-        if ((walk->flags & PLACE_NO_XDEV))
+        if ((walk->flags & PLACE_NO_XDEV)) {
             return -EXDEV;
+        }
         walk->rest = end;
         walk_restart(walk);
         return 0;

@@ -16,11 +16,13 @@ static const struct file_ops inotify_ops = {.kind = "inotify", .info = fdinfo_of
 /* inotify_init1(2) */
 long sys_inotify_init1(struct task *task, uint32_t flags) {
     int host = open_flags_from_guest(flags);
-    if (host & ~(O_NONBLOCK | O_CLOEXEC))
+    if (host & ~(O_NONBLOCK | O_CLOEXEC)) {
         return -EINVAL;
+    }
     int fd = inotify_init1((host & O_NONBLOCK ? IN_NONBLOCK : 0) | IN_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     struct file *file = file_create(&inotify_ops, fd, O_RDONLY | (host & O_NONBLOCK));
     return file ? fd_install(task, file, host & O_CLOEXEC, 0) : -ENOMEM;
 }
@@ -36,14 +38,17 @@ static long add_watch(struct task *task, int notifier, const struct place *place
     char host[40];
     bool own;
     bool on_host = !place->is_synth && place->mount->dir >= 0;
-    if (!on_host || (place->file && place->file->given))
+    if (!on_host || (place->file && place->file->given)) {
         return -EACCES; /* nothing ever happens there; better said than waited for in vain */
+    }
     int pin = place_pin(place, &own);
-    if (pin < 0)
+    if (pin < 0) {
         return pin;
+    }
     long result = place_pinned_stat(place, pin, &st);
-    if (!result)
+    if (!result) {
         result = permission_check(task, &st, 4);
+    }
     if (!result) {
         snprintf(host, sizeof host, "/proc/self/fd/%d", pin);
         privilege_enter(task, place->mount);
@@ -51,8 +56,9 @@ static long add_watch(struct task *task, int notifier, const struct place *place
         result = result < 0 ? -errno : result;
         privilege_leave();
     }
-    if (own)
+    if (own) {
         close(pin);
+    }
     return result;
 }
 
@@ -60,12 +66,14 @@ static long add_watch(struct task *task, int notifier, const struct place *place
 long sys_inotify_add_watch(struct task *task, int32_t fd, gaddr_t path, uint32_t mask) {
     struct place place;
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result = -EINVAL;
-    if (file->ops == &inotify_ops)
+    if (file->ops == &inotify_ops) {
         result = place_find_guest(task, AT_FDCWD, path, mask & IN_DONT_FOLLOW ? 0 : PLACE_FOLLOW,
                                   &place);
+    }
     if (result || file->ops != &inotify_ops) {
         file_unref(file);
         return result;
@@ -79,11 +87,13 @@ long sys_inotify_add_watch(struct task *task, int32_t fd, gaddr_t path, uint32_t
 /* inotify_rm_watch(2) */
 long sys_inotify_rm_watch(struct task *task, int32_t fd, int32_t watch) {
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result = -EINVAL;
-    if (file->ops == &inotify_ops)
+    if (file->ops == &inotify_ops) {
         result = inotify_rm_watch(file->host_fd, watch) ? -errno : 0;
+    }
     file_unref(file);
     return result;
 }

@@ -23,42 +23,49 @@ static long set_cloexec(struct task *task, int fd, bool on) {
 
 static long set_nonblocking(struct task *task, struct file *file, gaddr_t arg) {
     int32_t on;
-    if (guest_read(task->cpu->space, &on, arg, sizeof on))
+    if (guest_read(task->cpu->space, &on, arg, sizeof on)) {
         return -EFAULT;
-    if (file->host_fd >= 0 && ioctl(file->host_fd, FIONBIO, &on))
+    }
+    if (file->host_fd >= 0 && ioctl(file->host_fd, FIONBIO, &on)) {
         return -errno;
-    if (on)
+    }
+    if (on) {
         file->flags |= O_NONBLOCK;
-    else
+    } else {
         file->flags &= ~O_NONBLOCK;
+    }
     return 0;
 }
 
 /* FIOASYNC: the flag alone, as with F_SETFL (fcntl.c); no SIGIO is sent (see syscalls/table). */
 static long set_async(struct task *task, struct file *file, gaddr_t arg) {
     int32_t on;
-    if (guest_read(task->cpu->space, &on, arg, sizeof on))
+    if (guest_read(task->cpu->space, &on, arg, sizeof on)) {
         return -EFAULT;
-    if (on)
+    }
+    if (on) {
         file->flags |= O_ASYNC;
-    else
+    } else {
         file->flags &= ~O_ASYNC;
+    }
     return 0;
 }
 
 /* FIONREAD where the file has nothing of its own. */
 static long bytes_to_read(struct task *task, struct file *file, gaddr_t arg) {
     int count = 0;
-    if (file->host_fd < 0 || ioctl(file->host_fd, FIONREAD, &count))
+    if (file->host_fd < 0 || ioctl(file->host_fd, FIONREAD, &count)) {
         return file->host_fd < 0 ? -ENOTTY : -errno;
+    }
     return guest_write(task->cpu->space, arg, &count, sizeof count) ? -EFAULT : 0;
 }
 
 /* ioctl(2) */
 long sys_ioctl(struct task *task, int32_t fd, uint32_t request, uint64_t arg) {
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result;
     if (file->flags & O_PATH) {
         result = -EBADF;

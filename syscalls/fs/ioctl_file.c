@@ -30,12 +30,15 @@
 static int flags_check(struct task *task, struct file *file) {
     struct stat st;
     int error = file_stat(file, &st);
-    if (error)
+    if (error) {
         return error;
-    if (file->given)
+    }
+    if (file->given) {
         return -EPERM;
-    if (file->mount && file->mount->read_only)
+    }
+    if (file->mount && file->mount->read_only) {
         return -EROFS;
+    }
     return fs_owner_asks(task) && !task_owns(task, &st) ? -EPERM : 0;
 }
 
@@ -48,14 +51,18 @@ static long set_flags(struct task *task, struct file *file, gaddr_t arg) {
     uint32_t want;
     int now = 0;
     int error = flags_check(task, file);
-    if (!error)
+    if (!error) {
         error = guest_read(task->cpu->space, &want, arg, sizeof want);
-    if (error)
+    }
+    if (error) {
         return error;
-    if (ioctl(file->host_fd, FS_IOC_GETFLAGS, &now))
+    }
+    if (ioctl(file->host_fd, FS_IOC_GETFLAGS, &now)) {
         return -errno;
-    if (binds_host((uint32_t)now, want))
+    }
+    if (binds_host((uint32_t)now, want)) {
         return -EPERM;
+    }
     long flags = (long)want;
     privilege_enter(task, file->mount);
     error = ioctl(file->host_fd, FS_IOC_SETFLAGS, &flags) ? -errno : 0;
@@ -66,15 +73,19 @@ static long set_flags(struct task *task, struct file *file, gaddr_t arg) {
 static long set_extended(struct task *task, struct file *file, gaddr_t arg) {
     struct fsxattr want, now;
     int error = flags_check(task, file);
-    if (!error)
+    if (!error) {
         error = guest_read(task->cpu->space, &want, arg, sizeof want);
-    if (error)
+    }
+    if (error) {
         return error;
-    if (ioctl(file->host_fd, FS_IOC_FSGETXATTR, &now))
+    }
+    if (ioctl(file->host_fd, FS_IOC_FSGETXATTR, &now)) {
         return -errno;
+    }
     uint32_t binding = FS_XFLAG_IMMUTABLE | FS_XFLAG_APPEND;
-    if (fs_private_root && ((want.fsx_xflags ^ now.fsx_xflags) & binding))
+    if (fs_private_root && ((want.fsx_xflags ^ now.fsx_xflags) & binding)) {
         return -EPERM;
+    }
     privilege_enter(task, file->mount);
     error = ioctl(file->host_fd, FS_IOC_FSSETXATTR, &want) ? -errno : 0;
     privilege_leave();
@@ -85,45 +96,54 @@ static long set_extended(struct task *task, struct file *file, gaddr_t arg) {
 static long get_fixed(struct task *task, struct file *file, unsigned long request, gaddr_t arg,
                       size_t size) {
     uint8_t value[64] = {0};
-    if (ioctl(file->host_fd, request, value))
+    if (ioctl(file->host_fd, request, value)) {
         return -errno;
+    }
     return guest_write(task->cpu->space, arg, value, size);
 }
 
 /* FIBMAP: a block's number on the disk, for the superuser. */
 static long map_block(struct task *task, struct file *file, gaddr_t arg) {
     int32_t block;
-    if (!task_capable(task, CAP_SYS_RAWIO))
+    if (!task_capable(task, CAP_SYS_RAWIO)) {
         return -EPERM;
+    }
     int error = guest_read(task->cpu->space, &block, arg, sizeof block);
-    if (error)
+    if (error) {
         return error;
-    if (ioctl(file->host_fd, FIBMAP, &block))
+    }
+    if (ioctl(file->host_fd, FIBMAP, &block)) {
         return -errno;
+    }
     return guest_write(task->cpu->space, arg, &block, sizeof block);
 }
 
 static long map_extents(struct task *task, struct file *file, gaddr_t arg) {
     struct fiemap head;
     int error = guest_read(task->cpu->space, &head, arg, sizeof head);
-    if (error)
+    if (error) {
         return error;
-    if (head.fm_extent_count > UINT32_MAX / sizeof(struct fiemap_extent))
+    }
+    if (head.fm_extent_count > UINT32_MAX / sizeof(struct fiemap_extent)) {
         return -EINVAL;
-    if (head.fm_extent_count > EXTENTS_MOST)
+    }
+    if (head.fm_extent_count > EXTENTS_MOST) {
         head.fm_extent_count = EXTENTS_MOST;
+    }
     struct fiemap *map =
         calloc(1, sizeof head + head.fm_extent_count * sizeof(struct fiemap_extent));
-    if (!map)
+    if (!map) {
         return -ENOMEM;
+    }
     *map = head;
     error = ioctl(file->host_fd, FS_IOC_FIEMAP, map) ? -errno : 0;
     size_t filled = map->fm_mapped_extents < head.fm_extent_count ? map->fm_mapped_extents
                                                                   : head.fm_extent_count;
     if ((!error || error == -EBADR) &&
         guest_write(task->cpu->space, arg, map,
-                    sizeof head + filled * sizeof(struct fiemap_extent)))
+                    sizeof head + filled * sizeof(struct fiemap_extent))) {
         error = -EFAULT;
+    }
     free(map);
     return error;
 }
@@ -142,15 +162,18 @@ static struct file *other_file(struct task *task, int64_t fd) {
 
 static long clone_from(struct task *task, struct file *file, struct file_clone_range *range) {
     struct file *from = other_file(task, range->src_fd);
-    if (!from)
+    if (!from) {
         return -EBADF;
+    }
     bool writes = (file->flags & O_ACCMODE) != O_RDONLY;
-    if (writes)
+    if (writes) {
         set_id_on_write(task, file);
+    }
     range->src_fd = from->host_fd;
     long result = ioctl(file->host_fd, FICLONERANGE, range) ? -errno : 0;
-    if (writes)
+    if (writes) {
         set_id_on_write(task, file);
+    }
     file_unref(from);
     return result;
 }
@@ -183,23 +206,28 @@ static long deduplicate(struct task *task, struct file *file, gaddr_t arg) {
     struct file_dedupe_range head;
     struct file_dedupe_range_info info;
     int error = guest_read(task->cpu->space, &head, arg, sizeof head);
-    if (error)
+    if (error) {
         return error;
-    if (head.dest_count > CLONES_MOST)
+    }
+    if (head.dest_count > CLONES_MOST) {
         return -ENOMEM;
+    }
     struct file_dedupe_range none = head; /* what the host says of the source alone */
     none.dest_count = 0;
-    if (ioctl(file->host_fd, FIDEDUPERANGE, &none))
+    if (ioctl(file->host_fd, FIDEDUPERANGE, &none)) {
         return -errno;
+    }
     for (uint32_t i = 0; i < head.dest_count; i++) {
         gaddr_t at = arg + sizeof head + i * sizeof info;
         error = guest_read(task->cpu->space, &info, at, sizeof info);
-        if (error)
+        if (error) {
             return error;
+        }
         deduplicate_one(task, file, &head, &info);
         error = guest_write(task->cpu->space, at, &info, sizeof info);
-        if (error)
+        if (error) {
             return error;
+        }
     }
     return 0;
 }

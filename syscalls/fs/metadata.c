@@ -29,38 +29,45 @@ static const struct {
 
 bool metadata_parse(const char *text, size_t len, struct metadata *meta) {
     char copy[128], *end;
-    if (len == 0 || len >= sizeof copy)
+    if (len == 0 || len >= sizeof copy) {
         return false;
+    }
     memcpy(copy, text, len);
     copy[len] = 0;
     *meta = (struct metadata){0};
     unsigned long value[3];
     char *at = copy;
     for (int i = 0; i < 3; i++) {
-        if (*at < '0' || *at > '9')
+        if (*at < '0' || *at > '9') {
             return false;
+        }
         value[i] = strtoul(at, &end, i == 2 ? 8 : 10);
-        if (*end != (i == 2 && !*end ? 0 : ':') || value[i] > UINT32_MAX)
+        if (*end != (i == 2 && !*end ? 0 : ':') || value[i] > UINT32_MAX) {
             return false;
+        }
         at = *end ? end + 1 : end;
     }
     meta->uid = (uint32_t)value[0];
     meta->gid = (uint32_t)value[1];
     meta->mode = value[2] & 07777;
-    if (!*at)
+    if (!*at) {
         return end[0] == 0; /* no type; "1:2:0644:" is malformed */
+    }
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         size_t n = strlen(types[i].name);
-        if (strncmp(at, types[i].name, n))
+        if (strncmp(at, types[i].name, n)) {
             continue;
+        }
         unsigned major_number = 0, minor_number = 0;
         int used = 0;
         if (types[i].type == S_IFCHR || types[i].type == S_IFBLK) {
-            if (sscanf(at + n, "-%u-%u%n", &major_number, &minor_number, &used) != 2)
+            if (sscanf(at + n, "-%u-%u%n", &major_number, &minor_number, &used) != 2) {
                 return false;
+            }
         }
-        if (at[n + (size_t)used])
+        if (at[n + (size_t)used]) {
             return false;
+        }
         meta->has_type = true;
         meta->mode |= types[i].type;
         meta->rdev = makedev(major_number, minor_number);
@@ -72,12 +79,14 @@ bool metadata_parse(const char *text, size_t len, struct metadata *meta) {
 int metadata_format(const struct metadata *meta, char *text, size_t size) {
     int n = snprintf(text, size, "%u:%u:0%o", meta->uid, meta->gid, meta->mode & 07777);
     for (size_t i = 0; meta->has_type && i < ARRAY_LEN(types); i++) {
-        if (types[i].type != (meta->mode & S_IFMT))
+        if (types[i].type != (meta->mode & S_IFMT)) {
             continue;
+        }
         n += snprintf(text + n, size - (size_t)n, ":%s", types[i].name);
-        if (S_ISCHR(meta->mode) || S_ISBLK(meta->mode))
+        if (S_ISCHR(meta->mode) || S_ISBLK(meta->mode)) {
             n += snprintf(text + n, size - (size_t)n, "-%u-%u", major(meta->rdev),
                           minor(meta->rdev));
+        }
     }
     return n;
 }
@@ -131,8 +140,9 @@ static void cache_put(const struct stat *st, bool has, const struct metadata *me
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     int64_t age =
         (now.tv_sec - st->st_ctim.tv_sec) * 1000000000 + now.tv_nsec - st->st_ctim.tv_nsec;
-    if (age < CACHE_AGE_NS)
+    if (age < CACHE_AGE_NS) {
         return;
+    }
     struct cached *slot = cache_slot(st);
     pthread_mutex_lock(&cache_lock);
     *slot = (struct cached){st->st_dev, st->st_ino, st->st_ctim, has, *meta};
@@ -154,8 +164,9 @@ static ssize_t read_pinned(int fd, char *text, size_t size) {
         } args = {(uintptr_t)text, (uint32_t)size, 0};
         ssize_t len =
             syscall(SYS_getxattrat, fd, "", AT_EMPTY_PATH, METADATA_NAME, &args, sizeof args);
-        if (len >= 0 || (errno != ENOSYS && errno != EPERM && errno != EBADF))
+        if (len >= 0 || (errno != ENOSYS && errno != EPERM && errno != EBADF)) {
             return len;
+        }
         missing = true;
     }
     snprintf(host_path, sizeof host_path, "/proc/self/fd/%d", fd);
@@ -170,8 +181,9 @@ static void read_metadata(int fd, bool pin, const struct stat *st, struct metada
         pin ? read_pinned(fd, text, sizeof text) : fgetxattr(fd, METADATA_NAME, text, sizeof text);
     int error = len < 0 ? errno : 0;
     *has = len > 0 && metadata_parse(text, (size_t)len, meta);
-    if (!error || error == ENODATA || error == ENOTSUP)
+    if (!error || error == ENODATA || error == ENOTSUP) {
         cache_put(st, *has, meta);
+    }
 }
 
 /* --- changes --------------------------------------------------------------------------- */
@@ -183,16 +195,18 @@ static atomic_uint changes_begun, changes_ended;
 static __thread bool changing; /* this thread is between the two */
 
 void metadata_change_begin(const struct mount *mount) {
-    if (!mount->metadata)
+    if (!mount->metadata) {
         return;
+    }
     pthread_mutex_lock(&change_lock);
     atomic_fetch_add(&changes_begun, 1);
     changing = true;
 }
 
 void metadata_change_end(const struct mount *mount) {
-    if (!mount->metadata)
+    if (!mount->metadata) {
         return;
+    }
     changing = false;
     atomic_fetch_add(&changes_ended, 1);
     pthread_mutex_unlock(&change_lock);
@@ -208,15 +222,18 @@ static int apply_by_fd(int fd, bool pin, struct stat *st) {
         if (!has && !changing && atomic_load(&changes_begun) != ended) {
             pthread_mutex_lock(&change_lock);
             int error = fstat(fd, st) ? -errno : 0;
-            if (!error)
+            if (!error) {
                 read_metadata(fd, pin, st, &meta, &has);
+            }
             pthread_mutex_unlock(&change_lock);
-            if (error)
+            if (error) {
                 return error;
+            }
         }
     }
-    if (has)
+    if (has) {
         apply(&meta, st);
+    }
     return 0;
 }
 
@@ -227,18 +244,21 @@ int metadata_apply_at(int dirfd, const char *name, struct stat *st) {
         fs_owner_shown(st);
         return 0;
     }
-    if (!name || !*name)
+    if (!name || !*name) {
         return apply_by_fd(dirfd, name, st);
+    }
     if (cache_get(st, &has, &meta)) {
-        if (has)
+        if (has) {
             apply(&meta, st);
+        }
         return 0;
     }
     /* the name may be another file's by now, and the attribute with it: both of one inode */
     struct stat now;
     int pin = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (pin < 0)
+    if (pin < 0) {
         return -errno;
+    }
     int error = fstat(pin, &now) || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT) ? -ENOENT : 0;
     if (!error) {
         *st = now;
@@ -258,20 +278,25 @@ int metadata_set(int fd, const struct stat *host, const struct stat *want) {
     if (!S_ISREG(host->st_mode) && !S_ISDIR(host->st_mode)) {
         /* no attribute possible: ask the host; where that refuses, fs_owner.c keeps the owner */
         struct stat now;
-        if (fchownat(fd, "", want->st_uid, want->st_gid, AT_EMPTY_PATH) && errno != EPERM)
+        if (fchownat(fd, "", want->st_uid, want->st_gid, AT_EMPTY_PATH) && errno != EPERM) {
             return -errno;
-        if (!S_ISLNK(host->st_mode) && chmod(host_path, want->st_mode & 07777) && errno != EPERM)
+        }
+        if (!S_ISLNK(host->st_mode) && chmod(host_path, want->st_mode & 07777) && errno != EPERM) {
             return -errno;
-        if (fstat(fd, &now))
+        }
+        if (fstat(fd, &now)) {
             return -errno;
+        }
         fs_owner_remember(&now, want->st_uid, want->st_gid);
         return 0;
     }
     /* set-id bits and the like shall not act on the host */
-    if (S_ISREG(host->st_mode))
+    if (S_ISREG(host->st_mode)) {
         host_mode &= 01777;
-    if ((host->st_mode & 07777) != host_mode && chmod(host_path, host_mode))
+    }
+    if ((host->st_mode & 07777) != host_mode && chmod(host_path, host_mode)) {
         return -errno;
+    }
     bool device = (S_ISREG(host->st_mode) && (want->st_mode & S_IFMT) != S_IFREG);
     if (device) {
         meta.has_type = true;
@@ -281,19 +306,23 @@ int metadata_set(int fd, const struct stat *host, const struct stat *want) {
     bool same = want->st_uid == host->st_uid && want->st_gid == host->st_gid &&
                 (want->st_mode & 07777) == host_mode && !device;
     if (same) {
-        if (removexattr(host_path, METADATA_NAME) && errno != ENODATA && errno != ENOTSUP)
+        if (removexattr(host_path, METADATA_NAME) && errno != ENODATA && errno != ENOTSUP) {
             return -errno;
+        }
         return 0;
     }
     char text[128];
     int n = metadata_format(&meta, text, sizeof text);
     if (setxattr(host_path, METADATA_NAME, text, (size_t)n, 0)) {
-        if (errno != ENOTSUP)
+        if (errno != ENOTSUP) {
             return -errno;
-        if (device)
+        }
+        if (device) {
             return -EPERM;
-        if (chown(host_path, want->st_uid, want->st_gid))
+        }
+        if (chown(host_path, want->st_uid, want->st_gid)) {
             return -errno;
+        }
         return chmod(host_path, want->st_mode & 07777) ? -errno : 0;
     }
     return 0;
@@ -307,13 +336,15 @@ int metadata_created(struct task *task, int fd, mode_t mode, int64_t inherit_gid
         want.st_uid = task->process->fsuid;
         want.st_gid = inherit_gid >= 0 ? (gid_t)inherit_gid : task->process->fsgid;
         want.st_mode = mode & S_IFMT ? mode : (host.st_mode & S_IFMT) | (mode & 07777);
-        if (S_ISLNK(host.st_mode))
+        if (S_ISLNK(host.st_mode)) {
             want.st_mode = host.st_mode;
-        else if (!S_ISDIR(host.st_mode) && (want.st_mode & S_IXGRP))
+        } else if (!S_ISDIR(host.st_mode) && (want.st_mode & S_IXGRP)) {
             want.st_mode = set_id_granted(task, want.st_gid, want.st_mode);
+        }
         if (want.st_uid != host.st_uid || want.st_gid != host.st_gid ||
-            want.st_mode != host.st_mode)
+            want.st_mode != host.st_mode) {
             error = metadata_set(fd, &host, &want);
+        }
     }
     return error;
 }

@@ -72,17 +72,20 @@ void privilege_start(bool private_root) {
     host_root = geteuid() == 0;
     host_gid = getegid();
     host_groups = getgroups(ARRAY_LEN(host_group), host_group);
-    if (host_groups < 0)
+    if (host_groups < 0) {
         host_groups = 0;
+    }
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (!caps_get(data) || !(data[0].permitted | data[1].permitted))
+    if (!caps_get(data) || !(data[0].permitted | data[1].permitted)) {
         return;
+    }
     uint64_t have = data[0].permitted | (uint64_t)data[1].permitted << 32;
     kept = have & (private_root ? FILES | ON_DEMAND : HOST_ROOT);
     usual = private_root ? kept & ~ON_DEMAND : kept;
-    if (host_root && !private_root)
+    if (host_root && !private_root) {
         space_open_pagemap(); /* threads of other users could not */
-    caps_set(kept, usual);    /* fewer than before: cannot fail */
+    }
+    caps_set(kept, usual); /* fewer than before: cannot fail */
 }
 
 /* --- ids ----------------------------------------------------------------------------------------
@@ -90,8 +93,9 @@ void privilege_start(bool private_root) {
 
 static void set_groups(const struct process *process) {
     gid_t group[ARRAY_LEN(process->groups)];
-    for (int i = 0; i < process->group_count; i++)
+    for (int i = 0; i < process->group_count; i++) {
         group[i] = process->groups[i];
+    }
     syscall(SYS_setgroups, process->group_count, group);
 }
 
@@ -121,28 +125,33 @@ static void take_ids(const struct process *process) {
     prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
     syscall(SYS_setfsuid, process->fsuid);
     most = caps_permitted();
-    if (is_ordinary(process))
+    if (is_ordinary(process)) {
         most &= process->caps.permitted;
+    }
     caps_set(most, most & process->caps.effective);
 }
 
 int privilege_become(const struct process *process) {
-    if (!host_root || fs_private_root)
+    if (!host_root || fs_private_root) {
         return 0;
+    }
     take_ids(process);
-    if (!is_ordinary(process))
+    if (!is_ordinary(process)) {
         return 0;
+    }
     uid_t real, effective, saved;
     if (getresuid(&real, &effective, &saved) || real != process->uid ||
-        effective != process->euid || saved != process->suid)
+        effective != process->euid || saved != process->suid) {
         return -EPERM;
+    }
     return caps_set(0, 0) ? -errno : 0; /* should the host have been told to keep them */
 }
 
 void privilege_follow(struct task *task) {
     task->ids_seen = __atomic_load_n(&task->process->ids_changed, __ATOMIC_ACQUIRE);
-    if (!host_root || fs_private_root)
+    if (!host_root || fs_private_root) {
         return;
+    }
     pthread_mutex_lock(&process_lock); /* not half a change */
     take_ids(task->process);
     pthread_mutex_unlock(&process_lock);
@@ -159,16 +168,18 @@ bool privilege_differs(const struct task *task, const struct mount *mount) {
 void privilege_enter(const struct task *task, const struct mount *mount) {
     const struct process *process = task->process;
     entered = privilege_differs(task, mount);
-    if (!entered)
+    if (!entered) {
         return;
+    }
     set_groups(process);
     syscall(SYS_setresgid, -1, process->fsgid, -1);
     syscall(SYS_setresuid, -1, process->fsuid, -1);
 }
 
 void privilege_leave(void) {
-    if (!entered)
+    if (!entered) {
         return;
+    }
     int error = errno; /* of the call in between */
     syscall(SYS_setresuid, -1, 0, -1);
     syscall(SYS_setresgid, -1, host_gid, -1);
@@ -184,13 +195,15 @@ static __thread bool raised;
 
 void privilege_bind_begin(const struct task *task) {
     raised = (kept & ~usual & ON_DEMAND) && task_capable(task, CAP_NET_BIND_SERVICE);
-    if (raised)
+    if (raised) {
         caps_set(kept, usual | (kept & ON_DEMAND));
+    }
 }
 
 void privilege_bind_end(void) {
-    if (!raised)
+    if (!raised) {
         return;
+    }
     int error = errno;
     caps_set(kept, usual);
     raised = false;

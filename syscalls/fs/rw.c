@@ -20,10 +20,12 @@
 
 int guest_buffer(struct task *task, gaddr_t at, uint64_t len, bool writes, struct iovec *out) {
     struct space *space = task->cpu->space;
-    if (!space_range_ok(space, at, len))
+    if (!space_range_ok(space, at, len)) {
         return -EFAULT;
-    if (writes && len)
+    }
+    if (writes && len) {
         space_prepare_write(task->cpu, at, len); /* not writable: the host call will say so */
+    }
     *out = (struct iovec){space_ptr(space, at), len};
     return 0;
 }
@@ -33,10 +35,12 @@ int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
     out->iov = out->fast;
     out->count = 0;
     out->total = 0;
-    if (count > IOV_COUNT_MAX)
+    if (count > IOV_COUNT_MAX) {
         return -EINVAL;
-    if (count > IOV_FAST && !(out->iov = malloc(count * sizeof *out->iov)))
+    }
+    if (count > IOV_FAST && !(out->iov = malloc(count * sizeof *out->iov))) {
         return -ENOMEM;
+    }
     int error = 0;
     for (uint64_t i = 0; i < count && !error; i++) {
         struct guest_span span;
@@ -51,14 +55,16 @@ int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
         out->total += span.len;
         out->count++;
     }
-    if (error)
+    if (error) {
         guest_iov_free(out);
+    }
     return error;
 }
 
 void guest_iov_free(struct guest_iov *iov) {
-    if (iov->iov != iov->fast)
+    if (iov->iov != iov->fast) {
         free(iov->iov);
+    }
     iov->iov = iov->fast;
 }
 
@@ -81,8 +87,9 @@ static bool waits(const struct file *file) {
 static long host_rw(struct file *file, struct task *task, bool write, const struct iovec *iov,
                     int count, int64_t offset, int flags) {
     long number, fd = file->host_fd, a = (long)iov, b = count, c = 0;
-    if (fd < 0)
+    if (fd < 0) {
         return -EINVAL;
+    }
     if (flags) {
         number = write ? SYS_pwritev2 : SYS_preadv2;
         c = offset;
@@ -95,10 +102,12 @@ static long host_rw(struct file *file, struct task *task, bool write, const stru
     } else {
         number = offset < 0 ? (write ? SYS_writev : SYS_readv) : (write ? SYS_pwritev : SYS_preadv);
     }
-    if (offset >= 0)
+    if (offset >= 0) {
         c = offset;
-    if (waits(file))
+    }
+    if (waits(file)) {
         return host_call(task, number, fd, a, b, c, 0, 0);
+    }
     long result = syscall(number, fd, a, b, c, 0);
     return result < 0 ? -errno : result;
 }
@@ -114,31 +123,39 @@ static bool is_small(const struct file *file, const struct task *task) {
  * kind knows it, nothing else. */
 static ssize_t own_rw_flags(struct file *file, struct task *task, bool write,
                             const struct iovec *iov, int count, int64_t offset, int flags) {
-    if (flags != RWF_NOWAIT || !file->ops->nowait)
+    if (flags != RWF_NOWAIT || !file->ops->nowait) {
         return -EOPNOTSUPP;
+    }
     return file->ops->nowait(file, task, iov, count, offset, write);
 }
 
 ssize_t file_readv(struct file *file, struct task *task, const struct iovec *iov, int count,
                    int64_t offset, int flags) {
-    if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_WRONLY)
+    if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_WRONLY) {
         return -EBADF;
-    if (is_small(file, task) && offset < 0)
+    }
+    if (is_small(file, task) && offset < 0) {
         file->position = 0;
-    if (file->ops->read && flags)
+    }
+    if (file->ops->read && flags) {
         return own_rw_flags(file, task, false, iov, count, offset, flags);
+    }
     if (file->ops->read) /* an EINTR (socket with a time-out) is not restarted */
+    {
         return file->ops->read(file, task, iov, count, offset);
+    }
     return restartable(host_rw(file, task, false, iov, count, offset, flags));
 }
 
 /* Where a write begins; -1: it cannot be told. */
 static int64_t write_position(struct file *file, int64_t offset) {
     struct stat st;
-    if (offset >= 0)
+    if (offset >= 0) {
         return offset;
-    if (file->flags & O_APPEND)
+    }
+    if (file->flags & O_APPEND) {
         return fstat(file->host_fd, &st) ? -1 : st.st_size;
+    }
     return lseek(file->host_fd, 0, SEEK_CUR);
 }
 
@@ -151,14 +168,18 @@ static int64_t small_file_limit(struct file *file, int64_t most, int64_t offset,
         return len;
     }
     int64_t at = write_position(file, offset);
-    if (at < 0)
+    if (at < 0) {
         return len;
-    if (at >= most)
+    }
+    if (at >= most) {
         return -EFBIG;
-    if (len > most - at)
+    }
+    if (len > most - at) {
         len = most - at;
-    if (goes_on)
+    }
+    if (goes_on) {
         file->position = most - at - len;
+    }
     return len;
 }
 
@@ -166,16 +187,18 @@ static int64_t small_file_limit(struct file *file, int64_t most, int64_t offset,
  * where it is RLIMIT_FSIZE that says so. */
 static int64_t size_limit(struct file *file, struct task *task, int64_t offset, int64_t len) {
     uint64_t limit = task->process->limits[RLIMIT_FSIZE].rlim_cur;
-    if (file->ops != &file_ops_regular || len == 0)
+    if (file->ops != &file_ops_regular || len == 0) {
         return len;
+    }
     if (limit != RLIM_INFINITY) {
         int64_t at = write_position(file, offset);
         if (at >= 0 && (uint64_t)at >= limit) {
             raise_signal(task, SIGXFSZ);
             return -EFBIG;
         }
-        if (at >= 0 && (uint64_t)len > limit - (uint64_t)at)
+        if (at >= 0 && (uint64_t)len > limit - (uint64_t)at) {
             len = (int64_t)(limit - (uint64_t)at);
+        }
     }
     if (!is_small(file, task)) {
         return len;
@@ -187,12 +210,14 @@ static int64_t size_limit(struct file *file, struct task *task, int64_t offset, 
 static ssize_t write_part(struct file *file, struct task *task, const struct iovec *iov, int count,
                           int64_t offset, int flags, int64_t len) {
     struct iovec *part = malloc((size_t)count * sizeof *part);
-    if (!part)
+    if (!part) {
         return -ENOMEM;
+    }
     for (int i = 0; i < count; i++) {
         part[i] = iov[i];
-        if ((int64_t)part[i].iov_len > len)
+        if ((int64_t)part[i].iov_len > len) {
             part[i].iov_len = (size_t)len;
+        }
         len -= (int64_t)part[i].iov_len;
     }
     ssize_t done = file_writev(file, task, part, count, offset, flags);
@@ -202,37 +227,49 @@ static ssize_t write_part(struct file *file, struct task *task, const struct iov
 
 ssize_t file_writev(struct file *file, struct task *task, const struct iovec *iov, int count,
                     int64_t offset, int flags) {
-    if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_RDONLY)
+    if ((file->flags & O_PATH) || (file->flags & O_ACCMODE) == O_RDONLY) {
         return -EBADF;
+    }
     int64_t len = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         len += (int64_t)iov[i].iov_len;
+    }
     int64_t may = size_limit(file, task, offset, len);
-    if (may < 0)
+    if (may < 0) {
         return may;
-    if (may < len)
+    }
+    if (may < len) {
         return write_part(file, task, iov, count, offset, flags, may);
+    }
     set_id_on_write(task, file);
-    if (file->ops->write && flags)
+    if (file->ops->write && flags) {
         return own_rw_flags(file, task, true, iov, count, offset, flags);
+    }
     if (file->ops->write) /* sends SIGPIPE itself */
+    {
         return file->ops->write(file, task, iov, count, offset);
+    }
     long result = host_rw(file, task, true, iov, count, offset, flags);
     set_id_on_write(task, file);
-    if (result == -EPIPE)
+    if (result == -EPIPE) {
         raise_signal(task, SIGPIPE);
+    }
     return restartable(result);
 }
 
 int64_t file_seek(struct file *file, int64_t offset, int whence) {
-    if (file->flags & O_PATH)
+    if (file->flags & O_PATH) {
         return -EBADF;
-    if (file->ops->seek)
+    }
+    if (file->ops->seek) {
         return file->ops->seek(file, offset, whence);
-    if (file->host_fd < 0)
+    }
+    if (file->host_fd < 0) {
         return -ESPIPE;
-    if (file->ops == &file_ops_regular)
+    }
+    if (file->ops == &file_ops_regular) {
         file->position = 0;
+    }
     int64_t at = lseek(file->host_fd, offset, whence);
     return at < 0 ? -errno : at;
 }
@@ -243,19 +280,22 @@ static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t 
                    bool write) {
     struct iovec iov;
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result;
     if ((int64_t)len < 0) {
         result = -EINVAL;
     } else {
-        if (len > RW_MAX)
+        if (len > RW_MAX) {
             len = RW_MAX;
+        }
         result = guest_buffer(task, at, len, !write, &iov);
     }
-    if (!result)
+    if (!result) {
         result = write ? file_writev(file, task, &iov, 1, offset, 0)
                        : file_readv(file, task, &iov, 1, offset, 0);
+    }
     file_unref(file);
     return result;
 }
@@ -264,12 +304,15 @@ static long rw_vector(struct task *task, int fd, gaddr_t vec, uint32_t count, in
                       int flags, bool write) {
     struct guest_iov iov;
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result = guest_iov_get(task, vec, count, !write, &iov);
     if (!result) {
         if (!iov.count && !flags) /* nothing to move, but the mode counts */
+        {
             iov.fast[0] = (struct iovec){NULL, 0}, iov.count = 1;
+        }
         result = write ? file_writev(file, task, iov.iov, iov.count, offset, flags)
                        : file_readv(file, task, iov.iov, iov.count, offset, flags);
         guest_iov_free(&iov);
@@ -321,23 +364,26 @@ long sys_pwritev(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int
 /* preadv2(2): offset -1 is the position; the flags are the host's */
 long sys_preadv2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset,
                  uint32_t flags) {
-    if (offset < -1)
+    if (offset < -1) {
         return -EINVAL;
+    }
     return rw_vector(task, fd, vec, count, offset, (int)flags, false);
 }
 
 /* pwritev2(2) */
 long sys_pwritev2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset,
                   uint32_t flags) {
-    if (offset < -1)
+    if (offset < -1) {
         return -EINVAL;
+    }
     return rw_vector(task, fd, vec, count, offset, (int)flags, true);
 }
 
 int64_t fd_seek(struct task *task, int fd, int64_t offset, uint32_t whence) {
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     int64_t at = whence > SEEK_HOLE ? -EINVAL : file_seek(file, offset, (int)whence);
     file_unref(file);
     return at;

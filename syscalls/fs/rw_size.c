@@ -14,8 +14,9 @@
 /* RLIMIT_FSIZE for a new size: 0, or -EFBIG with SIGXFSZ. */
 static int check_size(struct task *task, int64_t size) {
     uint64_t limit = task->process->limits[RLIMIT_FSIZE].rlim_cur;
-    if (limit == RLIM_INFINITY || (uint64_t)size <= limit)
+    if (limit == RLIM_INFINITY || (uint64_t)size <= limit) {
         return 0;
+    }
     struct sigqueue_info info = {.signo = SIGXFSZ, .code = SI_USER, .pid = task->process->pid};
     signal_send_task(task, &info);
     return -EFBIG;
@@ -25,26 +26,32 @@ static int check_size(struct task *task, int64_t size) {
 static long truncate_path(struct task *task, gaddr_t path, int64_t size) {
     struct place place;
     struct file *file;
-    if (size < 0)
+    if (size < 0) {
         return -EINVAL;
+    }
     int error = place_find_guest(task, AT_FDCWD, path, PLACE_FOLLOW, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     error = S_ISDIR(place.st.st_mode) ? -EISDIR : !S_ISREG(place.st.st_mode) ? -EINVAL : 0;
-    if (!error)
+    if (!error) {
         error = place_writable(&place);
-    if (!error)
+    }
+    if (!error) {
         error =
             place_open(task, &place, O_WRONLY | O_NONBLOCK | O_CLOEXEC | FILE_LARGEFILE, 0, &file);
+    }
     place_put(&place);
-    if (error)
+    if (error) {
         return error;
-    if (file->ops != &file_ops_regular)
+    }
+    if (file->ops != &file_ops_regular) {
         error = -EINVAL;
-    else if (!(error = check_size(task, size))) {
+    } else if (!(error = check_size(task, size))) {
         set_id_drop(task, file->mount, file->host_fd);
-        if (ftruncate(file->host_fd, size))
+        if (ftruncate(file->host_fd, size)) {
             error = -errno;
+        }
         set_id_drop(task, file->mount, file->host_fd);
     }
     file_unref(file);
@@ -64,18 +71,22 @@ long sys_truncate64(struct task *task, gaddr_t path, int64_t size) {
 static long with_file(struct task *task, int fd, bool changes, long number, long a, long b,
                       long c) {
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     changes = changes && (file->flags & O_ACCMODE) != O_RDONLY;
-    if (changes)
+    if (changes) {
         set_id_on_write(task, file);
+    }
     long result = -EINVAL;
-    if (file->flags & O_PATH)
+    if (file->flags & O_PATH) {
         result = -EBADF;
-    else if (file->host_fd >= 0)
+    } else if (file->host_fd >= 0) {
         result = restartable(host_call(task, number, file->host_fd, a, b, c, 0, 0));
-    if (changes)
+    }
+    if (changes) {
         set_id_on_write(task, file);
+    }
     file_unref(file);
     return result;
 }
@@ -94,8 +105,9 @@ long sys_ftruncate(struct task *task, int32_t fd, int64_t size) {
 long sys_fallocate(struct task *task, int32_t fd, uint32_t mode, int64_t offset, int64_t len) {
     if (offset >= 0 && len > 0 && len <= INT64_MAX - offset && !(mode & 1)) {
         int error = check_size(task, offset + len);
-        if (error)
+        if (error) {
             return error;
+        }
     }
     return with_file(task, fd, true, SYS_fallocate, (long)mode, offset, len);
 }

@@ -18,20 +18,24 @@
 
 int fs_stat(struct task *task, int dirfd, gaddr_t path, uint32_t flags, struct stat *st) {
     struct place place;
-    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
+    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)) {
         return -EINVAL;
+    }
     int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
               (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
     if ((flags & AT_EMPTY_PATH) && dirfd >= 0) { /* fstat(3) of a current libc: spare the walk */
         char first = 0;
-        if (path && guest_read(task->cpu->space, &first, path, 1))
+        if (path && guest_read(task->cpu->space, &first, path, 1)) {
             return -EFAULT;
-        if (!first)
+        }
+        if (!first) {
             return fs_fstat(task, dirfd, st);
+        }
     }
     int error = place_find_guest(task, dirfd, path, how, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     error = place_stat(&place, st);
     place_put(&place);
     return error;
@@ -39,8 +43,9 @@ int fs_stat(struct task *task, int dirfd, gaddr_t path, uint32_t flags, struct s
 
 int fs_fstat(struct task *task, int fd, struct stat *st) {
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     int error = file_stat(file, st);
     file_unref(file);
     return error;
@@ -81,10 +86,12 @@ long sys_fstat(struct task *task, int32_t fd, gaddr_t to) {
 
 static int mount_statfs(const struct mount *mount, int fd, struct statfs *fs) {
     if (fd >= 0) {
-        if (fstatfs(fd, fs))
+        if (fstatfs(fd, fs)) {
             return -errno;
-        if (mount->read_only)
+        }
+        if (mount->read_only) {
             fs->f_flags |= ST_RDONLY;
+        }
         return 0;
     }
     memset(fs, 0, sizeof *fs);
@@ -101,8 +108,9 @@ static int mount_statfs(const struct mount *mount, int fd, struct statfs *fs) {
 int fs_statfs(struct task *task, gaddr_t path, struct statfs *fs) {
     struct place place;
     int error = place_find_guest(task, AT_FDCWD, path, PLACE_FOLLOW, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     bool synth = place.is_synth || (place.file && synth_of_file(place.file));
     int fd = synth ? -1 : place.file ? place.file->host_fd : place.dir;
     error = mount_statfs(place.mount, fd, fs);
@@ -112,8 +120,9 @@ int fs_statfs(struct task *task, gaddr_t path, struct statfs *fs) {
 
 int fs_fstatfs(struct task *task, int fd, struct statfs *fs) {
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     bool synth = synth_of_file(file) || file->host_fd < 0;
     int error =
         mount_statfs(file->mount ? file->mount : &fs_nowhere, synth ? -1 : file->host_fd, fs);
@@ -168,20 +177,23 @@ long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, u
     struct place place;
     struct stat st;
     if ((mask & 0x80000000u) || (flags & ~(uint32_t)STATX_ALLOWED_FLAGS) ||
-        (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
+        (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) {
         return -EINVAL;
+    }
     int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
               (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
     int error = place_find_guest(task, dirfd, path, how, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     error = place_stat(&place, &st);
     if (!error && !place.is_synth) {
         /* birth time, attributes and mount number are the host's */
         int fd = place.file ? place.file->host_fd : place.dir;
         const char *name = place.file ? "" : place.name;
-        if (fd >= 0 && statx(fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, mask, &out))
+        if (fd >= 0 && statx(fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, mask, &out)) {
             out = (struct statx){0};
+        }
         out.stx_mask &= ~(uint32_t)STATX_MNT_ID;
         out.stx_mnt_id = 0;
     }
@@ -190,8 +202,9 @@ long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, u
         out.stx_mnt_id = (uint64_t)place.mount->id;
     }
     place_put(&place);
-    if (error)
+    if (error) {
         return error;
+    }
     statx_from_stat(&out, &st);
     return guest_write(task->cpu->space, to, &out, sizeof out);
 }
@@ -201,26 +214,32 @@ long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, u
 static long readlink_at(struct task *task, int dirfd, gaddr_t path, gaddr_t to, int32_t size) {
     char text[PATH_MAX], name[PATH_MAX];
     struct place place;
-    if (size <= 0)
+    if (size <= 0) {
         return -EINVAL;
+    }
     int error = guest_path(task, path, name);
-    if (error)
+    if (error) {
         return error;
+    }
     error = place_find(task, dirfd, name, PLACE_EMPTY, &place);
-    if (error)
+    if (error) {
         return !name[0] && dirfd == AT_FDCWD ? -ENOENT : error;
+    }
     ssize_t len;
-    if (!place.file)
+    if (!place.file) {
         len = place_readlink(&place, text, sizeof text);
-    else if (!S_ISLNK(place.st.st_mode))
+    } else if (!S_ISLNK(place.st.st_mode)) {
         len = name[0] ? -EINVAL : -ENOENT;
-    else if ((len = readlinkat(place.file->host_fd, "", text, sizeof text)) < 0)
+    } else if ((len = readlinkat(place.file->host_fd, "", text, sizeof text)) < 0) {
         len = -errno;
+    }
     place_put(&place);
-    if (len < 0)
+    if (len < 0) {
         return len;
-    if (len > size)
+    }
+    if (len > size) {
         len = size;
+    }
     error = guest_write(task->cpu->space, to, text, (size_t)len);
     return error ? error : len;
 }

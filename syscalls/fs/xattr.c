@@ -28,24 +28,28 @@ struct target {
 static int target_of_place(struct target *target) {
     struct place *place = &target->place;
     target->own = false;
-    if (place->is_synth)
+    if (place->is_synth) {
         return -EOPNOTSUPP;
+    }
     if (place->file) {
         /* Sockets tell their protocol's name (system.sockprotoname). */
         bool has_some = !place->file->given || place->file->ops->nowhere == FILE_SOCKET;
-        if (place->file->host_fd < 0 || !has_some)
+        if (place->file->host_fd < 0 || !has_some) {
             return -EOPNOTSUPP;
+        }
     }
     target->pin = place_pin(place, &target->own);
-    if (target->pin < 0)
+    if (target->pin < 0) {
         return target->pin;
+    }
     snprintf(target->host, sizeof target->host, "/proc/self/fd/%d", target->pin);
     return 0;
 }
 
 static void target_put(struct target *target) {
-    if (target->own)
+    if (target->own) {
         close(target->pin);
+    }
     place_put(&target->place);
 }
 
@@ -58,24 +62,28 @@ static int target_get(struct task *task, gaddr_t path, int fd, bool follow, stru
         return -EFAULT;
     } else {
         struct file *file = fd_get(task, fd);
-        if (!file)
+        if (!file) {
             return -EBADF;
+        }
         error = file->flags & O_PATH ? -EBADF : place_of_file(file, &target->place);
         file_unref(file);
     }
-    if (error)
+    if (error) {
         return error;
+    }
     error = target_of_place(target);
-    if (error)
+    if (error) {
         target_put(target);
+    }
     return error;
 }
 
 /* The name, which must not be ours. 0 or -errno. */
 static int attribute_name(struct task *task, gaddr_t from, char name[NAME_SIZE]) {
     ssize_t len = guest_read_string(task->cpu->space, name, from, NAME_SIZE);
-    if (len < 0)
+    if (len < 0) {
         return len == -ENAMETOOLONG ? -ERANGE : (int)len;
+    }
     return len == 0 ? -ERANGE : 0;
 }
 
@@ -90,16 +98,20 @@ static int name_check(struct task *task, const struct target *target, const char
                       bool writes) {
     const struct mount *mount = target->place.mount;
     bool by_user = !strncmp(name, "user.", 5);
-    if (!fs_owner_asks(task))
+    if (!fs_owner_asks(task)) {
         return 0;
-    if (!by_user && mount->metadata)
+    }
+    if (!by_user && mount->metadata) {
         return writes ? -EOPNOTSUPP : 0;
+    }
     struct stat st;
     int error = place_pinned_stat(&target->place, target->pin, &st);
-    if (error)
+    if (error) {
         return error;
-    if (!by_user)
+    }
+    if (!by_user) {
         return writes && !task_owns(task, &st) ? -EPERM : 0;
+    }
     return permission_check(task, &st, writes ? 2 : 4);
 }
 
@@ -108,27 +120,35 @@ static long set(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
     char name[NAME_SIZE];
     struct target target;
     int error = attribute_name(task, guest_name, name);
-    if (error)
+    if (error) {
         return error;
-    if (flags & ~3u)
+    }
+    if (flags & ~3u) {
         return -EINVAL;
-    if (size > VALUE_SIZE)
+    }
+    if (size > VALUE_SIZE) {
         return -E2BIG;
-    if (is_hidden(name))
+    }
+    if (is_hidden(name)) {
         return -EPERM;
+    }
     char *value = malloc(size + 1);
-    if (!value)
+    if (!value) {
         return -ENOMEM;
+    }
     error = size ? guest_read(task->cpu->space, value, from, size) : 0;
-    if (!error)
+    if (!error) {
         error = target_get(task, path, fd, follow, &target);
+    }
     if (!error) {
         error = place_writable(&target.place);
-        if (!error)
+        if (!error) {
             error = name_check(task, &target, name, true);
+        }
         privilege_enter(task, target.place.mount);
-        if (!error && setxattr(target.host, name, value, size, (int)flags))
+        if (!error && setxattr(target.host, name, value, size, (int)flags)) {
             error = -errno;
+        }
         privilege_leave();
         target_put(&target);
     }
@@ -141,12 +161,15 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
     char name[NAME_SIZE];
     struct target target;
     int error = attribute_name(task, guest_name, name);
-    if (!error)
+    if (!error) {
         error = target_get(task, path, fd, follow, &target);
-    if (error)
+    }
+    if (error) {
         return error;
-    if (size > VALUE_SIZE)
+    }
+    if (size > VALUE_SIZE) {
         size = VALUE_SIZE;
+    }
     char *value = malloc(size + 1);
     long result = -ENOMEM;
     error = name_check(task, &target, name, false);
@@ -156,10 +179,11 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
         privilege_enter(task, target.place.mount);
         result = getxattr(target.host, name, value, size);
         privilege_leave();
-        if (result < 0)
+        if (result < 0) {
             result = -errno;
-        else if (size && guest_write(task->cpu->space, to, value, (size_t)result))
+        } else if (size && guest_write(task->cpu->space, to, value, (size_t)result)) {
             result = -EFAULT;
+        }
     }
     free(value);
     target_put(&target);
@@ -169,14 +193,16 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
 static long list(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t to, uint64_t size) {
     struct target target;
     int error = target_get(task, path, fd, follow, &target);
-    if (error)
+    if (error) {
         return error;
+    }
     char *names = malloc(VALUE_SIZE);
     long result = -ENOMEM;
     if (names) {
         result = listxattr(target.host, names, VALUE_SIZE);
-        if (result < 0)
+        if (result < 0) {
             result = -errno;
+        }
         size_t kept = 0;
         for (long at = 0; at < result;) {
             size_t n = strlen(names + at) + 1;
@@ -186,10 +212,12 @@ static long list(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t t
             }
             at += (long)n;
         }
-        if (result >= 0)
+        if (result >= 0) {
             result = size && kept > size ? -ERANGE : (long)kept;
-        if (result > 0 && size && guest_write(task->cpu->space, to, names, kept))
+        }
+        if (result > 0 && size && guest_write(task->cpu->space, to, names, kept)) {
             result = -EFAULT;
+        }
     }
     free(names);
     target_put(&target);
@@ -200,16 +228,20 @@ static long removal(struct task *task, gaddr_t path, int fd, bool follow, gaddr_
     char name[NAME_SIZE];
     struct target target;
     int error = attribute_name(task, guest_name, name);
-    if (!error)
+    if (!error) {
         error = target_get(task, path, fd, follow, &target);
-    if (error)
+    }
+    if (error) {
         return error;
+    }
     error = is_hidden(name) ? -ENODATA : place_writable(&target.place);
-    if (!error)
+    if (!error) {
         error = name_check(task, &target, name, true);
+    }
     privilege_enter(task, target.place.mount);
-    if (!error && removexattr(target.host, name))
+    if (!error && removexattr(target.host, name)) {
         error = -errno;
+    }
     privilege_leave();
     target_put(&target);
     return error;

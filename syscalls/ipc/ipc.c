@@ -26,24 +26,29 @@ struct ipc_object *ipc_find(struct ipc_table *table, int32_t id, int *error) {
 }
 
 int ipc_highest(const struct ipc_table *table) {
-    for (int i = IPC_MOST_IDS - 1; i > 0; i--)
-        if (table->object[i])
+    for (int i = IPC_MOST_IDS - 1; i > 0; i--) {
+        if (table->object[i]) {
             return i;
+        }
+    }
     return 0;
 }
 
 int ipc_permission(struct task *task, const struct ipc_object *object, unsigned want) {
     const struct process *process = task->process;
     unsigned granted = object->mode;
-    if (process_capable(process, CAP_IPC_OWNER))
+    if (process_capable(process, CAP_IPC_OWNER)) {
         return 0;
+    }
     bool in_group = process->egid == object->gid || process->egid == object->cgid;
-    for (int i = 0; i < process->group_count; i++)
+    for (int i = 0; i < process->group_count; i++) {
         in_group |= process->groups[i] == object->gid || process->groups[i] == object->cgid;
-    if (process->euid == object->uid || process->euid == object->cuid)
+    }
+    if (process->euid == object->uid || process->euid == object->cuid) {
         granted >>= 6;
-    else if (in_group)
+    } else if (in_group) {
         granted >>= 3;
+    }
     return want & ~granted & 7 ? -EACCES : 0;
 }
 
@@ -57,14 +62,17 @@ int ipc_owner(struct task *task, const struct ipc_object *object) {
 int ipc_get(struct task *task, struct ipc_table *table, int32_t key, uint32_t flags,
             struct ipc_object **found) {
     *found = NULL;
-    if (key == 0)
+    if (key == 0) {
         return 0;
+    }
     for (int i = 0; i < IPC_MOST_IDS; i++) {
         struct ipc_object *object = table->object[i];
-        if (!object || object->key != key)
+        if (!object || object->key != key) {
             continue;
-        if ((flags & IPC_FLAG_CREAT) && (flags & IPC_FLAG_EXCL))
+        }
+        if ((flags & IPC_FLAG_CREAT) && (flags & IPC_FLAG_EXCL)) {
             return -EEXIST;
+        }
         unsigned want = (flags >> 6 | flags >> 3 | flags) & 7;
         int error = ipc_permission(task, object, want);
         *found = object;
@@ -76,10 +84,12 @@ int ipc_get(struct task *task, struct ipc_table *table, int32_t key, uint32_t fl
 int ipc_add(struct task *task, struct ipc_table *table, struct ipc_object *object, int32_t key,
             uint32_t mode) {
     int index = 0;
-    while (index < IPC_MOST_IDS && table->object[index])
+    while (index < IPC_MOST_IDS && table->object[index]) {
         index++;
-    if (index == IPC_MOST_IDS)
+    }
+    if (index == IPC_MOST_IDS) {
         return -ENOSPC;
+    }
     const struct process *process = task->process;
     object->key = key;
     object->uid = object->cuid = process->euid;
@@ -101,8 +111,9 @@ void ipc_remove(struct ipc_table *table, struct ipc_object *object) {
 /* --- sleeping -------------------------------------------------------------------------- */
 
 void ipc_wake_all(struct ipc_waiter *list) {
-    for (; list; list = list->next)
+    for (; list; list = list->next) {
         task_unblock(list->task);
+    }
 }
 
 void ipc_wake_removed(struct ipc_waiter **list) {
@@ -125,11 +136,13 @@ int ipc_wait(struct task *task, struct ipc_waiter **list, struct ipc_waiter *sel
     pthread_mutex_unlock(&ipc_lock);
     int result = task_block(task, sample, deadline);
     pthread_mutex_lock(&ipc_lock);
-    if (self->removed)
+    if (self->removed) {
         return -EIDRM;
+    }
     struct ipc_waiter **at = list;
-    while (*at != self)
+    while (*at != self) {
         at = &(*at)->next;
+    }
     *at = self->next;
     return result;
 }

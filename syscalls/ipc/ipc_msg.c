@@ -42,12 +42,14 @@ long sys_msgget(struct task *task, int32_t key, uint32_t flags) {
     pthread_mutex_lock(&ipc_lock);
     int id = ipc_get(task, &queues, key, flags, &found);
     if (id == 0 && !found) {
-        struct msg_queue *queue = calloc(1, sizeof(*queue));
-        if (queue)
+        struct msg_queue *queue = calloc(1, sizeof *queue);
+        if (queue) {
             queue->most = QUEUE_MOST;
+        }
         id = queue ? ipc_add(task, &queues, &queue->perm, key, flags) : -ENOMEM;
-        if (id < 0)
+        if (id < 0) {
             free(queue);
+        }
     }
     pthread_mutex_unlock(&ipc_lock);
     return id;
@@ -58,24 +60,30 @@ long sys_msgget(struct task *task, int32_t key, uint32_t flags) {
 static int put(struct task *task, int32_t id, struct message *message, uint32_t flags) {
     int error;
     struct msg_queue *queue = (struct msg_queue *)ipc_find(&queues, id, &error);
-    if (!queue)
+    if (!queue) {
         return error;
+    }
     for (;;) {
         error = ipc_permission(task, &queue->perm, 2);
-        if (error)
+        if (error) {
             return error;
-        if (queue->bytes + message->len <= queue->most && queue->count < queue->most)
+        }
+        if (queue->bytes + message->len <= queue->most && queue->count < queue->most) {
             break;
-        if (flags & IPC_FLAG_NOWAIT)
+        }
+        if (flags & IPC_FLAG_NOWAIT) {
             return -EAGAIN;
+        }
         struct ipc_waiter self = {.for_room = true};
         error = ipc_wait(task, &queue->waiters, &self, NULL);
-        if (error)
+        if (error) {
             return error;
+        }
     }
     struct message **last = &queue->first;
-    while (*last)
+    while (*last) {
         last = &(*last)->next;
+    }
     *last = message;
     queue->bytes += message->len;
     queue->count++;
@@ -87,15 +95,19 @@ static int put(struct task *task, int32_t id, struct message *message, uint32_t 
 
 long sys_msgsnd(struct task *task, int32_t id, gaddr_t at, uint64_t size, uint32_t flags) {
     int64_t type;
-    if (size > MESSAGE_MOST || id < 0)
+    if (size > MESSAGE_MOST || id < 0) {
         return -EINVAL;
-    if (abi_read_longs(task, at, &type, 1))
+    }
+    if (abi_read_longs(task, at, &type, 1)) {
         return -EFAULT;
-    if (type < 1)
+    }
+    if (type < 1) {
         return -EINVAL;
-    struct message *message = malloc(sizeof(*message) + size);
-    if (!message)
+    }
+    struct message *message = malloc(sizeof *message + size);
+    if (!message) {
         return -ENOMEM;
+    }
     *message = (struct message){.type = type, .len = (uint32_t)size};
     int error = guest_read(task->cpu->space, message->text, at + abi_long_bytes(task), size);
     if (!error) {
@@ -103,8 +115,9 @@ long sys_msgsnd(struct task *task, int32_t id, gaddr_t at, uint64_t size, uint32
         error = put(task, id, message, flags);
         pthread_mutex_unlock(&ipc_lock);
     }
-    if (error)
+    if (error) {
         free(message);
+    }
     return error == -EINTR ? -ERESTARTNOHAND : error;
 }
 
@@ -116,10 +129,12 @@ static struct message **choose(struct msg_queue *queue, int64_t type, uint32_t f
     struct message **best = NULL;
     for (struct message **at = &queue->first; *at; at = &(*at)->next) {
         int64_t t = (*at)->type;
-        if (type == 0 || (type > 0 && (flags & FLAG_EXCEPT ? t != type : t == type)))
+        if (type == 0 || (type > 0 && (flags & FLAG_EXCEPT ? t != type : t == type))) {
             return at;
-        if (type < 0 && t <= -type && (!best || t < (*best)->type))
+        }
+        if (type < 0 && t <= -type && (!best || t < (*best)->type)) {
             best = at;
+        }
     }
     return best;
 }
@@ -128,25 +143,31 @@ static int take(struct task *task, int32_t id, uint64_t room, int64_t type, uint
                 struct message **out) {
     int error;
     struct msg_queue *queue = (struct msg_queue *)ipc_find(&queues, id, &error);
-    if (!queue)
+    if (!queue) {
         return error;
+    }
     struct message **found;
     for (;;) {
         error = ipc_permission(task, &queue->perm, 4);
-        if (error)
+        if (error) {
             return error;
+        }
         found = choose(queue, type, flags);
-        if (found)
+        if (found) {
             break;
-        if (flags & IPC_FLAG_NOWAIT)
+        }
+        if (flags & IPC_FLAG_NOWAIT) {
             return -ENOMSG;
+        }
         struct ipc_waiter self = {0};
         error = ipc_wait(task, &queue->waiters, &self, NULL);
-        if (error)
+        if (error) {
             return error;
+        }
     }
-    if ((*found)->len > room && !(flags & FLAG_NOERROR))
+    if ((*found)->len > room && !(flags & FLAG_NOERROR)) {
         return -E2BIG;
+    }
     *out = *found;
     *found = (*out)->next;
     queue->bytes -= (*out)->len;
@@ -160,12 +181,15 @@ static int take(struct task *task, int32_t id, uint64_t room, int64_t type, uint
 long sys_msgrcv(struct task *task, int32_t id, gaddr_t at, uint64_t size, int64_t type,
                 uint32_t flags) {
     struct message *message = NULL;
-    if (id < 0 || size > abi_long_most(task))
+    if (id < 0 || size > abi_long_most(task)) {
         return -EINVAL;
-    if (flags & FLAG_COPY)
+    }
+    if (flags & FLAG_COPY) {
         return -ENOSYS;
-    if (type == INT64_MIN)
+    }
+    if (type == INT64_MIN) {
         type = -INT64_MAX;
+    }
     pthread_mutex_lock(&ipc_lock);
     long result = take(task, id, size, type, flags, &message);
     pthread_mutex_unlock(&ipc_lock);
@@ -173,8 +197,9 @@ long sys_msgrcv(struct task *task, int32_t id, gaddr_t at, uint64_t size, int64_
         uint64_t len = message->len < size ? message->len : size;
         result = (long)len;
         if (abi_write_longs(task, at, &message->type, 1) ||
-            guest_write(task->cpu->space, at + abi_long_bytes(task), message->text, len))
+            guest_write(task->cpu->space, at + abi_long_bytes(task), message->text, len)) {
             result = -EFAULT;
+        }
         free(message);
     }
     return result == -EINTR ? -ERESTARTNOHAND : result;
@@ -214,7 +239,7 @@ static long queue_information(struct task *task, int32_t command, gaddr_t at) {
     }
     int highest = ipc_highest(&queues);
     pthread_mutex_unlock(&ipc_lock);
-    return guest_write(task->cpu->space, at, info, sizeof(info)) ? -EFAULT : highest;
+    return guest_write(task->cpu->space, at, info, sizeof info) ? -EFAULT : highest;
 }
 
 static long queue_status(struct task *task, int32_t id, int32_t command, gaddr_t at) {
@@ -240,14 +265,16 @@ static long change_queue(struct task *task, int32_t id, int32_t command, gaddr_t
     struct ipc_object perm;
     uint32_t most;
     int error;
-    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, &most))
+    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, &most)) {
         return -EFAULT;
+    }
     pthread_mutex_lock(&ipc_lock);
     struct msg_queue *queue = (struct msg_queue *)ipc_find(&queues, id, &error);
     long result = queue ? ipc_owner(task, &queue->perm) : error;
     if (!result && command == IPC_CMD_SET && most > QUEUE_MOST &&
-        !task_capable(task, CAP_SYS_RESOURCE))
+        !task_capable(task, CAP_SYS_RESOURCE)) {
         result = -EPERM;
+    }
     if (!result && command == IPC_CMD_RMID) {
         remove_queue(queue);
     } else if (!result) {
@@ -264,8 +291,9 @@ static long change_queue(struct task *task, int32_t id, int32_t command, gaddr_t
 
 long sys_msgctl(struct task *task, int32_t id, int32_t command, gaddr_t at) {
     command &= ~IPC_FLAG_64;
-    if (id < 0)
+    if (id < 0) {
         return -EINVAL;
+    }
     switch (command) {
     case IPC_CMD_INFO:
     case MSG_CMD_INFO:

@@ -65,24 +65,27 @@ static void set_free(struct sem_set *set) {
 
 long sys_semget(struct task *task, int32_t key, int32_t count, uint32_t flags) {
     struct ipc_object *found;
-    if (count < 0 || count > SEM_MOST)
+    if (count < 0 || count > SEM_MOST) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&ipc_lock);
     int id = ipc_get(task, &sets, key, flags, &found);
-    if (found && id >= 0 && (uint32_t)count > ((struct sem_set *)found)->count)
+    if (found && id >= 0 && (uint32_t)count > ((struct sem_set *)found)->count) {
         id = -EINVAL;
+    }
     if (id == 0 && !found) {
-        struct sem_set *set = count ? calloc(1, sizeof(*set)) : NULL;
+        struct sem_set *set = count ? calloc(1, sizeof *set) : NULL;
         if (set) {
             set->count = (uint32_t)count;
-            set->pid = calloc((size_t)count, sizeof(*set->pid));
-            set->value = calloc((size_t)count, sizeof(*set->value));
+            set->pid = calloc((size_t)count, sizeof *set->pid);
+            set->value = calloc((size_t)count, sizeof *set->value);
         }
         id = !count                             ? -EINVAL
              : !set || !set->pid || !set->value ? -ENOMEM
                                                 : ipc_add(task, &sets, &set->perm, key, flags);
-        if (id < 0 && set)
+        if (id < 0 && set) {
             set_free(set);
+        }
     }
     pthread_mutex_unlock(&ipc_lock);
     return id;
@@ -93,9 +96,10 @@ long sys_semget(struct task *task, int32_t key, int32_t count, uint32_t flags) {
 /* The process's undo record of a set; made on demand. */
 static struct sem_undo *undo_of(struct process *process, struct sem_set *set, bool make) {
     struct sem_undo *undo = undos;
-    while (undo && (undo->process != process || undo->set != set))
+    while (undo && (undo->process != process || undo->set != set)) {
         undo = undo->next;
-    if (!undo && make && (undo = calloc(1, sizeof(*undo) + set->count * sizeof(undo->adjust[0])))) {
+    }
+    if (!undo && make && (undo = calloc(1, sizeof *undo + set->count * sizeof undo->adjust[0]))) {
         undo->process = process;
         undo->set = set;
         undo->next = undos;
@@ -108,8 +112,9 @@ static void undo_drop(struct sem_set *set, int number) {
     struct sem_undo **at = &undos;
     while (*at) {
         struct sem_undo *undo = *at;
-        if (undo->set == set && number >= 0)
+        if (undo->set == set && number >= 0) {
             undo->adjust[number] = 0;
+        }
         if (undo->set == set && number < 0) {
             *at = undo->next;
             free(undo);
@@ -123,9 +128,11 @@ static void undo_drop(struct sem_set *set, int number) {
 static int try_ops(struct task *task, struct sem_set *set, const struct sem_op *op, uint32_t count,
                    uint32_t *blocked) {
     struct sem_undo *undo = NULL;
-    for (uint32_t i = 0; i < count; i++)
-        if ((op[i].flags & OP_UNDO) && !(undo = undo_of(task->process, set, true)))
+    for (uint32_t i = 0; i < count; i++) {
+        if ((op[i].flags & OP_UNDO) && !(undo = undo_of(task->process, set, true))) {
             return -ENOMEM;
+        }
+    }
     uint32_t done = 0;
     int result = 0;
     for (; done < count; done++) {
@@ -152,15 +159,17 @@ static int try_ops(struct task *task, struct sem_set *set, const struct sem_op *
     }
     if (result == 0) {
         set->otime = time(NULL);
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
             set->pid[op[i].number] = task->process->pid;
+        }
         return 0;
     }
     while (done-- > 0) { /* back again */
         set->value[op[done].number] = (uint16_t)(set->value[op[done].number] - op[done].change);
-        if (op[done].flags & OP_UNDO)
+        if (op[done].flags & OP_UNDO) {
             undo->adjust[op[done].number] =
                 (int16_t)(undo->adjust[op[done].number] + op[done].change);
+        }
     }
     return result;
 }
@@ -172,29 +181,35 @@ static int run_ops(struct task *task, int32_t id, const struct sem_op *op, uint3
     uint32_t highest = 0;
     for (uint32_t i = 0; i < count; i++) {
         alters |= op[i].change != 0;
-        if (op[i].number > highest)
+        if (op[i].number > highest) {
             highest = op[i].number;
+        }
     }
     struct sem_set *set = (struct sem_set *)ipc_find(&sets, id, &error);
-    if (!set)
+    if (!set) {
         return error;
-    if (highest >= set->count)
+    }
+    if (highest >= set->count) {
         return -EFBIG;
+    }
     error = ipc_permission(task, &set->perm, alters ? 2 : 4);
     while (!error) {
         uint32_t blocked = 0;
         error = try_ops(task, set, op, count, &blocked);
         if (error == 0) {
-            if (alters)
+            if (alters) {
                 ipc_wake_all(set->waiters);
+            }
             return 0;
         }
-        if (error < 0)
+        if (error < 0) {
             return error;
+        }
         struct ipc_waiter self = {.number = op[blocked].number, .for_zero = !op[blocked].change};
         error = ipc_wait(task, &set->waiters, &self, deadline);
-        if (error == -ETIMEDOUT)
+        if (error == -ETIMEDOUT) {
             error = -EAGAIN;
+        }
     }
     return error;
 }
@@ -202,12 +217,15 @@ static int run_ops(struct task *task, int32_t id, const struct sem_op *op, uint3
 long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t count,
                           const struct timespec *deadline) {
     struct sem_op op[SEM_MOST_OPS];
-    if (count < 1 || id < 0)
+    if (count < 1 || id < 0) {
         return -EINVAL;
-    if (count > SEM_MOST_OPS)
+    }
+    if (count > SEM_MOST_OPS) {
         return -E2BIG;
-    if (guest_read(task->cpu->space, op, at, count * sizeof(op[0])))
+    }
+    if (guest_read(task->cpu->space, op, at, count * sizeof op[0])) {
         return -EFAULT;
+    }
     pthread_mutex_lock(&ipc_lock);
     int result = run_ops(task, id, op, count, deadline);
     pthread_mutex_unlock(&ipc_lock);
@@ -218,10 +236,12 @@ static long timed_operations(struct task *task, const struct abi_times *times, i
                              gaddr_t at, uint32_t count, gaddr_t timeout_at) {
     struct timespec timeout, deadline;
     if (timeout_at) {
-        if (times->get_timespec(task, timeout_at, &timeout))
+        if (times->get_timespec(task, timeout_at, &timeout)) {
             return -EFAULT;
-        if (!timespec_valid(&timeout))
+        }
+        if (!timespec_valid(&timeout)) {
             return -EINVAL;
+        }
         deadline_after(&deadline, &timeout);
     }
     return semaphore_operations(task, id, at, count, timeout_at ? &deadline : NULL);
@@ -252,8 +272,9 @@ static void undo_all(struct process *process) {
         struct sem_set *set = undo->set;
         for (uint32_t i = 0; i < set->count; i++) {
             int value = set->value[i] + undo->adjust[i];
-            if (undo->adjust[i])
+            if (undo->adjust[i]) {
                 set->pid[i] = process->pid;
+            }
             set->value[i] = (uint16_t)(value < 0                ? 0
                                        : value > SEM_MOST_VALUE ? SEM_MOST_VALUE
                                                                 : value);
@@ -273,8 +294,9 @@ void ipc_init(void) {
 
 static uint32_t count_waiters(const struct sem_set *set, int number, bool for_zero) {
     uint32_t count = 0;
-    for (const struct ipc_waiter *waiter = set->waiters; waiter; waiter = waiter->next)
+    for (const struct ipc_waiter *waiter = set->waiters; waiter; waiter = waiter->next) {
         count += waiter->number == number && waiter->for_zero == for_zero;
+    }
     return count;
 }
 
@@ -289,10 +311,12 @@ static void remove_set(struct sem_set *set) {
 static long control_one(struct task *task, struct sem_set *set, int32_t number, int32_t command,
                         int32_t arg) {
     int error = ipc_permission(task, &set->perm, command == SEM_SETVAL ? 2 : 4);
-    if (error)
+    if (error) {
         return error;
-    if (number < 0 || (uint32_t)number >= set->count)
+    }
+    if (number < 0 || (uint32_t)number >= set->count) {
         return -EINVAL;
+    }
     switch (command) {
     case SEM_GETPID:
         return set->pid[number];
@@ -303,8 +327,9 @@ static long control_one(struct task *task, struct sem_set *set, int32_t number, 
     case SEM_GETZCNT:
         return count_waiters(set, number, true);
     }
-    if (arg < 0 || arg > SEM_MOST_VALUE)
+    if (arg < 0 || arg > SEM_MOST_VALUE) {
         return -ERANGE;
+    }
     set->value[number] = (uint16_t)arg;
     set->pid[number] = task->process->pid;
     set->perm.ctime = time(NULL);
@@ -316,15 +341,18 @@ static long control_one(struct task *task, struct sem_set *set, int32_t number, 
 /* GETALL and SETALL; `value` holds as many as the set has. */
 static long control_all(struct task *task, struct sem_set *set, bool write, uint16_t *value) {
     int error = ipc_permission(task, &set->perm, write ? 2 : 4);
-    if (error)
+    if (error) {
         return error;
+    }
     if (!write) {
-        memcpy(value, set->value, set->count * sizeof(*value));
+        memcpy(value, set->value, set->count * sizeof *value);
         return 0;
     }
-    for (uint32_t i = 0; i < set->count; i++)
-        if (value[i] > SEM_MOST_VALUE)
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (value[i] > SEM_MOST_VALUE) {
             return -ERANGE;
+        }
+    }
     for (uint32_t i = 0; i < set->count; i++) {
         set->value[i] = value[i];
         set->pid[i] = task->process->pid;
@@ -337,25 +365,28 @@ static long control_all(struct task *task, struct sem_set *set, bool write, uint
 
 static long transfer_all(struct task *task, int32_t id, bool write, gaddr_t at) {
     int error;
-    uint16_t *value = malloc(SEM_MOST * sizeof(*value));
-    if (!value)
+    uint16_t *value = malloc(SEM_MOST * sizeof *value);
+    if (!value) {
         return -ENOMEM;
+    }
     pthread_mutex_lock(&ipc_lock);
     struct sem_set *set = (struct sem_set *)ipc_find(&sets, id, &error);
     uint32_t count = set ? set->count : 0;
     long result = set ? 0 : error;
-    if (set && !write)
+    if (set && !write) {
         result = control_all(task, set, false, value);
+    }
     pthread_mutex_unlock(&ipc_lock);
     if (!result && write) {
-        result = guest_read(task->cpu->space, value, at, count * sizeof(*value));
+        result = guest_read(task->cpu->space, value, at, count * sizeof *value);
         pthread_mutex_lock(&ipc_lock);
         set = (struct sem_set *)ipc_find(&sets, id, &error);
-        if (!result)
+        if (!result) {
             result = set ? control_all(task, set, true, value) : -EIDRM;
+        }
         pthread_mutex_unlock(&ipc_lock);
     } else if (!result) {
-        result = guest_write(task->cpu->space, at, value, count * sizeof(*value));
+        result = guest_write(task->cpu->space, at, value, count * sizeof *value);
     }
     free(value);
     return result;
@@ -364,8 +395,9 @@ static long transfer_all(struct task *task, int32_t id, bool write, gaddr_t at) 
 static long set_information(struct task *task, int32_t command, gaddr_t at) {
     pthread_mutex_lock(&ipc_lock);
     int32_t total = 0;
-    for (int i = 0; i < IPC_MOST_IDS; i++)
+    for (int i = 0; i < IPC_MOST_IDS; i++) {
         total += sets.object[i] ? (int32_t)((struct sem_set *)sets.object[i])->count : 0;
+    }
     /* struct seminfo: map mni mns mnu msl opm ume usz vmx aem */
     int32_t info[10] = {1024000000,   IPC_MOST_IDS, 1024000000, 1024000000,     SEM_MOST,
                         SEM_MOST_OPS, SEM_MOST_OPS, 20,         SEM_MOST_VALUE, SEM_MOST_VALUE};
@@ -375,7 +407,7 @@ static long set_information(struct task *task, int32_t command, gaddr_t at) {
     }
     int highest = ipc_highest(&sets);
     pthread_mutex_unlock(&ipc_lock);
-    return guest_write(task->cpu->space, at, info, sizeof(info)) ? -EFAULT : highest;
+    return guest_write(task->cpu->space, at, info, sizeof info) ? -EFAULT : highest;
 }
 
 static long set_status(struct task *task, int32_t id, int32_t command, gaddr_t at) {
@@ -399,8 +431,9 @@ static long set_status(struct task *task, int32_t id, int32_t command, gaddr_t a
 static long change_set(struct task *task, int32_t id, int32_t command, gaddr_t at) {
     struct ipc_object perm;
     int error;
-    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, NULL))
+    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, NULL)) {
         return -EFAULT;
+    }
     pthread_mutex_lock(&ipc_lock);
     struct sem_set *set = (struct sem_set *)ipc_find(&sets, id, &error);
     long result = set ? ipc_owner(task, &set->perm) : error;
@@ -420,8 +453,9 @@ long sys_semctl(struct task *task, int32_t id, int32_t number, int32_t command, 
     command &= ~IPC_FLAG_64;
     gaddr_t at = arg;
     int error;
-    if (id < 0)
+    if (id < 0) {
         return -EINVAL;
+    }
     switch (command) {
     case IPC_CMD_INFO:
     case SEM_CMD_INFO:

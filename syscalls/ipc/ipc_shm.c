@@ -53,8 +53,9 @@ static uint32_t attached(const struct shm_segment *segment) {
 static void sweep(void) {
     for (int i = 0; i < IPC_MOST_IDS && segments.used; i++) {
         struct shm_segment *segment = (struct shm_segment *)segments.object[i];
-        if (!segment || !(segment->perm.mode & MODE_DEST) || attached(segment))
+        if (!segment || !(segment->perm.mode & MODE_DEST) || attached(segment)) {
             continue;
+        }
         ipc_remove(&segments, &segment->perm);
         file_unref(segment->file);
         free(segment);
@@ -62,11 +63,12 @@ static void sweep(void) {
 }
 
 static struct shm_segment *segment_new(struct task *task, int32_t key, uint64_t bytes) {
-    struct shm_segment *segment = calloc(1, sizeof(*segment));
+    struct shm_segment *segment = calloc(1, sizeof *segment);
     int fd = memfd_create("SYSV", MFD_CLOEXEC);
     if (!segment || fd < 0 || ftruncate(fd, (off_t)PAGE_ALIGN(bytes))) {
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+        }
         free(segment);
         return NULL;
     }
@@ -76,8 +78,9 @@ static struct shm_segment *segment_new(struct task *task, int32_t key, uint64_t 
         return NULL;
     }
     anon_set_owner(segment->file, task);
-    if (asprintf(&segment->file->path, "/SYSV%08x (deleted)", (uint32_t)key) < 0)
+    if (asprintf(&segment->file->path, "/SYSV%08x (deleted)", (uint32_t)key) < 0) {
         segment->file->path = NULL;
+    }
     segment->bytes = bytes;
     segment->creator = task->process->pid;
     return segment;
@@ -88,16 +91,18 @@ long sys_shmget(struct task *task, int32_t key, uint64_t bytes, uint32_t flags) 
     pthread_mutex_lock(&ipc_lock);
     sweep();
     int id = ipc_get(task, &segments, key, flags, &found);
-    if (found && id >= 0 && bytes > ((struct shm_segment *)found)->bytes)
+    if (found && id >= 0 && bytes > ((struct shm_segment *)found)->bytes) {
         id = -EINVAL;
+    }
     if (id == 0 && !found) {
         struct shm_segment *segment = NULL;
-        if (bytes < 1 || bytes > SIZE_MOST)
+        if (bytes < 1 || bytes > SIZE_MOST) {
             id = -EINVAL;
-        else if (!(segment = segment_new(task, key, bytes)))
+        } else if (!(segment = segment_new(task, key, bytes))) {
             id = -ENOMEM;
-        else
+        } else {
             id = ipc_add(task, &segments, &segment->perm, key, flags);
+        }
         if (id < 0 && segment) {
             file_unref(segment->file);
             free(segment);
@@ -110,18 +115,21 @@ long sys_shmget(struct task *task, int32_t key, uint64_t bytes, uint32_t flags) 
 long sys_shmat(struct task *task, int32_t id, gaddr_t at, uint32_t flags) {
     int error;
     if (at & (PAGE_BYTES - 1)) {
-        if (!(flags & FLAG_RND))
+        if (!(flags & FLAG_RND)) {
             return -EINVAL;
+        }
         at = PAGE_BASE(at);
     }
-    if (!at && (flags & FLAG_REMAP))
+    if (!at && (flags & FLAG_REMAP)) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&ipc_lock);
     sweep();
     struct shm_segment *segment = (struct shm_segment *)ipc_find(&segments, id, &error);
-    if (segment)
+    if (segment) {
         error = ipc_permission(task, &segment->perm,
                                (flags & FLAG_RDONLY ? 4 : 6) | (flags & FLAG_EXEC ? 1 : 0));
+    }
     struct file *file = segment && !error ? file_ref(segment->file) : NULL;
     uint64_t bytes = segment ? segment->bytes : 0;
     if (file) {
@@ -129,12 +137,14 @@ long sys_shmat(struct task *task, int32_t id, gaddr_t at, uint32_t flags) {
         segment->last = task->process->pid;
     }
     pthread_mutex_unlock(&ipc_lock);
-    if (!file)
+    if (!file) {
         return error;
+    }
     int prot =
         PROT_READ | (flags & FLAG_RDONLY ? 0 : PROT_WRITE) | (flags & FLAG_EXEC ? PROT_EXEC : 0);
-    if (task->process->personality & PERSONA_READ_IMPLIES_EXEC)
+    if (task->process->personality & PERSONA_READ_IMPLIES_EXEC) {
         prot |= PROT_EXEC;
+    }
     int how = MAP_SHARED | (!at ? 0 : flags & FLAG_REMAP ? MAP_FIXED : MAP_FIXED_NOREPLACE);
     int64_t address = mm_map(task->process->mm, at, PAGE_ALIGN(bytes), prot, how, file, 0, NULL);
     file_unref(file);
@@ -147,8 +157,9 @@ static struct file *attachment(struct mm *mm, gaddr_t at) {
     pthread_mutex_lock(&mm->lock);
     for (size_t i = 0; i < mm->vma_count && !file; i++) {
         struct vma *vma = &mm->vma[i];
-        if (vma->file && vma->file->ops == &shm_ops && vma->start - vma->offset == at)
+        if (vma->file && vma->file->ops == &shm_ops && vma->start - vma->offset == at) {
             file = file_ref(vma->file);
+        }
     }
     pthread_mutex_unlock(&mm->lock);
     return file;
@@ -161,8 +172,9 @@ static bool next_piece(struct mm *mm, struct file *file, gaddr_t at, gaddr_t *st
     pthread_mutex_lock(&mm->lock);
     for (size_t i = 0; i < mm->vma_count && !found; i++) {
         struct vma *vma = &mm->vma[i];
-        if (vma->file != file || vma->start - vma->offset != at)
+        if (vma->file != file || vma->start - vma->offset != at) {
             continue;
+        }
         *start = vma->start;
         *len = vma->end - vma->start;
         found = true;
@@ -173,11 +185,13 @@ static bool next_piece(struct mm *mm, struct file *file, gaddr_t at, gaddr_t *st
 
 long sys_shmdt(struct task *task, gaddr_t at) {
     struct mm *mm = task->process->mm;
-    if (at & (PAGE_BYTES - 1))
+    if (at & (PAGE_BYTES - 1)) {
         return -EINVAL;
+    }
     struct file *file = attachment(mm, at);
-    if (!file)
+    if (!file) {
         return -EINVAL;
+    }
     gaddr_t start, len;
     while (next_piece(mm, file, at, &start, &len) && !mm_unmap(mm, start, len)) {
     }
@@ -215,10 +229,12 @@ static long usage(struct task *task, gaddr_t at) {
     pthread_mutex_lock(&ipc_lock);
     sweep();
     info[0] = segments.used;
-    for (int i = 0; i < IPC_MOST_IDS; i++)
-        if (segments.object[i])
+    for (int i = 0; i < IPC_MOST_IDS; i++) {
+        if (segments.object[i]) {
             info[1] += (int64_t)(PAGE_ALIGN(((struct shm_segment *)segments.object[i])->bytes) /
                                  PAGE_BYTES);
+        }
+    }
     info[2] = info[1];
     int highest = ipc_highest(&segments);
     pthread_mutex_unlock(&ipc_lock);
@@ -248,8 +264,9 @@ static long segment_status(struct task *task, int32_t id, int32_t command, gaddr
 static long change_segment(struct task *task, int32_t id, int32_t command, gaddr_t at) {
     struct ipc_object perm;
     int error;
-    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, NULL))
+    if (command == IPC_CMD_SET && task->abi->ipc->get_perm(task, at, &perm, NULL)) {
         return -EFAULT;
+    }
     pthread_mutex_lock(&ipc_lock);
     struct shm_segment *segment = (struct shm_segment *)ipc_find(&segments, id, &error);
     long result = segment ? ipc_owner(task, &segment->perm) : error;
@@ -273,8 +290,9 @@ static long change_segment(struct task *task, int32_t id, int32_t command, gaddr
 
 long sys_shmctl(struct task *task, int32_t id, int32_t command, gaddr_t at) {
     command &= ~IPC_FLAG_64;
-    if (id < 0 || command < 0)
+    if (id < 0 || command < 0) {
         return -EINVAL;
+    }
     switch (command) {
     case IPC_CMD_INFO:
         return limits(task, at);

@@ -20,11 +20,13 @@ const struct file_ops pipe_ops = {
 };
 
 long sys_pipe2(struct task *task, gaddr_t fds_at, uint32_t flags) {
-    if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+    if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) {
         return -EINVAL;
+    }
     int host[2];
-    if (pipe2(host, O_CLOEXEC | (int)flags))
+    if (pipe2(host, O_CLOEXEC | (int)flags)) {
         return -errno;
+    }
     int32_t fds[2];
     fds[0] = io_install(task, &pipe_ops, host[0], O_RDONLY | (int)flags, NULL);
     if (fds[0] < 0) {
@@ -33,8 +35,9 @@ long sys_pipe2(struct task *task, gaddr_t fds_at, uint32_t flags) {
     }
     fds[1] = io_install(task, &pipe_ops, host[1], O_WRONLY | (int)flags, NULL);
     if (fds[1] >= 0) {
-        if (!guest_write(task->cpu->space, fds_at, fds, sizeof(fds)))
+        if (!guest_write(task->cpu->space, fds_at, fds, sizeof fds)) {
             return 0;
+        }
         fd_close(task, fds[1]);
         fds[1] = -EFAULT;
     }

@@ -21,9 +21,10 @@
 #endif
 
 struct mm *mm_create(enum guest_mode mode) {
-    struct mm *mm = calloc(1, sizeof(*mm));
-    if (!mm)
+    struct mm *mm = calloc(1, sizeof *mm);
+    if (!mm) {
         return NULL;
+    }
     mm->space = space_create(mode);
     if (!mm->space) {
         free(mm);
@@ -40,8 +41,9 @@ struct mm *mm_create(enum guest_mode mode) {
 }
 
 gaddr_t mm_end(const struct mm *mm) {
-    if (mm->space->mode != GUEST_I386 || !current)
+    if (mm->space->mode != GUEST_I386 || !current) {
         return mm->task_top;
+    }
     return current->process->personality & PERSONA_LIMIT_3GB ? MM_I386_TOP_3GB : MM_I386_TOP;
 }
 
@@ -50,10 +52,12 @@ void mm_set_layout(struct mm *mm, uint64_t stack_limit) {
     mm->bottom_up = current && (current->process->personality & PERSONA_COMPAT_LAYOUT);
     gaddr_t gap = stack_limit > mm->task_top ? mm->task_top : stack_limit;
     gap += MM_STACK_GAP;
-    if (gap < 128 << 20)
+    if (gap < 128 << 20) {
         gap = 128 << 20;
-    if (gap > mm->task_top / 6 * 5)
+    }
+    if (gap > mm->task_top / 6 * 5) {
         gap = mm->task_top / 6 * 5;
+    }
     mm->mmap_top = mm->place_from = PAGE_BASE(mm->task_top - gap);
     mm->place_size = 0;
 }
@@ -64,11 +68,14 @@ struct mm *mm_ref(struct mm *mm) {
 }
 
 void mm_unref(struct mm *mm) {
-    if (!mm || atomic_fetch_sub(&mm->refs, 1) != 1)
+    if (!mm || atomic_fetch_sub(&mm->refs, 1) != 1) {
         return;
-    for (size_t i = 0; i < mm->vma_count; i++)
-        if (mm->vma[i].file)
+    }
+    for (size_t i = 0; i < mm->vma_count; i++) {
+        if (mm->vma[i].file) {
             file_unref(mm->vma[i].file);
+        }
+    }
     free(mm->vma);
     account_add(mm->account, SHARE_MAPS, -mm->host_maps);
     space_unref(mm->space);
@@ -83,7 +90,7 @@ uint64_t mm_limit(int resource) {
 void mm_check(struct mm *mm, int64_t number) {
     char why[128];
     pthread_mutex_lock(&mm->lock);
-    int err = space_check(mm->space, why, sizeof(why));
+    int err = space_check(mm->space, why, sizeof why);
     pthread_mutex_unlock(&mm->lock);
     if (err) {
         fprintf(stderr, "fiberglass: guest memory is broken after system call %d: %s\n",
@@ -114,14 +121,18 @@ static bool counts_as_data(int prot, int flags) {
 int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags) {
     uint64_t limit = mm_limit(RLIMIT_AS);
     if (limit != RLIM_INFINITY &&
-        mm->total_pages + (bytes >> PAGE_BITS) > (limit >> PAGE_BITS) + mm->reserved_pages)
+        mm->total_pages + (bytes >> PAGE_BITS) > (limit >> PAGE_BITS) + mm->reserved_pages) {
         return -ENOMEM;
+    }
     limit = mm_limit(RLIMIT_DATA);
-    if (limit == RLIM_INFINITY || !counts_as_data(prot, flags))
+    if (limit == RLIM_INFINITY || !counts_as_data(prot, flags)) {
         return 0;
-    for (size_t i = 0; i < mm->vma_count; i++)
-        if (counts_as_data(mm->vma[i].prot, mm->vma[i].flags))
+    }
+    for (size_t i = 0; i < mm->vma_count; i++) {
+        if (counts_as_data(mm->vma[i].prot, mm->vma[i].flags)) {
             bytes += mm->vma[i].end - mm->vma[i].start;
+        }
+    }
     return bytes > limit ? -ENOMEM : 0;
 }
 
@@ -129,15 +140,17 @@ int vma_map_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t e
     struct file_id id;
     struct stat st;
     bool known = false, shared = vma_shared(vma);
-    if (!vma->file)
+    if (!vma->file) {
         return space_map(mm->space, start, end - start, vma->prot, shared, -1, 0, NULL);
+    }
     int fd = vma->file->host_fd;
     bool sharable = !shared && (vma->prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC;
     bool writable = shared && (vma->file->flags & O_ACCMODE) == O_RDWR;
     if ((sharable || writable) && fstat(fd, &st) == 0) {
         known = sharable && mm_file_identity(fd, &st, &id);
-        if (writable)
+        if (writable) {
             mm_file_written_unseen(&st);
+        }
     }
     return space_map(mm->space, start, end - start, vma->prot, shared, fd,
                      (off_t)(vma->offset + (start - vma->start)), known ? &id : NULL);
@@ -146,8 +159,9 @@ int vma_map_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t e
 int vma_extend_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end,
                      const struct mm *from, gaddr_t of, gaddr_t skip) {
     if (vma_shared(vma) &&
-        space_map_again(mm->space, start, end - start, vma->prot, from->space, of, skip) == 0)
+        space_map_again(mm->space, start, end - start, vma->prot, from->space, of, skip) == 0) {
         return 0;
+    }
     return vma_map_pages(mm, vma, start, end); /* private, or of a device that refuses the other */
 }
 
@@ -156,18 +170,21 @@ int vma_extend_pages(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_
 static int shared_memory_file(gaddr_t len, struct file **out) {
     static const struct file_ops shared_memory_ops = {.kind = "shm"};
     int fd = memfd_create("shared", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-    if (fd < 0 && errno == EINVAL)
+    if (fd < 0 && errno == EINVAL) {
         fd = memfd_create("shared", MFD_CLOEXEC);
-    if (fd < 0)
+    }
+    if (fd < 0) {
         return -errno;
+    }
     if (ftruncate(fd, (off_t)len) < 0) {
         int err = errno;
         close(fd);
         return -err;
     }
     struct file *file = file_create(&shared_memory_ops, fd, O_RDWR);
-    if (!file)
+    if (!file) {
         return -ENOMEM;
+    }
     file->path = strdup("/dev/zero (deleted)");
     *out = file;
     return 0;
@@ -183,36 +200,45 @@ static int check_file(const struct file *file, int prot, int flags, bool *anonym
     int access = file->flags & O_ACCMODE;
     bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
     struct stat st;
-    if (shared && (prot & PROT_WRITE) && access != O_RDWR)
+    if (shared && (prot & PROT_WRITE) && access != O_RDWR) {
         return -EACCES;
-    if (access == O_WRONLY)
+    }
+    if (access == O_WRONLY) {
         return -EACCES;
+    }
     /* Devices say themselves; the rest (sockets, pipes, directories, what has no type such as an
      * eventfd, and our own texts behind /proc) is nothing that can be mapped. */
     if (file->host_fd < 0 || fstat(file->host_fd, &st) < 0 ||
         !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) ||
-        (S_ISREG(st.st_mode) && file->ops->read))
+        (S_ISREG(st.st_mode) && file->ops->read)) {
         return S_ISSOCK(st.st_mode) && (flags & MAP_GROWSDOWN) ? -EINVAL : -ENODEV;
+    }
     *anonymous = is_zero_device(&st);
-    if (!(flags & MAP_GROWSDOWN))
+    if (!(flags & MAP_GROWSDOWN)) {
         return 0;
+    }
     return S_ISREG(st.st_mode) || is_zero_device(&st) ? -EINVAL : -ENODEV;
 }
 
 /* The address that mmap's arguments ask for, or -errno. */
 static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flags) {
-    if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+    if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
         return mm_place(mm, addr, len);
-    if (len > mm_end(mm) || addr > mm_end(mm) - len)
+    }
+    if (len > mm_end(mm) || addr > mm_end(mm) - len) {
         return -ENOMEM;
-    if (addr & (PAGE_BYTES - 1))
+    }
+    if (addr & (PAGE_BYTES - 1)) {
         return -EINVAL;
-    if (mm_too_low(addr))
+    }
+    if (mm_too_low(addr)) {
         return -EPERM;
+    }
     if (flags & MAP_FIXED_NOREPLACE) {
         struct vma *next = mm_find(mm, addr);
-        if (next && next->start < addr + len)
+        if (next && next->start < addr + len) {
             return -EEXIST;
+        }
     }
     return (int64_t)addr;
 }
@@ -226,15 +252,18 @@ static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flag
 int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags,
                       struct file *file, uint64_t offset, const char *name) {
     int err = mm_reserve(mm, 3);
-    if (err || mm->vma_count > MM_MAX_VMAS || !mm_may_have_maps(mm, 3))
+    if (err || mm->vma_count > MM_MAX_VMAS || !mm_may_have_maps(mm, 3)) {
         return -ENOMEM;
+    }
     int64_t place = choose_address(mm, addr, len, flags);
-    if (place < 0)
+    if (place < 0) {
         return place;
+    }
     addr = (gaddr_t)place;
     bool anonymous = false;
-    if (file && (err = check_file(file, prot, flags, &anonymous)))
+    if (file && (err = check_file(file, prot, flags, &anonymous))) {
         return err;
+    }
     if (anonymous) {
         file = NULL;
         offset = 0;
@@ -246,8 +275,9 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
         gaddr_t end = mm->vma[i].end < addr + len ? mm->vma[i].end : addr + len;
         old += end - start;
     }
-    if (len > old && (err = mm_may_expand(mm, len - old, prot, flags)))
+    if (len > old && (err = mm_may_expand(mm, len - old, prot, flags))) {
         return err;
+    }
 
     struct vma vma = {
         .start = addr,
@@ -258,47 +288,59 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
         .name = name,
         .locked = (flags & MAP_LOCKED) || mm->lock_future,
     };
-    if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
+    if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE) {
         vma.flags = (vma.flags & ~MAP_TYPE) | MAP_SHARED;
+    }
     uint64_t lock_limit = mm_limit(RLIMIT_MEMLOCK);
     if (vma.locked && lock_limit != RLIM_INFINITY && current &&
-        !task_capable(current, CAP_IPC_LOCK) && (mm->locked_pages << PAGE_BITS) + len > lock_limit)
+        !task_capable(current, CAP_IPC_LOCK) &&
+        (mm->locked_pages << PAGE_BITS) + len > lock_limit) {
         return -EAGAIN;
-    if (file)
+    }
+    if (file) {
         vma.file = file_ref(file);
-    else if (vma_shared(&vma) && (err = shared_memory_file(len, &vma.file)))
+    } else if (vma_shared(&vma) && (err = shared_memory_file(len, &vma.file))) {
         return err;
+    }
     err = vma_map_pages(mm, &vma, addr, addr + len);
     if (err) {
-        if (vma.file)
+        if (vma.file) {
             file_unref(vma.file);
+        }
         if (!space_mapped(mm->space, addr)) /* gone, as after Linux's unmap-then-fail */
+        {
             mm_forget(mm, addr, addr + len);
+        }
         return err;
     }
     mm_forget(mm, addr, addr + len);
     mm_insert(mm, vma);
-    if ((flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK))
+    if ((flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK)) {
         (void)madvise(space_ptr(mm->space, addr), len,
                       (prot & PROT_WRITE) && !vma_shared(&vma) ? 23 /* MADV_POPULATE_WRITE */
                                                                : 22 /* MADV_POPULATE_READ */);
+    }
     return place;
 }
 
 int64_t mm_map(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags, struct file *file,
                uint64_t offset, const char *name) {
-    if (len == 0)
+    if (len == 0) {
         return -EINVAL;
-    if (len > mm_end(mm))
+    }
+    if (len > mm_end(mm)) {
         return -ENOMEM;
+    }
     len = PAGE_ALIGN(len);
     prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
     switch (flags & MAP_TYPE) {
     case MAP_SHARED_VALIDATE:
-        if (file && (flags & ~MAP_LEGACY_MASK))
+        if (file && (flags & ~MAP_LEGACY_MASK)) {
             return -EOPNOTSUPP;
-        if (!file)
+        }
+        if (!file) {
             return -EINVAL;
+        }
         break;
     case MAP_SHARED:
     case MAP_PRIVATE:
@@ -307,12 +349,15 @@ int64_t mm_map(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags, st
         return -EINVAL;
     }
     if (file) {
-        if (file->flags & O_PATH)
+        if (file->flags & O_PATH) {
             return -EBADF;
-        if (offset & (PAGE_BYTES - 1))
+        }
+        if (offset & (PAGE_BYTES - 1)) {
             return -EINVAL;
-        if (offset + len < offset || offset + len > INT64_MAX)
+        }
+        if (offset + len < offset || offset + len > INT64_MAX) {
             return -EOVERFLOW;
+        }
     } else if ((flags & MAP_TYPE) == MAP_SHARED && (flags & MAP_GROWSDOWN)) {
         return -EINVAL;
     }
@@ -324,24 +369,30 @@ int64_t mm_map(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags, st
 
 int mm_unmap_locked(struct mm *mm, gaddr_t addr, gaddr_t len) {
     struct vma *first = mm_find(mm, addr);
-    if (!first || first->start >= addr + len)
+    if (!first || first->start >= addr + len) {
         return 0;
+    }
     int err = mm_reserve(mm, 2);
-    if (!err && mm->vma_count >= MM_MAX_VMAS && first->start < addr && first->end > addr + len)
+    if (!err && mm->vma_count >= MM_MAX_VMAS && first->start < addr && first->end > addr + len) {
         err = -ENOMEM;
-    if (!err)
+    }
+    if (!err) {
         err = space_unmap(mm->space, addr, len);
-    if (!err)
+    }
+    if (!err) {
         mm_forget(mm, addr, addr + len);
+    }
     return err;
 }
 
 int mm_unmap(struct mm *mm, gaddr_t addr, gaddr_t len) {
-    if ((addr & (PAGE_BYTES - 1)) || addr > mm_end(mm) || len > mm_end(mm) - addr)
+    if ((addr & (PAGE_BYTES - 1)) || addr > mm_end(mm) || len > mm_end(mm) - addr) {
         return -EINVAL;
+    }
     len = PAGE_ALIGN(len);
-    if (len == 0)
+    if (len == 0) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&mm->lock);
     int err = mm_unmap_locked(mm, addr, len);
     pthread_mutex_unlock(&mm->lock);
@@ -351,11 +402,13 @@ int mm_unmap(struct mm *mm, gaddr_t addr, gaddr_t len) {
 static int protect_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, bool grows_down) {
     size_t i = mm_index(mm, addr);
     gaddr_t end = addr + len;
-    if (i == mm->vma_count || (mm->vma[i].start > addr && !grows_down) || mm->vma[i].start >= end)
+    if (i == mm->vma_count || (mm->vma[i].start > addr && !grows_down) || mm->vma[i].start >= end) {
         return -ENOMEM;
+    }
     if (grows_down) {
-        if (!(mm->vma[i].flags & MAP_GROWSDOWN))
+        if (!(mm->vma[i].flags & MAP_GROWSDOWN)) {
             return -EINVAL;
+        }
         addr = mm->vma[i].start;
     }
     /* How far it goes: up to a hole, or to a mapping that may not become writable. What lies in
@@ -375,35 +428,44 @@ static int protect_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, bo
         }
         reached = vma->end < end ? vma->end : end;
     }
-    if (reached == addr)
+    if (reached == addr) {
         return result;
+    }
     int err = mm_may_have_maps(mm, 2) ? mm_reserve(mm, 2) : -ENOMEM;
-    if (!err)
+    if (!err) {
         err = space_protect(mm->space, addr, reached - addr, prot);
-    if (err)
+    }
+    if (err) {
         return err;
+    }
     mm_split(mm, addr);
     mm_split(mm, reached);
-    for (i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < reached; i++)
+    for (i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < reached; i++) {
         mm->vma[i].prot = prot;
+    }
     mm_merge(mm, addr, reached);
     return result;
 }
 
 int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot) {
     bool grows_down = prot & PROT_GROWSDOWN;
-    if (grows_down && (prot & PROT_GROWSUP))
+    if (grows_down && (prot & PROT_GROWSUP)) {
         return -EINVAL;
+    }
     prot &= ~(PROT_GROWSDOWN | PROT_GROWSUP);
-    if (addr & (PAGE_BYTES - 1))
+    if (addr & (PAGE_BYTES - 1)) {
         return -EINVAL;
-    if (len == 0)
+    }
+    if (len == 0) {
         return 0;
-    if (len > mm->space->top - addr)
+    }
+    if (len > mm->space->top - addr) {
         return -ENOMEM;
+    }
     len = PAGE_ALIGN(len);
-    if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | 8 /* PROT_SEM */))
+    if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | 8 /* PROT_SEM */)) {
         return -EINVAL;
+    }
     prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
     pthread_mutex_lock(&mm->lock);
     int err = protect_locked(mm, addr, len, prot, grows_down);
@@ -414,18 +476,23 @@ int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot) {
 static bool brk_locked(struct mm *mm, gaddr_t brk) {
     uint64_t limit = mm_limit(RLIMIT_DATA);
     gaddr_t old_end = PAGE_ALIGN(mm->brk), new_end = PAGE_ALIGN(brk);
-    if (brk < mm->brk_start || brk > mm_end(mm) - PAGE_BYTES)
+    if (brk < mm->brk_start || brk > mm_end(mm) - PAGE_BYTES) {
         return false;
-    if (limit != RLIM_INFINITY && brk - mm->brk_start > limit)
+    }
+    if (limit != RLIM_INFINITY && brk - mm->brk_start > limit) {
         return false;
-    if (new_end < old_end)
+    }
+    if (new_end < old_end) {
         return mm_unmap_locked(mm, new_end, old_end - new_end) == 0;
-    if (new_end == old_end)
+    }
+    if (new_end == old_end) {
         return true;
+    }
     /* One page stays free between heap and the next mapping, and the gap below a stack. */
     struct vma *next = mm_find(mm, old_end);
-    if (next && vma_start_gap(next) < new_end + PAGE_BYTES)
+    if (next && vma_start_gap(next) < new_end + PAGE_BYTES) {
         return false;
+    }
     bool exec = current && (current->process->personality & PERSONA_READ_IMPLIES_EXEC);
     int prot = PROT_READ | PROT_WRITE | (exec ? PROT_EXEC : 0);
     return mm_map_locked(mm, old_end, new_end - old_end, prot,
@@ -434,8 +501,9 @@ static bool brk_locked(struct mm *mm, gaddr_t brk) {
 
 gaddr_t mm_brk(struct mm *mm, gaddr_t brk) {
     pthread_mutex_lock(&mm->lock);
-    if (brk_locked(mm, brk))
+    if (brk_locked(mm, brk)) {
         mm->brk = brk;
+    }
     gaddr_t result = mm->brk;
     pthread_mutex_unlock(&mm->lock);
     return result;
@@ -448,28 +516,36 @@ bool mm_grow_stack(struct mm *mm, gaddr_t addr) {
     gaddr_t page = PAGE_BASE(addr);
     pthread_mutex_lock(&mm->lock);
     size_t i = mm_index(mm, addr);
-    if (i == mm->vma_count)
+    if (i == mm->vma_count) {
         goto out;
+    }
     struct vma *vma = &mm->vma[i];
     if (vma->start <= addr) /* another thread was quicker, or it is no matter of growth */
+    {
         goto out;
-    if (!(vma->flags & MAP_GROWSDOWN) || page < MM_MIN_ADDR)
+    }
+    if (!(vma->flags & MAP_GROWSDOWN) || page < MM_MIN_ADDR) {
         goto out;
+    }
     if (vma->end - page > mm_limit(RLIMIT_STACK) ||
-        mm_may_expand(mm, vma->start - page, vma->prot, vma->flags))
+        mm_may_expand(mm, vma->start - page, vma->prot, vma->flags)) {
         goto out;
+    }
     if (i > 0) {
         struct vma *below = &mm->vma[i - 1];
         bool guard = below->prot != PROT_NONE && !(below->flags & MAP_GROWSDOWN);
-        if (guard && page - below->end < MM_STACK_GAP)
+        if (guard && page - below->end < MM_STACK_GAP) {
             goto out;
+        }
     }
-    if (vma_map_pages(mm, vma, page, vma->start))
+    if (vma_map_pages(mm, vma, page, vma->start)) {
         goto out;
+    }
     uint64_t pages = (vma->start - page) >> PAGE_BITS;
     mm->total_pages += pages;
-    if (vma->locked)
+    if (vma->locked) {
         mm->locked_pages += pages;
+    }
     mm_set_bounds(mm, vma, page, vma->end);
     grown = true;
 out:

@@ -51,20 +51,25 @@ static bool known(int advice) {
 
 /* Drop the contents of [start, end) of vma. */
 static int drop(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end, int advice) {
-    if (vma->locked && advice != ADVISE_DONTNEED_LOCKED)
+    if (vma->locked && advice != ADVISE_DONTNEED_LOCKED) {
         return -EINVAL;
-    if (advice == MADV_FREE && (vma->file || vma_shared(vma)))
+    }
+    if (advice == MADV_FREE && (vma->file || vma_shared(vma))) {
         return -EINVAL;
-    if (advice == ADVISE_DONTNEED_LOCKED)
+    }
+    if (advice == ADVISE_DONTNEED_LOCKED) {
         advice = MADV_DONTNEED;
+    }
     return space_discard(mm->space, start, end - start, advice);
 }
 
 static int remove_backing(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t end) {
-    if (vma->locked || !vma->file)
+    if (vma->locked || !vma->file) {
         return -EINVAL;
-    if (!vma_shared(vma) || (vma->file->flags & O_ACCMODE) != O_RDWR)
+    }
+    if (!vma_shared(vma) || (vma->file->flags & O_ACCMODE) != O_RDWR) {
         return -EACCES;
+    }
     return space_discard(mm->space, start, end - start, MADV_REMOVE);
 }
 
@@ -84,8 +89,9 @@ static int advise_vma(struct mm *mm, struct vma *vma, gaddr_t start, gaddr_t end
         vma->dont_fork = false;
         return 0;
     case MADV_WIPEONFORK:
-        if (vma->file || vma_shared(vma))
+        if (vma->file || vma_shared(vma)) {
             return -EINVAL;
+        }
         vma->wipe_on_fork = true;
         return 0;
     case MADV_KEEPONFORK:
@@ -93,12 +99,14 @@ static int advise_vma(struct mm *mm, struct vma *vma, gaddr_t start, gaddr_t end
         return 0;
     case ADVISE_POPULATE_READ:
     case ADVISE_POPULATE_WRITE:
-        if (!(vma->prot & (advice == ADVISE_POPULATE_WRITE ? PROT_WRITE : PROT_READ)))
+        if (!(vma->prot & (advice == ADVISE_POPULATE_WRITE ? PROT_WRITE : PROT_READ))) {
             return -EINVAL;
+        }
         /* A page that holds compiled code is write-protected; it is populated, though. */
         if (madvise(space_ptr(mm->space, start), end - start, ADVISE_POPULATE_READ) < 0 &&
-            errno != EINVAL)
+            errno != EINVAL) {
             return -errno;
+        }
         return 0;
     case ADVISE_COLLAPSE:
         return madvise(space_ptr(mm->space, start), end - start, ADVISE_COLLAPSE) < 0 ? -errno : 0;
@@ -121,15 +129,19 @@ static bool kept_in_vma(int advice) {
 }
 
 int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice) {
-    if (!known(advice))
+    if (!known(advice)) {
         return -EINVAL;
-    if (addr & (PAGE_BYTES - 1))
+    }
+    if (addr & (PAGE_BYTES - 1)) {
         return -EINVAL;
+    }
     gaddr_t end = addr + PAGE_ALIGN(len);
-    if (end < addr || end > mm->space->top)
+    if (end < addr || end > mm->space->top) {
         return -EINVAL;
-    if (end == addr)
+    }
+    if (end == addr) {
         return 0;
+    }
     pthread_mutex_lock(&mm->lock);
     int err = mm_reserve(mm, 2), hole = 0;
     if (!err && kept_in_vma(advice)) {
@@ -151,8 +163,9 @@ int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice) {
         err = advise_vma(mm, vma, at, stop, advice);
         at = stop;
     }
-    if (kept_in_vma(advice))
+    if (kept_in_vma(advice)) {
         mm_merge(mm, addr, end);
+    }
     pthread_mutex_unlock(&mm->lock);
     return err ? err : hole;
 }
@@ -160,17 +173,20 @@ int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice) {
 int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock) {
     gaddr_t end = PAGE_ALIGN(addr + len);
     addr = PAGE_BASE(addr);
-    if (end < addr || end > mm->space->top)
+    if (end < addr || end > mm->space->top) {
         return -EINVAL;
-    if (end == addr)
+    }
+    if (end == addr) {
         return 0;
+    }
     pthread_mutex_lock(&mm->lock);
     uint64_t limit = mm_limit(RLIMIT_MEMLOCK);
     int err = mm_reserve(mm, 2);
     if (!err && lock && limit != RLIM_INFINITY && current && !task_capable(current, CAP_IPC_LOCK)) {
         gaddr_t wanted = (mm->locked_pages << PAGE_BITS) + (end - addr);
-        if (wanted > limit)
+        if (wanted > limit) {
             err = limit == 0 ? -EPERM : -ENOMEM;
+        }
     }
     gaddr_t at = addr;
     if (!err) {
@@ -184,10 +200,12 @@ int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock) {
         }
         struct vma *vma = &mm->vma[i];
         uint64_t pages = (vma->end - vma->start) >> PAGE_BITS;
-        if (lock && !vma->locked)
+        if (lock && !vma->locked) {
             mm->locked_pages += pages;
-        if (!lock && vma->locked)
+        }
+        if (!lock && vma->locked) {
             mm->locked_pages -= pages;
+        }
         vma->locked = lock;
         at = vma->end;
     }

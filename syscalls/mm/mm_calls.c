@@ -17,16 +17,19 @@ long mmap_common(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot, u
     struct file *file = NULL;
     if (!(flags & MAP_ANONYMOUS)) {
         file = fd_get(task, fd);
-        if (!file)
+        if (!file) {
             return -EBADF;
+        }
     } else if (flags & MAP_HUGETLB) {
         return -ENOMEM; /* as a machine says that has no huge pages set aside */
     }
-    if ((prot & PROT_READ) && (task->process->personality & PERSONA_READ_IMPLIES_EXEC))
+    if ((prot & PROT_READ) && (task->process->personality & PERSONA_READ_IMPLIES_EXEC)) {
         prot |= PROT_EXEC;
+    }
     int64_t result = mm_map(mm, addr, len, (int)prot, (int)flags, file, offset, NULL);
-    if (file)
+    if (file) {
         file_unref(file);
+    }
     return result;
 }
 
@@ -35,8 +38,9 @@ long sys_munmap(struct task *task, gaddr_t addr, uint64_t len) {
 }
 
 long sys_mprotect(struct task *task, gaddr_t addr, uint64_t len, uint32_t prot) {
-    if ((prot & PROT_READ) && (task->process->personality & PERSONA_READ_IMPLIES_EXEC))
+    if ((prot & PROT_READ) && (task->process->personality & PERSONA_READ_IMPLIES_EXEC)) {
         prot |= PROT_EXEC;
+    }
     return mm_protect(task->process->mm, addr, len, (int)prot);
 }
 
@@ -98,40 +102,49 @@ static int each_stretch(struct mm *mm, gaddr_t addr, gaddr_t end,
 
 static int sync_stretch(struct mm *mm, const struct vma *vma, gaddr_t start, gaddr_t stop,
                         int flags) {
-    if ((flags & MS_INVALIDATE) && vma->locked)
+    if ((flags & MS_INVALIDATE) && vma->locked) {
         return -EBUSY;
-    if (!vma->file || !vma_shared(vma))
+    }
+    if (!vma->file || !vma_shared(vma)) {
         return 0;
+    }
     return msync(space_ptr(mm->space, start), stop - start, flags) < 0 ? -errno : 0;
 }
 
 /* The flush itself may take long; the lock is held, for the mapping may not go away meanwhile. */
 long sys_msync(struct task *task, gaddr_t addr, uint64_t len, int32_t flags) {
     struct mm *mm = task->process->mm;
-    if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC))
+    if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) {
         return -EINVAL;
-    if ((addr & (PAGE_BYTES - 1)) || ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+    }
+    if ((addr & (PAGE_BYTES - 1)) || ((flags & MS_ASYNC) && (flags & MS_SYNC))) {
         return -EINVAL;
+    }
     gaddr_t end = addr + PAGE_ALIGN(len);
-    if (end < addr || end > mm->space->top)
+    if (end < addr || end > mm->space->top) {
         return -ENOMEM;
-    if (end == addr)
+    }
+    if (end == addr) {
         return 0;
+    }
     return each_stretch(mm, addr, end, sync_stretch, flags);
 }
 
 long sys_mincore(struct task *task, gaddr_t addr, uint64_t len, gaddr_t vec) {
     struct mm *mm = task->process->mm;
     unsigned char buf[1024];
-    if (addr & (PAGE_BYTES - 1))
+    if (addr & (PAGE_BYTES - 1)) {
         return -EINVAL;
-    if (!space_range_ok(mm->space, addr, len))
+    }
+    if (!space_range_ok(mm->space, addr, len)) {
         return -ENOMEM;
+    }
     gaddr_t pages = PAGE_ALIGN(len) >> PAGE_BITS;
-    if (!space_range_ok(mm->space, vec, pages))
+    if (!space_range_ok(mm->space, vec, pages)) {
         return -EFAULT;
+    }
     while (pages) {
-        gaddr_t count = pages < sizeof(buf) ? pages : sizeof(buf), done = 0;
+        gaddr_t count = pages < sizeof buf ? pages : sizeof buf, done = 0;
         int err = 0;
         pthread_mutex_lock(&mm->lock);
         while (done < count && !err) {
@@ -142,17 +155,21 @@ long sys_mincore(struct task *task, gaddr_t addr, uint64_t len, gaddr_t vec) {
                 break;
             }
             gaddr_t here = (vma->end - at) >> PAGE_BITS;
-            if (here > count - done)
+            if (here > count - done) {
                 here = count - done;
-            if (mincore(space_ptr(mm->space, at), here << PAGE_BITS, buf + done) < 0)
+            }
+            if (mincore(space_ptr(mm->space, at), here << PAGE_BITS, buf + done) < 0) {
                 err = errno == ENOMEM ? -ENOMEM : -EAGAIN;
+            }
             done += here;
         }
         pthread_mutex_unlock(&mm->lock);
-        if (err)
+        if (err) {
             return err;
-        if (guest_write(mm->space, vec, buf, count))
+        }
+        if (guest_write(mm->space, vec, buf, count)) {
             return -EFAULT;
+        }
         addr += count << PAGE_BITS;
         vec += count;
         pages -= count;
@@ -165,8 +182,9 @@ long sys_mlock(struct task *task, gaddr_t addr, uint64_t len) {
 }
 
 long sys_mlock2(struct task *task, gaddr_t addr, uint64_t len, int32_t flags) {
-    if (flags & ~1 /* MLOCK_ONFAULT */)
+    if (flags & ~1 /* MLOCK_ONFAULT */) {
         return -EINVAL;
+    }
     return mm_lock_range(task->process->mm, addr, len, true);
 }
 
@@ -177,30 +195,36 @@ long sys_munlock(struct task *task, gaddr_t addr, uint64_t len) {
 static void lock_all(struct mm *mm, bool lock, bool future) {
     pthread_mutex_lock(&mm->lock);
     mm->lock_future = future;
-    if (!lock && !future)
+    if (!lock && !future) {
         mm->locked_pages = 0;
+    }
     for (size_t i = 0; i < mm->vma_count; i++) {
-        if (lock && !mm->vma[i].locked)
+        if (lock && !mm->vma[i].locked) {
             mm->locked_pages += (mm->vma[i].end - mm->vma[i].start) >> PAGE_BITS;
-        if (lock || !future)
+        }
+        if (lock || !future) {
             mm->vma[i].locked = lock;
+        }
     }
     pthread_mutex_unlock(&mm->lock);
 }
 
 long sys_mlockall(struct task *task, int32_t flags) {
     struct mm *mm = task->process->mm;
-    if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+    if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT) {
         return -EINVAL;
+    }
     uint64_t limit = mm_limit(RLIMIT_MEMLOCK);
     if (!task_capable(task, CAP_IPC_LOCK)) {
         pthread_mutex_lock(&mm->lock);
         uint64_t bytes = mm_counted_pages(mm) << PAGE_BITS;
         pthread_mutex_unlock(&mm->lock);
-        if (limit == 0)
+        if (limit == 0) {
             return -EPERM;
-        if ((flags & MCL_CURRENT) && limit != RLIM_INFINITY && bytes > limit)
+        }
+        if ((flags & MCL_CURRENT) && limit != RLIM_INFINITY && bytes > limit) {
             return -ENOMEM;
+        }
     }
     lock_all(mm, flags & MCL_CURRENT, flags & MCL_FUTURE);
     return 0;

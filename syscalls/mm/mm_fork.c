@@ -9,8 +9,9 @@
  * given no identity: code is shared as far as the parent shares it. */
 static int copy_pages(struct mm *child, const struct mm *mm, const struct vma *vma) {
     gaddr_t len = vma->end - vma->start;
-    if (vma_shared(vma))
+    if (vma_shared(vma)) {
         return vma_extend_pages(child, vma, vma->start, vma->end, mm, vma->start, 0);
+    }
     int err = space_map(child->space, vma->start, len, vma->prot, false,
                         vma->file ? vma->file->host_fd : -1, (off_t)vma->offset, NULL);
     return err || vma->wipe_on_fork ? err
@@ -20,13 +21,16 @@ static int copy_pages(struct mm *child, const struct mm *mm, const struct vma *v
 static int copy_vma(struct mm *child, const struct mm *mm, const struct vma *from) {
     struct vma vma = *from;
     int err = mm_reserve(child, 1);
-    if (!err)
+    if (!err) {
         err = copy_pages(child, mm, &vma);
-    if (err)
+    }
+    if (err) {
         return err;
+    }
     vma.locked = false;
-    if (vma.file)
+    if (vma.file) {
         file_ref(vma.file);
+    }
     mm_insert(child, vma);
     return 0;
 }
@@ -34,14 +38,18 @@ static int copy_vma(struct mm *child, const struct mm *mm, const struct vma *fro
 struct mm *mm_fork(struct mm *mm) {
     struct mm *child = mm_create(mm->space->mode);
     int err = 0;
-    if (!child)
+    if (!child) {
         return NULL;
+    }
     pthread_mutex_lock(&mm->lock);
-    if (!mm_may_have_maps(child, mm->host_maps))
+    if (!mm_may_have_maps(child, mm->host_maps)) {
         err = -ENOMEM;
-    for (size_t i = 0; i < mm->vma_count && !err; i++)
-        if (!mm->vma[i].dont_fork)
+    }
+    for (size_t i = 0; i < mm->vma_count && !err; i++) {
+        if (!mm->vma[i].dont_fork) {
             err = copy_vma(child, mm, &mm->vma[i]);
+        }
+    }
     if (!err) {
         child->brk_start = mm->brk_start;
         child->brk = mm->brk;

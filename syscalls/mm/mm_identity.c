@@ -43,8 +43,9 @@ static _Atomic uint8_t taint[TAINT_BITS / 8];
 static uint32_t taint_bit(const struct stat *st) {
     uint64_t key = 0;
     const void *random = (const void *)getauxval(AT_RANDOM);
-    if (random)
-        memcpy(&key, random, sizeof(key));
+    if (random) {
+        memcpy(&key, random, sizeof key);
+    }
     uint64_t hash = (st->st_ino ^ key) * 0x9e3779b97f4a7c15u;
     hash = (hash ^ hash >> 29 ^ st->st_dev) * 0xbf58476d1ce4e5b9u;
     return (uint32_t)(hash >> 44) % TAINT_BITS;
@@ -58,8 +59,9 @@ void mm_file_written_unseen(const struct stat *st) {
 static bool settled(int host_fd, const struct stat *st) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (now.tv_sec - st->st_ctim.tv_sec >= SETTLED_SECONDS)
+    if (now.tv_sec - st->st_ctim.tv_sec >= SETTLED_SECONDS) {
         return true;
+    }
     int seals = fcntl(host_fd, F_GET_SEALS);
     const int all = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
     return seals >= 0 && (seals & all) == all;
@@ -68,8 +70,9 @@ static bool settled(int host_fd, const struct stat *st) {
 bool mm_file_identity(int host_fd, const struct stat *st, struct file_id *id) {
     uint32_t bit = taint_bit(st);
     if (!S_ISREG(st->st_mode) || atomic_load(&taint[bit / 8]) >> bit % 8 & 1 ||
-        !settled(host_fd, st))
+        !settled(host_fd, st)) {
         return false;
+    }
     *id = (struct file_id){
         .dev = st->st_dev,
         .ino = st->st_ino,

@@ -15,10 +15,11 @@ size_t mm_index(const struct mm *mm, gaddr_t addr) {
     size_t low = 0, high = mm->vma_count;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if (mm->vma[mid].end <= addr)
+        if (mm->vma[mid].end <= addr) {
             low = mid + 1;
-        else
+        } else {
             high = mid;
+        }
     }
     return low;
 }
@@ -30,16 +31,20 @@ struct vma *mm_find(struct mm *mm, gaddr_t addr) {
 
 int mm_reserve(struct mm *mm, size_t extra) {
     size_t need = mm->vma_count + extra;
-    if (need > MM_MAX_VMAS + 8)
+    if (need > MM_MAX_VMAS + 8) {
         return -ENOMEM;
-    if (need <= mm->vma_room)
+    }
+    if (need <= mm->vma_room) {
         return 0;
+    }
     size_t room = mm->vma_room ? mm->vma_room * 2 : 32;
-    if (room < need)
+    if (room < need) {
         room = need;
-    struct vma *vma = realloc(mm->vma, room * sizeof(*vma));
-    if (!vma)
+    }
+    struct vma *vma = realloc(mm->vma, room * sizeof *vma);
+    if (!vma) {
         return -ENOMEM;
+    }
     mm->vma = vma;
     mm->vma_room = room;
     return 0;
@@ -57,19 +62,20 @@ static void count_maps(struct mm *mm, long delta) {
 
 static void open_gap(struct mm *mm, size_t i) {
     assert(mm->vma_count < mm->vma_room);
-    memmove(&mm->vma[i + 1], &mm->vma[i], (mm->vma_count - i) * sizeof(mm->vma[0]));
+    memmove(&mm->vma[i + 1], &mm->vma[i], (mm->vma_count - i) * sizeof mm->vma[0]);
     mm->vma_count++;
 }
 
 static void close_gap(struct mm *mm, size_t i, size_t count) {
-    memmove(&mm->vma[i], &mm->vma[i + count], (mm->vma_count - i - count) * sizeof(mm->vma[0]));
+    memmove(&mm->vma[i], &mm->vma[i + count], (mm->vma_count - i - count) * sizeof mm->vma[0]);
     mm->vma_count -= count;
 }
 
 void mm_split(struct mm *mm, gaddr_t addr) {
     size_t i = mm_index(mm, addr);
-    if (i == mm->vma_count || mm->vma[i].start >= addr)
+    if (i == mm->vma_count || mm->vma[i].start >= addr) {
         return;
+    }
     open_gap(mm, i);
     count_maps(mm, 1);
     struct vma *low = &mm->vma[i], *high = &mm->vma[i + 1];
@@ -91,10 +97,12 @@ void mm_forget(struct mm *mm, gaddr_t start, gaddr_t end) {
         struct vma *vma = &mm->vma[last];
         uint64_t pages = (vma->end - vma->start) >> PAGE_BITS;
         mm->total_pages -= pages;
-        if (vma->locked)
+        if (vma->locked) {
             mm->locked_pages -= pages;
-        if (vma->file)
+        }
+        if (vma->file) {
             file_unref(vma->file);
+        }
         before += 1 + gap_before(mm, last + 1);
     }
     close_gap(mm, first, last - first);
@@ -122,8 +130,9 @@ void mm_merge(struct mm *mm, gaddr_t start, gaddr_t end) {
             continue;
         }
         a->end = b->end;
-        if (b->file)
+        if (b->file) {
             file_unref(b->file);
+        }
         close_gap(mm, i + 1, 1);
         count_maps(mm, -1);
     }
@@ -146,14 +155,16 @@ void mm_insert(struct mm *mm, struct vma vma) {
     count_maps(mm, 1 + gap_before(mm, i) + gap_before(mm, i + 1) - before);
     uint64_t pages = (vma.end - vma.start) >> PAGE_BITS;
     mm->total_pages += pages;
-    if (vma.locked)
+    if (vma.locked) {
         mm->locked_pages += pages;
+    }
     mm_merge(mm, vma.start, vma.end);
 }
 
 gaddr_t vma_start_gap(const struct vma *vma) {
-    if (!(vma->flags & MAP_GROWSDOWN))
+    if (!(vma->flags & MAP_GROWSDOWN)) {
         return vma->start;
+    }
     return vma->start > MM_STACK_GAP ? vma->start - MM_STACK_GAP : 0;
 }
 
@@ -170,12 +181,15 @@ static gaddr_t place_below_top(struct mm *mm, gaddr_t len) {
     for (size_t i = mm_index(mm, limit) + 1; i-- > 0;) {
         gaddr_t high = i == mm->vma_count ? mm_end(mm) : mm->vma[i].start;
         gaddr_t low = i == 0 ? 0 : mm->vma[i - 1].end;
-        if (high > limit)
+        if (high > limit) {
             high = limit;
-        if (low < MM_MIN_ADDR)
+        }
+        if (low < MM_MIN_ADDR) {
             low = MM_MIN_ADDR;
-        if (high < low)
+        }
+        if (high < low) {
             continue;
+        }
         if (i < mm->vma_count && high > vma_start_gap(&mm->vma[i])) {
             remember = false; /* what it keeps free depends on len, as under Linux: */
             if (high - low >= len) {
@@ -184,12 +198,14 @@ static gaddr_t place_below_top(struct mm *mm, gaddr_t len) {
             }
         }
         if (high - low >= len) {
-            if (remember)
+            if (remember) {
                 mm->place_from = high;
+            }
             return high - len;
         }
-        if (remember && high - low >= mm->place_size)
+        if (remember && high - low >= mm->place_size) {
             mm->place_size = high - low + 1;
+        }
     }
     return 0;
 }
@@ -197,27 +213,34 @@ static gaddr_t place_below_top(struct mm *mm, gaddr_t len) {
 /* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then
  * the lowest one above the low base. */
 int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len) {
-    if (len > mm_end(mm))
+    if (len > mm_end(mm)) {
         return -ENOMEM;
+    }
     hint = PAGE_BASE(hint);
-    if (hint && hint < MM_MIN_ADDR)
+    if (hint && hint < MM_MIN_ADDR) {
         hint = MM_MIN_ADDR;
+    }
     if (hint && hint <= mm_end(mm) - len) {
         size_t i = mm_index(mm, hint);
-        if (i == mm->vma_count || hint + len <= vma_start_gap(&mm->vma[i]))
+        if (i == mm->vma_count || hint + len <= vma_start_gap(&mm->vma[i])) {
             return (int64_t)hint;
+        }
     }
     gaddr_t below = mm->bottom_up ? 0 : place_below_top(mm, len);
-    if (below)
+    if (below) {
         return below > mm_end(mm) - len ? -ENOMEM : (int64_t)below;
+    }
     gaddr_t low = mm_low_base(mm);
     for (size_t i = mm_index(mm, low);; i++) {
         gaddr_t high = i == mm->vma_count ? mm_end(mm) : vma_start_gap(&mm->vma[i]);
-        if (high >= low && high - low >= len)
+        if (high >= low && high - low >= len) {
             return (int64_t)low;
-        if (i == mm->vma_count)
+        }
+        if (i == mm->vma_count) {
             return -ENOMEM;
-        if (mm->vma[i].end > low)
+        }
+        if (mm->vma[i].end > low) {
             low = mm->vma[i].end;
+        }
     }
 }

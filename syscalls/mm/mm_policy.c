@@ -37,18 +37,23 @@ enum {
 static int read_nodes(struct task *task, gaddr_t at, uint64_t bits, bool *any, bool *here) {
     *any = *here = false;
     bits = (uint32_t)(bits - 1);
-    if (bits == 0 || at == 0)
+    if (bits == 0 || at == 0) {
         return 0;
-    if (bits > MOST_BITS)
+    }
+    if (bits > MOST_BITS) {
         return -EINVAL;
+    }
     for (uint64_t bit = 0; bit < bits; bit += 32) {
         uint32_t word;
-        if (guest_read(task->cpu->space, &word, at + bit / 8, sizeof(word)))
+        if (guest_read(task->cpu->space, &word, at + bit / 8, sizeof word)) {
             return -EFAULT;
-        if (bits - bit < 32)
+        }
+        if (bits - bit < 32) {
             word &= (1u << (bits - bit)) - 1;
-        if (word && bit >= MOST_NODES)
+        }
+        if (word && bit >= MOST_NODES) {
             return -EINVAL;
+        }
         *any |= word != 0;
         *here |= bit == 0 && word & 1;
     }
@@ -61,36 +66,44 @@ static int read_policy(struct task *task, uint32_t mode, gaddr_t nodes, uint64_t
     uint32_t flags = mode & MODE_FLAGS;
     mode &= ~MODE_FLAGS;
     if (mode >= POLICY_COUNT ||
-        (flags & (MODE_STATIC | MODE_RELATIVE)) == (MODE_STATIC | MODE_RELATIVE))
+        (flags & (MODE_STATIC | MODE_RELATIVE)) == (MODE_STATIC | MODE_RELATIVE)) {
         return -EINVAL;
-    if ((flags & MODE_BALANCING) && mode != POLICY_BIND && mode != POLICY_PREFERRED_MANY)
+    }
+    if ((flags & MODE_BALANCING) && mode != POLICY_BIND && mode != POLICY_PREFERRED_MANY) {
         return -EINVAL;
+    }
     int err = read_nodes(task, nodes, bits, &any, &here);
-    if (err)
+    if (err) {
         return err;
-    if (mode == POLICY_DEFAULT)
+    }
+    if (mode == POLICY_DEFAULT) {
         return any ? -EINVAL : 0;
-    if (mode == POLICY_LOCAL || (mode == POLICY_PREFERRED && !any))
+    }
+    if (mode == POLICY_LOCAL || (mode == POLICY_PREFERRED && !any)) {
         return any || (flags & (MODE_STATIC | MODE_RELATIVE)) ? -EINVAL : POLICY_LOCAL;
+    }
     /* Relative nodes are counted modulo those that are there. */
     return here || (any && flags & MODE_RELATIVE) ? (int)(mode | flags) : -EINVAL;
 }
 
 long sys_set_mempolicy(struct task *task, int32_t mode, gaddr_t nodes, uint64_t bits) {
     int policy = read_policy(task, (uint32_t)mode, nodes, bits);
-    if (policy >= 0)
+    if (policy >= 0) {
         task->memory_policy = (uint16_t)policy;
+    }
     return policy < 0 ? policy : 0;
 }
 
 /* The mask of a policy, or of what may be used, to the guest: as many words as asked for. */
 static int write_nodes(struct task *task, gaddr_t to, uint64_t bits, uint32_t nodes) {
     uint64_t bytes = (((uint32_t)bits - 1 + 63) / 64) * 8;
-    if (bytes > PAGE_BYTES)
+    if (bytes > PAGE_BYTES) {
         return -EINVAL;
-    if (guest_write(task->cpu->space, to, &nodes, sizeof(nodes)) ||
-        (bytes > 4 && guest_zero(task->cpu->space, to + 4, bytes - 4)))
+    }
+    if (guest_write(task->cpu->space, to, &nodes, sizeof nodes) ||
+        (bytes > 4 && guest_zero(task->cpu->space, to + 4, bytes - 4))) {
         return -EFAULT;
+    }
     return 0;
 }
 
@@ -106,31 +119,37 @@ static int policy_at(struct mm *mm, gaddr_t addr) {
 long sys_get_mempolicy(struct task *task, gaddr_t mode, gaddr_t nodes, uint64_t bits, gaddr_t addr,
                        uint32_t flags) {
     int32_t value;
-    if (flags & ~(GET_NODE | GET_ADDR | GET_ALLOWED))
+    if (flags & ~(GET_NODE | GET_ADDR | GET_ALLOWED)) {
         return -EINVAL;
-    if (nodes && bits < 1)
+    }
+    if (nodes && bits < 1) {
         return -EINVAL;
+    }
     int policy = task->memory_policy;
     if (flags & GET_ALLOWED) {
-        if (flags & (GET_NODE | GET_ADDR))
+        if (flags & (GET_NODE | GET_ADDR)) {
             return -EINVAL;
+        }
         policy = 0;
     } else if (flags & GET_ADDR) {
         policy = policy_at(task->process->mm, addr);
-        if (policy < 0)
+        if (policy < 0) {
             return policy;
+        }
     } else if (addr) {
         return -EINVAL;
     }
     unsigned kind = (unsigned)policy & ~MODE_FLAGS;
     value = policy;
     if (flags & GET_NODE) {
-        if (!(flags & GET_ADDR) && kind != POLICY_INTERLEAVE && kind != POLICY_WEIGHTED)
+        if (!(flags & GET_ADDR) && kind != POLICY_INTERLEAVE && kind != POLICY_WEIGHTED) {
             return -EINVAL;
+        }
         value = 0; /* the node */
     }
-    if (mode && guest_write(task->cpu->space, mode, &value, sizeof(value)))
+    if (mode && guest_write(task->cpu->space, mode, &value, sizeof value)) {
         return -EFAULT;
+    }
     bool node0 = (flags & GET_ALLOWED) || (kind != POLICY_DEFAULT && kind != POLICY_LOCAL);
     return nodes ? write_nodes(task, nodes, bits, node0) : 0;
 }
@@ -144,32 +163,38 @@ static int64_t range_end(const struct mm *mm, gaddr_t addr, uint64_t len) {
 long sys_mbind(struct task *task, gaddr_t addr, uint64_t len, int32_t mode, gaddr_t nodes,
                uint64_t bits, uint32_t flags) {
     struct mm *mm = task->process->mm;
-    if (flags & ~(BIND_STRICT | BIND_MOVE | BIND_MOVE_ALL))
+    if (flags & ~(BIND_STRICT | BIND_MOVE | BIND_MOVE_ALL)) {
         return -EINVAL;
-    if ((flags & BIND_MOVE_ALL) && !task_capable(task, CAP_SYS_NICE))
+    }
+    if ((flags & BIND_MOVE_ALL) && !task_capable(task, CAP_SYS_NICE)) {
         return -EPERM;
+    }
     int64_t end = range_end(mm, addr, len);
-    if (end < 0 || (gaddr_t)end == addr)
+    if (end < 0 || (gaddr_t)end == addr) {
         return end < 0 ? end : 0;
+    }
     int policy = read_policy(task, (uint32_t)mode, nodes, bits);
-    if (policy < 0)
+    if (policy < 0) {
         return policy;
+    }
     pthread_mutex_lock(&mm->lock);
     int err = mm_reserve(mm, 2);
     gaddr_t at = addr;
     size_t first = mm_index(mm, addr);
     for (size_t i = first; !err && at < (gaddr_t)end; i++) { /* no hole, before anything changes */
-        if (i == mm->vma_count || mm->vma[i].start > at)
+        if (i == mm->vma_count || mm->vma[i].start > at) {
             err = -EFAULT;
-        else
+        } else {
             at = mm->vma[i].end;
+        }
     }
     if (!err) {
         mm_split(mm, addr);
         mm_split(mm, (gaddr_t)end);
         for (size_t i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < (gaddr_t)end;
-             i++)
+             i++) {
             mm->vma[i].policy = (uint16_t)policy;
+        }
         mm_merge(mm, addr, (gaddr_t)end);
     }
     pthread_mutex_unlock(&mm->lock);
@@ -179,11 +204,13 @@ long sys_mbind(struct task *task, gaddr_t addr, uint64_t len, int32_t mode, gadd
 long sys_set_mempolicy_home_node(struct task *task, gaddr_t addr, uint64_t len, uint64_t node,
                                  uint64_t flags) {
     struct mm *mm = task->process->mm;
-    if ((addr & (PAGE_BYTES - 1)) || flags || node != 0)
+    if ((addr & (PAGE_BYTES - 1)) || flags || node != 0) {
         return -EINVAL;
+    }
     int64_t end = range_end(mm, addr, len);
-    if (end < 0 || (gaddr_t)end == addr)
+    if (end < 0 || (gaddr_t)end == addr) {
         return end < 0 ? end : 0;
+    }
     int err = -ENOENT;
     pthread_mutex_lock(&mm->lock);
     for (size_t i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < (gaddr_t)end; i++) {
@@ -191,8 +218,9 @@ long sys_set_mempolicy_home_node(struct task *task, gaddr_t addr, uint64_t len, 
         err = kind == POLICY_DEFAULT || kind == POLICY_BIND || kind == POLICY_PREFERRED_MANY
                   ? 0
                   : -EOPNOTSUPP;
-        if (err)
+        if (err) {
             break;
+        }
     }
     pthread_mutex_unlock(&mm->lock);
     return err;
@@ -202,10 +230,12 @@ long sys_set_mempolicy_home_node(struct task *task, gaddr_t addr, uint64_t len, 
 long sys_migrate_pages(struct task *task, int32_t pid, uint64_t bits, gaddr_t from, gaddr_t to) {
     bool any, here, to_any, to_here;
     int err = read_nodes(task, from, bits, &any, &here);
-    if (!err)
+    if (!err) {
         err = read_nodes(task, to, bits, &to_any, &to_here);
-    if (err)
+    }
+    if (err) {
         return err;
+    }
     pthread_mutex_lock(&process_lock);
     struct process *process = pid ? process_find_thread(pid) : task->process;
     err = !process ? -ESRCH : process_may_inspect(task->process, process, false) ? 0 : -EPERM;
@@ -233,8 +263,9 @@ static struct mm *advised_mm(struct task *task, int32_t fd, int *err) {
         }
         pthread_mutex_unlock(&process_lock);
     }
-    if (file)
+    if (file) {
         file_unref(file);
+    }
     return mm;
 }
 
@@ -244,25 +275,31 @@ long sys_process_madvise(struct task *task, int32_t fd, gaddr_t iov, uint64_t co
     uint32_t span[2];
     uint64_t done = 0;
     int err = 0;
-    if (flags || count > IOV_LIMIT)
+    if (flags || count > IOV_LIMIT) {
         return -EINVAL;
-    for (uint64_t i = 0; i < count; i++)
-        if (guest_read(task->cpu->space, span, iov + i * sizeof(span), sizeof(span)))
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (guest_read(task->cpu->space, span, iov + i * sizeof span, sizeof span)) {
             return -EFAULT;
+        }
+    }
     struct mm *mm = advised_mm(task, fd, &err);
-    if (!mm)
+    if (!mm) {
         return err;
+    }
     bool own = mm == task->process->mm;
     if (!own && advice != COLD && advice != PAGEOUT && advice != COLLAPSE &&
-        advice != MADV_WILLNEED)
+        advice != MADV_WILLNEED) {
         err = -EINVAL;
-    else if (!own && !task_capable(task, CAP_SYS_NICE))
+    } else if (!own && !task_capable(task, CAP_SYS_NICE)) {
         err = -EPERM;
+    }
     for (uint64_t i = 0; i < count && !err; i++) {
-        if (guest_read(task->cpu->space, span, iov + i * sizeof(span), sizeof(span)))
+        if (guest_read(task->cpu->space, span, iov + i * sizeof span, sizeof span)) {
             err = -EFAULT;
-        else
+        } else {
             err = mm_advise(mm, span[0], span[1], advice);
+        }
         done += err ? 0 : span[1];
     }
     mm_unref(mm);

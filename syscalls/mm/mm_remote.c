@@ -35,34 +35,39 @@ long sys_membarrier(struct task *task, int32_t command, uint32_t flags, int32_t 
                          BARRIER_REGISTER_GLOBAL_EXPEDITED | BARRIER_PRIVATE_EXPEDITED |
                          BARRIER_REGISTER_PRIVATE_EXPEDITED | BARRIER_PRIVATE_SYNC_CORE |
                          BARRIER_REGISTER_PRIVATE_SYNC_CORE;
-    if (flags)
+    if (flags) {
         return -EINVAL;
+    }
     switch (command) {
     case BARRIER_QUERY: {
         long host = syscall(SYS_membarrier, BARRIER_QUERY, 0, 0);
-        if (host < 0)
+        if (host < 0) {
             return -ENOSYS;
+        }
         return (host & BARRIER_PRIVATE_EXPEDITED) ? (long)all : (long)(host & BARRIER_GLOBAL);
     }
     case BARRIER_GLOBAL:
         return host_barrier(BARRIER_GLOBAL);
     case BARRIER_GLOBAL_EXPEDITED:
-        if (host_barrier(BARRIER_REGISTER_PRIVATE_EXPEDITED))
+        if (host_barrier(BARRIER_REGISTER_PRIVATE_EXPEDITED)) {
             return host_barrier(BARRIER_GLOBAL);
+        }
         return host_barrier(BARRIER_PRIVATE_EXPEDITED);
     case BARRIER_REGISTER_GLOBAL_EXPEDITED:
         return 0;
     case BARRIER_REGISTER_PRIVATE_EXPEDITED:
     case BARRIER_REGISTER_PRIVATE_SYNC_CORE: {
         int err = host_barrier(BARRIER_REGISTER_PRIVATE_EXPEDITED);
-        if (!err)
+        if (!err) {
             __atomic_fetch_or(&mm->membarrier, (uint32_t)command, __ATOMIC_SEQ_CST);
+        }
         return err;
     }
     case BARRIER_PRIVATE_EXPEDITED:
     case BARRIER_PRIVATE_SYNC_CORE:
-        if (!(__atomic_load_n(&mm->membarrier, __ATOMIC_SEQ_CST) & ((uint32_t)command << 1)))
+        if (!(__atomic_load_n(&mm->membarrier, __ATOMIC_SEQ_CST) & ((uint32_t)command << 1))) {
             return -EPERM;
+        }
         return host_barrier(BARRIER_PRIVATE_EXPEDITED);
     default:
         return -EINVAL;
@@ -143,12 +148,15 @@ static long copy_spans(struct space *to, const struct guest_span *to_span, uint6
         uint64_t len = t_left < f_left ? t_left : f_left;
         uint64_t page_left = PAGE_BYTES - (f_addr & (PAGE_BYTES - 1));
         uint64_t t_page_left = PAGE_BYTES - (t_addr & (PAGE_BYTES - 1));
-        if (len > page_left)
+        if (len > page_left) {
             len = page_left;
-        if (len > t_page_left)
+        }
+        if (len > t_page_left) {
             len = t_page_left;
-        if (guest_read(from, buf, f_addr, len) || guest_write(to, t_addr, buf, len))
+        }
+        if (guest_read(from, buf, f_addr, len) || guest_write(to, t_addr, buf, len)) {
             return done ? (long)done : -EFAULT;
+        }
         done += len;
         t_at += len;
         f_at += len;
@@ -157,8 +165,9 @@ static long copy_spans(struct space *to, const struct guest_span *to_span, uint6
 }
 
 static bool no_bytes(const struct guest_span *span, uint64_t count) {
-    while (count && span[count - 1].len == 0)
+    while (count && span[count - 1].len == 0) {
         count--;
+    }
     return count == 0;
 }
 
@@ -167,26 +176,30 @@ static long process_vm(struct task *task, int32_t pid, gaddr_t local, uint64_t l
                        gaddr_t remote, uint64_t remote_count, uint32_t flags, bool write) {
     int err;
     long result;
-    if (flags || local_count > IOV_LIMIT || remote_count > IOV_LIMIT)
+    if (flags || local_count > IOV_LIMIT || remote_count > IOV_LIMIT) {
         return -EINVAL;
-    struct guest_span *span = calloc(local_count + remote_count + 1, sizeof(*span));
-    if (!span)
+    }
+    struct guest_span *span = calloc(local_count + remote_count + 1, sizeof *span);
+    if (!span) {
         return -ENOMEM;
+    }
     result = read_spans(task, local, local_count, span);
     bool nothing = !result && no_bytes(span, local_count);
-    if (!result && !nothing)
+    if (!result && !nothing) {
         result = read_spans(task, remote, remote_count, span + local_count);
+    }
     if (!result && !nothing && !no_bytes(span + local_count, remote_count)) {
         struct mm *mm = remote_mm(task, pid, &err);
         struct space *own = task->process->mm->space;
-        if (!mm)
+        if (!mm) {
             result = err;
-        else if (write)
+        } else if (write) {
             result =
                 copy_spans(mm->space, span + local_count, remote_count, own, span, local_count);
-        else
+        } else {
             result =
                 copy_spans(own, span, local_count, mm->space, span + local_count, remote_count);
+        }
         mm_unref(mm);
     }
     free(span);

@@ -14,12 +14,15 @@
 
 /* rename without replacing, on file systems that cannot do that in one call too. 0 or -errno. */
 static int rename_new(int dir, const char *from, const char *to) {
-    if (!syscall(SYS_renameat2, dir, from, dir, to, 1 /* RENAME_NOREPLACE */))
+    if (!syscall(SYS_renameat2, dir, from, dir, to, 1 /* RENAME_NOREPLACE */)) {
         return 0;
-    if (errno != EINVAL && errno != ENOSYS)
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
         return -errno;
-    if (linkat(dir, from, dir, to, 0))
+    }
+    if (linkat(dir, from, dir, to, 0)) {
         return -errno;
+    }
     unlinkat(dir, from, 0);
     return 0;
 }
@@ -31,8 +34,9 @@ static int bind_at(struct task *task, const struct place *place, int host_fd, co
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     struct stat st;
     int dir = fcntl(place->dir, F_DUPFD_CLOEXEC, 3), pin = -1;
-    if (dir < 0)
+    if (dir < 0) {
         return -errno;
+    }
     /* /proc/self leads a host path to the place, whatever its length */
     snprintf(un.sun_path, sizeof un.sun_path, "/proc/self/fd/%d/%s", dir, temporary);
     mode_t mode = 0777 & ~task->fs->umask;
@@ -46,19 +50,25 @@ static int bind_at(struct task *task, const struct place *place, int host_fd, co
         struct stat parent;
         bool inherits =
             !error && !fs_owner_fstat(place->mount, dir, &parent) && (parent.st_mode & S_ISGID);
-        if (!error)
+        if (!error) {
             made(arg, &st);
+        }
         if (!error) /* what the host refuses is kept beside it, or shown as it is */
+        {
             metadata_created(task, pin, mode, inherits ? (int64_t)parent.st_gid : -1);
+        }
         privilege_enter(task, place->mount);
-        if (!error)
+        if (!error) {
             error = rename_new(dir, temporary, place->name);
-        if (error)
+        }
+        if (error) {
             unlinkat(dir, temporary, 0);
+        }
         privilege_leave();
     }
-    if (pin >= 0)
+    if (pin >= 0) {
         close(pin);
+    }
     close(dir);
     return error == -EEXIST ? -EADDRINUSE : error;
 }
@@ -68,14 +78,16 @@ int fs_socket_bind(struct task *task, const char *path, int host_fd, const char 
                    void *arg) {
     struct place place;
     int error = place_find(task, AT_FDCWD, path, PLACE_PARENT, &place);
-    if (error)
+    if (error) {
         return error;
-    if (place.is_synth || place.file || !place.name[0] || place.exists)
+    }
+    if (place.is_synth || place.file || !place.name[0] || place.exists) {
         error = -EADDRINUSE;
-    else if (place.slash)
+    } else if (place.slash) {
         error = -ENOENT;
-    else if (!(error = place_writable(&place)))
+    } else if (!(error = place_writable(&place))) {
         error = place_names_check(task, &place, false);
+    }
     if (!error) {
         fs_names_hold();
         error = bind_at(task, &place, host_fd, temporary, made, arg);
@@ -88,8 +100,9 @@ int fs_socket_bind(struct task *task, const char *path, int host_fd, const char 
 
 bool fs_socket_name_taken(struct task *task, const char *path) {
     struct place place;
-    if (place_find(task, AT_FDCWD, path, PLACE_PARENT, &place))
+    if (place_find(task, AT_FDCWD, path, PLACE_PARENT, &place)) {
         return false;
+    }
     place_put(&place);
     return place.exists;
 }
@@ -98,16 +111,18 @@ int fs_socket_find(struct task *task, const char *path, const struct mount **mou
     struct place place;
     struct stat st;
     int fd = -ECONNREFUSED, error = place_find(task, AT_FDCWD, path, PLACE_FOLLOW, &place);
-    if (error)
+    if (error) {
         return error;
+    }
     if (!place.is_synth && !place.file && place.name[0]) {
         fd = openat(place.dir, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         fd = fd < 0 ? -errno : fd;
     }
     if (fd >= 0) { /* asked of the very thing that is connected to */
         error = fs_owner_fstat(place.mount, fd, &st);
-        if (!error)
+        if (!error) {
             error = permission_check(task, &st, 2);
+        }
     }
     if (error) {
         close(fd);

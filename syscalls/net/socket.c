@@ -34,9 +34,10 @@ static ssize_t socket_read(struct file *file, struct task *task, const struct io
 
 void socket_broken_pipe(struct task *task, struct file *file) {
     int type = 0;
-    if (!getsockopt(file->host_fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(type)}) &&
-        type == SOCK_STREAM)
+    if (!getsockopt(file->host_fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) &&
+        type == SOCK_STREAM) {
         task_send_sigpipe(task);
+    }
 }
 
 static ssize_t socket_write_flags(struct file *file, struct task *task, const struct iovec *iov,
@@ -51,8 +52,9 @@ static ssize_t socket_write_flags(struct file *file, struct task *task, const st
         : flags ? host_call(task, SYS_sendmsg, file->host_fd, (long)&host, flags | MSG_NOSIGNAL, 0,
                             0, 0)
                 : host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
-    if (done == -EPIPE)
+    if (done == -EPIPE) {
         socket_broken_pipe(task, file);
+    }
     return socket_interrupted(file, SO_SNDTIMEO, done);
 }
 
@@ -73,17 +75,19 @@ static int64_t socket_seek(struct file *file, int64_t offset, int whence) {
 }
 
 static void socket_release(struct file *file) {
-    if (file->data)
+    if (file->data) {
         unix_socket_closing(file->data);
+    }
     close(file->host_fd);
-    if (file->data)
+    if (file->data) {
         unix_socket_free(file->data);
+    }
 }
 
 static struct file *socket_adopt(struct task *task, int host_fd, int flags) {
     int domain = 0, type = 0;
-    getsockopt(host_fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
-    getsockopt(host_fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(type)});
+    getsockopt(host_fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof domain});
+    getsockopt(host_fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type});
     return socket_file(task, host_fd, domain, type, flags);
 }
 
@@ -124,7 +128,7 @@ struct file *socket_get(struct task *task, int fd, long *error) {
 struct file *socket_file(struct task *task, int host_fd, int domain, int type, int flags) {
     struct unix_socket *data = NULL;
     if (domain == AF_UNIX) {
-        data = calloc(1, sizeof(*data));
+        data = calloc(1, sizeof *data);
         if (!data) {
             close(host_fd);
             return NULL;
@@ -142,10 +146,11 @@ struct file *socket_file(struct task *task, int host_fd, int domain, int type, i
 }
 
 long socket_interrupted(struct file *file, int option, long result) {
-    if (result != -EINTR)
+    if (result != -EINTR) {
         return result;
+    }
     struct timeval timeout = {0};
-    getsockopt(file->host_fd, SOL_SOCKET, option, &timeout, &(socklen_t){sizeof(timeout)});
+    getsockopt(file->host_fd, SOL_SOCKET, option, &timeout, &(socklen_t){sizeof timeout});
     return timeout.tv_sec || timeout.tv_usec ? -EINTR : -ERESTARTSYS;
 }
 
@@ -153,11 +158,12 @@ long socket_interrupted(struct file *file, int option, long result) {
  * when it has one, or when that number is taken: then the host chooses at first use. */
 static bool netlink_autobind(struct task *task, struct file *file) {
     struct sockaddr_nl own = {0};
-    if (getsockname(file->host_fd, (struct sockaddr *)&own, &(socklen_t){sizeof(own)}) ||
-        own.nl_family != AF_NETLINK || own.nl_pid)
+    if (getsockname(file->host_fd, (struct sockaddr *)&own, &(socklen_t){sizeof own}) ||
+        own.nl_family != AF_NETLINK || own.nl_pid) {
         return false;
+    }
     own.nl_pid = (uint32_t)task->process->pid;
-    return !bind(file->host_fd, (struct sockaddr *)&own, sizeof(own));
+    return !bind(file->host_fd, (struct sockaddr *)&own, sizeof own);
 }
 
 /* --- addresses ------------------------------------------------------------------------- */
@@ -167,27 +173,35 @@ int socket_address_in(struct task *task, struct file *file, gaddr_t at, int32_t 
     out->hold_fd = -1;
     out->mount = NULL;
     out->len = 0;
-    if (len < 0 || len > (int)sizeof(struct sockaddr_storage))
+    if (len < 0 || len > (int)sizeof(struct sockaddr_storage)) {
         return -EINVAL;
-    memset(&out->storage, 0, sizeof(out->storage));
-    if (len && guest_read(task->cpu->space, &out->storage, at, (size_t)len))
+    }
+    memset(&out->storage, 0, sizeof out->storage);
+    if (len && guest_read(task->cpu->space, &out->storage, at, (size_t)len)) {
         return -EFAULT;
+    }
     out->len = (socklen_t)len;
     if (len && !socket_network && !socket_is_unix(file)) /* one that was given open */
+    {
         return -ENETUNREACH;
-    if (len >= (int)sizeof(struct sockaddr_nl) && out->any.sa_family == AF_NETLINK)
+    }
+    if (len >= (int)sizeof(struct sockaddr_nl) && out->any.sa_family == AF_NETLINK) {
         netlink_autobind(task, file);
-    if (!socket_is_unix(file) || len < (int)sizeof(sa_family_t) || out->any.sa_family != AF_UNIX)
+    }
+    if (!socket_is_unix(file) || len < (int)sizeof(sa_family_t) || out->any.sa_family != AF_UNIX) {
         return 0;
-    if (len > (int)sizeof(struct sockaddr_un) || len <= (int)sizeof(sa_family_t))
+    }
+    if (len > (int)sizeof(struct sockaddr_un) || len <= (int)sizeof(sa_family_t)) {
         return -EINVAL;
+    }
     struct sockaddr_un guest = out->un;
     return unix_address_to_host(task, &guest, (socklen_t)len, out);
 }
 
 void socket_address_put(struct socket_address *address) {
-    if (address->hold_fd >= 0)
+    if (address->hold_fd >= 0) {
         close(address->hold_fd);
+    }
     address->hold_fd = -1;
 }
 
@@ -195,18 +209,23 @@ int socket_address_out(struct task *task, struct socket_address *address, bool s
                        gaddr_t len_at) {
     struct space *space = task->cpu->space;
     int32_t room;
-    if (!at)
+    if (!at) {
         return 0;
-    if (guest_read(space, &room, len_at, sizeof(room)))
+    }
+    if (guest_read(space, &room, len_at, sizeof room)) {
         return -EFAULT;
-    if (room < 0)
+    }
+    if (room < 0) {
         return -EINVAL;
-    if (address->len >= sizeof(sa_family_t) && address->any.sa_family == AF_UNIX)
+    }
+    if (address->len >= sizeof(sa_family_t) && address->any.sa_family == AF_UNIX) {
         unix_address_to_guest(address, sender);
+    }
     int32_t len = (int32_t)address->len;
-    if (len && room && guest_write(space, at, &address->storage, room < len ? room : len))
+    if (len && room && guest_write(space, at, &address->storage, room < len ? room : len)) {
         return -EFAULT;
-    return guest_write(space, len_at, &len, sizeof(len));
+    }
+    return guest_write(space, len_at, &len, sizeof len);
 }
 
 /* --- creation -------------------------------------------------------------------------- */
@@ -214,33 +233,42 @@ int socket_address_out(struct task *task, struct socket_address *address, bool s
 bool socket_network = true;
 
 static int check_family(int domain, int type, int protocol) {
-    if (domain < 0 || domain >= 46 || (!socket_network && domain != AF_UNIX))
+    if (domain < 0 || domain >= 46 || (!socket_network && domain != AF_UNIX)) {
         return -EAFNOSUPPORT;
-    if (type > SOCK_PACKET)
+    }
+    if (type > SOCK_PACKET) {
         return -EINVAL;
-    if (domain == AF_NETLINK && type != SOCK_RAW && type != SOCK_DGRAM)
+    }
+    if (domain == AF_NETLINK && type != SOCK_RAW && type != SOCK_DGRAM) {
         return -ESOCKTNOSUPPORT;
-    if (domain == AF_NETLINK)
+    }
+    if (domain == AF_NETLINK) {
         return protocol == NETLINK_ROUTE || protocol == NETLINK_KOBJECT_UEVENT ||
                        protocol == NETLINK_SOCK_DIAG
                    ? 0
                    : -EPROTONOSUPPORT;
+    }
     if (domain == AF_INET &&
         type == SOCK_PACKET) /* the old name of AF_PACKET, which is not there either */
+    {
         return -EAFNOSUPPORT;
+    }
     return domain == AF_UNIX || domain == AF_INET || domain == AF_INET6 ? 0 : -EAFNOSUPPORT;
 }
 
 long sys_socket(struct task *task, int32_t domain, int32_t type, int32_t protocol) {
     int flags = type & ~0xf;
-    if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+    if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) {
         return -EINVAL;
+    }
     int error = check_family(domain, type & 0xf, protocol);
-    if (error)
+    if (error) {
         return error;
+    }
     int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     struct file *file = socket_file(task, fd, domain, type & 0xf, flags);
     return file ? fd_install(task, file, flags & SOCK_CLOEXEC, 0) : -ENOMEM;
 }
@@ -248,13 +276,16 @@ long sys_socket(struct task *task, int32_t domain, int32_t type, int32_t protoco
 long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t protocol,
                     gaddr_t fds_at) {
     int flags = type & ~0xf, host[2];
-    if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+    if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) {
         return -EINVAL;
+    }
     int error = check_family(domain, type & 0xf, protocol);
-    if (error)
+    if (error) {
         return error;
-    if (socketpair(domain, type | SOCK_CLOEXEC, protocol, host))
+    }
+    if (socketpair(domain, type | SOCK_CLOEXEC, protocol, host)) {
         return -errno;
+    }
     struct file *a = socket_file(task, host[0], domain, type & 0xf, flags);
     struct file *b = socket_file(task, host[1], domain, type & 0xf, flags);
     if (!a || !b) {
@@ -271,8 +302,9 @@ long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t pro
     }
     fds[1] = fd_install(task, b, flags & SOCK_CLOEXEC, 0);
     if (fds[1] >= 0) {
-        if (!guest_write(task->cpu->space, fds_at, fds, sizeof(fds)))
+        if (!guest_write(task->cpu->space, fds_at, fds, sizeof fds)) {
             return 0;
+        }
         fd_close(task, fds[1]);
         fds[1] = -EFAULT;
     }
@@ -287,21 +319,24 @@ long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t pro
 static bool bind_own_port(struct task *task, struct file *file, const struct sockaddr *address,
                           socklen_t len) {
     struct sockaddr_nl own, now;
-    if (len != sizeof(own) || address->sa_family != AF_NETLINK)
+    if (len != sizeof own || address->sa_family != AF_NETLINK) {
         return false;
-    memcpy(&own, address, sizeof(own));
+    }
+    memcpy(&own, address, sizeof own);
     if (own.nl_pid != 0 ||
-        getsockname(file->host_fd, (struct sockaddr *)&now, &(socklen_t){sizeof(now)}) ||
-        now.nl_pid != 0)
+        getsockname(file->host_fd, (struct sockaddr *)&now, &(socklen_t){sizeof now}) ||
+        now.nl_pid != 0) {
         return false;
+    }
     own.nl_pid = (uint32_t)task->process->pid;
-    return bind(file->host_fd, (const struct sockaddr *)&own, sizeof(own)) == 0;
+    return bind(file->host_fd, (const struct sockaddr *)&own, sizeof own) == 0;
 }
 
 static int bind_number(struct task *task, struct file *file, const struct sockaddr *address,
                        socklen_t len) {
-    if (bind_own_port(task, file, address, len))
+    if (bind_own_port(task, file, address, len)) {
         return 0;
+    }
     privilege_bind_begin(task);
     int failed = bind(file->host_fd, address, len);
     privilege_bind_end();
@@ -311,22 +346,24 @@ static int bind_number(struct task *task, struct file *file, const struct sockad
 long sys_bind(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
     long error;
     struct file *file = socket_get(task, fd, &error);
-    if (!file)
+    if (!file) {
         return error;
+    }
     struct sockaddr_storage address = {0};
-    if (len > sizeof(address))
+    if (len > sizeof address) {
         error = -EINVAL;
-    else if (guest_read(task->cpu->space, &address, at, len))
+    } else if (guest_read(task->cpu->space, &address, at, len)) {
         error = -EFAULT;
-    else if (!socket_network && !socket_is_unix(file))
+    } else if (!socket_network && !socket_is_unix(file)) {
         error = -EADDRNOTAVAIL;
-    else if (socket_is_unix(file))
+    } else if (socket_is_unix(file)) {
         error = unix_bind(task, file, (struct sockaddr_un *)&address, len);
-    else {
+    } else {
         struct sockaddr_nl *port = (struct sockaddr_nl *)&address;
-        if (len >= sizeof(*port) && port->nl_family == AF_NETLINK && !port->nl_pid &&
-            netlink_autobind(task, file))
+        if (len >= sizeof *port && port->nl_family == AF_NETLINK && !port->nl_pid &&
+            netlink_autobind(task, file)) {
             port->nl_pid = (uint32_t)task->process->pid;
+        }
         error = bind_number(task, file, (struct sockaddr *)&address, len);
     }
     file_unref(file);
@@ -336,8 +373,9 @@ long sys_bind(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
 long sys_connect(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
     long result;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     struct socket_address address;
     result = socket_address_in(task, file, at, (int32_t)len, &address);
     if (!result) {
@@ -364,8 +402,9 @@ long sys_connect(struct task *task, int32_t fd, gaddr_t at, uint32_t len) {
 long sys_listen(struct task *task, int32_t fd, int32_t backlog) {
     long result;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     if (socket_is_unix(file)) {
         unix_listening(task, file);
         privilege_enter(task, ((struct unix_socket *)file->data)->mount); /* shown to peers */
@@ -378,29 +417,33 @@ long sys_listen(struct task *task, int32_t fd, int32_t backlog) {
 
 long sys_accept4(struct task *task, int32_t fd, gaddr_t at, gaddr_t len_at, uint32_t flags) {
     long result;
-    if (flags & ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
+    if (flags & ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) {
         return -EINVAL;
+    }
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     struct socket_address address = {.hold_fd = -1};
     do {
-        address.len = sizeof(address.storage);
+        address.len = sizeof address.storage;
         result = host_call(task, SYS_accept4, file->host_fd, (long)&address.any, (long)&address.len,
                            SOCK_CLOEXEC | (flags & SOCK_NONBLOCK), 0, 0);
     } while (result >= 0 && unix_turned_away(file, (int)result));
     if (result >= 0) {
         int domain = 0, type = 0;
-        getsockopt((int)result, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
-        getsockopt((int)result, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(type)});
+        getsockopt((int)result, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof domain});
+        getsockopt((int)result, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type});
         struct file *peer = socket_file(task, (int)result, domain, type, (int)flags);
-        if (peer)
+        if (peer) {
             unix_accepted(file, peer, &address);
+        }
         result = peer ? socket_address_out(task, &address, false, at, len_at) : -ENOMEM;
-        if (!result)
+        if (!result) {
             result = fd_install(task, peer, flags & SOCK_CLOEXEC, 0);
-        else
+        } else {
             file_unref(peer);
+        }
     }
     result = socket_interrupted(file, SO_RCVTIMEO, result);
     file_unref(file);
@@ -411,13 +454,15 @@ static long show_name(struct task *task, int fd, gaddr_t at, gaddr_t len_at,
                       int (*get)(int, struct sockaddr *, socklen_t *)) {
     long error;
     struct file *file = socket_get(task, fd, &error);
-    if (!file)
+    if (!file) {
         return error;
-    struct socket_address address = {.len = sizeof(address.storage), .hold_fd = -1};
+    }
+    struct socket_address address = {.len = sizeof address.storage, .hold_fd = -1};
     error = get(file->host_fd, &address.any, &address.len) ? -errno : 0;
     file_unref(file);
-    if (!error && !at)
+    if (!error && !at) {
         error = -EFAULT;
+    }
     return error ? error : socket_address_out(task, &address, false, at, len_at);
 }
 
@@ -440,8 +485,9 @@ long sys_getpeername(struct task *task, int32_t fd, gaddr_t at, gaddr_t len_at) 
 long sys_shutdown(struct task *task, int32_t fd, int32_t how) {
     long error;
     struct file *file = socket_get(task, fd, &error);
-    if (!file)
+    if (!file) {
         return error;
+    }
     error = shutdown(file->host_fd, how) ? -errno : 0;
     file_unref(file);
     return error;

@@ -41,7 +41,7 @@ static void identity_of(struct task *task, struct unix_identity *out) {
     pthread_mutex_lock(&process_lock);
     out->creds = (struct unix_creds){process->pid, process->euid, process->egid};
     out->group_count = process->group_count;
-    memcpy(out->groups, process->groups, sizeof(out->groups));
+    memcpy(out->groups, process->groups, sizeof out->groups);
     pthread_mutex_unlock(&process_lock);
 }
 
@@ -52,7 +52,7 @@ static bool connects(const struct unix_socket *socket) {
 /* What the host says of a connection's other side; is it this run? */
 static bool host_peer_of(int host_fd, struct unix_creds *creds) {
     struct ucred host = {0, UINT32_MAX, UINT32_MAX};
-    getsockopt(host_fd, SOL_SOCKET, SO_PEERCRED, &host, &(socklen_t){sizeof(host)});
+    getsockopt(host_fd, SOL_SOCKET, SO_PEERCRED, &host, &(socklen_t){sizeof host});
     *creds = (struct unix_creds){0, host.uid ? host.uid : NOBODY, host.gid ? host.gid : NOBODY};
     return host.pid == getpid();
 }
@@ -64,13 +64,15 @@ static bool host_peer(const struct file *file, struct unix_creds *creds) {
 bool unix_turned_away(struct file *listener, int host_fd) {
     const struct unix_socket *socket = listener->data;
     struct unix_creds creds;
-    if (!socket)
+    if (!socket) {
         return false;
+    }
     pthread_mutex_lock(&unix_names_lock);
     bool abstract = socket->name && socket->name->host_bytes;
     pthread_mutex_unlock(&unix_names_lock);
-    if (!abstract || host_peer_of(host_fd, &creds))
+    if (!abstract || host_peer_of(host_fd, &creds)) {
         return false;
+    }
     close(host_fd);
     return true;
 }
@@ -78,7 +80,7 @@ bool unix_turned_away(struct file *listener, int host_fd) {
 /* --- connections ----------------------------------------------------------------------- */
 
 static struct unix_pair *pair_new(void) {
-    struct unix_pair *pair = calloc(1, sizeof(*pair));
+    struct unix_pair *pair = calloc(1, sizeof *pair);
     static _Atomic uint64_t last_id;
     if (pair) {
         pair->refs = 1;
@@ -94,8 +96,9 @@ static struct unix_pair *pair_ref(struct unix_pair *pair) {
 }
 
 void unix_pair_unref(struct unix_pair *pair) {
-    if (pair && --pair->refs == 0)
+    if (pair && --pair->refs == 0) {
         free(pair);
+    }
 }
 
 bool unix_pair_waits(const struct unix_pair *pair) {
@@ -104,12 +107,14 @@ bool unix_pair_waits(const struct unix_pair *pair) {
 
 void unix_connecting(struct task *task, struct file *file) {
     struct unix_socket *socket = file->data;
-    if (!connects(socket))
+    if (!connects(socket)) {
         return;
+    }
     unix_autoname(task, file);
     struct unix_pair *pair = pair_new();
-    if (!pair)
+    if (!pair) {
         return;
+    }
     identity_of(task, &pair->made[0]);
     pthread_mutex_lock(&unix_names_lock);
     pair->asks = socket->asks;
@@ -124,7 +129,7 @@ void unix_connecting(struct task *task, struct file *file) {
 void unix_connected(struct file *file) {
     struct unix_socket *socket = file->data;
     struct sockaddr_un peer;
-    socklen_t len = sizeof(peer);
+    socklen_t len = sizeof peer;
     struct unix_creds creds;
     /* a name tells nothing of who listens: its socket may be gone, and it another's */
     bool ours = !connects(socket) || host_peer(file, &creds);
@@ -162,8 +167,9 @@ void unix_listening(struct task *task, struct file *file) {
 void unix_accepted(struct file *listener, struct file *file, const struct socket_address *from) {
     struct unix_socket *socket = file->data, *listening = listener->data;
     struct unix_creds creds;
-    if (!socket)
+    if (!socket) {
         return;
+    }
     bool ours = host_peer(file, &creds); /* anybody on the host can take a name like ours */
     struct unix_pair *alone = pair_new();
     pthread_mutex_lock(&unix_names_lock);
@@ -179,8 +185,9 @@ void unix_accepted(struct file *listener, struct file *file, const struct socket
     if (pair) {
         pair->accepted = true;
         pair->asks |= listening->asks;
-        if (listening->name)
+        if (listening->name) {
             pair->made[1] = listening->name->listener;
+        }
     }
     socket->pair = pair;
     socket->side = 1;
@@ -190,8 +197,9 @@ void unix_accepted(struct file *listener, struct file *file, const struct socket
 
 void unix_paired(struct task *task, struct file *a, struct file *b) {
     struct unix_pair *pair = a->data && b->data ? pair_new() : NULL;
-    if (!pair)
+    if (!pair) {
         return;
+    }
     pair->refs = 2;
     pair->accepted = true;
     identity_of(task, &pair->made[0]);
@@ -202,8 +210,9 @@ void unix_paired(struct task *task, struct file *a, struct file *b) {
 }
 
 void unix_socket_closing(struct unix_socket *socket) {
-    if (socket->name)
+    if (socket->name) {
         unix_name_retire(socket->name);
+    }
     socket->name = NULL;
 }
 
@@ -244,10 +253,12 @@ void unix_asks(struct file *file) {
     anybody_asks = true;
     pthread_mutex_lock(&unix_names_lock);
     socket->asks = true;
-    if (socket->name)
+    if (socket->name) {
         socket->name->asks = true;
-    if (socket->pair)
+    }
+    if (socket->pair) {
         socket->pair->asks = true;
+    }
     pthread_mutex_unlock(&unix_names_lock);
 }
 
@@ -286,8 +297,9 @@ static bool is_target(const struct unix_socket *socket, uint64_t target) {
 bool unix_sender_wanted(struct task *task, struct file *file, const struct socket_address *to,
                         const struct unix_creds *stated, struct unix_sender *sender) {
     const struct unix_socket *socket = file->data;
-    if (!socket || (!stated && !anybody_asks))
+    if (!socket || (!stated && !anybody_asks)) {
         return false;
+    }
     pthread_mutex_lock(&unix_names_lock);
     bool wanted = is_wanted(socket, to, stated, &sender->target);
     pthread_mutex_unlock(&unix_names_lock);
@@ -312,13 +324,16 @@ void unix_take_token(struct file *file, struct msghdr *host, size_t bytes, bool 
     uint64_t token_bytes = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(host); c; c = CMSG_NXTHDR(host, c)) {
         int first;
-        if (c->cmsg_level != SOL_SOCKET)
+        if (c->cmsg_level != SOL_SOCKET) {
             continue;
-        if (c->cmsg_type == SCM_CREDENTIALS)
-            memcpy(&by_host, CMSG_DATA(c), sizeof(by_host));
-        if (c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(sizeof(first)))
+        }
+        if (c->cmsg_type == SCM_CREDENTIALS) {
+            memcpy(&by_host, CMSG_DATA(c), sizeof by_host);
+        }
+        if (c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(sizeof first)) {
             continue;
-        memcpy(&first, CMSG_DATA(c), sizeof(first));
+        }
+        memcpy(&first, CMSG_DATA(c), sizeof first);
         if ((found = unix_token_read(first, &sender, &token_bytes))) {
             close(first);
             out->skip = 1;
@@ -338,8 +353,9 @@ void unix_take_token(struct file *file, struct msghdr *host, size_t bytes, bool 
                                          by_host.gid ? by_host.gid : NOBODY};
     } else {
         out->creds = socket->rest_bytes ? socket->rest : nobody;
-        if (!peek)
+        if (!peek) {
             socket->rest_bytes -= bytes < socket->rest_bytes ? bytes : socket->rest_bytes;
+        }
     }
     pthread_mutex_unlock(&unix_names_lock);
 }
@@ -347,12 +363,14 @@ void unix_take_token(struct file *file, struct msghdr *host, size_t bytes, bool 
 bool unix_tokens_come(const struct file *file, size_t *most) {
     const struct unix_socket *socket = file->data;
     *most = SIZE_MAX;
-    if (!socket || !anybody_asks || socket->type != SOCK_STREAM)
+    if (!socket || !anybody_asks || socket->type != SOCK_STREAM) {
         return false;
+    }
     pthread_mutex_lock(&unix_names_lock);
     bool come = socket->pair && socket->pair->asks;
-    if (come && socket->rest_bytes)
+    if (come && socket->rest_bytes) {
         *most = socket->rest_bytes;
+    }
     pthread_mutex_unlock(&unix_names_lock);
     return come;
 }
@@ -365,7 +383,7 @@ void unix_drop_control(struct file *file, struct msghdr *host, size_t bytes, boo
         size_t count = rights ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
         for (size_t i = rights ? (size_t)received.skip : 0; i < count; i++) {
             int fd;
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
             close(fd);
         }
     }

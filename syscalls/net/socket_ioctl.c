@@ -24,20 +24,25 @@ static long get_interfaces(struct file *file, struct task *task, gaddr_t arg) {
     struct space *space = task->cpu->space;
     unsigned bytes = task->abi->net->ifreq_bytes;
     uint64_t word[2]; /* the length is an int, then padding */
-    if (abi_read_pointers(task, arg, word, 2))
+    if (abi_read_pointers(task, arg, word, 2)) {
         return -EFAULT;
+    }
     int32_t room = (int32_t)word[0];
     gaddr_t to = word[1];
     struct ifreq list[64];
-    struct ifconf conf = {.ifc_len = sizeof(list), .ifc_req = list};
-    if (ioctl(file->host_fd, SIOCGIFCONF, &conf))
+    struct ifconf conf = {.ifc_len = sizeof list, .ifc_req = list};
+    if (ioctl(file->host_fd, SIOCGIFCONF, &conf)) {
         return -errno;
-    int32_t count = conf.ifc_len / (int)sizeof(list[0]);
-    if (to && room / (int)bytes < count)
+    }
+    int32_t count = conf.ifc_len / (int)sizeof list[0];
+    if (to && room / (int)bytes < count) {
         count = room < 0 ? 0 : room / (int)bytes;
-    for (int32_t i = 0; to && i < count; i++)
-        if (guest_write(space, to + (gaddr_t)i * bytes, &list[i], bytes))
+    }
+    for (int32_t i = 0; to && i < count; i++) {
+        if (guest_write(space, to + (gaddr_t)i * bytes, &list[i], bytes)) {
             return -EFAULT;
+        }
+    }
     count *= (int32_t)bytes;
     return guest_write(space, arg, &count, 4);
 }
@@ -47,22 +52,26 @@ static long interface_ioctl(struct file *file, struct task *task, uint32_t reque
     struct space *space = task->cpu->space;
     struct ifreq ifr;
     unsigned bytes = task->abi->net->ifreq_bytes;
-    memset(&ifr, 0, sizeof(ifr));
-    if (guest_read(space, &ifr, arg, bytes))
+    memset(&ifr, 0, sizeof ifr);
+    if (guest_read(space, &ifr, arg, bytes)) {
         return -EFAULT;
-    if (ioctl(file->host_fd, request, &ifr))
+    }
+    if (ioctl(file->host_fd, request, &ifr)) {
         return -errno;
+    }
     return guest_write(space, arg, &ifr, bytes);
 }
 
 /* SIOCGIFMAP: struct ifmap begins with two longs. */
 static long map_ioctl(struct file *file, struct task *task, gaddr_t arg) {
     struct ifreq ifr;
-    memset(&ifr, 0, sizeof(ifr));
-    if (guest_read(task->cpu->space, ifr.ifr_name, arg, IFNAMSIZ))
+    memset(&ifr, 0, sizeof ifr);
+    if (guest_read(task->cpu->space, ifr.ifr_name, arg, IFNAMSIZ)) {
         return -EFAULT;
-    if (ioctl(file->host_fd, SIOCGIFMAP, &ifr))
+    }
+    if (ioctl(file->host_fd, SIOCGIFMAP, &ifr)) {
         return -errno;
+    }
     return task->abi->net->put_ifmap(task, arg + IFNAMSIZ, &ifr.ifr_map);
 }
 
@@ -100,26 +109,32 @@ static long ethtool_ioctl(struct file *file, struct task *task, gaddr_t arg) {
     uint32_t value[(sizeof(struct ethtool_link_settings) + 3 * 127 * 4) / 4] = {0};
     struct ifreq ifr;
     uint64_t at = 0;
-    memset(&ifr, 0, sizeof(ifr));
+    memset(&ifr, 0, sizeof ifr);
     if (guest_read(space, ifr.ifr_name, arg, IFNAMSIZ) ||
         abi_read_pointers(task, arg + IFNAMSIZ, &at, 1) ||
-        guest_read(space, value, at, sizeof(value[0])))
+        guest_read(space, value, at, sizeof value[0])) {
         return -EFAULT;
+    }
     uint32_t bytes = 0;
-    for (size_t i = 0; i < ARRAY_LEN(ethtool_questions); i++)
-        if (ethtool_questions[i].command == value[0])
+    for (size_t i = 0; i < ARRAY_LEN(ethtool_questions); i++) {
+        if (ethtool_questions[i].command == value[0]) {
             bytes = ethtool_questions[i].bytes;
-    if (!bytes)
+        }
+    }
+    if (!bytes) {
         return -EPERM;
-    if (guest_read(space, value, at, bytes))
+    }
+    if (guest_read(space, value, at, bytes)) {
         return -EFAULT;
+    }
     if (value[0] == ETHTOOL_GLINKSETTINGS) {
         int8_t words = ((struct ethtool_link_settings *)value)->link_mode_masks_nwords;
         bytes += words > 0 ? 3 * 4 * (uint32_t)words : 0;
     }
     ifr.ifr_data = (void *)value;
-    if (ioctl(file->host_fd, SIOCETHTOOL, &ifr))
+    if (ioctl(file->host_fd, SIOCETHTOOL, &ifr)) {
         return -errno;
+    }
     return guest_write(space, at, value, bytes);
 }
 
@@ -129,9 +144,10 @@ static long stamp_ioctl(struct file *file, struct task *task, uint32_t request, 
     bool new = request == SIOCGSTAMP_NEW_64 || request == SIOCGSTAMPNS_NEW_64;
     const struct abi_times *times = new ? task->abi->times64 : task->abi->times;
     int64_t pair[2];
-    uint8_t out[sizeof(pair)];
-    if (ioctl(file->host_fd, nanoseconds ? SIOCGSTAMPNS_OLD : SIOCGSTAMP_OLD, pair))
+    uint8_t out[sizeof pair];
+    if (ioctl(file->host_fd, nanoseconds ? SIOCGSTAMPNS_OLD : SIOCGSTAMP_OLD, pair)) {
         return -errno;
+    }
     times->pack(out, pair[0], pair[1]);
     return guest_write(task->cpu->space, arg, out, times->pair_bytes);
 }
@@ -139,28 +155,33 @@ static long stamp_ioctl(struct file *file, struct task *task, uint32_t request, 
 /* FIOSETOWN and the like: as F_SETOWN, with the number in memory. */
 static long owner_ioctl(struct file *file, struct task *task, bool set, gaddr_t arg) {
     int32_t owner = file->owner;
-    if (!set)
-        return guest_write(task->cpu->space, arg, &owner, sizeof(owner));
-    if (guest_read(task->cpu->space, &owner, arg, sizeof(owner)))
+    if (!set) {
+        return guest_write(task->cpu->space, arg, &owner, sizeof owner);
+    }
+    if (guest_read(task->cpu->space, &owner, arg, sizeof owner)) {
         return -EFAULT;
+    }
     return file_set_owner(file, owner);
 }
 
 /* SIOCGARP: struct arpreq holds no address. */
 static long arp_ioctl(struct file *file, struct task *task, gaddr_t arg) {
     struct arpreq request;
-    if (guest_read(task->cpu->space, &request, arg, sizeof(request)))
+    if (guest_read(task->cpu->space, &request, arg, sizeof request)) {
         return -EFAULT;
-    if (ioctl(file->host_fd, SIOCGARP, &request))
+    }
+    if (ioctl(file->host_fd, SIOCGARP, &request)) {
         return -errno;
-    return guest_write(task->cpu->space, arg, &request, sizeof(request));
+    }
+    return guest_write(task->cpu->space, arg, &request, sizeof request);
 }
 
 static long int_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
     int value = 0;
-    if (ioctl(file->host_fd, request, &value))
+    if (ioctl(file->host_fd, request, &value)) {
         return -errno;
-    return guest_write(task->cpu->space, arg, &value, sizeof(value));
+    }
+    return guest_write(task->cpu->space, arg, &value, sizeof value);
 }
 
 /* Requests of netdevice(7) and its like; those on the socket alone have other numbers. */
@@ -170,10 +191,12 @@ static bool asks_for_interface(uint32_t request) {
 
 long socket_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
     static const int32_t nothing;
-    if (!socket_network && request == SIOCGIFCONF)
-        return guest_write(task->cpu->space, arg, &nothing, sizeof(nothing));
-    if (!socket_network && asks_for_interface(request))
+    if (!socket_network && request == SIOCGIFCONF) {
+        return guest_write(task->cpu->space, arg, &nothing, sizeof nothing);
+    }
+    if (!socket_network && asks_for_interface(request)) {
         return -ENODEV;
+    }
     switch (request) {
     case SIOCINQ:
     case SIOCOUTQ:
@@ -248,7 +271,8 @@ long socket_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_
     case SIOCDELRT:
         return -EPERM; /* the host's network is not the guest's to change */
     }
-    if (request >= SIOCDEVPRIVATE && request <= SIOCDEVPRIVATE + 15)
+    if (request >= SIOCDEVPRIVATE && request <= SIOCDEVPRIVATE + 15) {
         return -EOPNOTSUPP; /* a device's own: of a layout that only it knows */
+    }
     return -ENOTTY;
 }

@@ -21,8 +21,9 @@
 /* --- sending --------------------------------------------------------------------------- */
 
 static long finish_send(struct task *task, struct file *file, uint32_t flags, long result) {
-    if (result == -EPIPE && !(flags & MSG_NOSIGNAL))
+    if (result == -EPIPE && !(flags & MSG_NOSIGNAL)) {
         socket_broken_pipe(task, file);
+    }
     return socket_interrupted(file, SO_SNDTIMEO, result);
 }
 
@@ -35,11 +36,13 @@ static size_t part_of(const struct msghdr *host, size_t done, size_t most, struc
         done -= skip;
         part.iov_base = (char *)part.iov_base + skip;
         part.iov_len -= skip;
-        if (part.iov_len > most)
+        if (part.iov_len > most) {
             part.iov_len = most;
+        }
         most -= part.iov_len;
-        if (part.iov_len)
+        if (part.iov_len) {
             out[count++] = part;
+        }
     }
     return count;
 }
@@ -49,9 +52,10 @@ static size_t part_of(const struct msghdr *host, size_t done, size_t most, struc
 static size_t piece_bytes(const struct file *file) {
     const struct unix_socket *data = file->data;
     int room = 0;
-    if (data->type != SOCK_STREAM)
+    if (data->type != SOCK_STREAM) {
         return SIZE_MAX;
-    getsockopt(file->host_fd, SOL_SOCKET, SO_SNDBUF, &room, &(socklen_t){sizeof(room)});
+    }
+    getsockopt(file->host_fd, SOL_SOCKET, SO_SNDBUF, &room, &(socklen_t){sizeof room});
     room = room / 2 - 64;
     return room < 64 ? 64 : room > 16384 ? 16384 : (size_t)room;
 }
@@ -59,18 +63,20 @@ static size_t piece_bytes(const struct file *file) {
 long socket_send_as(struct task *task, struct file *file, const struct msghdr *host,
                     const struct unix_sender *sender, uint32_t flags) {
     size_t total = 0, done = 0, most = piece_bytes(file), token_bytes = CMSG_SPACE(sizeof(int));
-    for (size_t i = 0; i < host->msg_iovlen; i++)
+    for (size_t i = 0; i < host->msg_iovlen; i++) {
         total += host->msg_iov[i].iov_len;
+    }
     struct msghdr piece = *host;
     struct cmsghdr *first = calloc(1, token_bytes + host->msg_controllen);
     piece.msg_control = first;
     piece.msg_controllen = token_bytes + host->msg_controllen;
-    piece.msg_iov = malloc((host->msg_iovlen + 1) * sizeof(*piece.msg_iov));
+    piece.msg_iov = malloc((host->msg_iovlen + 1) * sizeof *piece.msg_iov);
     long result = first && piece.msg_iov ? 0 : -ENOMEM;
     if (!result) {
         *first = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-        if (host->msg_controllen)
+        if (host->msg_controllen) {
             memcpy((char *)first + token_bytes, host->msg_control, host->msg_controllen);
+        }
     }
     while (!result) {
         int token = unix_token(sender, total - done < most ? total - done : most);
@@ -78,14 +84,16 @@ long socket_send_as(struct task *task, struct file *file, const struct msghdr *h
             result = token;
             break;
         }
-        memcpy(CMSG_DATA(first), &token, sizeof(token));
+        memcpy(CMSG_DATA(first), &token, sizeof token);
         piece.msg_iovlen = part_of(host, done, most, piece.msg_iov);
         result = host_call(task, SYS_sendmsg, file->host_fd, (long)&piece, flags, 0, 0, 0);
         close(token);
-        if (result > 0)
+        if (result > 0) {
             done += (size_t)result;
-        if (result <= 0 || done >= total)
+        }
+        if (result <= 0 || done >= total) {
             break;
+        }
         result = 0;
         piece.msg_controllen = token_bytes;
     }
@@ -97,21 +105,25 @@ long socket_send_as(struct task *task, struct file *file, const struct msghdr *h
 long socket_send_plain(struct task *task, struct file *file, const struct msghdr *host,
                        const struct mount *to, uint32_t flags) {
     const struct process *process = task->process;
-    if (!to && socket_is_unix(file))
+    if (!to && socket_is_unix(file)) {
         to = ((struct unix_socket *)file->data)->mount;
-    if (!privilege_differs(task, to))
+    }
+    if (!privilege_differs(task, to)) {
         return host_call(task, SYS_sendmsg, file->host_fd, (long)host, flags, 0, 0, 0);
+    }
     /* the host would tell a receiver of its own that its root sends */
     size_t own = CMSG_SPACE(sizeof(struct ucred));
     struct msghdr told = *host;
     struct cmsghdr *first = calloc(1, own + host->msg_controllen);
-    if (!first)
+    if (!first) {
         return -ENOMEM;
+    }
     *first = (struct cmsghdr){CMSG_LEN(sizeof(struct ucred)), SOL_SOCKET, SCM_CREDENTIALS};
     struct ucred creds = {getpid(), process->euid, process->egid};
-    memcpy(CMSG_DATA(first), &creds, sizeof(creds));
-    if (host->msg_controllen)
+    memcpy(CMSG_DATA(first), &creds, sizeof creds);
+    if (host->msg_controllen) {
         memcpy((char *)first + own, host->msg_control, host->msg_controllen);
+    }
     told.msg_control = first;
     told.msg_controllen = own + host->msg_controllen;
     long result = host_call(task, SYS_sendmsg, file->host_fd, (long)&told, flags, 0, 0, 0);
@@ -124,14 +136,17 @@ long sys_sendto(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint32_
     long result;
     struct iovec iov;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     struct socket_address address = {.hold_fd = -1};
-    if (len > INT32_MAX)
+    if (len > INT32_MAX) {
         len = INT32_MAX;
+    }
     result = guest_buffer(task, at, len, false, &iov);
-    if (!result && address_at)
+    if (!result && address_at) {
         result = socket_address_in(task, file, address_at, (int32_t)address_len, &address);
+    }
     struct unix_sender sender;
     if (!result && socket_is_unix(file)) {
         unix_autobind(task, file);
@@ -162,19 +177,23 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
     struct control_out *control = NULL;
     bool noted = false;
     long result = msg_get(task, at, &msg);
-    if (result)
+    if (result) {
         return result;
+    }
     result = guest_iov_get(task, msg.iov, msg.iov_count, false, &iov);
-    if (result)
+    if (result) {
         return result;
-    if (!result && msg.name && msg.name_len)
+    }
+    if (!result && msg.name && msg.name_len) {
         result = socket_address_in(task, file, msg.name, msg.name_len, &address);
+    }
     if (!result && msg.control_len) {
-        control = malloc(sizeof(*control));
+        control = malloc(sizeof *control);
         result = control ? control_in(task, &msg, control) : -ENOMEM;
     }
-    if (!result && socket_is_unix(file))
+    if (!result && socket_is_unix(file)) {
         unix_autobind(task, file);
+    }
     if (!result) {
         struct msghdr host = {
             .msg_name = address.len ? &address.any : NULL,
@@ -185,8 +204,9 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
             .msg_controllen = control ? control->len : 0,
         };
         noted = true;
-        for (int i = 0; control && i < control->file_count; i++)
+        for (int i = 0; control && i < control->file_count; i++) {
             rights_sent(control->file[i]);
+        }
         flags &= ~CMSG_COMPAT;
         const struct unix_creds *stated = control && control->has_creds ? &control->creds : NULL;
         struct unix_sender sender;
@@ -195,12 +215,14 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
                      : socket_send_plain(task, file, &host, address.mount, flags | MSG_NOSIGNAL);
     }
     for (int i = 0; control && i < control->file_count; i++) {
-        if (noted && result < 0)
+        if (noted && result < 0) {
             rights_withdraw(control->file[i]);
+        }
         file_unref(control->file[i]);
     }
-    if (control)
+    if (control) {
         free(control->data);
+    }
     free(control);
     socket_address_put(&address);
     guest_iov_free(&iov);
@@ -210,8 +232,9 @@ static long send_message(struct task *task, struct file *file, gaddr_t at, uint3
 long sys_sendmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t flags) {
     long result;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     result = send_message(task, file, at, flags);
     file_unref(file);
     return result;
@@ -226,17 +249,21 @@ static int put_msg_len(struct task *task, gaddr_t at, long len) {
 long sys_sendmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uint32_t flags) {
     long result;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     uint32_t done = 0;
-    if (count > SOCKET_MAX_IOV)
+    if (count > SOCKET_MAX_IOV) {
         count = SOCKET_MAX_IOV;
+    }
     for (result = 0; done < count; done++, at += task->abi->net->mmsg_bytes) {
         result = send_message(task, file, at, flags);
-        if (result >= 0 && put_msg_len(task, at, result))
+        if (result >= 0 && put_msg_len(task, at, result)) {
             result = -EFAULT;
-        if (result < 0)
+        }
+        if (result < 0) {
             break;
+        }
     }
     file_unref(file);
     return done ? (long)done : result;
@@ -248,8 +275,9 @@ long sys_sendmmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t count, uin
 static size_t cut_iov(struct iovec *iov, size_t count, size_t most) {
     size_t i = 0;
     for (; i < count && most; i++) {
-        if (iov[i].iov_len > most)
+        if (iov[i].iov_len > most) {
             iov[i].iov_len = most;
+        }
         most -= iov[i].iov_len;
     }
     return i;
@@ -259,12 +287,13 @@ long socket_receive_token(struct task *task, struct file *file, struct msghdr *h
                           uint32_t flags) {
     char control[CONTROL_ROOM] __attribute__((aligned(16)));
     host->msg_control = control;
-    host->msg_controllen = sizeof(control);
+    host->msg_controllen = sizeof control;
     host->msg_iovlen = cut_iov(host->msg_iov, host->msg_iovlen, most);
     long result =
         host_call(task, SYS_recvmsg, file->host_fd, (long)host, flags | MSG_CMSG_CLOEXEC, 0, 0, 0);
-    if (result >= 0)
+    if (result >= 0) {
         unix_drop_control(file, host, (size_t)result, flags & MSG_PEEK);
+    }
     return result;
 }
 
@@ -273,11 +302,13 @@ long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint3
     long result;
     struct iovec iov;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
-    struct socket_address address = {.len = sizeof(address.storage), .hold_fd = -1};
-    if (len > INT32_MAX)
+    }
+    struct socket_address address = {.len = sizeof address.storage, .hold_fd = -1};
+    if (len > INT32_MAX) {
         len = INT32_MAX;
+    }
     result = guest_buffer(task, at, len, true, &iov);
     size_t most;
     if (!result && unix_tokens_come(file, &most)) {
@@ -290,8 +321,9 @@ long sys_recvfrom(struct task *task, int32_t fd, gaddr_t at, uint64_t len, uint3
     }
     if (result >= 0 && address_at) {
         int error = socket_address_out(task, &address, true, address_at, len_at);
-        if (error)
+        if (error) {
             result = error;
+        }
     }
     result = socket_interrupted(file, SO_RCVTIMEO, result);
     file_unref(file);
@@ -303,19 +335,23 @@ static int deliver(struct task *task, struct file *file, struct msghdr *host, si
                    struct socket_address *from, struct guest_msg *msg, gaddr_t at, uint32_t flags) {
     from->len = host->msg_namelen;
     msg->flags = (uint32_t)host->msg_flags & ~(CMSG_COMPAT | MSG_CMSG_CLOEXEC);
-    if (flags & MSG_CMSG_CLOEXEC)
+    if (flags & MSG_CMSG_CLOEXEC) {
         msg->flags |= MSG_CMSG_CLOEXEC;
+    }
     int error = control_out(task, file, host, bytes, msg, flags);
-    if (error)
+    if (error) {
         return error;
+    }
     if (msg->name) {
-        if (from->len >= sizeof(sa_family_t) && from->any.sa_family == AF_UNIX)
+        if (from->len >= sizeof(sa_family_t) && from->any.sa_family == AF_UNIX) {
             unix_address_to_guest(from, true);
+        }
         int32_t room = msg->name_len, len = (int32_t)from->len;
         if (len && room &&
             guest_write(task->cpu->space, msg->name, &from->storage,
-                        (size_t)(room < len ? room : len)))
+                        (size_t)(room < len ? room : len))) {
             return -EFAULT;
+        }
         msg->name_len = len;
     }
     return task->abi->net->put_msg(task, at, msg);
@@ -327,29 +363,33 @@ static long receive_message(struct task *task, struct file *file, gaddr_t at, ui
     struct socket_address from = {.hold_fd = -1};
     char control[CONTROL_ROOM] __attribute__((aligned(16)));
     long result = msg_get(task, at, &msg);
-    if (result)
+    if (result) {
         return result;
+    }
     result = guest_iov_get(task, msg.iov, msg.iov_count, true, &iov);
-    if (result)
+    if (result) {
         return result;
+    }
     size_t most;
-    if (!result && unix_tokens_come(file, &most))
+    if (!result && unix_tokens_come(file, &most)) {
         iov.count = (int)cut_iov(iov.iov, (size_t)iov.count, most);
+    }
     if (!result) {
         struct msghdr host = {
             .msg_name = &from.any,
-            .msg_namelen = sizeof(from.storage),
+            .msg_namelen = sizeof from.storage,
             .msg_iov = iov.iov,
             .msg_iovlen = (size_t)iov.count,
             .msg_control = msg.control_len || socket_is_unix(file) ? control : NULL,
-            .msg_controllen = msg.control_len || socket_is_unix(file) ? sizeof(control) : 0,
+            .msg_controllen = msg.control_len || socket_is_unix(file) ? sizeof control : 0,
         };
         result = host_call(task, SYS_recvmsg, file->host_fd, (long)&host,
                            (flags & ~CMSG_COMPAT) | MSG_CMSG_CLOEXEC, 0, 0, 0);
         if (result >= 0) {
             int error = deliver(task, file, &host, (size_t)result, &from, &msg, at, flags);
-            if (error)
+            if (error) {
                 result = error;
+            }
         }
     }
     guest_iov_free(&iov);
@@ -359,8 +399,9 @@ static long receive_message(struct task *task, struct file *file, gaddr_t at, ui
 long sys_recvmsg(struct task *task, int32_t fd, gaddr_t at, uint32_t flags) {
     long result;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     result = receive_message(task, file, at, flags);
     file_unref(file);
     return result;
@@ -371,23 +412,28 @@ static long receive_messages(struct task *task, struct file *file, gaddr_t at, u
                              uint32_t flags, const struct timespec *deadline) {
     uint32_t done = 0;
     long result = 0;
-    if (count > SOCKET_MAX_IOV)
+    if (count > SOCKET_MAX_IOV) {
         count = SOCKET_MAX_IOV;
+    }
     while (done < count) {
         result = receive_message(task, file, at, flags & ~(uint32_t)MSG_WAITFORONE);
-        if (result >= 0 && put_msg_len(task, at, result))
+        if (result >= 0 && put_msg_len(task, at, result)) {
             result = -EFAULT;
-        if (result < 0)
+        }
+        if (result < 0) {
             break;
+        }
         done++;
         at += task->abi->net->mmsg_bytes;
-        if (flags & MSG_WAITFORONE)
+        if (flags & MSG_WAITFORONE) {
             flags |= MSG_DONTWAIT;
+        }
         if (deadline) {
             struct timespec left;
             deadline_left(deadline, &left);
-            if (!left.tv_sec && !left.tv_nsec)
+            if (!left.tv_sec && !left.tv_nsec) {
                 break;
+            }
         }
     }
     return done ? (long)done : result;
@@ -397,22 +443,26 @@ static long recvmmsg_timed(struct task *task, const struct abi_times *times, int
                            uint32_t count, uint32_t flags, gaddr_t timeout_at) {
     struct timespec timeout, deadline;
     if (timeout_at) {
-        if (times->get_timespec(task, timeout_at, &timeout))
+        if (times->get_timespec(task, timeout_at, &timeout)) {
             return -EFAULT;
-        if (!timespec_valid(&timeout))
+        }
+        if (!timespec_valid(&timeout)) {
             return -EINVAL;
+        }
         deadline_after(&deadline, &timeout);
     }
     long result;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     result = receive_messages(task, file, at, count, flags, timeout_at ? &deadline : NULL);
     file_unref(file);
     if (timeout_at && result > 0) {
         deadline_left(&deadline, &timeout);
-        if (times->put_timespec(task, timeout_at, &timeout))
+        if (times->put_timespec(task, timeout_at, &timeout)) {
             result = -EFAULT;
+        }
     }
     return result;
 }

@@ -52,33 +52,39 @@ static long set_timeout(struct task *task, struct file *file, int option, gaddr_
                         uint32_t len) {
     const struct abi_times *times = timeout_layout(task, option);
     struct timeval timeout;
-    if (len < times->pair_bytes)
+    if (len < times->pair_bytes) {
         return -EINVAL;
-    if (times->get_timeval(task, at, &timeout))
+    }
+    if (times->get_timeval(task, at, &timeout)) {
         return -EFAULT;
+    }
     int host = option == OPT_RCVTIMEO_NEW   ? OPT_RCVTIMEO_OLD
                : option == OPT_SNDTIMEO_NEW ? OPT_SNDTIMEO_OLD
                                             : option;
-    return setsockopt(file->host_fd, SOL_SOCKET, host, &timeout, sizeof(timeout)) ? -errno : 0;
+    return setsockopt(file->host_fd, SOL_SOCKET, host, &timeout, sizeof timeout) ? -errno : 0;
 }
 
 /* struct sock_fprog: a count and the address of as many struct sock_filter. */
 static long set_filter(struct task *task, struct file *file, int option, gaddr_t at, uint32_t len) {
     uint64_t word[2]; /* the count is a short, then padding */
-    if (len != 2 * abi_long_bytes(task))
+    if (len != 2 * abi_long_bytes(task)) {
         return -EINVAL;
-    if (abi_read_pointers(task, at, word, 2))
+    }
+    if (abi_read_pointers(task, at, word, 2)) {
         return -EFAULT;
+    }
     uint16_t count = (uint16_t)word[0];
     struct sock_fprog program = {.len = count,
                                  .filter = calloc(count + 1u, sizeof(struct sock_filter))};
-    if (!program.filter)
+    if (!program.filter) {
         return -ENOMEM;
+    }
     long result =
         guest_read(task->cpu->space, program.filter, word[1], count * sizeof(struct sock_filter));
-    if (!result)
+    if (!result) {
         result =
-            setsockopt(file->host_fd, SOL_SOCKET, option, &program, sizeof(program)) ? -errno : 0;
+            setsockopt(file->host_fd, SOL_SOCKET, option, &program, sizeof program) ? -errno : 0;
+    }
     free(program.filter);
     return result;
 }
@@ -86,7 +92,7 @@ static long set_filter(struct task *task, struct file *file, int option, gaddr_t
 /* Levels mean nothing to sockets of other families: these say so by themselves. */
 static bool is_inet(const struct file *file, int level) {
     int domain = 0;
-    getsockopt(file->host_fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
+    getsockopt(file->host_fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof domain});
     return domain == AF_INET6 || (domain == AF_INET && level != SOL_IPV6);
 }
 
@@ -105,11 +111,13 @@ static long set_group(struct task *task, struct file *file, int level, int optio
     uint8_t host[8 + 2 * sizeof(struct sockaddr_storage)] = {0};
     unsigned addresses = option == MCAST_JOIN_GROUP || option == MCAST_LEAVE_GROUP ? 1 : 2;
     unsigned bytes = addresses * (unsigned)sizeof(struct sockaddr_storage);
-    if (len < word + bytes)
+    if (len < word + bytes) {
         return -EINVAL;
+    }
     if (guest_read(task->cpu->space, host, at, 4) ||
-        guest_read(task->cpu->space, host + 8, at + word, bytes))
+        guest_read(task->cpu->space, host + 8, at + word, bytes)) {
         return -EFAULT;
+    }
     return setsockopt(file->host_fd, level, option, host, 8 + bytes) ? -errno : 0;
 }
 
@@ -131,24 +139,28 @@ struct source_filter {
 static long read_source_filter(struct task *task, struct source_filter *filter, gaddr_t at,
                                uint32_t len) {
     unsigned lacks = 8 - abi_long_bytes(task);
-    memset(filter, 0, sizeof(*filter));
+    memset(filter, 0, sizeof *filter);
     if (guest_read(task->cpu->space, filter->bytes, at, 4) ||
-        guest_read(task->cpu->space, filter->bytes + 8, at + 8 - lacks, len + lacks - 8))
+        guest_read(task->cpu->space, filter->bytes + 8, at + 8 - lacks, len + lacks - 8)) {
         return -EFAULT;
+    }
     return 0;
 }
 
 static long set_source_filter(struct task *task, struct file *file, int level, gaddr_t at,
                               uint32_t len) {
     unsigned lacks = 8 - abi_long_bytes(task);
-    if (len + lacks < FILTER_HEAD)
+    if (len + lacks < FILTER_HEAD) {
         return -EINVAL;
-    struct source_filter *filter = malloc(sizeof(*filter));
-    if (!filter)
+    }
+    struct source_filter *filter = malloc(sizeof *filter);
+    if (!filter) {
         return -ENOMEM;
+    }
     long result = read_source_filter(task, filter, at, len);
-    if (!result)
+    if (!result) {
         result = setsockopt(file->host_fd, level, MCAST_MSFILTER, filter, len + lacks) ? -errno : 0;
+    }
     free(filter);
     return result;
 }
@@ -187,21 +199,25 @@ static const struct {
  * have are left to the host. */
 static bool is_refused(const struct file *file, int level, int option) {
     bool internet = level == SOL_IP || level == SOL_IPV6 || level == SOL_TCP;
-    if (internet && !is_inet(file, level))
+    if (internet && !is_inet(file, level)) {
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(plain_options); i++)
+    }
+    for (size_t i = 0; i < ARRAY_LEN(plain_options); i++) {
         if (plain_options[i].level == level && option >= plain_options[i].first &&
-            option <= plain_options[i].last)
+            option <= plain_options[i].last) {
             return false;
+        }
+    }
     return true;
 }
 
 /* What the host says of an option that it does not know, on this level of this socket. */
 static long unknown_option(const struct file *file, int level, bool set) {
     int value = 0;
-    if (set ? setsockopt(file->host_fd, level, -1, &value, sizeof(value))
-            : getsockopt(file->host_fd, level, -1, &value, &(socklen_t){sizeof(value)}))
+    if (set ? setsockopt(file->host_fd, level, -1, &value, sizeof value)
+            : getsockopt(file->host_fd, level, -1, &value, &(socklen_t){sizeof value})) {
         return -errno;
+    }
     return -ENOPROTOOPT;
 }
 
@@ -209,8 +225,9 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
                     uint32_t len) {
     long result;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
+    }
     uint8_t few[256], *value = few;
     if ((int32_t)len < 0 || len > OPTION_MOST) {
         result = -EINVAL;
@@ -225,19 +242,22 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
         result = set_group(task, file, level, option, at, len);
     } else if (is_source_filter(file, level, option)) {
         result = set_source_filter(task, file, level, at, len);
-    } else if (len > sizeof(few) && !(value = malloc(len))) {
+    } else if (len > sizeof few && !(value = malloc(len))) {
         result = -ENOMEM;
     } else {
         result = at ? guest_read(task->cpu->space, value, at, len) : 0;
-        if (!result)
+        if (!result) {
             result = setsockopt(file->host_fd, level, option, at ? value : NULL, len) ? -errno : 0;
+        }
         int32_t on = 0;
-        if (!result && len >= sizeof(on) && level == SOL_SOCKET && option == OPT_PASSCRED &&
-            socket_is_unix(file) && (memcpy(&on, value, sizeof(on)), on))
+        if (!result && len >= sizeof on && level == SOL_SOCKET && option == OPT_PASSCRED &&
+            socket_is_unix(file) && (memcpy(&on, value, sizeof on), on)) {
             unix_asks(file);
+        }
     }
-    if (value != few)
+    if (value != few) {
         free(value);
+    }
     file_unref(file);
     return result;
 }
@@ -247,11 +267,13 @@ long sys_setsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
 /* Value -> guest, at most as much as it has room for. */
 static long give(struct task *task, gaddr_t at, gaddr_t len_at, int32_t room, const void *value,
                  uint32_t len) {
-    if ((uint32_t)room < len)
+    if ((uint32_t)room < len) {
         len = (uint32_t)room;
+    }
     if (guest_write(task->cpu->space, at, value, len) ||
-        guest_write(task->cpu->space, len_at, &len, sizeof(len)))
+        guest_write(task->cpu->space, len_at, &len, sizeof len)) {
         return -EFAULT;
+    }
     return 0;
 }
 
@@ -259,12 +281,13 @@ static long get_timeout(struct task *task, struct file *file, int option, gaddr_
                         gaddr_t len_at, int32_t room) {
     const struct abi_times *times = timeout_layout(task, option);
     struct timeval timeout = {0};
-    uint8_t out[sizeof(timeout)];
+    uint8_t out[sizeof timeout];
     int host = option == OPT_RCVTIMEO_NEW   ? OPT_RCVTIMEO_OLD
                : option == OPT_SNDTIMEO_NEW ? OPT_SNDTIMEO_OLD
                                             : option;
-    if (getsockopt(file->host_fd, SOL_SOCKET, host, &timeout, &(socklen_t){sizeof(timeout)}))
+    if (getsockopt(file->host_fd, SOL_SOCKET, host, &timeout, &(socklen_t){sizeof timeout})) {
         return -errno;
+    }
     times->pack(out, timeout.tv_sec, timeout.tv_usec);
     return give(task, at, len_at, room, out, times->pair_bytes);
 }
@@ -273,13 +296,16 @@ static long get_peer(struct task *task, struct file *file, int option, gaddr_t a
                      int32_t room) {
     struct unix_identity peer;
     bool known = unix_peer(file, &peer);
-    if (option == OPT_PEERCRED)
-        return give(task, at, len_at, room, &peer.creds, sizeof(peer.creds));
-    if (!known)
+    if (option == OPT_PEERCRED) {
+        return give(task, at, len_at, room, &peer.creds, sizeof peer.creds);
+    }
+    if (!known) {
         return -ENODATA;
+    }
     uint32_t bytes = (uint32_t)peer.group_count * 4;
-    if ((uint32_t)room < bytes)
+    if ((uint32_t)room < bytes) {
         return guest_write(task->cpu->space, len_at, &bytes, 4) ? -EFAULT : -ERANGE;
+    }
     return give(task, at, len_at, room, peer.groups, bytes);
 }
 
@@ -288,26 +314,31 @@ static long get_source_filter(struct task *task, struct file *file, int level, g
                               gaddr_t len_at, int32_t room) {
     struct space *space = task->cpu->space;
     unsigned lacks = 8 - abi_long_bytes(task);
-    if ((uint32_t)room + lacks < FILTER_HEAD)
+    if ((uint32_t)room + lacks < FILTER_HEAD) {
         return -EINVAL;
-    struct source_filter *filter = malloc(sizeof(*filter));
-    if (!filter)
+    }
+    struct source_filter *filter = malloc(sizeof *filter);
+    if (!filter) {
         return -ENOMEM;
+    }
     long result = read_source_filter(task, filter, at, FILTER_HEAD - lacks);
     const uint32_t most = OPTION_MOST / sizeof(struct sockaddr_storage);
     uint32_t sources = filter->host.gf_numsrc < most ? filter->host.gf_numsrc : most;
     filter->host.gf_numsrc = sources;
     socklen_t len = (socklen_t)GROUP_FILTER_SIZE(sources);
-    if (!result && getsockopt(file->host_fd, level, MCAST_MSFILTER, filter, &len))
+    if (!result && getsockopt(file->host_fd, level, MCAST_MSFILTER, filter, &len)) {
         result = -errno;
+    }
     if (!result) {
-        if (filter->host.gf_numsrc < sources)
+        if (filter->host.gf_numsrc < sources) {
             sources = filter->host.gf_numsrc;
+        }
         uint32_t shown = (uint32_t)GROUP_FILTER_SIZE(sources) - lacks;
         const unsigned mode = offsetof(struct group_filter, gf_fmode);
         if (guest_write(space, len_at, &shown, 4) ||
-            guest_write(space, at + mode - lacks, filter->bytes + mode, shown + lacks - mode))
+            guest_write(space, at + mode - lacks, filter->bytes + mode, shown + lacks - mode)) {
             result = -EFAULT;
+        }
     }
     free(filter);
     return result;
@@ -319,19 +350,23 @@ static long get_source_filter4(struct task *task, struct file *file, gaddr_t at,
     const uint32_t most = OPTION_MOST / sizeof(struct in_addr);
     struct ip_msfilter *filter;
     socklen_t len = IP_MSFILTER_SIZE(0);
-    if ((uint32_t)room < len)
+    if ((uint32_t)room < len) {
         return -EINVAL;
+    }
     filter = malloc(IP_MSFILTER_SIZE(most));
-    if (!filter)
+    if (!filter) {
         return -ENOMEM;
+    }
     long result = guest_read(task->cpu->space, filter, at, len);
     if (!result) {
-        if (filter->imsf_numsrc > most)
+        if (filter->imsf_numsrc > most) {
             filter->imsf_numsrc = most;
-        if (getsockopt(file->host_fd, SOL_IP, IP_MSFILTER, filter, &len))
+        }
+        if (getsockopt(file->host_fd, SOL_IP, IP_MSFILTER, filter, &len)) {
             result = -errno;
-        else
+        } else {
             result = give(task, at, len_at, (int32_t)len, filter, len);
+        }
     }
     free(filter);
     return result;
@@ -340,29 +375,33 @@ static long get_source_filter4(struct task *task, struct file *file, gaddr_t at,
 /* SO_PEERNAME: the guest's name of a unix socket's peer, not the host's. */
 static long get_peer_name(struct task *task, struct file *file, gaddr_t at, gaddr_t len_at,
                           int32_t room) {
-    struct socket_address peer = {.len = sizeof(peer.storage), .hold_fd = -1};
-    if (getpeername(file->host_fd, &peer.any, &peer.len))
+    struct socket_address peer = {.len = sizeof peer.storage, .hold_fd = -1};
+    if (getpeername(file->host_fd, &peer.any, &peer.len)) {
         return -ENOTCONN;
+    }
     unix_address_to_guest(&peer, false);
-    if (peer.len < (socklen_t)room)
+    if (peer.len < (socklen_t)room) {
         return -EINVAL;
+    }
     return give(task, at, len_at, room, &peer.storage, (uint32_t)room);
 }
 
 /* SO_GET_FILTER: lengths count instructions; 0 asks for their number. */
 static long get_filter(struct task *task, struct file *file, gaddr_t at, gaddr_t len_at,
                        int32_t room) {
-    struct sock_filter *filter = calloc(BPF_MAXINSNS, sizeof(*filter));
+    struct sock_filter *filter = calloc(BPF_MAXINSNS, sizeof *filter);
     socklen_t count = (socklen_t)(room > BPF_MAXINSNS ? BPF_MAXINSNS : room);
-    if (!filter)
+    if (!filter) {
         return -ENOMEM;
+    }
     long result = 0;
     bool wanted = count != 0;
-    if (getsockopt(file->host_fd, SOL_SOCKET, OPT_ATTACH_FILTER, filter, &count))
+    if (getsockopt(file->host_fd, SOL_SOCKET, OPT_ATTACH_FILTER, filter, &count)) {
         result = -errno;
-    else if ((wanted && guest_write(task->cpu->space, at, filter, count * sizeof(*filter))) ||
-             guest_write(task->cpu->space, len_at, &count, sizeof(count)))
+    } else if ((wanted && guest_write(task->cpu->space, at, filter, count * sizeof *filter)) ||
+               guest_write(task->cpu->space, len_at, &count, sizeof count)) {
         result = -EFAULT;
+    }
     free(filter);
     return result;
 }
@@ -371,18 +410,21 @@ static long get_plain(struct task *task, struct file *file, int level, int optio
                       gaddr_t len_at, int32_t room) {
     socklen_t len = (socklen_t)(room > OPTION_MOST ? OPTION_MOST : room);
     uint8_t *value = calloc(1, len + 1);
-    if (!value)
+    if (!value) {
         return -ENOMEM;
+    }
     /* Some options read their buffer first. */
     long result = guest_read(task->cpu->space, value, at, len < 64 ? len : 64);
     if (result) {
         memset(value, 0, len);
         result = 0; /* EFAULT comes from writing, if at all */
     }
-    if (getsockopt(file->host_fd, level, option, value, &len))
+    if (getsockopt(file->host_fd, level, option, value, &len)) {
         result = -errno;
-    if (!result)
+    }
+    if (!result) {
         result = give(task, at, len_at, (int32_t)len, value, len);
+    }
     free(value);
     return result;
 }
@@ -392,29 +434,31 @@ long sys_getsockopt(struct task *task, int32_t fd, int32_t level, int32_t option
     long result;
     int32_t room;
     struct file *file = socket_get(task, fd, &result);
-    if (!file)
+    if (!file) {
         return result;
-    if (guest_read(task->cpu->space, &room, len_at, sizeof(room)))
+    }
+    if (guest_read(task->cpu->space, &room, len_at, sizeof room)) {
         result = -EFAULT;
-    else if (room < 0)
+    } else if (room < 0) {
         result = -EINVAL;
-    else if (is_refused(file, level, option))
+    } else if (is_refused(file, level, option)) {
         result = unknown_option(file, level, false);
-    else if (level == SOL_SOCKET && is_timeout(option))
+    } else if (level == SOL_SOCKET && is_timeout(option)) {
         result = get_timeout(task, file, option, at, len_at, room);
-    else if (level == SOL_SOCKET && socket_is_unix(file) &&
-             (option == OPT_PEERCRED || option == OPT_PEERGROUPS))
+    } else if (level == SOL_SOCKET && socket_is_unix(file) &&
+               (option == OPT_PEERCRED || option == OPT_PEERGROUPS)) {
         result = get_peer(task, file, option, at, len_at, room);
-    else if (level == SOL_SOCKET && option == OPT_ATTACH_FILTER)
+    } else if (level == SOL_SOCKET && option == OPT_ATTACH_FILTER) {
         result = get_filter(task, file, at, len_at, room);
-    else if (level == SOL_SOCKET && socket_is_unix(file) && option == OPT_PEERNAME)
+    } else if (level == SOL_SOCKET && socket_is_unix(file) && option == OPT_PEERNAME) {
         result = get_peer_name(task, file, at, len_at, room);
-    else if (level == SOL_IP && option == IP_MSFILTER && is_inet(file, level))
+    } else if (level == SOL_IP && option == IP_MSFILTER && is_inet(file, level)) {
         result = get_source_filter4(task, file, at, len_at, room);
-    else if (is_source_filter(file, level, option))
+    } else if (is_source_filter(file, level, option)) {
         result = get_source_filter(task, file, level, at, len_at, room);
-    else
+    } else {
         result = get_plain(task, file, level, option, at, len_at, room);
+    }
     file_unref(file);
     return result;
 }

@@ -40,22 +40,29 @@ static unsigned held_files;
 static uint64_t send_count;
 
 static struct sent_file *entry_of(struct file *file) {
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct sent_file *sent = bucket[i]; sent; sent = sent->next)
-            if (sent->file == file)
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct sent_file *sent = bucket[i]; sent; sent = sent->next) {
+            if (sent->file == file) {
                 return sent;
+            }
+        }
+    }
     return NULL;
 }
 
 /* The reference held longest is given up; returns it to be dropped without the lock. */
 static struct file *evict(void) {
     struct sent_file *oldest = NULL;
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct sent_file *sent = bucket[i]; sent; sent = sent->next)
-            if (sent->held && (!oldest || sent->when < oldest->when))
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct sent_file *sent = bucket[i]; sent; sent = sent->next) {
+            if (sent->held && (!oldest || sent->when < oldest->when)) {
                 oldest = sent;
-    if (!oldest)
+            }
+        }
+    }
+    if (!oldest) {
         return NULL;
+    }
     oldest->held--;
     held_files--;
     return oldest->file;
@@ -64,11 +71,12 @@ static struct file *evict(void) {
 void rights_sent(struct file *file) {
     struct stat st;
     struct file *dropped = NULL;
-    if (fstat(file->host_fd, &st))
+    if (fstat(file->host_fd, &st)) {
         return;
+    }
     pthread_mutex_lock(&sent_lock);
     struct sent_file *sent = file->sent ? entry_of(file) : NULL;
-    if (!sent && (sent = calloc(1, sizeof(*sent)))) {
+    if (!sent && (sent = calloc(1, sizeof *sent))) {
         *sent = (struct sent_file){.file = file, .dev = st.st_dev, .ino = st.st_ino};
         sent->next = bucket[st.st_ino % BUCKETS];
         bucket[st.st_ino % BUCKETS] = sent;
@@ -78,8 +86,9 @@ void rights_sent(struct file *file) {
         sent->held++;
         sent->when = ++send_count;
         file_ref(file);
-        if (++held_files > MOST_HELD)
+        if (++held_files > MOST_HELD) {
             dropped = evict();
+        }
     }
     pthread_mutex_unlock(&sent_lock);
     file_unref(dropped);
@@ -94,16 +103,18 @@ void rights_withdraw(struct file *file) {
         held_files--;
     }
     pthread_mutex_unlock(&sent_lock);
-    if (held)
+    if (held) {
         file_unref(file);
+    }
 }
 
 static void file_gone(struct file *file) {
-    if (!file->sent)
+    if (!file->sent) {
         return;
+    }
     pthread_mutex_lock(&sent_lock);
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct sent_file **at = &bucket[i]; *at; at = &(*at)->next)
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct sent_file **at = &bucket[i]; *at; at = &(*at)->next) {
             if ((*at)->file == file) {
                 struct sent_file *sent = *at;
                 *at = sent->next;
@@ -111,6 +122,8 @@ static void file_gone(struct file *file) {
                 pthread_mutex_unlock(&sent_lock);
                 return;
             }
+        }
+    }
     pthread_mutex_unlock(&sent_lock);
 }
 
@@ -122,9 +135,11 @@ void rights_init(void) {
 /* A reference, unless the last one is just being dropped. */
 static bool file_ref_live(struct file *file) {
     int refs = file->refs;
-    while (refs > 0)
-        if (atomic_compare_exchange_weak(&file->refs, &refs, refs + 1))
+    while (refs > 0) {
+        if (atomic_compare_exchange_weak(&file->refs, &refs, refs + 1)) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -140,8 +155,9 @@ struct file *rights_received(struct task *task, int host_fd, bool peek) {
         pthread_mutex_lock(&sent_lock);
         for (struct sent_file *sent = bucket[st.st_ino % BUCKETS]; sent; sent = sent->next) {
             if (sent->ino != st.st_ino || sent->dev != st.st_dev ||
-                !same_description(host_fd, sent->file->host_fd))
+                !same_description(host_fd, sent->file->host_fd)) {
                 continue;
+            }
             if (sent->held && !peek) { /* the message's reference becomes the receiver's */
                 sent->held--;
                 held_files--;
@@ -155,8 +171,9 @@ struct file *rights_received(struct task *task, int host_fd, bool peek) {
     }
     if (!found) {
         found = file_from_host(task, host_fd);
-        if (found)
+        if (found) {
             found->given = fs_private_root;
+        }
         return found;
     }
     close(host_fd);

@@ -29,8 +29,9 @@ static const uint64_t *secret(void) {
     static bool there;
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&lock);
-    if (!there)
-        there = getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key);
+    if (!there) {
+        there = getrandom(key, sizeof key, 0) == (ssize_t)sizeof key;
+    }
     bool made = there;
     pthread_mutex_unlock(&lock);
     return made ? key : NULL;
@@ -63,12 +64,12 @@ static uint64_t code_of(const struct token *token, const struct stat *st, const 
                               .pid = (uint32_t)token->sender.creds.pid,
                               .uid = token->sender.creds.uid,
                               .gid = token->sender.creds.gid};
-    uint64_t word[sizeof(covered) / sizeof(uint64_t)];
-    memcpy(word, &covered, sizeof(word));
+    uint64_t word[sizeof covered / sizeof(uint64_t)];
+    memcpy(word, &covered, sizeof word);
     uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
                      key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
     for (size_t i = 0; i <= ARRAY_LEN(word); i++) {
-        uint64_t next = i < ARRAY_LEN(word) ? word[i] : (uint64_t)sizeof(word) << 56;
+        uint64_t next = i < ARRAY_LEN(word) ? word[i] : (uint64_t)sizeof word << 56;
         v[3] ^= next;
         rounds(v, 2);
         v[0] ^= next;
@@ -82,13 +83,15 @@ int unix_token(const struct unix_sender *sender, size_t bytes) {
     const uint64_t *key = secret();
     int fd = key ? memfd_create("sender", MFD_CLOEXEC) : -1;
     struct stat st;
-    if (fd < 0)
+    if (fd < 0) {
         return -ENOBUFS;
+    }
     struct token token = {.sender = *sender, .bytes = bytes};
     if (!fstat(fd, &st)) {
         token.code = code_of(&token, &st, key);
-        if (write(fd, &token, sizeof(token)) == (ssize_t)sizeof(token))
+        if (write(fd, &token, sizeof token) == (ssize_t)sizeof token) {
             return fd;
+        }
     }
     close(fd);
     return -ENOBUFS;
@@ -98,10 +101,11 @@ bool unix_token_read(int fd, struct unix_sender *sender, uint64_t *bytes) {
     struct token token;
     struct stat st;
     const uint64_t *key = secret();
-    if (!key || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size != sizeof(token) ||
-        pread(fd, &token, sizeof(token), 0) != (ssize_t)sizeof(token) ||
-        token.code != code_of(&token, &st, key))
+    if (!key || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size != sizeof token ||
+        pread(fd, &token, sizeof token, 0) != (ssize_t)sizeof token ||
+        token.code != code_of(&token, &st, key)) {
         return false;
+    }
     *sender = token.sender;
     *bytes = token.bytes;
     return true;

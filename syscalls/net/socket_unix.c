@@ -39,9 +39,10 @@ static char prefix[16]; /* "fg-xxxxxxxx-" */
 
 static void init_prefix(void) {
     uint32_t random = 0;
-    if (getrandom(&random, sizeof(random), 0) < 0)
+    if (getrandom(&random, sizeof random, 0) < 0) {
         random = (uint32_t)getpid();
-    snprintf(prefix, sizeof(prefix), "fg-%08x-", random);
+    }
+    snprintf(prefix, sizeof prefix, "fg-%08x-", random);
 }
 
 static const char *run_prefix(void) {
@@ -54,13 +55,14 @@ static const char *run_prefix(void) {
 
 struct unix_name *unix_name_find(uint32_t id) {
     struct unix_name *name = bucket[id % BUCKETS];
-    while (name && name->id != id)
+    while (name && name->id != id) {
         name = name->next;
+    }
     return name;
 }
 
 static void name_free(uint32_t id) {
-    for (struct unix_name **at = &bucket[id % BUCKETS]; *at; at = &(*at)->next)
+    for (struct unix_name **at = &bucket[id % BUCKETS]; *at; at = &(*at)->next) {
         if ((*at)->id == id) {
             struct unix_name *name = *at;
             *at = name->next;
@@ -68,12 +70,14 @@ static void name_free(uint32_t id) {
             free(name);
             return;
         }
+    }
 }
 
 static struct unix_name *name_new(const struct sockaddr_un *guest, socklen_t len) {
-    struct unix_name *name = calloc(1, sizeof(*name));
-    if (!name)
+    struct unix_name *name = calloc(1, sizeof *name);
+    if (!name) {
         return NULL;
+    }
     pthread_mutex_lock(&unix_names_lock);
     name->id = ++last_id;
     name->internal = !guest;
@@ -98,8 +102,9 @@ void unix_name_retire(struct unix_name *name) {
     struct unix_name *oldest = *slot ? unix_name_find(*slot) : NULL;
     if (oldest && unix_pair_waits(oldest->pair)) {
         uint32_t *wait = &dead_connect[dead_connect_count++ % DEAD_CONNECTS];
-        if (*wait)
+        if (*wait) {
             name_free(*wait);
+        }
         *wait = oldest->id;
     } else if (oldest) {
         name_free(oldest->id);
@@ -118,24 +123,31 @@ struct unix_name *unix_name_of_host(const struct sockaddr_un *host, socklen_t le
     if (bytes && text[0]) { /* .../.fg-RUN-ID */
         const char *last = strrchr(text, '/');
         if (!last || last[1] != '.' || strncmp(last + 2, run, strlen(run)) ||
-            sscanf(last + 2 + strlen(run), "%x", &id) != 1)
+            sscanf(last + 2 + strlen(run), "%x", &id) != 1) {
             return NULL;
+        }
         return unix_name_find(id);
     }
-    if (bytes < 2 || strncmp(text + 1, run, strlen(run)))
+    if (bytes < 2 || strncmp(text + 1, run, strlen(run))) {
         return NULL;
+    }
     struct unix_name *gone = NULL; /* the last one that had it */
     const char *kind = text + 1 + strlen(run);
-    if (*kind == 'c')
+    if (*kind == 'c') {
         return sscanf(kind + 1, "%x", &id) == 1 ? unix_name_find(id) : NULL;
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct unix_name *name = bucket[i]; name; name = name->next)
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct unix_name *name = bucket[i]; name; name = name->next) {
             if (name->host_bytes == bytes - 1 && !memcmp(name->host, text + 1, bytes - 1)) {
-                if (!name->gone)
+                if (!name->gone) {
                     return name;
-                if (!gone || gone->id < name->id)
+                }
+                if (!gone || gone->id < name->id) {
                     gone = name;
+                }
             }
+        }
+    }
     return gone;
 }
 
@@ -146,20 +158,25 @@ struct unix_name *unix_name_at(const struct socket_address *to) {
         struct unix_name *name = unix_name_of_host(&to->un, to->len);
         return name && !name->gone ? name : NULL;
     }
-    if (fstat(to->hold_fd, &st))
+    if (fstat(to->hold_fd, &st)) {
         return NULL;
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct unix_name *name = bucket[i]; name; name = name->next)
-            if (name->ino == st.st_ino && name->dev == st.st_dev && name->dev)
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct unix_name *name = bucket[i]; name; name = name->next) {
+            if (name->ino == st.st_ino && name->dev == st.st_dev && name->dev) {
                 return name;
+            }
+        }
+    }
     return NULL;
 }
 
 /* --- abstract names -------------------------------------------------------------------- */
 
 static uint64_t hash(const char *text, size_t len, uint64_t seed) {
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
         seed = (seed ^ (uint8_t)text[i]) * 0x100000001b3ull;
+    }
     return seed;
 }
 
@@ -169,7 +186,7 @@ static void abstract_to_host(const struct sockaddr_un *guest, socklen_t len,
     const char *name = guest->sun_path + 1;
     size_t bytes = len - FAMILY_BYTES - 1;
     char *to = out->un.sun_path;
-    memset(&out->un, 0, sizeof(out->un));
+    memset(&out->un, 0, sizeof out->un);
     out->un.sun_family = AF_UNIX;
     size_t used = 1 + (size_t)sprintf(to + 1, "%s", run_prefix());
     if (used + 1 + bytes <= PATH_BYTES) {
@@ -192,15 +209,16 @@ void unix_address_to_guest(struct socket_address *address, bool sender) {
     if (name && name->internal) {
         address->len = sender ? 0 : FAMILY_BYTES;
     } else if (name) {
-        memset(&address->storage, 0, sizeof(address->storage)); /* a NUL after a full path */
+        memset(&address->storage, 0, sizeof address->storage); /* a NUL after a full path */
         *un = name->guest;
         address->len = name->len;
     } else if (address->len > start && !un->sun_path[0] &&
                !strncmp(un->sun_path + 1, run_prefix(), strlen(run_prefix()))) {
         size_t bytes = address->len - start;
         bool mine = un->sun_path[start - FAMILY_BYTES] == 'a';
-        if (mine)
+        if (mine) {
             memmove(un->sun_path + 1, un->sun_path + start - FAMILY_BYTES + 1, bytes - 1);
+        }
         address->len = mine ? (socklen_t)(FAMILY_BYTES + bytes) : FAMILY_BYTES;
     }
     pthread_mutex_unlock(&unix_names_lock);
@@ -234,9 +252,10 @@ int unix_address_to_host(struct task *task, const struct sockaddr_un *guest, soc
     path_of(guest, len, path);
     /* The thing itself, since its name may be too long for sun_path. */
     int fd = fs_socket_find(task, path, &out->mount);
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
-    memset(&out->un, 0, sizeof(out->un));
+    }
+    memset(&out->un, 0, sizeof out->un);
     out->un.sun_family = AF_UNIX;
     int used = snprintf(out->un.sun_path, PATH_BYTES, "/proc/self/fd/%d", fd);
     out->len = (socklen_t)(FAMILY_BYTES + (size_t)used + 1);
@@ -263,7 +282,7 @@ static int bind_path(struct task *task, struct file *file, struct unix_name *nam
     struct unix_socket *socket = file->data;
     char path[PATH_BYTES + 1], temporary[40];
     path_of(&name->guest, name->len, path);
-    snprintf(temporary, sizeof(temporary), ".%s%x", run_prefix(), name->id);
+    snprintf(temporary, sizeof temporary, ".%s%x", run_prefix(), name->id);
     return fs_socket_bind(task, path, file->host_fd, temporary, &socket->mount, note_inode, name);
 }
 
@@ -271,8 +290,9 @@ static int bind_path(struct task *task, struct file *file, struct unix_name *nam
 static int bind_abstract(struct file *file, struct unix_name *name) {
     struct socket_address host;
     abstract_to_host(&name->guest, name->len, &host);
-    if (bind(file->host_fd, &host.any, host.len))
+    if (bind(file->host_fd, &host.any, host.len)) {
         return -errno;
+    }
     pthread_mutex_lock(&unix_names_lock);
     name->host_bytes = host.len - FAMILY_BYTES - 1;
     memcpy(name->host, host.un.sun_path + 1, name->host_bytes);
@@ -284,14 +304,16 @@ static int bind_abstract(struct file *file, struct unix_name *name) {
 static int bind_any(struct file *file, struct unix_name *name) {
     for (int tries = 0; tries < 64; tries++) {
         uint32_t random = 0;
-        if (getrandom(&random, sizeof(random), 0) < 0)
+        if (getrandom(&random, sizeof random, 0) < 0) {
             return -EADDRINUSE;
+        }
         name->guest = (struct sockaddr_un){.sun_family = AF_UNIX};
         snprintf(name->guest.sun_path + 1, 6, "%05x", random & 0xfffff);
         name->len = FAMILY_BYTES + 6;
         int error = bind_abstract(file, name);
-        if (error != -EADDRINUSE)
+        if (error != -EADDRINUSE) {
             return error;
+        }
     }
     return -EADDRINUSE;
 }
@@ -311,55 +333,65 @@ static bool take_name(struct unix_socket *socket, struct unix_name *name) {
 void unix_autobind(struct task *task, struct file *file) {
     struct unix_socket *socket = file->data;
     struct sockaddr_un any = {.sun_family = AF_UNIX};
-    if (socket->asks && !socket->name && !socket->pair)
+    if (socket->asks && !socket->name && !socket->pair) {
         unix_bind(task, file, &any, FAMILY_BYTES);
+    }
 }
 
 int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *guest,
               socklen_t len) {
     struct unix_socket *socket = file->data;
-    if (len < FAMILY_BYTES || len > sizeof(*guest) || guest->sun_family != AF_UNIX)
+    if (len < FAMILY_BYTES || len > sizeof *guest || guest->sun_family != AF_UNIX) {
         return -EINVAL;
+    }
     if (socket->name) /* a path that exists is looked at before the socket */
+    {
         return len > FAMILY_BYTES && guest->sun_path[0] && path_exists(task, guest, len)
                    ? -EADDRINUSE
                    : -EINVAL;
+    }
     struct unix_name *name = name_new(guest, len);
-    if (!name)
+    if (!name) {
         return -ENOMEM;
+    }
     int error;
     if (len == FAMILY_BYTES) {
         error = bind_any(file, name);
     } else if (guest->sun_path[0]) {
         /* getsockname shows the path with its NUL, which may lie past the structure. */
         name->guest.sun_path[PATH_BYTES - 1] =
-            len == sizeof(*guest) ? guest->sun_path[PATH_BYTES - 1] : 0;
+            len == sizeof *guest ? guest->sun_path[PATH_BYTES - 1] : 0;
         size_t used = strnlen(guest->sun_path, len - FAMILY_BYTES);
         name->len = (socklen_t)(FAMILY_BYTES + used + 1);
-        if (used < PATH_BYTES)
+        if (used < PATH_BYTES) {
             name->guest.sun_path[used] = 0;
+        }
         error = bind_path(task, file, name);
     } else {
         error = bind_abstract(file, name);
     }
     bool taken = !error && take_name(socket, name);
-    if (!taken)
+    if (!taken) {
         unix_name_retire(name);
+    }
     return error;
 }
 
 void unix_autoname(struct task *task, struct file *file) {
     struct unix_socket *socket = file->data;
-    if (socket->name || socket->pair)
+    if (socket->name || socket->pair) {
         return;
+    }
     struct unix_name *name = name_new(NULL, 0);
-    if (!name)
+    if (!name) {
         return;
+    }
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int used = 1 + snprintf(un.sun_path + 1, PATH_BYTES - 1, "%sc%x", run_prefix(), name->id);
     int failed =
         bind(file->host_fd, (struct sockaddr *)&un, (socklen_t)(FAMILY_BYTES + (size_t)used));
     bool taken = !failed && take_name(socket, name);
-    if (!taken)
+    if (!taken) {
         unix_name_retire(name);
+    }
 }

@@ -39,27 +39,31 @@ static pthread_mutex_t epoll_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void unlink_of_file(struct epoll_item *item) {
     struct epoll_item **at = &item->file->epoll_items;
-    while (*at != item)
+    while (*at != item) {
         at = &(*at)->next_of_file;
+    }
     *at = item->next_of_file;
 }
 
 static void unlink_in_epoll(struct epoll_item *item) {
     struct epoll_item **at = (struct epoll_item **)&item->epoll->data;
-    while (*at != item)
+    while (*at != item) {
         at = &(*at)->next_in_epoll;
+    }
     *at = item->next_in_epoll;
 }
 
 static void item_free(struct epoll_item *item) {
-    if (item->duplicate)
+    if (item->duplicate) {
         close(item->host_fd);
+    }
     free(item);
 }
 
 static void file_gone(struct file *file) {
-    if (!file->epoll_items)
+    if (!file->epoll_items) {
         return;
+    }
     pthread_mutex_lock(&epoll_lock);
     while (file->epoll_items) {
         struct epoll_item *item = file->epoll_items;
@@ -103,16 +107,19 @@ struct info_lines {
 static void add_info_line(void *arg, const char *line) {
     struct info_lines *lines = arg;
     int fd, used = 0;
-    if (sscanf(line, "tfd: %d%n", &fd, &used) != 1)
+    if (sscanf(line, "tfd: %d%n", &fd, &used) != 1) {
         return;
+    }
     pthread_mutex_lock(&epoll_lock);
     struct epoll_item *item = lines->epoll->data;
-    while (item && item->host_fd != fd)
+    while (item && item->host_fd != fd) {
         item = item->next_in_epoll;
+    }
     int guest_fd = item ? item->guest_fd : -1;
     pthread_mutex_unlock(&epoll_lock);
-    if (guest_fd >= 0)
+    if (guest_fd >= 0) {
         strbuf_printf(lines->out, "tfd: %8d%s", guest_fd, line + used);
+    }
 }
 
 static void epoll_info(struct file *file, struct strbuf *out) {
@@ -131,8 +138,9 @@ const struct file_ops epoll_ops = {
 
 /* epoll_create(2) */
 long sys_epoll_create1(struct task *task, uint32_t flags) {
-    if (flags & ~EPOLL_CLOEXEC)
+    if (flags & ~EPOLL_CLOEXEC) {
         return -EINVAL;
+    }
     int fd = epoll_create1(EPOLL_CLOEXEC);
     return io_install(task, &epoll_ops, fd < 0 ? -errno : fd, O_RDWR | (int)flags, NULL);
 }
@@ -143,31 +151,38 @@ long sys_epoll_create(struct task *task, int32_t size) {
 
 static struct epoll_item *find_item(struct file *epoll, struct file *file, int fd) {
     struct epoll_item *item = epoll->data;
-    while (item && (item->file != file || item->guest_fd != fd))
+    while (item && (item->file != file || item->guest_fd != fd)) {
         item = item->next_in_epoll;
+    }
     return item;
 }
 
 /* The host descriptor for a new registration of `file`: its own when that is free in this epoll. */
 static int item_host_fd(struct file *epoll, struct file *file, bool *duplicate) {
     *duplicate = false;
-    for (struct epoll_item *item = epoll->data; item; item = item->next_in_epoll)
-        if (item->file == file && !item->duplicate)
+    for (struct epoll_item *item = epoll->data; item; item = item->next_in_epoll) {
+        if (item->file == file && !item->duplicate) {
             *duplicate = true;
-    if (!*duplicate)
+        }
+    }
+    if (!*duplicate) {
         return file->host_fd;
+    }
     int fd = fcntl(file->host_fd, F_DUPFD_CLOEXEC, 0);
     return fd < 0 ? -errno : fd;
 }
 
 static int add_item(struct file *epoll, struct file *file, int fd, struct epoll_event *event) {
-    if (find_item(epoll, file, fd))
+    if (find_item(epoll, file, fd)) {
         return -EEXIST;
-    if (file->host_fd < 0)
+    }
+    if (file->host_fd < 0) {
         return -EPERM;
-    struct epoll_item *item = malloc(sizeof(*item));
-    if (!item)
+    }
+    struct epoll_item *item = malloc(sizeof *item);
+    if (!item) {
         return -ENOMEM;
+    }
     *item = (struct epoll_item){.epoll = epoll, .file = file, .guest_fd = fd};
     item->host_fd = item_host_fd(epoll, file, &item->duplicate);
     if (item->host_fd < 0) {
@@ -190,15 +205,19 @@ static int add_item(struct file *epoll, struct file *file, int fd, struct epoll_
 
 static int change_items(struct file *epoll, int op, struct file *file, int fd,
                         struct epoll_event *event) {
-    if (epoll->ops != &epoll_ops || epoll == file)
+    if (epoll->ops != &epoll_ops || epoll == file) {
         return -EINVAL;
-    if (op == EPOLL_CTL_ADD)
+    }
+    if (op == EPOLL_CTL_ADD) {
         return add_item(epoll, file, fd, event);
-    if (op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL)
+    }
+    if (op != EPOLL_CTL_MOD && op != EPOLL_CTL_DEL) {
         return -EINVAL;
+    }
     struct epoll_item *item = find_item(epoll, file, fd);
-    if (!item)
+    if (!item) {
         return file->host_fd < 0 ? -EPERM : -ENOENT;
+    }
     int error = epoll_ctl(epoll->host_fd, op, item->host_fd, event) ? -errno : 0;
     if (op == EPOLL_CTL_DEL) {
         unlink_in_epoll(item);
@@ -211,16 +230,19 @@ static int change_items(struct file *epoll, int op, struct file *file, int fd,
 /* epoll_ctl(2); struct epoll_event has the same layout for i386 and x86-64. */
 long sys_epoll_ctl(struct task *task, int32_t epfd, int32_t op, int32_t fd, gaddr_t event_at) {
     struct epoll_event event = {0};
-    if (op != EPOLL_CTL_DEL && guest_read(task->cpu->space, &event, event_at, sizeof(event)))
+    if (op != EPOLL_CTL_DEL && guest_read(task->cpu->space, &event, event_at, sizeof event)) {
         return -EFAULT;
+    }
     struct file *epoll = fd_get(task, epfd);
-    if (!epoll)
+    if (!epoll) {
         return -EBADF;
+    }
     long result = -EBADF;
     struct file *file = fd_get(task, fd);
     if (file) {
-        if (file->ops->poll)
+        if (file->ops->poll) {
             file->ops->poll(file, POLLIN); /* brings a stand-in descriptor up to date */
+        }
         pthread_mutex_lock(&epoll_lock);
         result = change_items(epoll, op, file, fd, &event);
         pthread_mutex_unlock(&epoll_lock);
@@ -233,22 +255,27 @@ long sys_epoll_ctl(struct task *task, int32_t epfd, int32_t op, int32_t fd, gadd
 /* The inner wait: timeout NULL waits for ever. -EINTR when a signal came. */
 static long wait_events(struct task *task, int32_t epfd, gaddr_t events, int32_t room,
                         const struct timespec *timeout) {
-    if (room <= 0 || room > MAX_EVENTS)
+    if (room <= 0 || room > MAX_EVENTS) {
         return -EINVAL;
-    if (!space_range_ok(task->cpu->space, events, (uint64_t)room * sizeof(struct epoll_event)))
+    }
+    if (!space_range_ok(task->cpu->space, events, (uint64_t)room * sizeof(struct epoll_event))) {
         return -EFAULT;
+    }
     struct file *epoll = fd_get(task, epfd);
-    if (!epoll)
+    if (!epoll) {
         return -EBADF;
+    }
     long result = -EINVAL;
     if (epoll->ops == &epoll_ops) {
         struct epoll_event found[FETCH_EVENTS];
-        if (room > FETCH_EVENTS)
+        if (room > FETCH_EVENTS) {
             room = FETCH_EVENTS;
+        }
         int milliseconds = -1;
         struct timespec deadline, left;
-        if (timeout)
+        if (timeout) {
             deadline_after(&deadline, timeout);
+        }
         result = -ENOSYS;
 #ifdef SYS_epoll_pwait2
         result = host_call(task, SYS_epoll_pwait2, epoll->host_fd, (long)found, room, (long)timeout,
@@ -269,8 +296,9 @@ static long wait_events(struct task *task, int32_t epfd, gaddr_t events, int32_t
             bool over = timeout && !timeout->tv_sec && !timeout->tv_nsec;
             result = got > 0 || (got == 0 && over) ? got : -EINTR;
         }
-        if (result > 0 && guest_write(task->cpu->space, events, found, result * sizeof(*found)))
+        if (result > 0 && guest_write(task->cpu->space, events, found, result * sizeof *found)) {
             result = -EFAULT;
+        }
     }
     file_unref(epoll);
     return result;
@@ -292,15 +320,18 @@ static long pwait(struct task *task, int32_t epfd, gaddr_t events, int32_t room,
                   const struct timespec *timeout, gaddr_t mask_at, uint64_t mask_bytes) {
     if (mask_at) {
         sigset64 mask;
-        if (mask_bytes != sizeof(mask))
+        if (mask_bytes != sizeof mask) {
             return -EINVAL;
-        if (guest_read(task->cpu->space, &mask, mask_at, sizeof(mask)))
+        }
+        if (guest_read(task->cpu->space, &mask, mask_at, sizeof mask)) {
             return -EFAULT;
+        }
         signal_mask_set_temporary(task, mask);
     }
     long result = wait_events(task, epfd, events, room, timeout);
-    if (mask_at && result != -EINTR)
+    if (mask_at && result != -EINTR) {
         signal_mask_restore(task);
+    }
     return result;
 }
 
@@ -315,10 +346,12 @@ long sys_epoll_pwait2(struct task *task, int32_t epfd, gaddr_t events, int32_t r
                       gaddr_t timeout_at, gaddr_t mask, uint64_t mask_bytes) {
     struct timespec timeout;
     if (timeout_at) {
-        if (task->abi->times64->get_timespec(task, timeout_at, &timeout))
+        if (task->abi->times64->get_timespec(task, timeout_at, &timeout)) {
             return -EFAULT;
-        if (!timespec_valid(&timeout))
+        }
+        if (!timespec_valid(&timeout)) {
             return -EINVAL;
+        }
     }
     return pwait(task, epfd, events, room, timeout_at ? &timeout : NULL, mask, mask_bytes);
 }

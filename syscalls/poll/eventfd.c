@@ -19,8 +19,9 @@ const struct file_ops eventfd_ops = {
 };
 
 long sys_eventfd2(struct task *task, uint32_t initial, uint32_t flags) {
-    if (flags & ~(EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE))
+    if (flags & ~(EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)) {
         return -EINVAL;
+    }
     int fd = eventfd(initial, EFD_CLOEXEC | (int)flags);
     return io_install(task, &eventfd_ops, fd < 0 ? -errno : fd,
                       O_RDWR | (int)(flags & (EFD_CLOEXEC | EFD_NONBLOCK)), NULL);

@@ -29,12 +29,14 @@ static int poll_own(struct poll_item *item, struct pollfd *host, unsigned count)
             continue;
         }
         item[i].revents = 0;
-        if (file->ops->poll)
+        if (file->ops->poll) {
             item[i].revents = file->ops->poll(file, item[i].events);
-        if (file->host_fd >= 0)
+        }
+        if (file->host_fd >= 0) {
             host[i].fd = file->host_fd;
-        else if (!file->ops->poll)
+        } else if (!file->ops->poll) {
             item[i].revents = ALWAYS_READY & item[i].events;
+        }
         ready += item[i].revents != 0;
     }
     return ready;
@@ -43,9 +45,10 @@ static int poll_own(struct poll_item *item, struct pollfd *host, unsigned count)
 int poll_wait(struct task *task, struct poll_item *item, unsigned count,
               const struct timespec *deadline) {
     struct pollfd few[64];
-    struct pollfd *host = count > ARRAY_LEN(few) ? malloc(count * sizeof(*host)) : few;
-    if (!host)
+    struct pollfd *host = count > ARRAY_LEN(few) ? malloc(count * sizeof *host) : few;
+    if (!host) {
         return -ENOMEM;
+    }
     int result;
     for (;;) {
         int ready = poll_own(item, host, count);
@@ -69,17 +72,20 @@ int poll_wait(struct task *task, struct poll_item *item, unsigned count,
         }
         result = 0;
         for (unsigned i = 0; i < count; i++) {
-            if (got > 0 && host[i].fd >= 0)
+            if (got > 0 && host[i].fd >= 0) {
                 item[i].revents |= host[i].revents;
+            }
             item[i].revents &= item[i].events | ALWAYS_SHOWN;
             result += item[i].revents != 0;
         }
-        if (result)
+        if (result) {
             break;
+        }
         if (deadline) {
             deadline_left(deadline, &left);
-            if (!left.tv_sec && !left.tv_nsec)
+            if (!left.tv_sec && !left.tv_nsec) {
                 break;
+            }
         }
         /* Something hid between the two looks (ready for somebody else's process): look again, but
          * only as long as the host does not say it without a pause. */
@@ -88,8 +94,9 @@ int poll_wait(struct task *task, struct poll_item *item, unsigned count,
             break;
         }
     }
-    if (host != few)
+    if (host != few) {
         free(host);
+    }
     return result;
 }
 
@@ -102,40 +109,47 @@ struct guest_pollfd {
  * plain. */
 static long poll_set(struct task *task, gaddr_t fds, uint32_t count,
                      const struct timespec *deadline) {
-    if (count > task->process->limits[RLIMIT_NOFILE_GUEST].rlim_cur)
+    if (count > task->process->limits[RLIMIT_NOFILE_GUEST].rlim_cur) {
         return -EINVAL;
+    }
     struct space *space = task->cpu->space;
     struct guest_pollfd few[32];
     struct poll_item few_items[32];
     struct guest_pollfd *set = few;
     struct poll_item *item = few_items;
     if (count > ARRAY_LEN(few)) {
-        set = malloc(count * sizeof(*set));
-        item = malloc(count * sizeof(*item));
+        set = malloc(count * sizeof *set);
+        item = malloc(count * sizeof *item);
     }
     long result = -ENOMEM;
-    if (set && item)
-        result = guest_read(space, set, fds, count * sizeof(*set));
+    if (set && item) {
+        result = guest_read(space, set, fds, count * sizeof *set);
+    }
     if (result == 0) {
         for (uint32_t i = 0; i < count; i++) {
             item[i] = (struct poll_item){.events = set[i].events};
-            if (set[i].fd >= 0 && !(item[i].file = fd_get(task, set[i].fd)))
+            if (set[i].fd >= 0 && !(item[i].file = fd_get(task, set[i].fd))) {
                 item[i].revents = POLLNVAL;
+            }
         }
         result = poll_wait(task, item, count, deadline);
         for (uint32_t i = 0; i < count; i++) {
             set[i].revents = item[i].revents;
-            if (item[i].file)
+            if (item[i].file) {
                 file_unref(item[i].file);
-            gaddr_t at = fds + i * sizeof(*set) + offsetof(struct guest_pollfd, revents);
-            if (result >= 0 && guest_write(space, at, &set[i].revents, 2))
+            }
+            gaddr_t at = fds + i * sizeof *set + offsetof(struct guest_pollfd, revents);
+            if (result >= 0 && guest_write(space, at, &set[i].revents, 2)) {
                 result = -EFAULT;
+            }
         }
     }
-    if (set != few)
+    if (set != few) {
         free(set);
-    if (item != few_items)
+    }
+    if (item != few_items) {
         free(item);
+    }
     return result;
 }
 
@@ -144,8 +158,9 @@ static long poll_restart(struct task *task);
 static long poll_until(struct task *task, gaddr_t fds, uint32_t count,
                        const struct timespec *deadline) {
     long result = poll_set(task, fds, count, deadline);
-    if (result != -EINTR)
+    if (result != -EINTR) {
         return result;
+    }
     task->restart = poll_restart;
     task->restart_arg[0] = fds;
     task->restart_arg[1] = (uint64_t)count | (uint64_t)(deadline != NULL) << 32;
@@ -164,8 +179,9 @@ static long poll_restart(struct task *task) {
 /* poll(2) */
 long sys_poll(struct task *task, gaddr_t fds, uint32_t count, int32_t milliseconds) {
     struct timespec timeout = {milliseconds / 1000, milliseconds % 1000 * 1000000L}, deadline;
-    if (milliseconds >= 0)
+    if (milliseconds >= 0) {
         deadline_after(&deadline, &timeout);
+    }
     return poll_until(task, fds, count, milliseconds >= 0 ? &deadline : NULL);
 }
 
@@ -174,29 +190,35 @@ static long do_ppoll(struct task *task, const struct abi_times *times, gaddr_t f
                      gaddr_t timeout_at, gaddr_t mask_at, uint64_t mask_bytes) {
     struct timespec timeout, deadline;
     if (timeout_at) {
-        if (times->get_timespec(task, timeout_at, &timeout))
+        if (times->get_timespec(task, timeout_at, &timeout)) {
             return -EFAULT;
-        if (!timespec_valid(&timeout))
+        }
+        if (!timespec_valid(&timeout)) {
             return -EINVAL;
+        }
         deadline_after(&deadline, &timeout);
     }
     if (mask_at) {
         sigset64 mask;
-        if (mask_bytes != sizeof(mask))
+        if (mask_bytes != sizeof mask) {
             return -EINVAL;
-        if (guest_read(task->cpu->space, &mask, mask_at, sizeof(mask)))
+        }
+        if (guest_read(task->cpu->space, &mask, mask_at, sizeof mask)) {
             return -EFAULT;
+        }
         signal_mask_set_temporary(task, mask);
     }
     long result = poll_set(task, fds, count, timeout_at ? &deadline : NULL);
-    if (result == -EINTR)
+    if (result == -EINTR) {
         result = -ERESTARTNOHAND;
-    else if (mask_at)
+    } else if (mask_at) {
         signal_mask_restore(task);
+    }
     if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &timeout);
-        if (times->put_timespec(task, timeout_at, &timeout) && result == -ERESTARTNOHAND)
+        if (times->put_timespec(task, timeout_at, &timeout) && result == -ERESTARTNOHAND) {
             result = -EINTR; /* a restart would wait for the whole time again */
+        }
     }
     return result;
 }

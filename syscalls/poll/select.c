@@ -38,20 +38,24 @@ static bool bit(const uint8_t *set, int fd) {
 /* The events of the sets that `fd` is in. */
 static short wanted(const struct select_call *call, int fd) {
     short events = 0;
-    for (int set = 0; set < SETS; set++)
-        if (bit(call->in[set], fd))
+    for (int set = 0; set < SETS; set++) {
+        if (bit(call->in[set], fd)) {
             events |= set_mask[set];
+        }
+    }
     return events;
 }
 
 static int collect(struct task *task, struct select_call *call, int n) {
     for (int fd = 0; fd < n; fd++) {
         short events = wanted(call, fd);
-        if (!events)
+        if (!events) {
             continue;
+        }
         struct file *file = fd_get(task, fd);
-        if (!file)
+        if (!file) {
             return -EBADF;
+        }
         call->fd[call->count] = fd;
         call->item[call->count++] =
             (struct poll_item){.file = file, .events = events & ~(POLLERR | POLLHUP)};
@@ -62,14 +66,16 @@ static int collect(struct task *task, struct select_call *call, int n) {
 static int wait_sets(struct task *task, struct select_call *call, const struct timespec *deadline) {
     /* An item that is ready only with what its sets do not ask for (a hang-up, watched for writing)
      * must not end the wait nor make it spin: it leaves the poll, as its file keeps that state. */
-    struct file **dropped = calloc(call->count + 1, sizeof(*dropped));
-    if (!dropped)
+    struct file **dropped = calloc(call->count + 1, sizeof *dropped);
+    if (!dropped) {
         return -ENOMEM;
+    }
     int ready;
     for (;;) {
         ready = poll_wait(task, call->item, call->count, deadline);
-        if (ready <= 0)
+        if (ready <= 0) {
             break;
+        }
         int counted = 0, useless = 0;
         for (unsigned i = 0; i < call->count; i++) {
             short events = wanted(call, call->fd[i]);
@@ -82,23 +88,28 @@ static int wait_sets(struct task *task, struct select_call *call, const struct t
                 useless++;
             }
         }
-        if (counted || !useless)
+        if (counted || !useless) {
             break;
+        }
     }
-    for (unsigned i = 0; i < call->count; i++)
-        if (dropped[i])
+    for (unsigned i = 0; i < call->count; i++) {
+        if (dropped[i]) {
             call->item[i].file = dropped[i];
+        }
+    }
     free(dropped);
-    if (ready < 0)
+    if (ready < 0) {
         return ready;
+    }
     int bits = 0;
     for (unsigned i = 0; i < call->count; i++) {
         int fd = call->fd[i];
-        for (int set = 0; set < SETS; set++)
+        for (int set = 0; set < SETS; set++) {
             if (bit(call->in[set], fd) && (call->item[i].revents & set_mask[set])) {
                 call->out[set][fd / 8] |= 1u << (fd % 8);
                 bits++;
             }
+        }
     }
     return bits;
 }
@@ -106,34 +117,43 @@ static int wait_sets(struct task *task, struct select_call *call, const struct t
 /* The inner select: deadline NULL waits for ever. Returns the number of bits, -EINTR or -errno. */
 static long select_sets(struct task *task, int n, const gaddr_t guest[SETS],
                         const struct timespec *deadline) {
-    if (n < 0)
+    if (n < 0) {
         return -EINVAL;
+    }
     struct fd_table *fds = task->fds;
     pthread_mutex_lock(&fds->lock);
     if (n > fds->size) /* Linux's smallest table has 64 */
+    {
         n = fds->size > 64 ? fds->size : n > 64 ? 64 : n;
+    }
     pthread_mutex_unlock(&fds->lock);
     unsigned word = abi_long_bytes(task);
     struct select_call call = {.bytes = (n + word * 8 - 1) / (word * 8) * word};
     call.memory = calloc(1, call.bytes * 2 * SETS + 1);
-    call.item = calloc(n + 1, sizeof(*call.item));
-    call.fd = calloc(n + 1, sizeof(*call.fd));
+    call.item = calloc(n + 1, sizeof *call.item);
+    call.fd = calloc(n + 1, sizeof *call.fd);
     long result = call.memory && call.item && call.fd ? 0 : -ENOMEM;
     for (int set = 0; set < SETS && result == 0; set++) {
         call.in[set] = call.memory + call.bytes * set;
         call.out[set] = call.memory + call.bytes * (SETS + set);
-        if (guest[set])
+        if (guest[set]) {
             result = guest_read(task->cpu->space, call.in[set], guest[set], call.bytes);
+        }
     }
-    if (result == 0)
+    if (result == 0) {
         result = collect(task, &call, n);
-    if (result == 0)
+    }
+    if (result == 0) {
         result = wait_sets(task, &call, deadline);
-    for (unsigned i = 0; i < call.count; i++)
+    }
+    for (unsigned i = 0; i < call.count; i++) {
         file_unref(call.item[i].file);
-    for (int set = 0; set < SETS && result >= 0; set++)
-        if (guest[set] && guest_write(task->cpu->space, guest[set], call.out[set], call.bytes))
+    }
+    for (int set = 0; set < SETS && result >= 0; set++) {
+        if (guest[set] && guest_write(task->cpu->space, guest[set], call.out[set], call.bytes)) {
             result = -EFAULT;
+        }
+    }
     free(call.memory);
     free(call.item);
     free(call.fd);
@@ -146,21 +166,25 @@ long sys_select(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr_t e
     struct timespec deadline, left;
     if (timeout_at) {
         struct timeval tv;
-        if (task->abi->times->get_timeval(task, timeout_at, &tv))
+        if (task->abi->times->get_timeval(task, timeout_at, &tv)) {
             return -EFAULT;
-        if (tv.tv_sec < 0 || tv.tv_usec < 0)
+        }
+        if (tv.tv_sec < 0 || tv.tv_usec < 0) {
             return -EINVAL;
+        }
         struct timespec timeout = {tv.tv_sec + tv.tv_usec / 1000000, tv.tv_usec % 1000000 * 1000};
         deadline_after(&deadline, &timeout);
     }
     long result = select_sets(task, n, (gaddr_t[]){in, out, except}, timeout_at ? &deadline : NULL);
-    if (result == -EINTR)
+    if (result == -EINTR) {
         result = -ERESTARTNOHAND;
+    }
     if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &left);
         struct timeval tv = {left.tv_sec, left.tv_nsec / 1000};
-        if (task->abi->times->put_timeval(task, timeout_at, &tv) && result == -ERESTARTNOHAND)
+        if (task->abi->times->put_timeval(task, timeout_at, &tv) && result == -ERESTARTNOHAND) {
             result = -EINTR;
+        }
     }
     return result;
 }
@@ -169,34 +193,41 @@ static long pselect6(struct task *task, const struct abi_times *times, int32_t n
                      const gaddr_t set[SETS], gaddr_t timeout_at, gaddr_t mask_arg) {
     struct timespec timeout, deadline;
     if (timeout_at) {
-        if (times->get_timespec(task, timeout_at, &timeout))
+        if (times->get_timespec(task, timeout_at, &timeout)) {
             return -EFAULT;
-        if (!timespec_valid(&timeout))
+        }
+        if (!timespec_valid(&timeout)) {
             return -EINVAL;
+        }
         deadline_after(&deadline, &timeout);
     }
     uint64_t pair[2] = {0}; /* sigset_t *, size_t */
     if (mask_arg) {
-        if (abi_read_pointers(task, mask_arg, pair, 2))
+        if (abi_read_pointers(task, mask_arg, pair, 2)) {
             return -EFAULT;
+        }
     }
     if (pair[0]) {
         sigset64 mask;
-        if (pair[1] != sizeof(mask))
+        if (pair[1] != sizeof mask) {
             return -EINVAL;
-        if (guest_read(task->cpu->space, &mask, pair[0], sizeof(mask)))
+        }
+        if (guest_read(task->cpu->space, &mask, pair[0], sizeof mask)) {
             return -EFAULT;
+        }
         signal_mask_set_temporary(task, mask);
     }
     long result = select_sets(task, n, set, timeout_at ? &deadline : NULL);
-    if (result == -EINTR)
+    if (result == -EINTR) {
         result = -ERESTARTNOHAND;
-    else if (pair[0])
+    } else if (pair[0]) {
         signal_mask_restore(task);
+    }
     if (timeout_at && time_left_is_told(task, &result)) {
         deadline_left(&deadline, &timeout);
-        if (times->put_timespec(task, timeout_at, &timeout) && result == -ERESTARTNOHAND)
+        if (times->put_timespec(task, timeout_at, &timeout) && result == -ERESTARTNOHAND) {
             result = -EINTR;
+        }
     }
     return result;
 }

@@ -65,8 +65,9 @@ static int core_text(const struct synth_ref *ref, struct strbuf *out) {
 static int pts_node_stat(const struct synth_ref *ref, struct stat *st) {
     struct stat tty;
     int error = pts_stat(ref->number, &tty);
-    if (error)
+    if (error) {
         return error;
+    }
     st->st_mode = S_IFCHR | (tty.st_mode & 07777);
     st->st_uid = tty.st_uid;
     st->st_gid = tty.st_gid;
@@ -93,8 +94,9 @@ static int pts_lookup(const struct synth_ref *dir, const char *name, struct synt
     char *end;
     struct stat st;
     long number = strtol(name, &end, 10);
-    if (*name < '0' || *name > '9' || *end || number >= PTS_MAX || (*name == '0' && name[1]))
+    if (*name < '0' || *name > '9' || *end || number >= PTS_MAX || (*name == '0' && name[1])) {
         return -ENOENT;
+    }
     out->entry = &pts_node;
     out->number = (int32_t)number;
     return pts_stat(out->number, &st);
@@ -103,12 +105,14 @@ static int pts_lookup(const struct synth_ref *dir, const char *name, struct synt
 static int pts_list_nodes(const struct synth_ref *dir, int64_t from, synth_list_emit emit,
                           void *arg) {
     int *index = malloc(PTS_MAX * sizeof *index);
-    if (!index)
+    if (!index) {
         return -ENOMEM;
+    }
     int count = pts_list(index, PTS_MAX), stop = 0;
     for (int i = 0; i < count && !stop; i++) {
-        if (index[i] < from)
+        if (index[i] < from) {
             continue;
+        }
         char name[16];
         struct synth_ref child = *dir;
         child.entry = &pts_node;

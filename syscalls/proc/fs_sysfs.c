@@ -8,10 +8,11 @@
 
 static int cpus(const struct synth_ref *ref, struct strbuf *out) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
-    if (n > 1)
+    if (n > 1) {
         strbuf_printf(out, "0-%ld\n", n - 1);
-    else
+    } else {
         strbuf_printf(out, "0\n");
+    }
     return 0;
 }
 

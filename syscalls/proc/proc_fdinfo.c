@@ -20,9 +20,10 @@ struct flock_lines {
 static void add_flock_line(void *arg, const char *line) {
     struct flock_lines *found = arg;
     char kind[8], place[64];
-    if (sscanf(line, "lock:\t%*d: FLOCK ADVISORY %7s %*d %63s", kind, place) == 2)
+    if (sscanf(line, "lock:\t%*d: FLOCK ADVISORY %7s %*d %63s", kind, place) == 2) {
         strbuf_printf(found->out, "lock:\t%d: FLOCK  ADVISORY  %s %d %s 0 EOF\n", ++found->count,
                       kind, found->file->flock_pid, place);
+    }
 }
 
 void fdinfo_text(struct file *file, bool cloexec, const struct fd_table *table,
@@ -35,9 +36,11 @@ void fdinfo_text(struct file *file, bool cloexec, const struct fd_table *table,
                   at < 0 ? 0ll : (long long)at, flags, file->mount ? file->mount->id : 0,
                   (unsigned long long)st.st_ino);
     struct flock_lines flocks = {file, out, 0};
-    if (file->flock_pid)
+    if (file->flock_pid) {
         fdinfo_host_lines(file, add_flock_line, &flocks);
+    }
     lock_info(table, file, flocks.count, out);
-    if (file->ops->info)
+    if (file->ops->info) {
         file->ops->info(file, out);
+    }
 }

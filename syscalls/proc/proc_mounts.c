@@ -5,8 +5,9 @@
 /* A single node over one of the host's. */
 static void mount_node(const char *guest, const struct synth_entry *node) {
     struct mount *mount = fs_mount_synthetic(guest, node, "devtmpfs");
-    if (mount)
+    if (mount) {
         mount->node = true;
+    }
 }
 
 void proc_mounts(bool private_root) {
@@ -15,8 +16,9 @@ void proc_mounts(bool private_root) {
         fs_mount_synthetic("/sys", &sys_root, "sysfs");
         fs_mount_synthetic("/dev", &dev_root, "devtmpfs");
         struct mount *shm = fs_mount_synthetic("/dev/shm", &dev_shm, "tmpfs");
-        if (shm)
+        if (shm) {
             shm->metadata = true;
+        }
         shm->lazy = true;
     } else {
         mount_node("/dev/tty", &dev_tty);

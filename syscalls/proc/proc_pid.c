@@ -18,11 +18,13 @@
 
 int32_t proc_number(const char *name) {
     int64_t value = 0;
-    if (!*name || (*name == '0' && name[1]))
+    if (!*name || (*name == '0' && name[1])) {
         return -1;
+    }
     for (; *name; name++) {
-        if (*name < '0' || *name > '9' || value > INT32_MAX / 10)
+        if (*name < '0' || *name > '9' || value > INT32_MAX / 10) {
             return -1;
+        }
         value = value * 10 + (*name - '0');
     }
     return value > INT32_MAX ? -1 : (int32_t)value;
@@ -51,8 +53,9 @@ struct task *proc_files_task(const struct synth_ref *ref) {
     struct process *process = process_find(ref->pid);
     int32_t tid = ref->tid ? ref->tid : ref->pid;
     struct task *task = process ? process->tasks : NULL;
-    while (task && task->tid != tid)
+    while (task && task->tid != tid) {
         task = task->next;
+    }
     return task;
 }
 
@@ -82,20 +85,23 @@ int proc_stat_owner(const struct synth_ref *ref, struct stat *st) {
 }
 
 int proc_guard_memory(struct synth_ref *ref, struct task *task, int error) {
-    if (error)
+    if (error) {
         return error;
+    }
     pthread_mutex_lock(&process_lock);
     const struct process *process = proc_process(ref);
-    if (!process)
+    if (!process) {
         error = -ENOENT;
-    else if (!process->mm) /* only the lists of mappings say so with an empty text */
+    } else if (!process->mm) /* only the lists of mappings say so with an empty text */
+    {
         error = ref->entry->mode == (S_IFREG | 0444) && strcmp(ref->entry->name, "smaps_rollup")
                     ? 0
                     : -ESRCH;
-    else if (!process_may_inspect(task->process, process, true))
+    } else if (!process_may_inspect(task->process, process, true)) {
         error = -EACCES;
-    else
+    } else {
         ref->image = process->image;
+    }
     pthread_mutex_unlock(&process_lock);
     return error;
 }
@@ -117,8 +123,9 @@ void proc_counts(int *tasks, int *last) {
     pthread_mutex_lock(&process_lock);
     for (struct process *at = process_list; at; at = at->next) {
         *tasks += at->task_count;
-        if (at->pid > *last)
+        if (at->pid > *last) {
             *last = at->pid;
+        }
     }
     pthread_mutex_unlock(&process_lock);
 }
@@ -126,8 +133,9 @@ void proc_counts(int *tasks, int *last) {
 /* --- links ----------------------------------------------------------------------------- */
 
 static int exe_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
-    if (!proc_allowed(ref))
+    if (!proc_allowed(ref)) {
         return -EACCES;
+    }
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
     *out = process && process->exe_file ? file_ref(process->exe_file) : NULL;
@@ -137,12 +145,14 @@ static int exe_follow(const struct synth_ref *ref, struct task *task, struct fil
 
 static int text_of_file(int error, struct file *file, struct strbuf *out) {
     char path[PATH_MAX];
-    if (error)
+    if (error) {
         return error;
+    }
     error = file_path(file, path, sizeof path);
     file_unref(file);
-    if (!error)
+    if (!error) {
         strbuf_add(out, path, strlen(path));
+    }
     return error;
 }
 
@@ -153,8 +163,9 @@ static int exe_text(const struct synth_ref *ref, struct strbuf *out) {
 }
 
 static int cwd_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
-    if (!proc_allowed(ref))
+    if (!proc_allowed(ref)) {
         return -EACCES;
+    }
     *out = proc_cwd(ref);
     return *out ? 0 : -ENOENT;
 }
@@ -166,8 +177,9 @@ static int cwd_text(const struct synth_ref *ref, struct strbuf *out) {
 }
 
 static int root_text(const struct synth_ref *ref, struct strbuf *out) {
-    if (!proc_allowed(ref))
+    if (!proc_allowed(ref)) {
         return -EACCES;
+    }
     pthread_mutex_lock(&process_lock);
     struct task *task = proc_files_task(ref);
     struct fs_context *fs = task ? task->fs : NULL;
@@ -245,22 +257,25 @@ static int task_list(const struct synth_ref *dir, int64_t from, synth_list_emit 
 
 static int fd_lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out) {
     static const struct synth_entry *const dirs[] = {&proc_fd_dir, &proc_fdinfo_dir};
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
         if (!strcmp(dirs[i]->name, name)) {
             out->entry = dirs[i];
             return 0;
         }
+    }
     return -ENOENT;
 }
 
 static int fd_list(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg) {
     struct synth_ref child = *dir;
     child.entry = &proc_fd_dir;
-    if (from < 1 && emit(arg, "fd", &child, 0))
+    if (from < 1 && emit(arg, "fd", &child, 0)) {
         return 0;
+    }
     child.entry = &proc_fdinfo_dir;
-    if (from < 2)
+    if (from < 2) {
         emit(arg, "fdinfo", &child, 1);
+    }
     return 0;
 }
 
@@ -293,8 +308,9 @@ const struct synth_entry proc_pid_root = {.name = "pid",
 static int task_lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out) {
     out->tid = proc_number(name);
     out->entry = &proc_task_root;
-    if (out->tid <= 0)
+    if (out->tid <= 0) {
         return -ENOENT;
+    }
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(dir);
     /* the first thread's number stays when that ends */
@@ -308,8 +324,9 @@ static int emit_numbers(int32_t *number, int count, const struct synth_ref *dir,
                         int64_t from, synth_list_emit emit, void *arg) {
     int stop = 0;
     for (int i = 0; i < count && !stop; i++) {
-        if (number[i] < from)
+        if (number[i] < from) {
             continue;
+        }
         struct synth_ref child = *dir;
         char name[16];
         *(tasks ? &child.tid : &child.pid) = number[i];
@@ -331,15 +348,19 @@ static int task_list(const struct synth_ref *dir, int64_t from, synth_list_emit 
     struct process *process = proc_process(dir);
     int room = process ? process->task_count + 1 : 1;
     int32_t *number = malloc((size_t)room * sizeof *number);
-    if (process && number)
+    if (process && number) {
         number[count++] = process->pid;
+    }
     for (struct task *at = process ? process->tasks : NULL; number && at && count < room;
-         at = at->next)
-        if (at->tid != process->pid)
+         at = at->next) {
+        if (at->tid != process->pid) {
             number[count++] = at->tid;
+        }
+    }
     pthread_mutex_unlock(&process_lock);
-    if (!number)
+    if (!number) {
         return -ENOMEM;
+    }
     if (!process) {
         free(number);
         return -ENOENT;
@@ -351,8 +372,9 @@ static int task_list(const struct synth_ref *dir, int64_t from, synth_list_emit 
 int proc_lookup_pid(const struct synth_ref *dir, const char *name, struct synth_ref *out) {
     int32_t pid = proc_number(name);
     int error = -ENOENT;
-    if (pid <= 0)
+    if (pid <= 0) {
         return -ENOENT;
+    }
     pthread_mutex_lock(&process_lock);
     struct process *process = process_find(pid);
     struct task *task = process ? NULL : task_find(pid);
@@ -369,14 +391,17 @@ int proc_lookup_pid(const struct synth_ref *dir, const char *name, struct synth_
 int proc_list_pids(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg) {
     int room = 0, count = 0;
     pthread_mutex_lock(&process_lock);
-    for (struct process *at = process_list; at; at = at->next)
+    for (struct process *at = process_list; at; at = at->next) {
         room++;
+    }
     int32_t *number = malloc((size_t)(room + 1) * sizeof *number);
-    for (struct process *at = process_list; number && at; at = at->next)
+    for (struct process *at = process_list; number && at; at = at->next) {
         number[count++] = at->pid;
+    }
     pthread_mutex_unlock(&process_lock);
-    if (!number)
+    if (!number) {
         return -ENOMEM;
+    }
     qsort(number, (size_t)count, sizeof *number, compare);
     return emit_numbers(number, count, dir, false, from, emit, arg);
 }

@@ -19,29 +19,34 @@ static struct file *file_of(const struct synth_ref *ref) {
 
 static int link_text(const struct synth_ref *ref, struct strbuf *out) {
     char path[PATH_MAX];
-    if (!proc_allowed(ref))
+    if (!proc_allowed(ref)) {
         return -EACCES;
+    }
     struct file *file = file_of(ref);
-    if (!file)
+    if (!file) {
         return -ENOENT;
+    }
     int error = file_path(file, path, sizeof path);
     file_unref(file);
-    if (!error)
+    if (!error) {
         strbuf_add(out, path, strlen(path));
+    }
     return error;
 }
 
 static int link_follow(const struct synth_ref *ref, struct task *task, struct file **out) {
-    if (!proc_allowed(ref))
+    if (!proc_allowed(ref)) {
         return -EACCES;
+    }
     *out = file_of(ref);
     return *out ? 0 : -ENOENT;
 }
 
 static int link_stat(const struct synth_ref *ref, struct stat *st) {
     struct file *file = file_of(ref);
-    if (!file)
+    if (!file) {
         return -ENOENT;
+    }
     int mode = file->flags & O_ACCMODE;
     st->st_mode = S_IFLNK;
     if (!(file->flags & O_PATH)) { /* which can be neither read nor written, as access mode 3 */
@@ -69,8 +74,9 @@ static int info_text(const struct synth_ref *ref, struct strbuf *out) {
         pthread_mutex_unlock(&task->fds->lock);
     }
     pthread_mutex_unlock(&process_lock);
-    if (!file)
+    if (!file) {
         return -ENOENT;
+    }
     fdinfo_text(file, cloexec, table, out);
     file_unref(file);
     return 0;
@@ -85,13 +91,15 @@ static const struct synth_entry fd_info = {
     .name = "fdinfo", .mode = S_IFREG | 0400, .text = info_text, .stat = proc_stat_owner};
 
 static int lookup(const struct synth_ref *dir, const char *name, struct synth_ref *out) {
-    if (!proc_allowed(dir))
+    if (!proc_allowed(dir)) {
         return -EACCES;
+    }
     out->number = proc_number(name);
     out->entry = dir->entry == &proc_fd_dir ? &fd_link : &fd_info;
     struct file *file = out->number < 0 ? NULL : file_of(out);
-    if (!file)
+    if (!file) {
         return -ENOENT;
+    }
     file_unref(file);
     return 0;
 }
@@ -106,9 +114,11 @@ static int *numbers_of(const struct synth_ref *dir, int64_t from, int *count) {
     if (fds) {
         pthread_mutex_lock(&fds->lock);
         number = malloc((size_t)fds->size * sizeof *number);
-        for (int64_t i = from; number && i < fds->size; i++)
-            if (fds->slot[i].file)
+        for (int64_t i = from; number && i < fds->size; i++) {
+            if (fds->slot[i].file) {
                 number[(*count)++] = (int)i;
+            }
+        }
         pthread_mutex_unlock(&fds->lock);
     }
     pthread_mutex_unlock(&process_lock);
@@ -117,11 +127,13 @@ static int *numbers_of(const struct synth_ref *dir, int64_t from, int *count) {
 
 static int list(const struct synth_ref *dir, int64_t from, synth_list_emit emit, void *arg) {
     int stop = 0, count;
-    if (!proc_allowed(dir))
+    if (!proc_allowed(dir)) {
         return -EACCES;
+    }
     int *number = numbers_of(dir, from, &count);
-    if (!number)
+    if (!number) {
         return -ENOMEM;
+    }
     for (int i = 0; i < count && !stop; i++) {
         struct synth_ref child = *dir;
         char name[16];

@@ -19,16 +19,18 @@ static struct vma *copy_vmas(struct mm *mm, size_t *count) {
     *count = copy ? mm->vma_count : 0;
     for (size_t i = 0; i < *count; i++) {
         copy[i] = mm->vma[i];
-        if (copy[i].file)
+        if (copy[i].file) {
             file_ref(copy[i].file);
+        }
     }
     pthread_mutex_unlock(&mm->lock);
     return copy;
 }
 
 static void free_vmas(struct vma *vma, size_t count) {
-    for (size_t i = 0; vma && i < count; i++)
+    for (size_t i = 0; vma && i < count; i++) {
         file_unref(vma[i].file);
+    }
     free(vma);
 }
 
@@ -38,12 +40,15 @@ static uint64_t resident(struct space *space, gaddr_t start, gaddr_t end) {
     uint64_t pages = 0;
     while (start < end) {
         gaddr_t n = (end - start) / PAGE_BYTES;
-        if (n > sizeof vec)
+        if (n > sizeof vec) {
             n = sizeof vec;
-        if (mincore(space_ptr(space, start), n * PAGE_BYTES, vec))
+        }
+        if (mincore(space_ptr(space, start), n * PAGE_BYTES, vec)) {
             return pages;
-        for (gaddr_t i = 0; i < n; i++)
+        }
+        for (gaddr_t i = 0; i < n; i++) {
             pages += vec[i] & 1;
+        }
         start += n * PAGE_BYTES;
     }
     return pages;
@@ -57,14 +62,18 @@ void proc_pages(struct mm *mm, struct proc_pages *pages) {
         uint64_t in = vma[i].prot == PROT_NONE ? 0 : resident(mm->space, vma[i].start, vma[i].end);
         pages->size += n;
         pages->resident += in;
-        if (vma[i].file)
+        if (vma[i].file) {
             pages->shared += in;
-        if (vma[i].file && (vma[i].prot & PROT_EXEC))
+        }
+        if (vma[i].file && (vma[i].prot & PROT_EXEC)) {
             pages->text += n;
-        if (!vma[i].file && (vma[i].prot & PROT_WRITE))
+        }
+        if (!vma[i].file && (vma[i].prot & PROT_WRITE)) {
             pages->data += n;
-        if (vma[i].name && !strcmp(vma[i].name, "[stack]"))
+        }
+        if (vma[i].name && !strcmp(vma[i].name, "[stack]")) {
             pages->stack += n;
+        }
     }
     free_vmas(vma, count);
 }
@@ -89,8 +98,9 @@ static void print_vma(const struct vma *vma, bool wide, struct strbuf *out) {
     char path[PATH_MAX] = "";
     if (vma->file && !vma->name) { /* [vdso] has a file of ours, which is nobody's business */
         file_stat(vma->file, &st);
-        if (file_path(vma->file, path, sizeof path))
+        if (file_path(vma->file, path, sizeof path)) {
             path[0] = 0;
+        }
     }
     size_t start = out->len;
     strbuf_printf(out, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ",
@@ -102,10 +112,13 @@ static void print_vma(const struct vma *vma, bool wide, struct strbuf *out) {
     const char *name = vma->name ? vma->name : path;
     if (*name) {
         size_t column = wide ? 73 : 49;
-        while (!out->failed && out->len - start < column)
+        while (!out->failed && out->len - start < column) {
             strbuf_add(out, " ", 1);
+        }
         for (; *name; name++) /* a line is a line */
+        {
             strbuf_printf(out, *name == '\n' ? "\\012" : "%c", *name);
+        }
     }
     strbuf_add(out, "\n", 1);
 }
@@ -128,14 +141,16 @@ static void print_smaps(struct mm *mm, const struct vma *vma, struct strbuf *out
 
 static int print_maps(const struct synth_ref *ref, struct strbuf *out, bool details) {
     struct mm *mm = proc_mm(ref);
-    if (!mm)
+    if (!mm) {
         return 0;
+    }
     size_t count;
     struct vma *vma = copy_vmas(mm, &count);
     for (size_t i = 0; i < count; i++) {
         print_vma(&vma[i], mm->space->top > (gaddr_t)1 << 32, out);
-        if (details)
+        if (details) {
             print_smaps(mm, &vma[i], out);
+        }
     }
     free_vmas(vma, count);
     mm_unref(mm);
@@ -153,8 +168,9 @@ int proc_smaps(const struct synth_ref *ref, struct strbuf *out) {
 int proc_smaps_rollup(const struct synth_ref *ref, struct strbuf *out) {
     struct proc_pages pages = {0};
     struct mm *mm = proc_mm(ref);
-    if (!mm)
+    if (!mm) {
         return -ESRCH;
+    }
     proc_pages(mm, &pages);
     mm_unref(mm);
     unsigned long long kb = PAGE_BYTES / 1024;
@@ -173,8 +189,9 @@ enum { RANGE_ARGS, RANGE_ENV, RANGE_AUXV };
 
 static int print_range(const struct synth_ref *ref, struct strbuf *out, int which) {
     struct mm *mm = proc_mm(ref);
-    if (!mm)
+    if (!mm) {
         return 0; /* zombies have none */
+    }
     pthread_mutex_lock(&mm->lock);
     gaddr_t start = which == RANGE_ARGS  ? mm->arg_start
                     : which == RANGE_ENV ? mm->env_start
@@ -183,13 +200,15 @@ static int print_range(const struct synth_ref *ref, struct strbuf *out, int whic
                   : which == RANGE_ENV ? mm->env_end
                                        : mm->auxv_start + mm->auxv_len;
     pthread_mutex_unlock(&mm->lock);
-    if (end - start > 16 << 20)
+    if (end - start > 16 << 20) {
         end = start;
+    }
     while (start < end) {
         char buf[4096];
         size_t n = end - start < sizeof buf ? end - start : sizeof buf;
-        if (guest_read(mm->space, buf, start, n))
+        if (guest_read(mm->space, buf, start, n)) {
             break;
+        }
         strbuf_add(out, buf, n);
         start += n;
     }
@@ -203,19 +222,22 @@ static int print_range(const struct synth_ref *ref, struct strbuf *out, int whic
 int proc_cmdline(const struct synth_ref *ref, struct strbuf *out) {
     struct mm *mm = proc_mm(ref);
     char last = 0, title[PAGE_BYTES];
-    if (!mm)
+    if (!mm) {
         return 0;
+    }
     pthread_mutex_lock(&mm->lock);
     gaddr_t start = mm->arg_start, end = mm->arg_end;
     gaddr_t most = mm->env_start == end && mm->env_end > end ? mm->env_end : end;
     pthread_mutex_unlock(&mm->lock);
     bool over = end > start && !guest_read(mm->space, &last, end - 1, 1) && last;
     size_t size = over && most - start < PAGE_BYTES ? most - start : PAGE_BYTES;
-    if (over && guest_read(mm->space, title, start, size))
+    if (over && guest_read(mm->space, title, start, size)) {
         size = 0;
+    }
     mm_unref(mm);
-    if (!over)
+    if (!over) {
         return print_range(ref, out, RANGE_ARGS);
+    }
     size_t len = strnlen(title, size);
     strbuf_add(out, title, len < size ? len + 1 : len);
     return 0;
@@ -254,14 +276,16 @@ static ssize_t mem_copy(struct file *file, struct task *task, const struct iovec
             gaddr_t own_at = own + at, its = (gaddr_t)offset;
             if (guest_read(from, buf, write ? own_at : its, n) &&
                 (write || mm_force(mm, its, buf, n, false))) {
-                if (!done)
+                if (!done) {
                     done = write ? -EFAULT : -EIO;
+                }
                 goto out;
             }
             if (guest_write(to, write ? its : own_at, buf, n) &&
                 (!write || mm_force(mm, its, buf, n, true))) {
-                if (!done)
+                if (!done) {
                     done = write ? -EIO : -EFAULT;
+                }
                 goto out;
             }
             done += (ssize_t)n;
@@ -289,8 +313,9 @@ static ssize_t mem_write(struct file *file, struct task *task, const struct iove
 }
 
 static int64_t mem_seek(struct file *file, int64_t offset, int whence) {
-    if (whence != SEEK_SET && whence != SEEK_CUR)
+    if (whence != SEEK_SET && whence != SEEK_CUR) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&file->lock);
     file->position = whence == SEEK_CUR ? file->position + offset : offset;
     offset = file->position;
@@ -308,8 +333,9 @@ static int mem_stat(struct file *file, struct stat *st) {
 
 static void mem_release(struct file *file) {
     mm_unref(file->data);
-    if (file->host_fd >= 0)
+    if (file->host_fd >= 0) {
         close(file->host_fd);
+    }
 }
 
 /* By name, so that the opener is asked whether it may look at the process. */
@@ -333,8 +359,9 @@ int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, str
     struct mm *mm = allowed && process->mm ? mm_ref(process->mm) : NULL;
     int error = !process ? -ENOENT : !process->mm ? -ESRCH : -EACCES;
     pthread_mutex_unlock(&process_lock);
-    if (!mm)
+    if (!mm) {
         return error;
+    }
     /* The host's descriptor stands for it where descriptors are passed on. */
     *out = file_create(&mem_ops, open("/dev/null", O_RDWR | O_CLOEXEC), flags);
     if (!*out) {

@@ -22,38 +22,48 @@ int proc_io_text(const struct synth_ref *ref, struct strbuf *out) {
     unsigned long long sum[ARRAY_LEN(name)] = {0};
     int32_t tid[IO_TASKS];
     int count = 0;
-    if (!proc_allowed(ref))
+    if (!proc_allowed(ref)) {
         return -EACCES;
+    }
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
     for (struct task *task = process ? process->tasks : NULL; task && count < IO_TASKS;
-         task = task->next)
-        if (task->host_tid && (!ref->tid || task->tid == ref->tid))
+         task = task->next) {
+        if (task->host_tid && (!ref->tid || task->tid == ref->tid)) {
             tid[count++] = task->host_tid;
+        }
+    }
     pthread_mutex_unlock(&process_lock);
-    if (!process)
+    if (!process) {
         return -ESRCH;
+    }
     for (int i = 0; i < count; i++) {
         char path[64], line[128], key[32];
         unsigned long long value;
         snprintf(path, sizeof path, "/proc/self/task/%d/io", tid[i]);
         FILE *file = fopen(path, "re");
-        while (file && fgets(line, sizeof line, file))
-            for (size_t n = 0; n < ARRAY_LEN(name); n++)
-                if (sscanf(line, "%31[a-z_]: %llu", key, &value) == 2 && !strcmp(key, name[n]))
+        while (file && fgets(line, sizeof line, file)) {
+            for (size_t n = 0; n < ARRAY_LEN(name); n++) {
+                if (sscanf(line, "%31[a-z_]: %llu", key, &value) == 2 && !strcmp(key, name[n])) {
                     sum[n] += value;
-        if (file)
+                }
+            }
+        }
+        if (file) {
             fclose(file);
+        }
     }
-    for (size_t n = 0; n < ARRAY_LEN(name); n++)
+    for (size_t n = 0; n < ARRAY_LEN(name); n++) {
         strbuf_printf(out, "%s: %llu\n", name[n], sum[n]);
+    }
     return 0;
 }
 
 /* Number, arguments, stack and program counter of the call it is in; "running" outside of one. */
 int proc_syscall_text(const struct synth_ref *ref, struct strbuf *out) {
-    if (!proc_allowed(ref))
+    if (!proc_allowed(ref)) {
         return -EACCES;
+    }
     pthread_mutex_lock(&process_lock);
     struct task *task = proc_task(ref);
     int64_t number = task ? __atomic_load_n(&task->syscall_number, __ATOMIC_RELAXED) : -1;
@@ -82,18 +92,22 @@ int proc_children_text(const struct synth_ref *ref, struct strbuf *out) {
     int count = 0;
     pthread_mutex_lock(&process_lock);
     struct process *process = ref->tid == ref->pid ? proc_process(ref) : NULL;
-    for (struct process *at = process ? process->children : NULL; at; at = at->sibling)
+    for (struct process *at = process ? process->children : NULL; at; at = at->sibling) {
         count++;
+    }
     int32_t *pid = malloc((size_t)(count + 1) * sizeof *pid);
     count = 0;
-    for (struct process *at = process && pid ? process->children : NULL; at; at = at->sibling)
+    for (struct process *at = process && pid ? process->children : NULL; at; at = at->sibling) {
         pid[count++] = at->pid;
+    }
     pthread_mutex_unlock(&process_lock);
-    if (!pid)
+    if (!pid) {
         return -ENOMEM;
+    }
     qsort(pid, (size_t)count, sizeof *pid, compare);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         strbuf_printf(out, "%d ", pid[i]);
+    }
     free(pid);
     return 0;
 }
@@ -107,8 +121,9 @@ int proc_children_text(const struct synth_ref *ref, struct strbuf *out) {
 /* A decimal or other C number, perhaps with a newline; false: something else. */
 static bool number_of(const char *data, size_t len, int base, long *out) {
     char text[32], *end;
-    if (!len || len >= sizeof text)
+    if (!len || len >= sizeof text) {
         return false;
+    }
     memcpy(text, data, len);
     text[len] = 0;
     *out = strtol(text, &end, base);
@@ -125,16 +140,18 @@ static int oom_of(const struct synth_ref *ref, int *value) {
 
 int proc_oom_score_adj_text(const struct synth_ref *ref, struct strbuf *out) {
     int value, error = oom_of(ref, &value);
-    if (!error)
+    if (!error) {
         strbuf_printf(out, "%d\n", value);
+    }
     return error;
 }
 
 int proc_oom_adj_text(const struct synth_ref *ref, struct strbuf *out) {
     int value, error = oom_of(ref, &value);
-    if (!error)
+    if (!error) {
         strbuf_printf(out, "%d\n",
                       value == OOM_MOST ? OOM_OLD_MOST : value * OOM_OLD_STEP / OOM_MOST);
+    }
     return error;
 }
 
@@ -157,16 +174,18 @@ static ssize_t oom_set(const struct synth_ref *ref, struct task *task, int value
 ssize_t proc_oom_score_adj_write(const struct synth_ref *ref, struct task *task, const char *data,
                                  size_t len) {
     long value;
-    if (!number_of(data, len, 0, &value) || value < -OOM_MOST || value > OOM_MOST)
+    if (!number_of(data, len, 0, &value) || value < -OOM_MOST || value > OOM_MOST) {
         return -EINVAL;
+    }
     return oom_set(ref, task, (int)value, len);
 }
 
 ssize_t proc_oom_adj_write(const struct synth_ref *ref, struct task *task, const char *data,
                            size_t len) {
     long value;
-    if (!number_of(data, len, 0, &value) || value < -OOM_OLD_STEP || value > OOM_OLD_MOST)
+    if (!number_of(data, len, 0, &value) || value < -OOM_OLD_STEP || value > OOM_OLD_MOST) {
         return -EINVAL;
+    }
     return oom_set(ref, task,
                    value == OOM_OLD_MOST ? OOM_MOST : (int)value * OOM_MOST / OOM_OLD_STEP, len);
 }
@@ -175,8 +194,9 @@ ssize_t proc_oom_adj_write(const struct synth_ref *ref, struct task *task, const
 int proc_coredump_text(const struct synth_ref *ref, struct strbuf *out) {
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
-    if (process)
+    if (process) {
         strbuf_printf(out, "%08x\n", process->coredump_filter ^ COREDUMP_DEFAULT);
+    }
     pthread_mutex_unlock(&process_lock);
     return process ? 0 : -ESRCH;
 }
@@ -184,12 +204,14 @@ int proc_coredump_text(const struct synth_ref *ref, struct strbuf *out) {
 ssize_t proc_coredump_write(const struct synth_ref *ref, struct task *task, const char *data,
                             size_t len) {
     long value;
-    if (!number_of(data, len, 0, &value) || value < 0)
+    if (!number_of(data, len, 0, &value) || value < 0) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&process_lock);
     struct process *process = proc_process(ref);
-    if (process)
+    if (process) {
         process->coredump_filter = ((uint32_t)value & COREDUMP_ALL) ^ COREDUMP_DEFAULT;
+    }
     pthread_mutex_unlock(&process_lock);
     return process ? (ssize_t)len : -ESRCH;
 }

@@ -15,10 +15,12 @@
 /* --- stat, status ---------------------------------------------------------------------- */
 
 static char state_of(const struct process *process, const struct task *task) {
-    if (process->zombie || (!task && process->pid != INIT_PID))
+    if (process->zombie || (!task && process->pid != INIT_PID)) {
         return 'Z';
-    if (task && task->resting)
+    }
+    if (task && task->resting) {
         return 'T';
+    }
     return task && (task == current || task->cpu->epoch) ? 'R' : 'S';
 }
 
@@ -74,7 +76,9 @@ static int take_snapshot(const struct synth_ref *ref, struct snapshot *out) {
         out->caught |= handler > 1 ? bit : 0;
     }
     if (!task) /* a zombie, or pid 1: no task keeps the name */
+    {
         snprintf(out->comm, sizeof out->comm, "%s", process->pid == INIT_PID ? "init" : "defunct");
+    }
     pthread_mutex_unlock(&process_lock);
     return 0;
 }
@@ -92,8 +96,9 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
     struct snapshot snap;
     struct proc_pages pages = {0};
     int error = take_snapshot(ref, &snap);
-    if (error)
+    if (error) {
         return error;
+    }
     struct process *process = &snap.process;
     bool allowed = proc_allowed(ref); /* else no addresses */
     struct mm *mm = proc_mm(ref);
@@ -165,8 +170,9 @@ static void status_memory(struct mm *mm, struct strbuf *out) {
 int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
     struct snapshot snap;
     int error = take_snapshot(ref, &snap);
-    if (error)
+    if (error) {
         return error;
+    }
     struct process *process = &snap.process;
     strbuf_printf(out, "Name:\t");
     for (const char *at = snap.comm; *at; at++) {
@@ -174,16 +180,18 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
         strbuf_printf(out, "%s%c", escape, *at == '\n' ? 'n' : *at);
     }
     strbuf_printf(out, "\n");
-    if (snap.umask >= 0)
+    if (snap.umask >= 0) {
         strbuf_printf(out, "Umask:\t%04o\n", (unsigned)snap.umask);
+    }
     strbuf_printf(out,
                   "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n"
                   "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%d\nGroups:\t",
                   state_name(snap.state), process->pid, ref->tid ? ref->tid : process->pid,
                   snap.ppid, process->uid, process->euid, process->suid, process->fsuid,
                   process->gid, process->egid, process->sgid, process->fsgid, snap.fd_room);
-    for (int i = 0; i < process->group_count; i++)
+    for (int i = 0; i < process->group_count; i++) {
         strbuf_printf(out, "%u ", process->groups[i]);
+    }
     strbuf_printf(out, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid,
                   ref->tid ? ref->tid : process->pid, process->pgid, process->sid);
     struct mm *mm = proc_mm(ref);
@@ -220,8 +228,9 @@ int proc_status_text(const struct synth_ref *ref, struct strbuf *out) {
 int proc_comm_text(const struct synth_ref *ref, struct strbuf *out) {
     struct snapshot snap;
     int error = take_snapshot(ref, &snap);
-    if (!error)
+    if (!error) {
         strbuf_printf(out, "%s\n", snap.comm);
+    }
     return error;
 }
 
@@ -231,8 +240,9 @@ ssize_t proc_comm_write(const struct synth_ref *ref, struct task *task, const ch
     pthread_mutex_lock(&process_lock);
     struct task *target = proc_task(ref);
     int error = !target ? -ESRCH : target->process != task->process ? -EINVAL : 0;
-    if (!error)
+    if (!error) {
         snprintf(target->comm, sizeof target->comm, "%.*s", (int)strcspn(data, "\n"), data);
+    }
     pthread_mutex_unlock(&process_lock);
     return error ? error : (ssize_t)len;
 }
@@ -261,16 +271,19 @@ int proc_limits_text(const struct synth_ref *ref, struct strbuf *out) {
     };
     struct snapshot snap;
     int error = take_snapshot(ref, &snap);
-    if (error)
+    if (error) {
         return error;
+    }
     strbuf_printf(out, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct rlimit *limit = &snap.process.limits[rows[i].resource];
         char soft[24] = "unlimited", hard[24] = "unlimited";
-        if (limit->rlim_cur != RLIM_INFINITY)
+        if (limit->rlim_cur != RLIM_INFINITY) {
             snprintf(soft, sizeof soft, "%llu", (unsigned long long)limit->rlim_cur);
-        if (limit->rlim_max != RLIM_INFINITY)
+        }
+        if (limit->rlim_max != RLIM_INFINITY) {
             snprintf(hard, sizeof hard, "%llu", (unsigned long long)limit->rlim_max);
+        }
         strbuf_printf(out, "%-25s %-20s %-20s ", rows[i].name, soft, hard);
         strbuf_printf(out, *rows[i].unit ? "%-10s\n" : "%s\n", rows[i].unit);
     }
@@ -285,11 +298,12 @@ static const char *mount_options(const struct mount *mount) {
 int proc_mounts_text(const struct synth_ref *ref, struct strbuf *out) {
     for (int i = 0; i < fs_mount_count; i++) {
         const struct mount *mount = &fs_mounts[i];
-        if (!mount->node)
+        if (!mount->node) {
             strbuf_printf(out, "%s %s %s %s,relatime%s 0 0\n",
                           mount->source && *mount->source ? mount->source : "none",
                           *mount->guest ? mount->guest : "/", mount->type,
                           mount->read_only ? "ro" : "rw", mount_options(mount));
+        }
     }
     return 0;
 }
@@ -297,8 +311,9 @@ int proc_mounts_text(const struct synth_ref *ref, struct strbuf *out) {
 int proc_mountinfo_text(const struct synth_ref *ref, struct strbuf *out) {
     for (int i = 0; i < fs_mount_count; i++) {
         const struct mount *mount = &fs_mounts[i];
-        if (mount->node)
+        if (mount->node) {
             continue;
+        }
         const char *mode = mount->read_only ? "ro" : "rw";
         strbuf_printf(out, "%d %d 0:%d / %s %s,relatime - %s %s %s%s\n", mount->id,
                       i ? fs_mounts[0].id : 1, mount->id, *mount->guest ? mount->guest : "/", mode,
@@ -323,8 +338,9 @@ int proc_zero_line(const struct synth_ref *ref, struct strbuf *out) {
 static int login_text(const struct synth_ref *ref, struct strbuf *out, bool session) {
     pthread_mutex_lock(&process_lock);
     const struct process *process = proc_process(ref);
-    if (process)
+    if (process) {
         strbuf_printf(out, "%u", session ? process->login_session : process->login_uid);
+    }
     pthread_mutex_unlock(&process_lock);
     return process ? 0 : -ESRCH;
 }
@@ -344,8 +360,9 @@ ssize_t proc_loginuid_write(const struct synth_ref *ref, struct task *task, cons
     char *end;
     struct process *own = task->process;
     unsigned long value = strtoul(data, &end, 10);
-    if (end == data || data[0] == '-' || value > UINT32_MAX)
+    if (end == data || data[0] == '-' || value > UINT32_MAX) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&process_lock);
     bool allowed = proc_process(ref) == own &&
                    (own->login_uid == UINT32_MAX || process_capable(own, CAP_AUDIT_CONTROL));
@@ -375,7 +392,8 @@ int proc_setgroups_text(const struct synth_ref *ref, struct strbuf *out) {
 int proc_personality_text(const struct synth_ref *ref, struct strbuf *out) {
     struct snapshot snap;
     int error = proc_allowed(ref) ? take_snapshot(ref, &snap) : -EPERM;
-    if (!error)
+    if (!error) {
         strbuf_printf(out, "%08x\n", snap.process.personality);
+    }
     return error;
 }

@@ -30,15 +30,17 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
     uint32_t top[4];
     cpuid(0x80000000, 0, top);
     if (top[0] >= 0x80000004 && top[0] < 0x80010000) {
-        for (uint32_t i = 0; i < 3; i++)
+        for (uint32_t i = 0; i < 3; i++) {
             cpuid(0x80000002 + i, 0, brand + 4 * i);
+        }
         memcpy(name, brand, 48);
         name[48] = 0;
     }
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    if (cache <= 0)
+    if (cache <= 0) {
         cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    }
     for (long i = 0; i < count; i++) {
         strbuf_printf(out,
                       "processor\t: %ld\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n"
@@ -49,9 +51,11 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
                       "flags\t\t:",
                       i, vendor, family, model, name, stepping, cache > 0 ? cache / 1024 : 256,
                       count, i, count, level);
-        for (unsigned f = 0; f < cpuid_feature_count; f++)
-            if (cpuid_has(f + 1))
+        for (unsigned f = 0; f < cpuid_feature_count; f++) {
+            if (cpuid_has(f + 1)) {
                 strbuf_printf(out, " %s", cpuid_feature_list[f].name);
+            }
+        }
         strbuf_printf(out, "\nbogomips\t: 4000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
                            "address sizes\t: 32 bits physical, 32 bits virtual\n\n");
     }
@@ -62,11 +66,13 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
 static int copy_host(const char *path, struct strbuf *out) {
     char buf[4096];
     FILE *file = fopen(path, "re");
-    if (!file)
+    if (!file) {
         return -ENOENT;
+    }
     size_t n;
-    while ((n = fread(buf, 1, sizeof buf, file)) > 0)
+    while ((n = fread(buf, 1, sizeof buf, file)) > 0) {
         strbuf_add(out, buf, n);
+    }
     fclose(file);
     return 0;
 }
@@ -79,11 +85,14 @@ static int meminfo(const struct synth_ref *ref, struct strbuf *out) {
 static int stat_text(const struct synth_ref *ref, struct strbuf *out) {
     char line[1024];
     FILE *file = fopen("/proc/stat", "re");
-    while (file && fgets(line, sizeof line, file))
-        if (!strncmp(line, "cpu", 3) || !strncmp(line, "ctxt", 4) || !strncmp(line, "btime", 5))
+    while (file && fgets(line, sizeof line, file)) {
+        if (!strncmp(line, "cpu", 3) || !strncmp(line, "ctxt", 4) || !strncmp(line, "btime", 5)) {
             strbuf_add(out, line, strlen(line));
-    if (file)
+        }
+    }
+    if (file) {
         fclose(file);
+    }
     int tasks = 0, last = 0;
     proc_counts(&tasks, &last);
     strbuf_printf(out, "processes %d\nprocs_running 1\nprocs_blocked 0\n", last);
@@ -101,8 +110,9 @@ static int uptime(const struct synth_ref *ref, struct strbuf *out) {
 static int loadavg(const struct synth_ref *ref, struct strbuf *out) {
     double load[3] = {0};
     int tasks = 0, last = 0;
-    if (getloadavg(load, 3) < 3)
+    if (getloadavg(load, 3) < 3) {
         load[0] = load[1] = load[2] = 0;
+    }
     proc_counts(&tasks, &last);
     strbuf_printf(out, "%.2f %.2f %.2f 1/%d %d\n", load[0], load[1], load[2], tasks, last);
     return 0;
@@ -181,8 +191,9 @@ static int self_text(const struct synth_ref *ref, struct strbuf *out) {
 }
 
 static int thread_self_text(const struct synth_ref *ref, struct strbuf *out) {
-    if (!current)
+    if (!current) {
         return -ENOENT;
+    }
     strbuf_printf(out, "%d/task/%d", current->process->pid, current->tid);
     return 0;
 }

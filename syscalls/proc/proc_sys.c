@@ -105,24 +105,27 @@ static const struct {
 };
 
 static int fixed_text(const struct synth_ref *ref, struct strbuf *out) {
-    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
         if (!strcmp(fixed[i].name, ref->entry->name)) {
             strbuf_printf(out, "%s", fixed[i].text);
             return 0;
         }
+    }
     return -ENOENT;
 }
 
 static int print_uuid(const uint8_t raw[16], struct strbuf *out) {
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16; i++) {
         strbuf_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", raw[i]);
+    }
     strbuf_printf(out, "\n");
     return 0;
 }
 
 static int random_uuid(uint8_t raw[16]) {
-    if (getrandom(raw, 16, 0) != 16)
+    if (getrandom(raw, 16, 0) != 16) {
         return -EIO;
+    }
     raw[6] = (raw[6] & 0x0f) | 0x40; /* RFC 4122: version 4 */
     raw[8] = (raw[8] & 0x3f) | 0x80;
     return 0;
@@ -224,12 +227,15 @@ const struct synth_entry proc_sys_children[] = {DIR_("kernel", kernel_files),
 /* Bytes of the lines that name the columns. */
 static size_t head_of(const char *table, const char *text, size_t len) {
     static const char *const headless[] = {"if_inet6", "ipv6_route", "sockstat", "snmp", "netstat"};
-    for (size_t i = 0; i < ARRAY_LEN(headless); i++)
-        if (!strcmp(table, headless[i]))
+    for (size_t i = 0; i < ARRAY_LEN(headless); i++) {
+        if (!strcmp(table, headless[i])) {
             return 0;
+        }
+    }
     size_t lines = strcmp(table, "dev") ? 1 : 2, at = 0;
-    while (at < len && lines)
+    while (at < len && lines) {
         lines -= text[at++] == '\n';
+    }
     return at;
 }
 
@@ -237,13 +243,17 @@ static int net_copy(const struct synth_ref *ref, struct strbuf *out) {
     char path[64], buf[4096];
     snprintf(path, sizeof path, "/proc/net/%s", ref->entry->name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     ssize_t n;
-    while ((n = read(fd, buf, sizeof buf)) > 0 && socket_network)
+    while ((n = read(fd, buf, sizeof buf)) > 0 && socket_network) {
         strbuf_add(out, buf, (size_t)n);
+    }
     if (n > 0) /* nothing but the head of the table */
+    {
         strbuf_add(out, buf, head_of(ref->entry->name, buf, (size_t)n));
+    }
     close(fd);
     return n < 0 ? -errno : 0;
 }

@@ -38,11 +38,14 @@ static void set_readable(struct signalfd *sfd, bool readable) {
 /* Of signal_queued_locked. */
 static void notify_locked(struct process *process) {
     sigset64 pending = process->signals.pending.set;
-    for (struct task *task = process->tasks; task; task = task->next)
+    for (struct task *task = process->tasks; task; task = task->next) {
         pending |= task->signals.pending.set;
-    for (struct signalfd *sfd = signalfds; sfd; sfd = sfd->next)
-        if (sfd->pid == process->pid && (pending & sfd->mask))
+    }
+    for (struct signalfd *sfd = signalfds; sfd; sfd = sfd->next) {
+        if (sfd->pid == process->pid && (pending & sfd->mask)) {
             set_readable(sfd, true);
+        }
+    }
 }
 
 /* Brings the timerfd in step with what the calling task would read. */
@@ -54,8 +57,9 @@ static bool refresh_locked(struct signalfd *sfd, struct task *task) {
 }
 
 static short signalfd_poll(struct file *file, short events) {
-    if (!current)
+    if (!current) {
         return 0;
+    }
     pthread_mutex_lock(&process_lock);
     bool readable = refresh_locked(file->data, current);
     pthread_mutex_unlock(&process_lock);
@@ -87,33 +91,39 @@ static void fill(struct signalfd_siginfo *out, const struct sigqueue_info *info)
 static ssize_t signalfd_read(struct file *file, struct task *task, const struct iovec *iov,
                              int count, int64_t offset) {
     struct signalfd *sfd = file->data;
-    if (offset >= 0)
+    if (offset >= 0) {
         return -ESPIPE;
+    }
     size_t room = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         room += iov[i].iov_len;
-    if (room < sizeof(struct signalfd_siginfo))
+    }
+    if (room < sizeof(struct signalfd_siginfo)) {
         return -EINVAL;
+    }
     struct signalfd_siginfo out[16];
     for (;;) {
         size_t got = 0;
         struct sigqueue_info info;
         pthread_mutex_lock(&process_lock);
-        while (got < ARRAY_LEN(out) && (got + 1) * sizeof(out[0]) <= room &&
-               signal_dequeue_locked(task, sfd->mask, &info))
+        while (got < ARRAY_LEN(out) && (got + 1) * sizeof out[0] <= room &&
+               signal_dequeue_locked(task, sfd->mask, &info)) {
             fill(&out[got++], &info);
+        }
         refresh_locked(sfd, task);
         pthread_mutex_unlock(&process_lock);
         if (got) {
-            size_t bytes = got * sizeof(out[0]);
+            size_t bytes = got * sizeof out[0];
             return iov_put(iov, count, out, bytes) ? -EFAULT : (ssize_t)bytes;
         }
-        if (file->flags & O_NONBLOCK)
+        if (file->flags & O_NONBLOCK) {
             return -EAGAIN;
+        }
         struct pollfd wait = {.fd = file->host_fd, .events = POLLIN};
         long ready = host_call(task, SYS_ppoll, (long)&wait, 1, 0, 0, 8, 0);
-        if (ready < 0)
+        if (ready < 0) {
             return ready == -EINTR ? -ERESTARTSYS : ready;
+        }
     }
 }
 
@@ -124,11 +134,12 @@ static ssize_t signalfd_write(struct file *file, struct task *task, const struct
 
 static void signalfd_release(struct file *file) {
     pthread_mutex_lock(&process_lock);
-    for (struct signalfd **at = &signalfds; *at; at = &(*at)->next)
+    for (struct signalfd **at = &signalfds; *at; at = &(*at)->next) {
         if (*at == file->data) {
             *at = (*at)->next;
             break;
         }
+    }
     pthread_mutex_unlock(&process_lock);
     free(file->data);
     close(file->host_fd);
@@ -152,9 +163,10 @@ static const struct file_ops signalfd_ops = {
 };
 
 static long create(struct task *task, sigset64 mask, uint32_t flags) {
-    struct signalfd *sfd = malloc(sizeof(*sfd));
-    if (!sfd)
+    struct signalfd *sfd = malloc(sizeof *sfd);
+    if (!sfd) {
         return -ENOMEM;
+    }
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     struct file *file =
         fd < 0 ? NULL : file_create(&signalfd_ops, fd, O_RDWR | (int)(flags & SFD_NONBLOCK));
@@ -178,16 +190,20 @@ static long create(struct task *task, sigset64 mask, uint32_t flags) {
 long sys_signalfd4(struct task *task, int32_t fd, gaddr_t mask_at, uint64_t mask_bytes,
                    uint32_t flags) {
     sigset64 mask;
-    if (flags & ~(SFD_CLOEXEC | SFD_NONBLOCK) || mask_bytes != sizeof(mask))
+    if (flags & ~(SFD_CLOEXEC | SFD_NONBLOCK) || mask_bytes != sizeof mask) {
         return -EINVAL;
-    if (guest_read(task->cpu->space, &mask, mask_at, sizeof(mask)))
+    }
+    if (guest_read(task->cpu->space, &mask, mask_at, sizeof mask)) {
         return -EFAULT;
+    }
     mask &= ~UNMASKABLE;
-    if (fd == -1)
+    if (fd == -1) {
         return create(task, mask, flags);
+    }
     struct file *file = fd_get(task, fd);
-    if (!file)
+    if (!file) {
         return -EBADF;
+    }
     long result = -EINVAL;
     if (file->ops == &signalfd_ops) {
         struct signalfd *sfd = file->data;

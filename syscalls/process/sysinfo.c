@@ -24,8 +24,9 @@ static void old_release(char *release, size_t size) {
     int dots = 0;
     const char *at = release;
     sscanf(release, "%u.%u", &major, &minor);
-    for (; (*at >= '0' && *at <= '9') || (*at == '.' && dots < 2); at++)
+    for (; (*at >= '0' && *at <= '9') || (*at == '.' && dots < 2); at++) {
         dots += *at == '.';
+    }
     snprintf(rest, sizeof rest, "%s", at);
     snprintf(release, size, "2.6.%u%.50s", minor + (major == 3 ? 40 : 60), rest);
 }
@@ -34,31 +35,34 @@ void machine_name(struct task *task, struct utsname *name) {
     uname(name);
     strcpy(name->sysname, "Linux");
     strcpy(name->machine, task->abi->process->machine);
-    if (task->process->personality & PERSONA_UNAME26)
+    if (task->process->personality & PERSONA_UNAME26) {
         old_release(name->release, sizeof name->release);
+    }
 }
 
 /* new_utsname: six fields of 65 bytes. */
 long sys_uname(struct task *task, gaddr_t at) {
     struct utsname name;
-    _Static_assert(sizeof(name) == 390, "six fields of 65 bytes");
+    _Static_assert(sizeof name == 390, "six fields of 65 bytes");
     machine_name(task, &name);
-    return guest_write(task->cpu->space, at, &name, sizeof(name));
+    return guest_write(task->cpu->space, at, &name, sizeof name);
 }
 
 static uint16_t count_tasks(void) {
     int count = 0;
     pthread_mutex_lock(&process_lock);
-    for (struct process *process = process_list; process; process = process->next)
+    for (struct process *process = process_list; process; process = process->next) {
         count += process->task_count;
+    }
     pthread_mutex_unlock(&process_lock);
     return (uint16_t)count;
 }
 
 long sys_sysinfo(struct task *task, gaddr_t at) {
     struct sysinfo host;
-    if (sysinfo(&host))
+    if (sysinfo(&host)) {
         return -errno;
+    }
     /* what a guest may know, and nothing else of the structure */
     const struct sysinfo info = {.uptime = host.uptime,
                                  .loads = {host.loads[0], host.loads[1], host.loads[2]},
@@ -76,12 +80,15 @@ long sys_sysinfo(struct task *task, gaddr_t at) {
 /* getcpu(2); the third argument is unused since Linux 2.6.24. */
 long sys_getcpu(struct task *task, gaddr_t cpu_at, gaddr_t node_at, gaddr_t unused) {
     unsigned cpu = 0, node = 0;
-    if (getcpu(&cpu, &node))
+    if (getcpu(&cpu, &node)) {
         return -errno;
-    if (cpu_at && guest_write(task->cpu->space, cpu_at, &cpu, sizeof(cpu)))
+    }
+    if (cpu_at && guest_write(task->cpu->space, cpu_at, &cpu, sizeof cpu)) {
         return -EFAULT;
-    if (node_at && guest_write(task->cpu->space, node_at, &node, sizeof(node)))
+    }
+    if (node_at && guest_write(task->cpu->space, node_at, &node, sizeof node)) {
         return -EFAULT;
+    }
     return 0;
 }
 

@@ -50,12 +50,13 @@ static void print_visibly(const char *text) {
     static const char control[] = "\t\n\r\033", letter[] = "tnre";
     for (const char *at = text; *at; at++) {
         const char *known = strchr(control, *at);
-        if (known)
+        if (known) {
             fprintf(stderr, "\\%c", letter[known - control]);
-        else if ((unsigned char)*at < ' ' || *at == 127)
+        } else if ((unsigned char)*at < ' ' || *at == 127) {
             fprintf(stderr, "\\x%02x", (unsigned)*at);
-        else
+        } else {
             fputc(*at, stderr);
+        }
     }
 }
 
@@ -63,7 +64,7 @@ __attribute__((format(printf, 2, 3))) static int error(int status, const char *f
     char text[PATH_MAX + 512];
     va_list list;
     va_start(list, format);
-    vsnprintf(text, sizeof(text), format, list);
+    vsnprintf(text, sizeof text, format, list);
     va_end(list);
     flockfile(stderr);
     fputs("fiberglass: ", stderr);
@@ -94,14 +95,17 @@ static void connect_rooms(void) {
 static int set_up_files(const struct fg_options *options, bool own_root) {
     const char *root = options->root ? options->root : "/";
     struct stat st;
-    if (stat(root, &st) < 0)
+    if (stat(root, &st) < 0) {
         return error(FG_STATUS_ERROR, "cannot use the root '%s': %s; name an existing directory",
                      root, strerror(errno));
-    if (!S_ISDIR(st.st_mode))
+    }
+    if (!S_ISDIR(st.st_mode)) {
         return error(FG_STATUS_ERROR, "the root '%s' is not a directory; name one", root);
+    }
     int err = fs_init(root, own_root);
-    if (err)
+    if (err) {
         return error(FG_STATUS_ERROR, "cannot use the root '%s': %s", root, strerror(-err));
+    }
     proc_mounts(own_root);
     return 0;
 }
@@ -110,19 +114,22 @@ static int mount_directories(struct task *task, const struct fg_options *options
     for (size_t i = 0; i < options->mount_count; i++) {
         const struct fg_mount *mount = &options->mounts[i];
         int err = fs_mount_host(task, mount->host, mount->guest, mount->read_only);
-        if (err == FS_NO_MOUNT_POINT)
+        if (err == FS_NO_MOUNT_POINT) {
             return error(FG_STATUS_ERROR,
                          "cannot mount '%s' at '%s': the guest has no directory to hold that; make "
                          "it in the root first",
                          mount->host, mount->guest);
-        if (err == -ENOSPC)
+        }
+        if (err == -ENOSPC) {
             return error(FG_STATUS_ERROR, "cannot mount '%s' at '%s': too many mounts", mount->host,
                          mount->guest);
-        if (err)
+        }
+        if (err) {
             return error(FG_STATUS_ERROR,
                          "cannot mount '%s' at '%s': %s; both have to be directories, "
                          "the second an absolute path in the guest",
                          mount->host, mount->guest, strerror(-err));
+        }
     }
     return 0;
 }
@@ -140,8 +147,9 @@ static void set_user(struct process *process, const struct fg_options *options, 
         uid = geteuid();
         gid = getegid();
         int count = getgroups(ARRAY_LEN(groups), groups);
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i++) {
             process->groups[process->group_count++] = groups[i];
+        }
     }
     process->uid = process->euid = process->suid = process->fsuid = uid;
     process->gid = process->egid = process->sgid = process->fsgid = gid;
@@ -153,16 +161,20 @@ static void set_user(struct process *process, const struct fg_options *options, 
 static int adopt_descriptors(struct task *task) {
     for (int fd = 0; fd <= 2; fd++) {
         struct file *file;
-        if (fcntl(fd, F_GETFD) < 0)
+        if (fcntl(fd, F_GETFD) < 0) {
             continue;
+        }
         int err = tty_adopt_host(fd, &file); /* 1: it is a terminal */
-        if (!err)
+        if (!err) {
             err = file_adopt_host(fd, &file);
-        if (err >= 0)
+        }
+        if (err >= 0) {
             err = fd_install(task, file, false, fd);
-        if (err < 0)
+        }
+        if (err < 0) {
             return error(FG_STATUS_ERROR, "cannot take over file descriptor %d: %s", fd,
                          strerror(-err));
+        }
     }
     return 0;
 }
@@ -170,30 +182,36 @@ static int adopt_descriptors(struct task *task) {
 static int enter_directory(struct task *task, const struct fg_options *options, bool own_root) {
     char host[PATH_MAX];
     const char *path = options->workdir;
-    if (!path)
-        path = own_root || !getcwd(host, sizeof(host)) ? "/" : host;
+    if (!path) {
+        path = own_root || !getcwd(host, sizeof host) ? "/" : host;
+    }
     int err = fs_chdir(task, path);
-    if (err && options->workdir)
+    if (err && options->workdir) {
         return error(FG_STATUS_ERROR, "cannot enter the directory '%s' of the guest: %s", path,
                      strerror(-err));
+    }
     return 0;
 }
 
 /* Value of NAME= in an environment, or NULL. */
 static const char *find_env(char *const *env, const char *name) {
     size_t len = strlen(name);
-    for (; env && *env; env++)
-        if (!strncmp(*env, name, len) && (*env)[len] == '=')
+    for (; env && *env; env++) {
+        if (!strncmp(*env, name, len) && (*env)[len] == '=') {
             return *env + len + 1;
+        }
+    }
     return NULL;
 }
 
 static int fill_args(struct exec_args *args, const struct fg_options *options) {
     int err = 0;
-    for (char *const *arg = options->argv; !err && *arg; arg++)
+    for (char *const *arg = options->argv; !err && *arg; arg++) {
         err = exec_args_add(args, *arg, false);
-    for (char *const *env = options->env; !err && env && *env; env++)
+    }
+    for (char *const *env = options->env; !err && env && *env; env++) {
         err = exec_args_add(args, *env, true);
+    }
     return err;
 }
 
@@ -202,10 +220,11 @@ static int try_path(struct task *task, const struct fg_options *options, const c
     struct exec_args args;
     exec_args_init(&args, task->process->limits[RLIMIT_STACK].rlim_cur);
     int err = fill_args(&args, options);
-    if (err)
-        snprintf(failure->text, sizeof(failure->text), "arguments and environment are too long");
-    else
+    if (err) {
+        snprintf(failure->text, sizeof failure->text, "arguments and environment are too long");
+    } else {
         err = exec_path(task, AT_FDCWD, path, 0, path, &args, failure);
+    }
     exec_args_free(&args);
     return err;
 }
@@ -234,32 +253,37 @@ static int execute(struct task *task, const struct fg_options *options) {
         return err ? error(exec_status(err), "%s", failure.text) : 0;
     }
     const char *path = find_env(options->env, "PATH");
-    if (!path)
+    if (!path) {
         path = DEFAULT_PATH;
+    }
     int denied = 0;
     for (const char *at = path; *program; at++) {
         char full[PATH_MAX];
         size_t len = strcspn(at, ":");
         int n =
-            snprintf(full, sizeof(full), "%.*s/%s", (int)(len ? len : 1), len ? at : ".", program);
+            snprintf(full, sizeof full, "%.*s/%s", (int)(len ? len : 1), len ? at : ".", program);
         at += len;
-        if (n > 0 && (size_t)n < sizeof(full)) {
+        if (n > 0 && (size_t)n < sizeof full) {
             int err = try_path(task, options, full, &failure);
-            if (!err)
+            if (!err) {
                 return 0;
-            if (err == -EACCES && !failure.found)
+            }
+            if (err == -EACCES && !failure.found) {
                 denied = err;
-            else if (failure.found || (err != -ENOENT && err != -ENOTDIR))
+            } else if (failure.found || (err != -ENOENT && err != -ENOTDIR)) {
                 return error(exec_status(err), "%s", failure.text);
+            }
         }
-        if (!*at)
+        if (!*at) {
             break;
+        }
     }
-    if (denied)
+    if (denied) {
         return error(FG_STATUS_CANNOT_RUN,
                      "'%s' is in the guest's PATH but not an executable file; "
                      "chmod +x it",
                      program);
+    }
     return error(FG_STATUS_NOT_FOUND,
                  "cannot find '%s' in the guest's PATH (%s); give its full path, "
                  "or the right --root",
@@ -271,21 +295,26 @@ static int prepare(struct task *task, const struct fg_options *options, bool own
     struct process *process = task->process;
     task->fds = fd_table_create();
     task->fs = fs_context_create();
-    if (!task->fds || !task->fs)
+    if (!task->fds || !task->fs) {
         return error(FG_STATUS_ERROR, "out of memory");
+    }
     task->fs->umask = mask;
     int status = mount_directories(task, options); /* as root, whoever the guest is to be */
     set_user(process, options, own_root);
     int err = options->set_user && !status ? privilege_become(process) : 0;
-    if (err)
+    if (err) {
         status =
             error(FG_STATUS_ERROR, "cannot become the user %u: %s", options->uid, strerror(-err));
-    if (!status)
+    }
+    if (!status) {
         status = adopt_descriptors(task);
-    if (!status)
+    }
+    if (!status) {
         status = enter_directory(task, options, own_root);
-    if (!status)
+    }
+    if (!status) {
         status = execute(task, options);
+    }
     return status;
 }
 
@@ -316,11 +345,13 @@ int fg_run(const struct fg_options *options) {
     connect_rooms();
     /* First of all, so that the guest inherits the host's limits as they were. */
     struct task *task = process_create_first();
-    if (!task)
+    if (!task) {
         return error(FG_STATUS_ERROR, "out of memory");
+    }
     int status = set_up_files(options, own_root);
-    if (status)
+    if (status) {
         return status;
+    }
     tty_block_host_signals();
     socket_network = !options->no_network;
     if (options->strace && (status = strace_start(options->strace_file)) != 0) {
@@ -331,11 +362,13 @@ int fg_run(const struct fg_options *options) {
     current = task; /* limits and credentials while its program is loaded */
     status = prepare(task, options, own_root, mask);
     current = NULL;
-    if (status)
+    if (status) {
         goto out;
+    }
     int err = tty_host_start(task->process);
-    if (!err)
+    if (!err) {
         err = task_start(task);
+    }
     if (err) {
         status =
             error(FG_STATUS_ERROR, "cannot start a thread for the program: %s", strerror(-err));
@@ -344,11 +377,13 @@ int fg_run(const struct fg_options *options) {
         status = WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
     }
     tty_host_stop();
-    if (options->stats)
+    if (options->stats) {
         engine_stats_print();
-    if (options->profile_file && (err = profile_write(options->profile_file)) != 0)
+    }
+    if (options->profile_file && (err = profile_write(options->profile_file)) != 0) {
         error(FG_STATUS_ERROR, "cannot write the profile '%s': %s", options->profile_file,
               strerror(-err));
+    }
 out:
     fs_shutdown();
     return status;

@@ -36,17 +36,20 @@ static void read_limits(void) {
     long maps = 65530;
     FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
     if (file) {
-        if (fscanf(file, "%ld", &maps) != 1 || maps < 1024)
+        if (fscanf(file, "%ld", &maps) != 1 || maps < 1024) {
             maps = 65530;
+        }
         (void)fclose(file);
     }
-    if (fg_debug.most_maps)
+    if (fg_debug.most_maps) {
         maps = fg_debug.most_maps;
+    }
     most[SHARE_MAPS] = maps / 8 * 7;
     most[SHARE_LOCKS] = MOST_LOCKS;
     most[SHARE_FILES] = LONG_MAX;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < LONG_MAX)
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < LONG_MAX) {
         most[SHARE_FILES] = (long)limit.rlim_max - 64; /* ours: roots, mounts, terminal, /proc */
+    }
 }
 
 struct account *account_current(void) {
@@ -59,25 +62,29 @@ struct account *account_current(void) {
                 return at;
             }
         }
-        if (!made && !(made = calloc(1, sizeof(*made))))
+        if (!made && !(made = calloc(1, sizeof *made))) {
             return NULL;
+        }
         made->uid = uid;
         made->next = first;
-        if (atomic_compare_exchange_strong(&accounts, &first, made))
+        if (atomic_compare_exchange_strong(&accounts, &first, made)) {
             return made;
+        }
     }
 }
 
 void account_add(struct account *account, enum share share, long count) {
     atomic_fetch_add_explicit(&used[share], count, memory_order_relaxed);
-    if (account)
+    if (account) {
         atomic_fetch_add_explicit(&account->used[share], count, memory_order_relaxed);
+    }
 }
 
 bool account_allows(const struct account *account, enum share share, long count) {
     pthread_once(&once, read_limits);
     long all = most[share];
-    if (count > all || atomic_load(&used[share]) > all - count)
+    if (count > all || atomic_load(&used[share]) > all - count) {
         return false;
+    }
     return !account || account->uid == 0 || account->used[share] <= all / 4 * 3 - count;
 }

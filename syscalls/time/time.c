@@ -19,15 +19,17 @@
 static uint64_t task_cpu_ns(struct task *task) {
     clockid_t clock;
     struct timespec ts;
-    if (!task_cpu_clock(task, &clock) || clock_gettime(clock, &ts))
+    if (!task_cpu_clock(task, &clock) || clock_gettime(clock, &ts)) {
         return 0;
+    }
     return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
 }
 
 uint64_t process_cpu_ns_locked(struct process *process) {
     uint64_t total = process->user_ns + process->system_ns;
-    for (struct task *task = process->tasks; task; task = task->next)
+    for (struct task *task = process->tasks; task; task = task->next) {
         total += task_cpu_ns(task);
+    }
     return total;
 }
 
@@ -39,23 +41,26 @@ int cpu_clock_ns(struct task *task, int32_t clock, uint64_t *ns) {
     if (clock < 0) {
         id = ~(clock >> 3);
         of_task = clock & 4;
-        if ((clock & 3) == 3)
+        if ((clock & 3) == 3) {
             return -EINVAL;
+        }
     }
     int error = 0;
     pthread_mutex_lock(&process_lock);
     if (of_task) {
         struct task *of = id == 0 ? task : task_find(id);
-        if (of && of->process == task->process)
+        if (of && of->process == task->process) {
             *ns = task_cpu_ns(of);
-        else
+        } else {
             error = -EINVAL;
+        }
     } else {
         struct process *of = id == 0 ? task->process : process_find(id);
-        if (of)
+        if (of) {
             *ns = process_cpu_ns_locked(of);
-        else
+        } else {
             error = -EINVAL;
+        }
     }
     pthread_mutex_unlock(&process_lock);
     return error;
@@ -66,8 +71,9 @@ bool clock_is_cpu(int32_t clock) {
 }
 
 static int clock_now(struct task *task, int32_t clock, struct timespec *ts) {
-    if (!clock_is_cpu(clock))
+    if (!clock_is_cpu(clock)) {
         return clock_gettime(clock, ts) ? -errno : 0;
+    }
     uint64_t ns;
     int error = cpu_clock_ns(task, clock, &ns);
     *ts = (struct timespec){(time_t)(ns / NSEC), (long)(ns % NSEC)};
@@ -91,10 +97,11 @@ long sys_clock_gettime64(struct task *task, int32_t clock, gaddr_t at) {
 static long getres(struct task *task, const struct abi_times *times, int32_t clock, gaddr_t at) {
     struct timespec ts = {0, 1};
     int error = 0;
-    if (!clock_is_cpu(clock))
+    if (!clock_is_cpu(clock)) {
         error = clock_getres(clock, &ts) ? -errno : 0;
-    else
+    } else {
         error = cpu_clock_ns(task, clock, &(uint64_t){0});
+    }
     return error || !at ? error : times->put_timespec(task, at, &ts);
 }
 
@@ -108,10 +115,12 @@ long sys_clock_getres_time64(struct task *task, int32_t clock, gaddr_t at) {
 
 static long settime(struct task *task, const struct abi_times *times, int32_t clock, gaddr_t at) {
     struct timespec ts;
-    if (clock != CLOCK_REALTIME)
+    if (clock != CLOCK_REALTIME) {
         return -EINVAL;
-    if (times->get_timespec(task, at, &ts))
+    }
+    if (times->get_timespec(task, at, &ts)) {
         return -EFAULT;
+    }
     return timespec_valid(&ts) ? -EPERM : -EINVAL;
 }
 
@@ -126,19 +135,22 @@ long sys_clock_settime64(struct task *task, int32_t clock, gaddr_t at) {
 /* time(2) */
 long sys_time(struct task *task, gaddr_t at) {
     int64_t now = time(NULL);
-    if (at && abi_write_longs(task, at, &now, 1))
+    if (at && abi_write_longs(task, at, &now, 1)) {
         return -EFAULT;
+    }
     return now;
 }
 
 long sys_gettimeofday(struct task *task, gaddr_t tv_at, gaddr_t zone_at) {
     struct timeval tv;
     gettimeofday(&tv, NULL);
-    if (tv_at && task->abi->times->put_timeval(task, tv_at, &tv))
+    if (tv_at && task->abi->times->put_timeval(task, tv_at, &tv)) {
         return -EFAULT;
+    }
     int32_t zone[2] = {0, 0}; /* minutes west, DST kind: Linux keeps UTC */
-    if (zone_at && guest_write(task->cpu->space, zone_at, zone, sizeof(zone)))
+    if (zone_at && guest_write(task->cpu->space, zone_at, zone, sizeof zone)) {
         return -EFAULT;
+    }
     return 0;
 }
 
@@ -156,22 +168,26 @@ static long sleep_cpu_clock(struct task *task, int32_t clock, const struct times
     for (;;) {
         uint64_t now;
         int error = cpu_clock_ns(task, clock, &now);
-        if (error || now >= end)
+        if (error || now >= end) {
             return error;
+        }
         uint64_t pause = (end - now) / (uint64_t)(cpus > 0 ? cpus : 1);
-        if (pause < 1000000)
+        if (pause < 1000000) {
             pause = 1000000;
+        }
         struct timespec ts = {(time_t)(pause / NSEC), (long)(pause % NSEC)};
         long result = host_call(task, SYS_nanosleep, (long)&ts, 0, 0, 0, 0, 0);
-        if (result < 0)
+        if (result < 0) {
             return result;
+        }
     }
 }
 
 /* Sleeps to an absolute time; -EINTR when a signal came. */
 static long sleep_until(struct task *task, int32_t clock, const struct timespec *until) {
-    if (clock_is_cpu(clock))
+    if (clock_is_cpu(clock)) {
         return clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : sleep_cpu_clock(task, clock, until);
+    }
     struct timespec ts = *until;
     return host_call(task, SYS_clock_nanosleep, clock, TIMER_ABSTIME, (long)&ts, 0, 0, 0);
 }
@@ -182,20 +198,23 @@ static long sleep_restart(struct task *task);
 static long sleep_relative(struct task *task, const struct abi_times *times, int32_t clock,
                            const struct timespec *until, gaddr_t left_at) {
     long result = sleep_until(task, clock, until);
-    if (result != -EINTR)
+    if (result != -EINTR) {
         return result;
+    }
     if (left_at) {
         struct timespec now, left = {0};
         clock_now(task, clock, &now);
         int64_t ns = (until->tv_sec - now.tv_sec) * (int64_t)NSEC + until->tv_nsec - now.tv_nsec;
-        if (until->tv_sec - now.tv_sec > INT32_MAX)
+        if (until->tv_sec - now.tv_sec > INT32_MAX) {
             left = (struct timespec){until->tv_sec - now.tv_sec, 0};
-        else if (ns > 0)
+        } else if (ns > 0) {
             left = (struct timespec){ns / (int64_t)NSEC, ns % (int64_t)NSEC};
-        else
+        } else {
             return 0;
-        if (times->put_timespec(task, left_at, &left))
+        }
+        if (times->put_timespec(task, left_at, &left)) {
             return -EFAULT;
+        }
     }
     task->restart = sleep_restart;
     task->restart_arg[0] = (uint64_t)until->tv_sec;
@@ -216,25 +235,31 @@ static long sleep_restart(struct task *task) {
 static long nanosleep_on(struct task *task, const struct abi_times *times, int32_t clock,
                          uint32_t flags, gaddr_t at, gaddr_t left_at) {
     struct timespec ts, until;
-    if (clock == CLOCK_THREAD_CPUTIME_ID)
+    if (clock == CLOCK_THREAD_CPUTIME_ID) {
         return -EINVAL;
+    }
     int error = clock_now(task, clock, &until);
-    if (error)
+    if (error) {
         return error;
-    if (times->get_timespec(task, at, &ts))
+    }
+    if (times->get_timespec(task, at, &ts)) {
         return -EFAULT;
-    if (!timespec_valid(&ts))
+    }
+    if (!timespec_valid(&ts)) {
         return -EINVAL;
+    }
     if (flags & TIMER_ABSTIME) {
         long result = sleep_until(task, clock, &ts);
         return result == -EINTR ? -ERESTARTNOHAND : result;
     }
     /* A relative sleep is not moved by setting the clock. */
-    if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
+    if (clock == CLOCK_REALTIME || clock == CLOCK_TAI) {
         clock = CLOCK_MONOTONIC;
+    }
     error = clock_now(task, clock, &until);
-    if (error)
+    if (error) {
         return error;
+    }
     until.tv_nsec += ts.tv_nsec;
     until.tv_sec += until.tv_nsec / (long)NSEC;
     until.tv_nsec %= (long)NSEC;
@@ -262,17 +287,21 @@ long sys_nanosleep(struct task *task, gaddr_t at, gaddr_t left) {
 static long read_timex(struct task *task, const struct abi_times *times, int32_t clock,
                        gaddr_t at) {
     uint32_t modes;
-    if (guest_read(task->cpu->space, &modes, at, sizeof(modes)))
+    if (guest_read(task->cpu->space, &modes, at, sizeof modes)) {
         return -EFAULT;
-    if (clock != CLOCK_REALTIME)
+    }
+    if (clock != CLOCK_REALTIME) {
         return clock_is_cpu(clock) || clock > CLOCK_TAI ? -EINVAL : -EOPNOTSUPP;
+    }
     /* 0x8000 with the read bit of ADJ_OFFSET_SS_READ is a plain read too. */
-    if (modes != 0 && modes != 0xa001)
+    if (modes != 0 && modes != 0xa001) {
         return -EPERM;
+    }
     struct timex t = {.modes = modes};
     int state = adjtimex(&t);
-    if (state < 0)
+    if (state < 0) {
         return -errno;
+    }
     return times->put_timex(task, at, &t) ? -EFAULT : state;
 }
 

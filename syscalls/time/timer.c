@@ -40,8 +40,9 @@ static uint64_t cpu_now(const struct guest_timer *timer) {
         struct task *task = task_find(timer->tid);
         clockid_t clock;
         struct timespec ts;
-        if (task && task_cpu_clock(task, &clock) && !clock_gettime(clock, &ts))
+        if (task && task_cpu_clock(task, &clock) && !clock_gettime(clock, &ts)) {
             return (uint64_t)ts.tv_sec * NSEC + (uint64_t)ts.tv_nsec;
+        }
     }
     return process_cpu_ns_locked(timer->process);
 }
@@ -50,9 +51,11 @@ static uint64_t cpu_now(const struct guest_timer *timer) {
 
 /* The entry of this timer that still waits in a queue: then the signal is not queued again. */
 static struct sigqueue *queued_entry(struct sigpending *pending, const struct guest_timer *timer) {
-    for (struct sigqueue *q = pending->first; q; q = q->next)
-        if (q->info.signo == timer->signo && q->info.code == SI_TIMER && q->info.pid == timer->id)
+    for (struct sigqueue *q = pending->first; q; q = q->next) {
+        if (q->info.signo == timer->signo && q->info.code == SI_TIMER && q->info.pid == timer->id) {
             return q;
+        }
+    }
     return NULL;
 }
 
@@ -63,16 +66,18 @@ static void limit_expire_locked(struct guest_timer *timer) {
     bool hard = timer->cpu_end / NSEC >= limit->rlim_max;
     struct sigqueue_info info = {.signo = hard ? SIGKILL : SIGXCPU, .code = SI_KERNEL};
     signal_send_process_locked(timer->process, &info);
-    if (hard)
+    if (hard) {
         return;
+    }
     limit->rlim_cur = timer->cpu_end / NSEC + 1;
     timer->cpu_end = limit->rlim_cur * NSEC;
 }
 
 static void expire_locked(struct guest_timer *timer, uint64_t times) {
     struct process *process = timer->process;
-    if (timer->notify == NOTIFY_NONE || process->zombie)
+    if (timer->notify == NOTIFY_NONE || process->zombie) {
         return;
+    }
     struct sigqueue_info info = {.signo = timer->signo};
     if (timer->id < 0) {
         info.code = SI_KERNEL;
@@ -81,8 +86,9 @@ static void expire_locked(struct guest_timer *timer, uint64_t times) {
     }
     struct task *task = timer->notify == NOTIFY_THREAD_ID ? task_find(timer->tid) : NULL;
     struct sigpending *pending = task ? &task->signals.pending : &process->signals.pending;
-    if (timer->notify == NOTIFY_THREAD_ID && !task)
+    if (timer->notify == NOTIFY_THREAD_ID && !task) {
         return;
+    }
     struct sigqueue *old = queued_entry(pending, timer);
     if (old) {
         uint64_t sum = timer->overrun + times;
@@ -95,10 +101,11 @@ static void expire_locked(struct guest_timer *timer, uint64_t times) {
     info.pid = timer->id;
     info.uid = timer->overrun;
     info.value = timer->value;
-    if (task)
+    if (task) {
         signal_send_task_locked(task, &info);
-    else
+    } else {
         signal_send_process_locked(process, &info);
+    }
 }
 
 /* Sets the host timer of a CPU timer to the earliest time at which it can be over. */
@@ -108,8 +115,9 @@ static void cpu_arm(struct guest_timer *timer) {
         uint64_t now = cpu_now(timer);
         uint64_t left = timer->cpu_end > now ? timer->cpu_end - now : 0;
         left /= timer->process->task_count > 1 ? (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) : 1;
-        if (left < 500000)
+        if (left < 500000) {
             left = 500000;
+        }
         its.it_value = (struct timespec){(time_t)(left / NSEC), (long)(left % NSEC)};
     }
     timerfd_settime(timer->fd, 0, &its, NULL);
@@ -118,8 +126,9 @@ static void cpu_arm(struct guest_timer *timer) {
 static void cpu_expire_locked(struct guest_timer *timer) {
     uint64_t now = cpu_now(timer);
     if (timer->id == ID_LIMIT) {
-        if (now >= timer->cpu_end && !timer->process->zombie)
+        if (now >= timer->cpu_end && !timer->process->zombie) {
             limit_expire_locked(timer);
+        }
     } else if (timer->cpu_end && now >= timer->cpu_end) {
         uint64_t times = 1;
         if (timer->cpu_interval) {
@@ -140,15 +149,18 @@ static void *timer_thread(void *arg) {
         pthread_mutex_lock(&process_lock);
         for (int i = 0; i < count; i++) {
             struct guest_timer *timer = timers;
-            while (timer && timer->serial != events[i].data.u64)
+            while (timer && timer->serial != events[i].data.u64) {
                 timer = timer->next;
+            }
             uint64_t times;
-            if (!timer || read(timer->fd, &times, sizeof(times)) != sizeof(times))
+            if (!timer || read(timer->fd, &times, sizeof times) != sizeof times) {
                 continue; /* deleted or set anew since */
-            if (on_cpu(timer))
+            }
+            if (on_cpu(timer)) {
                 cpu_expire_locked(timer);
-            else
+            } else {
                 expire_locked(timer, times);
+            }
         }
         pthread_mutex_unlock(&process_lock);
     }
@@ -157,11 +169,13 @@ static void *timer_thread(void *arg) {
 
 /* Starts the helper thread at the first use; process_lock held. */
 static int start_thread(void) {
-    if (timer_epoll >= 0)
+    if (timer_epoll >= 0) {
         return 0;
+    }
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll < 0)
+    if (epoll < 0) {
         return -errno;
+    }
     timer_epoll = epoll;
     sigset_t all, old;
     sigfillset(&all);
@@ -186,15 +200,17 @@ static int start_thread(void) {
 
 struct guest_timer *timer_find(struct process *process, int32_t id) {
     struct guest_timer *timer = timers;
-    while (timer && (timer->process != process || timer->id != id))
+    while (timer && (timer->process != process || timer->id != id)) {
         timer = timer->next;
+    }
     return timer;
 }
 
 struct guest_timer *timer_add(struct process *process, int32_t id, int32_t clock) {
-    struct guest_timer *timer = calloc(1, sizeof(*timer));
-    if (!timer)
+    struct guest_timer *timer = calloc(1, sizeof *timer);
+    if (!timer) {
         return NULL;
+    }
     *timer = (struct guest_timer){.process = process,
                                   .id = id,
                                   .clock = clock,
@@ -207,25 +223,30 @@ struct guest_timer *timer_add(struct process *process, int32_t id, int32_t clock
 
 void timer_remove(struct guest_timer *timer) {
     struct guest_timer **at = &timers;
-    while (*at != timer)
+    while (*at != timer) {
         at = &(*at)->next;
+    }
     *at = timer->next;
-    if (timer->fd >= 0)
+    if (timer->fd >= 0) {
         close(timer->fd);
+    }
     free(timer);
 }
 
 /* The host timer's descriptor, made at the first arming. */
 static int timer_open(struct guest_timer *timer) {
-    if (timer->fd >= 0)
+    if (timer->fd >= 0) {
         return 0;
+    }
     int error = start_thread();
-    if (error)
+    if (error) {
         return error;
+    }
     int fd =
         timerfd_create(on_cpu(timer) ? CLOCK_MONOTONIC : timer->clock, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = timer->serial};
     if (epoll_ctl(timer_epoll, EPOLL_CTL_ADD, fd, &event)) {
         error = -errno;
@@ -246,7 +267,7 @@ static uint64_t to_ns(const struct timespec *ts) {
 }
 
 int timer_read(struct guest_timer *timer, struct itimerspec *its) {
-    memset(its, 0, sizeof(*its));
+    memset(its, 0, sizeof *its);
     if (on_cpu(timer)) {
         its->it_interval = of_ns(timer->cpu_interval);
         if (timer->cpu_end) {
@@ -260,11 +281,13 @@ int timer_read(struct guest_timer *timer, struct itimerspec *its) {
 
 int timer_set(struct guest_timer *timer, int flags, const struct itimerspec *its) {
     bool arm = its->it_value.tv_sec || its->it_value.tv_nsec;
-    if (!arm && timer->fd < 0)
+    if (!arm && timer->fd < 0) {
         return 0;
+    }
     int error = timer_open(timer);
-    if (error)
+    if (error) {
         return error;
+    }
     timer->overrun = 0;
     if (!on_cpu(timer)) {
         int host_flags = flags & TIMER_ABSTIME ? TFD_TIMER_ABSTIME : 0;
@@ -273,8 +296,9 @@ int timer_set(struct guest_timer *timer, int flags, const struct itimerspec *its
     timer->cpu_interval = to_ns(&its->it_interval);
     timer->cpu_end = arm ? to_ns(&its->it_value) : 0;
     if (arm && !(flags & TIMER_ABSTIME) &&
-        __builtin_add_overflow(timer->cpu_end, cpu_now(timer), &timer->cpu_end))
+        __builtin_add_overflow(timer->cpu_end, cpu_now(timer), &timer->cpu_end)) {
         timer->cpu_end = UINT64_MAX;
+    }
     cpu_arm(timer);
     return 0;
 }
@@ -286,14 +310,17 @@ void timer_limit_changed_locked(struct process *process) {
     struct guest_timer *timer = timer_find(process, ID_LIMIT);
     /* none, or none that can be reached */
     if (limit->rlim_cur > INT64_MAX / NSEC || process->zombie) {
-        if (timer)
+        if (timer) {
             timer_remove(timer);
+        }
         return;
     }
-    if (!timer)
+    if (!timer) {
         timer = timer_add(process, ID_LIMIT, CLOCK_PROCESS_CPUTIME_ID);
-    if (!timer)
+    }
+    if (!timer) {
         return; /* out of memory: the process goes on without the limit */
+    }
     /* Linux takes 0 as 1 second. */
     uint64_t seconds = limit->rlim_cur ? limit->rlim_cur : 1;
     struct itimerspec its = {.it_value.tv_sec = (time_t)seconds};
@@ -306,8 +333,9 @@ static void drop_timers_locked(struct process *process, bool interval_timers_too
     struct guest_timer *timer = timers, *next;
     for (; timer; timer = next) {
         next = timer->next;
-        if (timer->process == process && (timer->id >= 0 || interval_timers_too))
+        if (timer->process == process && (timer->id >= 0 || interval_timers_too)) {
             timer_remove(timer);
+        }
     }
 }
 
@@ -331,8 +359,9 @@ static void hook_reap(struct process *process) {
 /* Limits are inherited, the time used is not. */
 static void hook_fork(struct process *parent, struct process *child) {
     (void)parent;
-    if (child->limits[RLIMIT_CPU].rlim_cur != RLIM_INFINITY)
+    if (child->limits[RLIMIT_CPU].rlim_cur != RLIM_INFINITY) {
         timer_limit_changed_locked(child);
+    }
 }
 
 void timer_init(void) {

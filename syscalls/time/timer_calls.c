@@ -26,22 +26,26 @@ static int interval_timer(struct process *process, int which, const struct itime
     } kind[] = {{ID_REAL, CLOCK_MONOTONIC, SIGALRM},
                 {ID_VIRTUAL, CLOCK_PROCESS_CPUTIME_ID, SIGVTALRM},
                 {ID_PROF, CLOCK_PROCESS_CPUTIME_ID, SIGPROF}};
-    if (which < 0 || which >= (int)ARRAY_LEN(kind))
+    if (which < 0 || which >= (int)ARRAY_LEN(kind)) {
         return -EINVAL;
+    }
     int error = 0;
-    memset(old, 0, sizeof(*old));
+    memset(old, 0, sizeof *old);
     pthread_mutex_lock(&process_lock);
     struct guest_timer *timer = timer_find(process, kind[which].id);
-    if (timer)
+    if (timer) {
         error = timer_read(timer, old);
+    }
     if (new && !timer) {
         timer = timer_add(process, kind[which].id, kind[which].clock);
         error = timer ? 0 : -ENOMEM;
-        if (timer)
+        if (timer) {
             timer->signo = kind[which].signo;
+        }
     }
-    if (new && !error)
+    if (new && !error) {
         error = timer_set(timer, 0, new);
+    }
     pthread_mutex_unlock(&process_lock);
     return error;
 }
@@ -51,10 +55,12 @@ static int get_itimerval(struct task *task, gaddr_t at, struct itimerspec *its) 
     const struct abi_times *times = task->abi->times;
     struct timeval tv[2];
     for (int i = 0; i < 2; i++) {
-        if (times->get_timeval(task, at + (gaddr_t)i * times->pair_bytes, &tv[i]))
+        if (times->get_timeval(task, at + (gaddr_t)i * times->pair_bytes, &tv[i])) {
             return -EFAULT;
-        if (tv[i].tv_sec < 0 || tv[i].tv_usec < 0 || tv[i].tv_usec >= 1000000)
+        }
+        if (tv[i].tv_sec < 0 || tv[i].tv_usec < 0 || tv[i].tv_usec >= 1000000) {
             return -EINVAL;
+        }
     }
     its->it_interval = (struct timespec){tv[0].tv_sec, tv[0].tv_usec * 1000};
     its->it_value = (struct timespec){tv[1].tv_sec, tv[1].tv_usec * 1000};
@@ -75,10 +81,12 @@ static int put_itimerval(struct task *task, gaddr_t at, const struct itimerspec 
 long sys_setitimer(struct task *task, int32_t which, gaddr_t new_at, gaddr_t old_at) {
     struct itimerspec new = {0}, old;
     int error = new_at ? get_itimerval(task, new_at, &new) : 0;
-    if (!error)
+    if (!error) {
         error = interval_timer(task->process, which, &new, &old);
-    if (!error && old_at)
+    }
+    if (!error && old_at) {
         error = put_itimerval(task, old_at, &old);
+    }
     return error;
 }
 
@@ -92,11 +100,13 @@ long sys_getitimer(struct task *task, int32_t which, gaddr_t at) {
 long sys_alarm(struct task *task, uint32_t seconds) {
     struct itimerspec new = {.it_value = {seconds, 0}}, old;
     int error = interval_timer(task->process, 0, &new, &old);
-    if (error)
+    if (error) {
         return error;
+    }
     long left = old.it_value.tv_sec;
-    if ((left == 0 && old.it_value.tv_nsec) || old.it_value.tv_nsec >= 500000000)
+    if ((left == 0 && old.it_value.tv_nsec) || old.it_value.tv_nsec >= 500000000) {
         left++;
+    }
     return left;
 }
 
@@ -109,14 +119,17 @@ static bool clock_has_timers(int32_t clock) {
 }
 
 static int check_sigevent(struct process *process, const struct guest_sigevent *event) {
-    if (event->notify == NOTIFY_NONE)
+    if (event->notify == NOTIFY_NONE) {
         return 0;
-    if (event->notify & ~(NOTIFY_THREAD_ID | NOTIFY_THREAD))
+    }
+    if (event->notify & ~(NOTIFY_THREAD_ID | NOTIFY_THREAD)) {
         return -EINVAL;
+    }
     if (event->notify & NOTIFY_THREAD_ID) {
         struct task *task = task_find(event->tid);
-        if (!task || task->process != process)
+        if (!task || task->process != process) {
             return -EINVAL;
+        }
     }
     return event->signo >= 1 && event->signo <= GUEST_SIGNALS ? 0 : -EINVAL;
 }
@@ -126,28 +139,35 @@ static int32_t free_id(struct process *process) {
     uint64_t most = process->limits[RLIMIT_SIGPENDING_GUEST].rlim_cur;
     uint64_t count = 0;
     int32_t id = 0;
-    for (struct guest_timer *timer = timers; timer; timer = timer->next)
-        if (timer->process == process && timer->id >= 0)
+    for (struct guest_timer *timer = timers; timer; timer = timer->next) {
+        if (timer->process == process && timer->id >= 0) {
             count++;
-    if (count >= most || count >= 4096)
+        }
+    }
+    if (count >= most || count >= 4096) {
         return -EAGAIN;
-    while (timer_find(process, id))
+    }
+    while (timer_find(process, id)) {
         id++;
+    }
     return id;
 }
 
 long sys_timer_create(struct task *task, int32_t clock, gaddr_t event_at, gaddr_t id_at) {
     struct process *process = task->process;
     struct guest_sigevent event = {.signo = SIGALRM, .notify = NOTIFY_SIGNAL};
-    if (event_at && abi_read_sigevent(task, event_at, &event))
+    if (event_at && abi_read_sigevent(task, event_at, &event)) {
         return -EFAULT;
+    }
     uint64_t unused;
-    if (!clock_has_timers(clock) || (clock_is_cpu(clock) && cpu_clock_ns(task, clock, &unused)))
+    if (!clock_has_timers(clock) || (clock_is_cpu(clock) && cpu_clock_ns(task, clock, &unused))) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&process_lock);
     int32_t id = check_sigevent(process, &event);
-    if (!id)
+    if (!id) {
         id = free_id(process);
+    }
     struct guest_timer *timer = NULL;
     if (id >= 0) {
         timer = timer_add(process, id, clock);
@@ -155,18 +175,21 @@ long sys_timer_create(struct task *task, int32_t clock, gaddr_t event_at, gaddr_
             timer->notify = event.notify & NOTIFY_THREAD_ID ? NOTIFY_THREAD_ID : event.notify;
             timer->signo = event.signo;
             timer->tid = event.notify & NOTIFY_THREAD_ID ? event.tid : 0;
-            if (clock == CLOCK_THREAD_CPUTIME_ID && !timer->tid)
+            if (clock == CLOCK_THREAD_CPUTIME_ID && !timer->tid) {
                 timer->tid = task->tid;
+            }
             timer->value = event_at ? event.value : id;
         } else {
             id = -EAGAIN;
         }
     }
     pthread_mutex_unlock(&process_lock);
-    if (id < 0)
+    if (id < 0) {
         return id;
-    if (!guest_write(task->cpu->space, id_at, &id, sizeof(id)))
+    }
+    if (!guest_write(task->cpu->space, id_at, &id, sizeof id)) {
         return 0;
+    }
     sys_timer_delete(task, id);
     return -EFAULT;
 }
@@ -174,8 +197,9 @@ long sys_timer_create(struct task *task, int32_t clock, gaddr_t event_at, gaddr_
 long sys_timer_delete(struct task *task, int32_t id) {
     pthread_mutex_lock(&process_lock);
     struct guest_timer *timer = id < 0 ? NULL : timer_find(task->process, id);
-    if (timer)
+    if (timer) {
         timer_remove(timer);
+    }
     pthread_mutex_unlock(&process_lock);
     return timer ? 0 : -EINVAL;
 }
@@ -191,20 +215,25 @@ long sys_timer_getoverrun(struct task *task, int32_t id) {
 static long settime(struct task *task, const struct abi_times *times, int32_t id, uint32_t flags,
                     gaddr_t new_at, gaddr_t old_at) {
     struct itimerspec new, old = {0};
-    if (!new_at)
+    if (!new_at) {
         return -EINVAL;
-    if (times_get_itimerspec(task, times, new_at, &new))
+    }
+    if (times_get_itimerspec(task, times, new_at, &new)) {
         return -EFAULT;
-    if (!timespec_valid(&new.it_value) || !timespec_valid(&new.it_interval))
+    }
+    if (!timespec_valid(&new.it_value) || !timespec_valid(&new.it_interval)) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&process_lock);
     struct guest_timer *timer = id < 0 ? NULL : timer_find(task->process, id);
     int error = timer ? timer_read(timer, &old) : -EINVAL;
-    if (!error)
+    if (!error) {
         error = timer_set(timer, (int)flags, &new);
+    }
     pthread_mutex_unlock(&process_lock);
-    if (!error && old_at)
+    if (!error && old_at) {
         error = times_put_itimerspec(task, times, old_at, &old);
+    }
     return error;
 }
 

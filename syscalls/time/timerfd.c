@@ -26,8 +26,9 @@ const struct file_ops timerfd_ops = {
 };
 
 long sys_timerfd_create(struct task *task, int32_t clock, uint32_t flags) {
-    if (flags & ~(TFD_CLOEXEC | TFD_NONBLOCK))
+    if (flags & ~(TFD_CLOEXEC | TFD_NONBLOCK)) {
         return -EINVAL;
+    }
     int fd = timerfd_create(clock, TFD_CLOEXEC | (int)flags);
     return io_install(task, &timerfd_ops, fd < 0 ? -errno : fd, O_RDWR | (int)flags, NULL);
 }
@@ -47,16 +48,19 @@ static struct file *timerfd_get(struct task *task, int fd, long *error) {
 static long settime(struct task *task, const struct abi_times *times, int fd, uint32_t flags,
                     gaddr_t new_at, gaddr_t old_at) {
     struct itimerspec new, old;
-    if (times_get_itimerspec(task, times, new_at, &new))
+    if (times_get_itimerspec(task, times, new_at, &new)) {
         return -EFAULT;
+    }
     long error;
     struct file *file = timerfd_get(task, fd, &error);
-    if (!file)
+    if (!file) {
         return error;
+    }
     error = timerfd_settime(file->host_fd, (int)flags, &new, &old) ? -errno : 0;
     file_unref(file);
-    if (!error && old_at)
+    if (!error && old_at) {
         error = times_put_itimerspec(task, times, old_at, &old);
+    }
     return error;
 }
 
@@ -64,8 +68,9 @@ static long gettime(struct task *task, const struct abi_times *times, int fd, ga
     struct itimerspec now;
     long error;
     struct file *file = timerfd_get(task, fd, &error);
-    if (!file)
+    if (!file) {
         return error;
+    }
     error = timerfd_gettime(file->host_fd, &now) ? -errno : 0;
     file_unref(file);
     return error ? error : times_put_itimerspec(task, times, at, &now);

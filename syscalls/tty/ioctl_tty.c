@@ -62,45 +62,51 @@ static const struct pass {
 long tty_pass_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg,
                     unsigned bytes, bool in, bool out) {
     uint8_t data[64] = {0};
-    if (in && guest_read(task->cpu->space, data, arg, bytes))
+    if (in && guest_read(task->cpu->space, data, arg, bytes)) {
         return -EFAULT;
+    }
     long result = host_call(task, SYS_ioctl, file->host_fd, request, (long)data, 0, 0, 0);
-    if (result >= 0 && out && guest_write(task->cpu->space, arg, data, bytes))
+    if (result >= 0 && out && guest_write(task->cpu->space, arg, data, bytes)) {
         return -EFAULT;
+    }
     return result == -EINTR ? -ERESTARTSYS : result;
 }
 
 static long pass(struct file *file, struct task *task, const struct pass *row, gaddr_t arg) {
     struct tty *tty = file->data;
     bool master = file->ops == &ptmx_ops;
-    if ((row->how & MASTER_ONLY) && !master)
+    if ((row->how & MASTER_ONLY) && !master) {
         return -ENOTTY;
+    }
     if (row->how & CHECK_JOB) {
         long error = tty_job_check(task, tty, SIGTTOU);
-        if (error)
+        if (error) {
             return error;
+        }
     }
     long result;
     if (row->how & PASS_INT) {
         result =
             host_call(task, SYS_ioctl, file->host_fd, row->request, (long)(int32_t)arg, 0, 0, 0);
-        if (result == -EINTR)
+        if (result == -EINTR) {
             result = -ERESTARTSYS;
+        }
     } else {
         result = tty_pass_ioctl(file, task, row->request, arg, row->bytes, row->how & PASS_IN,
                                 row->how & PASS_OUT);
     }
-    if (result >= 0 && (row->how & SETTINGS) && tty->host)
+    if (result >= 0 && (row->how & SETTINGS) && tty->host) {
         tty_host_changed();
+    }
     return result;
 }
 
 static long put_int(struct task *task, gaddr_t arg, int32_t value) {
-    return guest_write(task->cpu->space, arg, &value, sizeof(value));
+    return guest_write(task->cpu->space, arg, &value, sizeof value);
 }
 
 static long get_int(struct task *task, gaddr_t arg, int32_t *value) {
-    return guest_read(task->cpu->space, value, arg, sizeof(*value));
+    return guest_read(task->cpu->space, value, arg, sizeof *value);
 }
 
 /* --- sessions and groups --------------------------------------------------------------- */
@@ -116,9 +122,11 @@ static long set_controlling(struct task *task, struct tty *tty, bool steal) {
     } else if (tty->session && !(steal && process_capable(process, CAP_SYS_ADMIN))) {
         result = -EPERM;
     } else {
-        for (struct process *p = tty->session ? process_list : NULL; p; p = p->next)
-            if (p->tty == tty)
+        for (struct process *p = tty->session ? process_list : NULL; p; p = p->next) {
+            if (p->tty == tty) {
                 p->tty = NULL;
+            }
+        }
         tty->session = process->sid;
         tty->foreground = process->pgid;
         process->tty = tty;
@@ -131,12 +139,13 @@ static long give_up_controlling(struct task *task, struct tty *tty) {
     struct process *process = task->process;
     long result = 0;
     pthread_mutex_lock(&process_lock);
-    if (process->tty != tty)
+    if (process->tty != tty) {
         result = -ENOTTY;
-    else if (process->sid == process->pid)
+    } else if (process->sid == process->pid) {
         tty_disassociate_locked(process);
-    else
+    } else {
         process->tty = NULL;
+    }
     pthread_mutex_unlock(&process_lock);
     return result;
 }
@@ -152,26 +161,31 @@ static long get_foreground(struct task *task, struct tty *tty, bool master, gadd
 static long set_foreground(struct task *task, struct tty *tty, gaddr_t arg) {
     struct process *process = task->process;
     long result = tty_job_check(task, tty, SIGTTOU);
-    if (result)
+    if (result) {
         return result == -EIO ? -ENOTTY : result;
+    }
     pthread_mutex_lock(&process_lock);
     bool mine = process->tty == tty && tty->session == process->sid;
     pthread_mutex_unlock(&process_lock);
     int32_t pgid;
-    if (!mine)
+    if (!mine) {
         return -ENOTTY;
-    if (get_int(task, arg, &pgid))
+    }
+    if (get_int(task, arg, &pgid)) {
         return -EFAULT;
-    if (pgid < 0)
+    }
+    if (pgid < 0) {
         return -EINVAL;
+    }
     pthread_mutex_lock(&process_lock);
     struct process *member = process_group_find(pgid);
-    if (!member)
+    if (!member) {
         result = -ESRCH;
-    else if (member->sid != process->sid)
+    } else if (member->sid != process->sid) {
         result = -EPERM;
-    else if (process->tty == tty)
+    } else if (process->tty == tty) {
         tty->foreground = pgid;
+    }
     pthread_mutex_unlock(&process_lock);
     return result;
 }
@@ -191,11 +205,13 @@ static long get_session(struct task *task, struct tty *tty, bool master, gaddr_t
 static long set_window(struct file *file, struct task *task, gaddr_t arg) {
     struct tty *tty = file->data;
     struct winsize new, old;
-    if (guest_read(task->cpu->space, &new, arg, sizeof(new)))
+    if (guest_read(task->cpu->space, &new, arg, sizeof new)) {
         return -EFAULT;
-    if (ioctl(file->host_fd, TIOCGWINSZ, &old) || ioctl(file->host_fd, TIOCSWINSZ, &new))
+    }
+    if (ioctl(file->host_fd, TIOCGWINSZ, &old) || ioctl(file->host_fd, TIOCSWINSZ, &new)) {
         return -errno;
-    if (!tty->host && memcmp(&new, &old, sizeof(new))) {
+    }
+    if (!tty->host && memcmp(&new, &old, sizeof new)) {
         pthread_mutex_lock(&process_lock);
         tty_signal_group_locked(tty->foreground, SIGWINCH, SI_KERNEL);
         pthread_mutex_unlock(&process_lock);
@@ -205,8 +221,9 @@ static long set_window(struct file *file, struct task *task, gaddr_t arg) {
 
 static long set_discipline(struct file *file, struct task *task, gaddr_t arg) {
     int32_t number;
-    if (get_int(task, arg, &number))
+    if (get_int(task, arg, &number)) {
         return -EFAULT;
+    }
     return number == 0 ? 0 : number < 0 || number > 30 ? -EINVAL : -EPERM; /* N_TTY alone */
 }
 
@@ -224,8 +241,9 @@ static long master_ioctl(struct file *file, struct task *task, uint32_t request,
     case TIOCGPTN:
         return put_int(task, arg, tty->index);
     case TIOCSPTLCK:
-        if (get_int(task, arg, &value))
+        if (get_int(task, arg, &value)) {
             return -EFAULT;
+        }
         pthread_mutex_lock(&process_lock);
         tty->locked = value;
         pthread_mutex_unlock(&process_lock);
@@ -238,8 +256,9 @@ static long master_ioctl(struct file *file, struct task *task, uint32_t request,
         return error ? error : fd_install(task, peer, (int)arg & O_CLOEXEC, 0);
     }
     case TIOCSIG:
-        if (arg < 1 || arg > 64 || (arg != SIGINT && arg != SIGQUIT && arg != SIGTSTP))
+        if (arg < 1 || arg > 64 || (arg != SIGINT && arg != SIGQUIT && arg != SIGTSTP)) {
             return -EINVAL;
+        }
         pthread_mutex_lock(&process_lock);
         tty_signal_group_locked(tty->foreground, (int)arg, SI_KERNEL);
         pthread_mutex_unlock(&process_lock);
@@ -251,9 +270,11 @@ static long master_ioctl(struct file *file, struct task *task, uint32_t request,
 long tty_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
     struct tty *tty = file->data;
     bool master = file->ops == &ptmx_ops;
-    for (size_t i = 0; i < ARRAY_LEN(passed); i++)
-        if (passed[i].request == request)
+    for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
+        if (passed[i].request == request) {
             return pass(file, task, &passed[i], arg);
+        }
+    }
     switch (request) {
     case TIOCSCTTY:
         return set_controlling(task, tty, arg == 1);

@@ -35,8 +35,9 @@ static size_t find_signal(struct tty *tty, int master, const uint8_t *text, size
                           bool *flushes) {
     struct termios termios;
     *signo = 0;
-    if (ioctl(master, TCGETS, &termios))
+    if (ioctl(master, TCGETS, &termios)) {
         return len;
+    }
     const uint8_t *cc = termios.c_cc;
     bool literal = (termios.c_lflag & IEXTEN) && (termios.c_lflag & ICANON);
     *flushes = !(termios.c_lflag & NOFLSH);
@@ -55,8 +56,9 @@ static size_t find_signal(struct tty *tty, int master, const uint8_t *text, size
                  : c == cc[VQUIT] ? SIGQUIT
                  : c == cc[VSUSP] ? SIGTSTP
                                   : 0;
-        if (*signo)
+        if (*signo) {
             return i + 1;
+        }
         tty->literal_next = c && literal && c == cc[VLNEXT];
     }
     return len;
@@ -70,11 +72,13 @@ static int open_slave(int master, int flags);
  * signal. */
 static void wait_for_discipline(int master) {
     int slave = open_slave(master, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (slave < 0)
+    if (slave < 0) {
         return;
+    }
     struct pollfd p = {.fd = slave, .events = POLLIN};
-    for (int tries = 0; tries < 20 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN); tries++)
+    for (int tries = 0; tries < 20 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN); tries++) {
         usleep(500);
+    }
     close(slave);
 }
 
@@ -82,10 +86,12 @@ static void raise_signal(struct tty *tty, int master, int signo, bool flushes) {
     pthread_mutex_lock(&process_lock);
     int32_t foreground = tty->foreground;
     pthread_mutex_unlock(&process_lock);
-    if (!foreground)
+    if (!foreground) {
         return;
-    if (flushes)
+    }
+    if (flushes) {
         wait_for_discipline(master);
+    }
     pthread_mutex_lock(&process_lock);
     tty_signal_group_locked(tty->foreground, signo, SI_KERNEL);
     pthread_mutex_unlock(&process_lock);
@@ -93,16 +99,18 @@ static void raise_signal(struct tty *tty, int master, int signo, bool flushes) {
 
 static ssize_t ptmx_write(struct file *file, struct task *task, const struct iovec *iov, int count,
                           int64_t offset) {
-    if (offset >= 0)
+    if (offset >= 0) {
         return -ESPIPE;
+    }
     uint8_t text[MASTER_CHUNK];
     ssize_t done = 0;
     for (int i = 0; i < count; i++) {
         for (size_t at = 0; at < iov[i].iov_len;) {
             struct iovec part = {(char *)iov[i].iov_base + at, iov[i].iov_len - at};
-            ssize_t len = iov_get(&part, 1, text, sizeof(text));
-            if (len < 0)
+            ssize_t len = iov_get(&part, 1, text, sizeof text);
+            if (len < 0) {
                 return done ? done : len;
+            }
             int signo;
             bool flushes;
             bool literal = ((struct tty *)file->data)->literal_next;
@@ -110,15 +118,20 @@ static ssize_t ptmx_write(struct file *file, struct task *task, const struct iov
                 find_signal(file->data, file->host_fd, text, (size_t)len, &signo, &flushes);
             long put = host_call(task, SYS_write, file->host_fd, (long)text, (long)want, 0, 0, 0);
             if (put < (long)want) /* nobody saw the characters after */
+            {
                 ((struct tty *)file->data)->literal_next = literal;
-            if (put < 0)
+            }
+            if (put < 0) {
                 return done ? done : put == -EINTR ? -ERESTARTSYS : put;
+            }
             done += put;
             at += (size_t)put;
-            if (put < (long)want)
+            if (put < (long)want) {
                 return done;
-            if (signo)
+            }
+            if (signo) {
                 raise_signal(file->data, file->host_fd, signo, flushes);
+            }
         }
     }
     return done;
@@ -155,8 +168,9 @@ const struct file_ops ptmx_ops = {
 
 int ptmx_open(struct task *task, int flags, struct file **out) {
     int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | (flags & O_NONBLOCK));
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     if (unlockpt(fd)) { /* the guest's lock is ours */
         int error = -errno;
         close(fd);
@@ -183,11 +197,13 @@ int ptmx_open(struct task *task, int flags, struct file **out) {
 
 static int open_slave(int master, int flags) {
     int fd = ioctl(master, TIOCGPTPEER, flags);
-    if (fd >= 0 || (errno != EINVAL && errno != ENOTTY))
+    if (fd >= 0 || (errno != EINVAL && errno != ENOTTY)) {
         return fd < 0 ? -errno : fd;
+    }
     char name[64]; /* hosts before Linux 4.13 */
-    if (ptsname_r(master, name, sizeof(name)))
+    if (ptsname_r(master, name, sizeof name)) {
         return -errno;
+    }
     fd = open(name, flags);
     return fd < 0 ? -errno : fd;
 }
@@ -197,17 +213,20 @@ int pts_open(struct task *task, int index, int flags, struct file **out) {
     int fd = -ENOENT;
     pthread_mutex_lock(&process_lock);
     struct tty *tty = pts_find_locked(index);
-    if (tty && tty->exclusive && !task_capable(task, CAP_SYS_ADMIN))
+    if (tty && tty->exclusive && !task_capable(task, CAP_SYS_ADMIN)) {
         fd = -EBUSY;
-    else if (tty && tty->host)
+    } else if (tty && tty->host) {
         fd = tty_host_reopen(host_flags);
-    else if (tty)
+    } else if (tty) {
         fd = tty->locked ? -EIO : open_slave(tty->master_fd, host_flags);
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         tty->open_files++; /* holds it until the file does */
+    }
     pthread_mutex_unlock(&process_lock);
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     int error = tty_file(task, tty, &tty_ops, NODE_PTS, fd, flags, out);
     tty_drop(tty);
     return error;
@@ -218,15 +237,18 @@ int tty_open_current(struct task *task, int flags, struct file **out) {
     int fd = -ENXIO;
     pthread_mutex_lock(&process_lock);
     struct tty *tty = task->process->tty;
-    if (tty && tty->host)
+    if (tty && tty->host) {
         fd = tty_host_reopen(host_flags);
-    else if (tty)
+    } else if (tty) {
         fd = tty->master_fd < 0 ? -EIO : open_slave(tty->master_fd, host_flags);
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         tty->open_files++;
+    }
     pthread_mutex_unlock(&process_lock);
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     int error = tty_file(task, tty, &tty_ops, NODE_TTY, fd, flags, out);
     tty_drop(tty);
     return error;

@@ -32,46 +32,53 @@ static struct tty *ttys; /* in rising order of index; process_lock */
 
 struct tty *tty_find_locked(int index) {
     struct tty *tty = ttys;
-    while (tty && tty->index != index)
+    while (tty && tty->index != index) {
         tty = tty->next;
+    }
     return tty;
 }
 
 int tty_free_index_locked(int from) {
-    while (tty_find_locked(from))
+    while (tty_find_locked(from)) {
         from++;
+    }
     return from;
 }
 
 struct tty *tty_new_locked(int index) {
-    struct tty *tty = calloc(1, sizeof(*tty));
-    if (!tty)
+    struct tty *tty = calloc(1, sizeof *tty);
+    if (!tty) {
         return NULL;
+    }
     tty->index = index;
     tty->master_fd = tty->host_fd = -1;
     tty->open_files = 1;
     tty->gid = TTY_GID;
     clock_gettime(CLOCK_REALTIME, &tty->opened);
     struct tty **at = &ttys;
-    while (*at && (*at)->index < index)
+    while (*at && (*at)->index < index) {
         at = &(*at)->next;
+    }
     tty->next = *at;
     *at = tty;
     return tty;
 }
 
 static void forget_locked(struct tty *tty) {
-    for (struct process *process = process_list; process; process = process->next)
-        if (process->tty == tty)
+    for (struct process *process = process_list; process; process = process->next) {
+        if (process->tty == tty) {
             process->tty = NULL;
+        }
+    }
 }
 
 void tty_drop(struct tty *tty) {
     pthread_mutex_lock(&process_lock);
     if (--tty->open_files == 0) {
         struct tty **at = &ttys;
-        while (*at != tty)
+        while (*at != tty) {
             at = &(*at)->next;
+        }
         *at = tty->next;
         forget_locked(tty);
         free(tty);
@@ -93,18 +100,21 @@ int tty_file(struct task *task, struct tty *tty, const struct file_ops *ops, enu
              int host_fd, int flags, struct file **out) {
     struct file *file =
         file_create(ops, host_fd, flags & ~(O_CLOEXEC | O_NOCTTY | O_CREAT | O_EXCL));
-    if (!file)
+    if (!file) {
         return -ENOMEM;
+    }
     struct process *process = task ? task->process : NULL;
     pthread_mutex_lock(&process_lock);
     tty->open_files++;
-    if (node == NODE_PTS && asprintf(&file->path, "/dev/pts/%d", tty->index) < 0)
+    if (node == NODE_PTS && asprintf(&file->path, "/dev/pts/%d", tty->index) < 0) {
         file->path = NULL;
+    }
     file->data = tty;
     file->data_word = node;
     if (process && node == NODE_PTS && !(flags & O_NOCTTY) && is_leader(process) && !process->tty &&
-        !tty->session)
+        !tty->session) {
         take_locked(process, tty);
+    }
     pthread_mutex_unlock(&process_lock);
     *out = file;
     return 0;
@@ -119,15 +129,17 @@ uint32_t tty_device_number(const struct tty *tty) {
 int pts_list(int *index, int room) {
     int count = 0;
     pthread_mutex_lock(&process_lock);
-    for (struct tty *tty = ttys; tty && count < room; tty = tty->next)
-        if (tty->host || tty->master_fd >= 0)
+    for (struct tty *tty = ttys; tty && count < room; tty = tty->next) {
+        if (tty->host || tty->master_fd >= 0) {
             index[count++] = tty->index;
+        }
+    }
     pthread_mutex_unlock(&process_lock);
     return count;
 }
 
 static void fill_stat(const struct tty *tty, struct stat *st) {
-    memset(st, 0, sizeof(*st));
+    memset(st, 0, sizeof *st);
     st->st_ino = (ino_t)tty->index + 3;
     st->st_mode = S_IFCHR | (tty->mode ? tty->mode : 0620);
     st->st_nlink = 1;
@@ -147,8 +159,9 @@ struct tty *pts_find_locked(int index) {
 int pts_stat(int index, struct stat *st) {
     pthread_mutex_lock(&process_lock);
     struct tty *tty = pts_find_locked(index);
-    if (tty)
+    if (tty) {
         fill_stat(tty, st);
+    }
     pthread_mutex_unlock(&process_lock);
     return tty ? 0 : -ENOENT;
 }
@@ -156,10 +169,12 @@ int pts_stat(int index, struct stat *st) {
 int pts_chown(int index, uint32_t uid, uint32_t gid) {
     pthread_mutex_lock(&process_lock);
     struct tty *tty = pts_find_locked(index);
-    if (tty && uid != UINT32_MAX)
+    if (tty && uid != UINT32_MAX) {
         tty->uid = uid;
-    if (tty && gid != UINT32_MAX)
+    }
+    if (tty && gid != UINT32_MAX) {
         tty->gid = gid;
+    }
     pthread_mutex_unlock(&process_lock);
     return tty ? 0 : -ENOENT;
 }
@@ -167,8 +182,9 @@ int pts_chown(int index, uint32_t uid, uint32_t gid) {
 int pts_chmod(int index, uint32_t mode) {
     pthread_mutex_lock(&process_lock);
     struct tty *tty = pts_find_locked(index);
-    if (tty)
+    if (tty) {
         tty->mode = mode & 0777;
+    }
     pthread_mutex_unlock(&process_lock);
     return tty ? 0 : -ENOENT;
 }
@@ -193,11 +209,13 @@ int tty_file_stat(struct file *file, struct stat *st) {
 int tty_signal_group_locked(int32_t pgid, int signo, int code) {
     int result = -ESRCH;
     struct sigqueue_info info = {.signo = signo, .code = code};
-    if (pgid <= 0)
+    if (pgid <= 0) {
         return result;
+    }
     for (struct process *process = process_list; process; process = process->next) {
-        if (process->pgid != pgid || process->zombie)
+        if (process->pgid != pgid || process->zombie) {
             continue;
+        }
         signal_send_process_locked(process, &info);
         result = 0;
     }
@@ -211,12 +229,14 @@ static void release_session(struct tty *tty) {
 }
 
 void tty_hangup_locked(struct tty *tty) {
-    if (!tty->session)
+    if (!tty->session) {
         return;
+    }
     struct process *leader = process_find(tty->session);
     release_session(tty);
-    if (!leader || leader->zombie)
+    if (!leader || leader->zombie) {
         return;
+    }
     struct sigqueue_info info = {.signo = SIGHUP, .code = SI_KERNEL};
     signal_send_process_locked(leader, &info);
     info.signo = SIGCONT;
@@ -225,8 +245,9 @@ void tty_hangup_locked(struct tty *tty) {
 
 void tty_disassociate_locked(struct process *leader) {
     struct tty *tty = leader->tty;
-    if (!tty || tty->session != leader->sid)
+    if (!tty || tty->session != leader->sid) {
         return;
+    }
     int32_t foreground = tty->foreground;
     release_session(tty);
     tty_signal_group_locked(foreground, SIGHUP, SI_KERNEL);
@@ -234,8 +255,9 @@ void tty_disassociate_locked(struct process *leader) {
 }
 
 void tty_session_exit_locked(struct process *leader) {
-    if (is_leader(leader))
+    if (is_leader(leader)) {
         tty_disassociate_locked(leader);
+    }
 }
 
 void tty_session_exit(struct process *leader) {
@@ -262,10 +284,12 @@ int tty_job_check(struct task *task, struct tty *tty, int signo) {
     bool background = process->tty == tty && tty->foreground && process->pgid != tty->foreground;
     int32_t pgid = process->pgid;
     pthread_mutex_unlock(&process_lock);
-    if (!background)
+    if (!background) {
         return tty->host ? tty_host_wait_foreground(task, signo) : 0;
-    if (signal_is_ignored_or_blocked(task, signo))
+    }
+    if (signal_is_ignored_or_blocked(task, signo)) {
         return signo == SIGTTIN ? -EIO : 0;
+    }
     int result = -EIO;
     pthread_mutex_lock(&process_lock);
     if (!process_group_is_orphaned_locked(pgid, NULL)) {
@@ -280,8 +304,9 @@ int tty_job_check(struct task *task, struct tty *tty, int signo) {
 
 static ssize_t tty_read(struct file *file, struct task *task, const struct iovec *iov, int count,
                         int64_t offset) {
-    if (offset >= 0)
+    if (offset >= 0) {
         return -ESPIPE;
+    }
     int error = tty_job_check(task, file->data, SIGTTIN);
     return error ? error : stream_read(file, task, iov, count, -1);
 }
@@ -289,16 +314,18 @@ static ssize_t tty_read(struct file *file, struct task *task, const struct iovec
 static ssize_t tty_write(struct file *file, struct task *task, const struct iovec *iov, int count,
                          int64_t offset) {
     struct tty *tty = file->data;
-    if (offset >= 0)
+    if (offset >= 0) {
         return -ESPIPE;
+    }
     /* An unlocked look first: in the foreground, a write costs nothing more. */
     int32_t pgid = __atomic_load_n(&task->process->pgid, __ATOMIC_RELAXED);
     if (task->process->tty == tty && pgid != tty->foreground) {
         struct termios termios;
         bool stops = !ioctl(file->host_fd, TCGETS, &termios) && (termios.c_lflag & TOSTOP);
         int error = stops ? tty_job_check(task, tty, SIGTTOU) : 0;
-        if (error)
+        if (error) {
             return error;
+        }
     }
     return stream_write(file, task, iov, count, -1);
 }
@@ -317,8 +344,9 @@ static int tty_reopen(struct file *file, struct task *task, int flags, struct fi
     const struct tty *tty = file->data;
     int guest_flags = (int)open_flags_to_guest(flags);
     int error = file_reopen_check(file, task, flags);
-    if (error)
+    if (error) {
         return error;
+    }
     switch (file->data_word) {
     case NODE_TTY:
         return tty_open_current(task, guest_flags, out);

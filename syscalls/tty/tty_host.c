@@ -57,12 +57,14 @@ static int adopt(int fd) {
 }
 
 int tty_adopt_host(int fd, struct file **out) {
-    if (!isatty(fd))
+    if (!isatty(fd)) {
         return 0;
+    }
     int flags = fcntl(fd, F_GETFL);
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0)
+    if (copy < 0) {
         return -errno;
+    }
     if (!host_tty) {
         int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         int error = own < 0 ? -errno : adopt(own);
@@ -77,16 +79,19 @@ int tty_adopt_host(int fd, struct file **out) {
 
 int tty_host_reopen(int flags) {
     char name[32];
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", host_tty->host_fd);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", host_tty->host_fd);
     int fd = open(name, flags | O_NOCTTY | O_CLOEXEC);
     if (fd < 0) /* no permission (after su), no /proc: share the description */
+    {
         fd = fcntl(host_tty->host_fd, F_DUPFD_CLOEXEC, 0);
+    }
     return fd < 0 ? -errno : fd;
 }
 
 int tty_open_console(struct task *task, int flags, struct file **out) {
-    if (!host_tty)
+    if (!host_tty) {
         return -ENXIO;
+    }
     int fd = tty_host_reopen(flags & (O_ACCMODE | O_NONBLOCK));
     return fd < 0 ? fd : tty_file(task, host_tty, &tty_ops, NODE_CONSOLE, fd, flags, out);
 }
@@ -108,10 +113,12 @@ static bool in_foreground(void) {
 
 int tty_host_wait_foreground(struct task *task, int signo) {
     for (int tries = 0; tries < 50; tries++) {
-        if (in_foreground())
+        if (in_foreground()) {
             return 0;
-        if (task_interrupted(task))
+        }
+        if (task_interrupted(task)) {
             return -ERESTARTSYS;
+        }
         /* The helper thread does not block it: the whole process stops here, until the user's fg.
          */
         kill(getpid(), signo);
@@ -122,12 +129,15 @@ int tty_host_wait_foreground(struct task *task, int signo) {
 }
 
 void tty_host_stop(void) {
-    if (!host_tty || !saved_valid)
+    if (!host_tty || !saved_valid) {
         return;
-    if (changed && in_foreground())
+    }
+    if (changed && in_foreground()) {
         tcsetattr(host_tty->host_fd, TCSANOW, &saved);
-    if (saved_flags >= 0 && fcntl(host_tty->host_fd, F_GETFL) != saved_flags)
+    }
+    if (saved_flags >= 0 && fcntl(host_tty->host_fd, F_GETFL) != saved_flags) {
         fcntl(host_tty->host_fd, F_SETFL, saved_flags);
+    }
     changed = 0;
 }
 
@@ -135,9 +145,11 @@ void tty_host_stop(void) {
 
 /* Could some guest task still run and thus continue the first process? process_lock held. */
 static bool others_run(const struct process *first) {
-    for (struct process *process = process_list; process; process = process->next)
-        if (process != first && process->tasks && !process->zombie && !process->stopped)
+    for (struct process *process = process_list; process; process = process->next) {
+        if (process != first && process->tasks && !process->zombie && !process->stopped) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -149,10 +161,12 @@ static void stop_host(void) {
         first && first->stopped &&
         ((first->tty && first->tty->host && first->stop_signal != SIGSTOP) || !others_run(first));
     pthread_mutex_unlock(&process_lock);
-    if (!stop)
+    if (!stop) {
         return;
-    if (host_tty && saved_valid && changed && in_foreground())
+    }
+    if (host_tty && saved_valid && changed && in_foreground()) {
         tcsetattr(host_tty->host_fd, TCSADRAIN, &saved);
+    }
     kill(getpid(), SIGSTOP);
 }
 
@@ -160,16 +174,19 @@ static void stop_host(void) {
 static void continue_guest(void) {
     if (host_tty && changed && in_foreground()) {
         struct termios now;
-        if (tcgetattr(host_tty->host_fd, &now) == 0)
+        if (tcgetattr(host_tty->host_fd, &now) == 0) {
             saved = now;
+        }
         tcsetattr(host_tty->host_fd, TCSADRAIN, &guest);
     }
     pthread_mutex_lock(&process_lock);
     struct process *first = process_first;
-    if (first && first->stopped)
+    if (first && first->stopped) {
         tty_signal_group_locked(first->pgid, SIGCONT, SI_KERNEL);
-    if (host_tty)
+    }
+    if (host_tty) {
         tty_signal_group_locked(host_tty->foreground, SIGWINCH, SI_KERNEL);
+    }
     pthread_mutex_unlock(&process_lock);
 }
 
@@ -199,33 +216,39 @@ static void *wait_signals(void *arg) {
     sigaddset(&set, SIGTTOU);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
+    for (size_t i = 0; i < ARRAY_LEN(forwarded); i++) {
         sigaddset(&set, forwarded[i]);
+    }
     for (;;) {
         siginfo_t info;
         int signo = sigwaitinfo(&set, &info);
-        if (signo < 0)
+        if (signo < 0) {
             continue;
-        if (signo == SIGTSTP && info.si_code == SI_QUEUE && info.si_value.sival_int == STOP_REQUEST)
+        }
+        if (signo == SIGTSTP && info.si_code == SI_QUEUE &&
+            info.si_value.sival_int == STOP_REQUEST) {
             stop_host();
-        else if (signo == SIGCONT)
+        } else if (signo == SIGCONT) {
             continue_guest();
-        else
+        } else {
             forward(signo, info.si_code > 0 || signo == SIGWINCH);
+        }
     }
     return NULL;
 }
 
 void tty_initial_stopped(void) {
-    if (thread_runs)
+    if (thread_runs) {
         pthread_sigqueue(signal_thread, SIGTSTP, (union sigval){.sival_int = STOP_REQUEST});
+    }
 }
 
 void tty_block_host_signals(void) {
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
+    for (size_t i = 0; i < ARRAY_LEN(forwarded); i++) {
         sigaddset(&set, forwarded[i]);
+    }
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -233,8 +256,9 @@ void tty_block_host_signals(void) {
 int tty_host_start(struct process *initial) {
     if (!host_tty) { /* none of the standard descriptors: /dev/tty may work all the same */
         int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-        if (fd >= 0)
+        if (fd >= 0) {
             adopt(fd);
+        }
     }
     if (host_tty && tcgetsid(host_tty->host_fd) == getsid(0)) {
         pthread_mutex_lock(&process_lock);
@@ -255,8 +279,9 @@ int tty_host_start(struct process *initial) {
     int error = pthread_create(&signal_thread, &attr, wait_signals, NULL);
     pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (error)
+    if (error) {
         return -error;
+    }
     thread_runs = true;
     return 0;
 }

@@ -17,7 +17,7 @@ static void check_whole_set(void) {
     registers->get(task, &before);
     CHECK(registers->bytes == 68 && before.cs == 0x23 && before.original_ax == UINT32_MAX,
           "bytes %zu, cs %x, original ax %x", registers->bytes, before.cs, before.original_ax);
-    for (size_t i = 0; i < sizeof(in) / 4; i++) {
+    for (size_t i = 0; i < sizeof in / 4; i++) {
         ((uint32_t *)&in)[i] = 0x80000000u + (uint32_t)i;
     }
     in.ds = in.es = in.ss = 0xffff0028; /* privilege 3 and the upper half are not the program's */
@@ -52,28 +52,28 @@ static void check_whole_set(void) {
     pthread_mutex_unlock(&process_lock);
     registers->set(task, &before);
     registers->get(task, &now);
-    CHECK(!memcmp(&before, &now, sizeof(now)), "flags %x, then %x", before.flags, now.flags);
+    CHECK(!memcmp(&before, &now, sizeof now), "flags %x, then %x", before.flags, now.flags);
 }
 
 static void check_float(void) {
     struct i386_fpstate before, in, now;
-    CHECK(registers->float_bytes == sizeof(in), "%zu", registers->float_bytes);
+    CHECK(registers->float_bytes == sizeof in, "%zu", registers->float_bytes);
     registers->get_float(task, &before);
     in = before;
-    for (unsigned i = 0; i < sizeof(in.st); i++) {
+    for (unsigned i = 0; i < sizeof in.st; i++) {
         ((uint8_t *)in.st)[i] = (uint8_t)(i + 1);
     }
     in.cw = 0xffff0f7f;
     memset(in.fx + 160, 0x5a, 128);
     CHECK(registers->set_float(task, &in), "a good image is refused");
     registers->get_float(task, &now);
-    CHECK(!memcmp(now.st, in.st, sizeof(in.st)) && now.cw == in.cw, "cw %x", now.cw);
+    CHECK(!memcmp(now.st, in.st, sizeof in.st) && now.cw == in.cw, "cw %x", now.cw);
     CHECK(!memcmp(now.fx + 160, in.fx + 160, 128), "xmm0 begins with %x", now.fx[160]);
     in.fx[27] = 0xff; /* MXCSR */
     in.cw = 0;
     CHECK(!registers->set_float(task, &in), "a bad MXCSR is taken");
     registers->get_float(task, &in);
-    CHECK(!memcmp(&in, &now, sizeof(in)), "a bad image changed something");
+    CHECK(!memcmp(&in, &now, sizeof in), "a bad image changed something");
     registers->set_float(task, &before);
 }
 
@@ -91,7 +91,7 @@ static void check_call(void) {
     now.dx = 3;
     now.si = 4;
     now.di = 5;
-    now.bp = (uint32_t)piece_put(0, &sixth, sizeof(sixth));
+    now.bp = (uint32_t)piece_put(0, &sixth, sizeof sixth);
     registers->set(task, &now);
     cpu->gate = GATE_INT80;
     RETURNS(0, registers->fetch_call(task, &number, argument));

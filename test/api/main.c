@@ -109,7 +109,7 @@ static void decode_lengths(void) {
          -EINVAL,
          NULL},
     };
-    for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         const char *name = NULL;
         int len = fg_decode(list[i].bytes, list[i].size, &name);
         CHECK("length", len, list[i].len);
@@ -448,7 +448,7 @@ static const struct {
 /* Names of cases: these alone. */
 int main(int argc, char **argv) {
     int bad = 0;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool wanted = argc == 1;
         for (int a = 1; a < argc; a++) {
             wanted |= !strcmp(cases[i].name, argv[a]);

@@ -69,18 +69,23 @@ struct answer {
 };
 
 static bool departure(const ZydisDecodedInstruction *z) {
-    for (size_t i = 0; i < sizeof(departures) / sizeof(departures[0]); i++)
+    for (size_t i = 0; i < sizeof departures / sizeof departures[0]; i++) {
         if (z->mnemonic == departures[i].mnemonic && z->opcode == departures[i].opcode &&
-            z->opcode_map == ZYDIS_OPCODE_MAP_0F)
+            z->opcode_map == ZYDIS_OPCODE_MAP_0F) {
             return true;
+        }
+    }
     return false;
 }
 
 static bool claimed(const char *name) {
-    for (size_t i = 0; i < sizeof(isa_sets) / sizeof(isa_sets[0]); i++)
-        if (!strcmp(isa_sets[i].name, name))
-            if (isa_sets[i].only == guest || isa_sets[i].only == GUEST_MODES)
+    for (size_t i = 0; i < sizeof isa_sets / sizeof isa_sets[0]; i++) {
+        if (!strcmp(isa_sets[i].name, name)) {
+            if (isa_sets[i].only == guest || isa_sets[i].only == GUEST_MODES) {
                 return cpuid_has(isa_sets[i].feature);
+            }
+        }
+    }
     return false;
 }
 
@@ -88,16 +93,21 @@ static enum verdict judge(struct answer *a, const uint8_t *bytes, size_t size) {
     a->status = decode(&a->insn, guest, 0x1000, bytes, size);
     a->legal = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&zydis, NULL, bytes, size, &a->z));
     bool ours = a->status == DECODE_OK;
-    if (ours && a->legal)
+    if (ours && a->legal) {
         return a->insn.len == a->z.length ? AGREE : LENGTHS;
-    if (ours)
+    }
+    if (ours) {
         return ZYDIS_REFUSES;
-    if (!a->legal)
+    }
+    if (!a->legal) {
         return AGREE;
-    if (departure(&a->z))
+    }
+    if (departure(&a->z)) {
         return NOT_CLAIMED;
-    if (claimed(ZydisISASetGetString(a->z.meta.isa_set)))
+    }
+    if (claimed(ZydisISASetGetString(a->z.meta.isa_set))) {
         return WE_REFUSE;
+    }
     refused[a->z.meta.isa_set]++;
     return NOT_CLAIMED;
 }
@@ -114,24 +124,30 @@ static unsigned seen_count;
 static void report(const struct answer *a, enum verdict verdict, const uint8_t *bytes) {
     struct seen key = {verdict, a->status == DECODE_OK ? a->insn.row : 0,
                        a->legal ? a->z.mnemonic : 0};
-    for (unsigned i = 0; i < seen_count; i++)
-        if (memcmp(&seen[i], &key, sizeof(key)) == 0)
+    for (unsigned i = 0; i < seen_count; i++) {
+        if (memcmp(&seen[i], &key, sizeof key) == 0) {
             return;
-    if (seen_count == sizeof(seen) / sizeof(seen[0]))
+        }
+    }
+    if (seen_count == sizeof(seen) / sizeof seen[0]) {
         return;
+    }
     seen[seen_count++] = key;
     printf("# %s: ", verdict_text[verdict]);
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < 15; i++) {
         printf("%02x", bytes[i]);
+    }
     printf("\n#   here: status %d length %u %s (%s)\n", a->status, a->insn.len,
            rows[a->insn.row].mnemonic ? rows[a->insn.row].mnemonic : "-",
            rows[a->insn.row].cite ? rows[a->insn.row].cite : "-");
-    if (a->legal)
+    if (a->legal) {
         printf("#   Zydis: length %u %s, ISA set %s\n", a->z.length,
                ZydisMnemonicGetString(a->z.mnemonic), ZydisISASetGetString(a->z.meta.isa_set));
+    }
     printf("# replay: %s --guest %s --bytes ", program, guests[guest].name);
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < 15; i++) {
         printf("%02x", bytes[i]);
+    }
     printf("\n");
 }
 
@@ -139,8 +155,9 @@ static void check(const uint8_t *bytes, size_t size) {
     struct answer answer;
     enum verdict verdict = judge(&answer, bytes, size);
     counts[verdict]++;
-    if (verdict > NOT_CLAIMED)
+    if (verdict > NOT_CLAIMED) {
         report(&answer, verdict, bytes);
+    }
 }
 
 static uint64_t random_state;
@@ -161,8 +178,8 @@ static void enumerate(bool quick) {
     static const char *const maps[] = {"", "\x0f", "\x0f\x38", "\x0f\x3a"};
     /* none, W, RXB, all, B alone, one that does not count, one that the next takes back */
     static const char *const rex[] = {"", "\x48", "\x47", "\x4f", "\x41", "\x48\x66", "\x48\x40"};
-    size_t rexes = guest == GUEST_I386 ? 1 : quick ? 3 : sizeof(rex) / sizeof(rex[0]);
-    for (size_t p = 0; p < rexes * sizeof(prefixes) / sizeof(prefixes[0]); p++) {
+    size_t rexes = guest == GUEST_I386 ? 1 : quick ? 3 : sizeof rex / sizeof rex[0];
+    for (size_t p = 0; p < rexes * sizeof prefixes / sizeof prefixes[0]; p++) {
         char start[8];
         strcpy(start, prefixes[p / rexes]);
         strcat(start, rex[p % rexes]);
@@ -176,7 +193,7 @@ static void enumerate(bool quick) {
                 bytes[at++] = (uint8_t)(op >> 8);
                 bytes[at++] = (uint8_t)op;
                 uint64_t rest[2] = {random64(), random64()};
-                memcpy(bytes + at, rest, sizeof(rest));
+                memcpy(bytes + at, rest, sizeof rest);
                 check(bytes, 15);
             }
         }
@@ -188,25 +205,31 @@ static void enumerate(bool quick) {
 static void enumerate_vex(void) {
     static const char *const prefixes[] = {"",     "\x66", "\xf2", "\xf3",
                                            "\xf0", "\x67", "\x65", "\x48"};
-    for (size_t p = 0; p < sizeof(prefixes) / sizeof(prefixes[0]); p++)
-        for (unsigned op = 0; op < 0x100; op++)
-            for (unsigned last = 0; last < 0x100; last++)      /* W vvvv L pp */
+    for (size_t p = 0; p < sizeof prefixes / sizeof prefixes[0]; p++) {
+        for (unsigned op = 0; op < 0x100; op++) {
+            for (unsigned last = 0; last < 0x100; last++) /* W vvvv L pp */
+            {
                 for (unsigned first = 0; first < 6; first++) { /* mmmmm; 5: the two-byte prefix */
                     uint8_t bytes[32];
                     uint64_t rest[2] = {random64(), random64()};
                     size_t at = strlen(prefixes[p]);
                     memcpy(bytes, prefixes[p], at);
                     bytes[at++] = first < 5 ? 0xc4 : 0xc5;
-                    if (first < 5)
+                    if (first < 5) {
                         bytes[at++] = (uint8_t)((guest == GUEST_I386 ? 0xc0 | (rest[0] & 0x20)
                                                                      : rest[0] & 0xe0) |
                                                 first);
+                    }
                     bytes[at++] = (uint8_t)last;
                     bytes[at++] = (uint8_t)op;
-                    memcpy(bytes + at, rest, sizeof(rest));
-                    if (p < 2 || (rest[1] >> 60) == 0)
+                    memcpy(bytes + at, rest, sizeof rest);
+                    if (p < 2 || (rest[1] >> 60) == 0) {
                         check(bytes, 15);
+                    }
                 }
+            }
+        }
+    }
 }
 
 static void random_strings(uint64_t count) {
@@ -217,10 +240,13 @@ static void random_strings(uint64_t count) {
         uint8_t bytes[16];
         memcpy(bytes, word, 16);
         for (unsigned i = 0; i < (word[2] >> 60); i++) /* prefixes in front, up to 15 */
-            if (word[2] >> (32 + i % 8) & 1)
+        {
+            if (word[2] >> (32 + i % 8) & 1) {
                 bytes[i] = guest != GUEST_I386 && (word[2] >> (i + 8) & 3) == 0
                                ? (uint8_t)(0x40 | (bytes[i] & 15))
                                : prefixes[word[2] >> (2 * i) & 15];
+            }
+        }
         /* now and then the bytes end early, as they do at a page that is not there */
         check(bytes, (word[2] >> 40 & 15) == 0 ? (word[2] >> 44) % 15 + 1 : 15);
     }
@@ -229,17 +255,19 @@ static void random_strings(uint64_t count) {
 static int one(const char *hex) {
     uint8_t bytes[16] = {0};
     size_t size = 0;
-    for (unsigned byte; size < 15 && sscanf(hex, "%2x", &byte) == 1; hex += 2)
+    for (unsigned byte; size < 15 && sscanf(hex, "%2x", &byte) == 1; hex += 2) {
         bytes[size++] = (uint8_t)byte;
+    }
     struct answer a;
     enum verdict verdict = judge(&a, bytes, size);
     printf("here: status %d length %u variant %u, %s\n", a.status, a.insn.len, a.insn.variant,
            rows[a.insn.row].cite ? rows[a.insn.row].cite : "-");
-    if (a.legal)
+    if (a.legal) {
         printf("Zydis: length %u %s, ISA set %s\n", a.z.length,
                ZydisMnemonicGetString(a.z.mnemonic), ZydisISASetGetString(a.z.meta.isa_set));
-    else
+    } else {
         printf("Zydis: no instruction\n");
+    }
     printf("%s\n", verdict_text[verdict]);
     return verdict > NOT_CLAIMED;
 }
@@ -254,15 +282,16 @@ static void start(void) {
         {ZYDIS_DECODER_MODE_MPX, "MPX"},           {ZYDIS_DECODER_MODE_CET, "CET"},
         {ZYDIS_DECODER_MODE_LZCNT, "LZCNT"},       {ZYDIS_DECODER_MODE_TZCNT, "BMI1"},
         {ZYDIS_DECODER_MODE_WBNOINVD, "WBNOINVD"}, {ZYDIS_DECODER_MODE_CLDEMOTE, "CLDEMOTE"}};
-    for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
+    for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++) {
         ZydisDecoderEnableMode(&zydis, newer[i].mode, claimed(newer[i].set));
+    }
 }
 
 /* All strings for one guest mode; returns whether there was nothing to report. */
 static bool run(uint64_t count, bool quick) {
     const char *title = guests[guest].title;
-    memset(counts, 0, sizeof(counts));
-    memset(refused, 0, sizeof(refused));
+    memset(counts, 0, sizeof counts);
+    memset(refused, 0, sizeof refused);
     seen_count = 0;
     start();
     enumerate(quick);
@@ -274,15 +303,19 @@ static bool run(uint64_t count, bool quick) {
     unsigned after_enumeration = seen_count;
     random_strings(count);
     printf("%s %srandom byte strings\n", seen_count > after_enumeration ? "not ok" : "ok", title);
-    for (int set = 0; set <= ZYDIS_ISA_SET_MAX_VALUE; set++)
-        if (refused[set])
+    for (int set = 0; set <= ZYDIS_ISA_SET_MAX_VALUE; set++) {
+        if (refused[set]) {
             printf("# %llu of %s: not claimed\n", (unsigned long long)refused[set],
                    ZydisISASetGetString((ZydisISASet)set));
+        }
+    }
     printf("note %s%llu enumerated and %llu random byte strings against Zydis", title,
            (unsigned long long)enumerated, (unsigned long long)count);
-    for (int v = WE_REFUSE; v < VERDICTS; v++)
-        if (counts[v])
+    for (int v = WE_REFUSE; v < VERDICTS; v++) {
+        if (counts[v]) {
             printf(", %llu %s", (unsigned long long)counts[v], verdict_text[v]);
+        }
+    }
     printf("\n");
     return seen_count == 0;
 }

@@ -15,8 +15,9 @@ static _Atomic uint32_t ready;
 
 static void meet(void) {
     atomic_fetch_add(&ready, 1);
-    while (atomic_load(&ready) % THREADS)
+    while (atomic_load(&ready) % THREADS) {
         sched_yield();
+    }
 }
 
 static void add32(void) {
@@ -77,9 +78,9 @@ static void xchg_lock(void) {
 }
 static void bts_lock(void) {
     uint8_t was;
-    do
+    do {
         __asm__ volatile("lock btsl $5, (%1)\n setc %0" : "=q"(was) : "r"(place) : "memory", "cc");
-    while (was);
+    } while (was);
     ((volatile uint32_t *)pages)[1]++;
     __asm__ volatile("lock btrl $5, (%0)" : : "r"(place) : "memory", "cc");
 }
@@ -92,8 +93,9 @@ static uint32_t rounds;
 
 static void *hammer(void *unused) {
     meet();
-    for (uint32_t i = 0; i < rounds; i++)
+    for (uint32_t i = 0; i < rounds; i++) {
         operation();
+    }
     return unused;
 }
 
@@ -103,10 +105,12 @@ static void test(const char *name, void (*what)(void), uint32_t offset, uint32_t
     place = pages + offset;
     operation = what;
     rounds = times;
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < THREADS; i++) {
         pthread_create(&threads[i], NULL, hammer, NULL);
-    for (int i = 0; i < THREADS; i++)
+    }
+    for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
+    }
     uint64_t value;
     memcpy(&value, place, 8);
     printf("%s at %x: %llx, plain %x\n", name, offset, (unsigned long long)value,
@@ -138,8 +142,9 @@ static void message_passing(void) {
 static uint32_t word;
 static void *pong(void *unused) {
     for (uint32_t i = 0; i < 2000; i++) {
-        while (__atomic_load_n(&word, __ATOMIC_SEQ_CST) != 2 * i + 1)
+        while (__atomic_load_n(&word, __ATOMIC_SEQ_CST) != 2 * i + 1) {
             syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 2 * i, NULL, NULL, 0);
+        }
         __atomic_store_n(&word, 2 * i + 2, __ATOMIC_SEQ_CST);
         syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     }
@@ -151,8 +156,9 @@ static void futex_ping_pong(void) {
     for (uint32_t i = 0; i < 2000; i++) {
         __atomic_store_n(&word, 2 * i + 1, __ATOMIC_SEQ_CST);
         syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-        while (__atomic_load_n(&word, __ATOMIC_SEQ_CST) != 2 * i + 2)
+        while (__atomic_load_n(&word, __ATOMIC_SEQ_CST) != 2 * i + 2) {
             syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 2 * i + 1, NULL, NULL, 0);
+        }
     }
     pthread_join(thread, NULL);
     printf("futex: %u\n", word);

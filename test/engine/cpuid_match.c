@@ -60,8 +60,9 @@ static const struct feature features[] = {
 
 static int claims(const struct feature *f) {
     uint32_t out[4] = {0};
-    if (__get_cpuid_max(f->leaf & 0x80000000, NULL) < f->leaf)
+    if (__get_cpuid_max(f->leaf & 0x80000000, NULL) < f->leaf) {
         return 0;
+    }
     __cpuid_count(f->leaf, 0, out[3], out[EBX], out[ECX], out[EDX]);
     return out[f->reg] >> f->bit & 1;
 }
@@ -71,8 +72,9 @@ static int works(const struct feature *f, uint8_t *page) {
     emit_mov(&a, 7, (uint32_t)(uintptr_t)page + 2048);
     emit_mov(&a, 0, 1);
     emit_bytes(&a, f->code, f->length);
-    if (sigsetjmp(back, 1))
+    if (sigsetjmp(back, 1)) {
         return 0;
+    }
     run(page);
     return 1;
 }
@@ -82,13 +84,14 @@ int main(void) {
     uint8_t *page = code_pages(1);
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGILL, &action, NULL);
-    for (unsigned i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+    for (unsigned i = 0; i < sizeof features / sizeof features[0]; i++) {
         const struct feature *f = &features[i];
         int claimed = claims(f), there = works(f, page);
-        if (claimed == there)
+        if (claimed == there) {
             printf("%s: as claimed\n", f->name);
-        else
+        } else {
             printf("%s: %s\n", f->name, claimed ? "claimed, not there" : "there, not claimed");
+        }
     }
     uint32_t a, b, c, d;
     __cpuid(0, a, b, c, d);

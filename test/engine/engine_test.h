@@ -24,8 +24,9 @@ static inline _Noreturn void die(const char *what) {
 static inline uint8_t *code_pages(unsigned pages) {
     void *at = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED)
+    if (at == MAP_FAILED) {
         die("mmap");
+    }
     return at;
 }
 

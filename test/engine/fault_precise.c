@@ -20,8 +20,9 @@ static void on_signal(int signal, siginfo_t *info, void *pointer) {
     seen.code = info->si_code;
     seen.errno_ = info->si_errno;
     seen.addr = (uint32_t)(uintptr_t)info->si_addr;
-    for (int i = 0; i < 19; i++)
+    for (int i = 0; i < 19; i++) {
         seen.regs[i] = (uint32_t)context->uc_mcontext.gregs[i];
+    }
     if (context->uc_mcontext.fpregs) {
         seen.fsw = (uint16_t)context->uc_mcontext.fpregs->sw;
         seen.fcw = (uint16_t)context->uc_mcontext.fpregs->cw;
@@ -43,11 +44,12 @@ static void on_signal(int signal, siginfo_t *info, void *pointer) {
 static void print_addr(uint32_t value) {
     static const char *const names[3] = {"page", "data", "hole"};
     uint8_t *const starts[3] = {page, data, hole};
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         if (value - (uint32_t)(uintptr_t)starts[i] < 3 * PAGE) {
             printf("%s+%x", names[i], value - (uint32_t)(uintptr_t)starts[i]);
             return;
         }
+    }
     if (value - return_esp + 256 < 512) {
         printf("esp%+d", (int)(value - return_esp));
         return;
@@ -104,8 +106,9 @@ static void attempt(const char *name, const char *bytes, unsigned length) {
     }
     show(name);
     uint32_t sum = 0;
-    for (int i = -64; i < 0; i++)
+    for (int i = -64; i < 0; i++) {
         sum = sum * 31 + hole[i];
+    }
     printf("    data %x %x, before the hole %x, faults %d\n", *(uint32_t *)data,
            *(uint32_t *)(data + 4), sum, count - before);
 }
@@ -254,12 +257,13 @@ static void fetch_faults(void) {
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     static char stack[65536];
-    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
     sigaltstack(&alternate, NULL);
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 5; i++) {
         sigaction(signals[i], &action, NULL);
+    }
     page = code_pages(1);
     data = code_pages(1);
     uint8_t *guarded = code_pages(3);

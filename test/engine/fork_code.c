@@ -11,8 +11,9 @@ static void put_return(uint8_t *at, uint32_t value) {
 
 static int finish(pid_t pid) {
     int status;
-    if (waitpid(pid, &status, 0) != pid)
+    if (waitpid(pid, &status, 0) != pid) {
         die("waitpid");
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
@@ -22,8 +23,9 @@ static void rewriting_child(void) {
     put_return(page, 7);
     printf("before fork %x\n", run(page));
     int pipes[2][2];
-    if (pipe(pipes[0]) || pipe(pipes[1]))
+    if (pipe(pipes[0]) || pipe(pipes[1])) {
         die("pipe");
+    }
     fflush(stdout);
     pid_t pid = fork();
     char byte = 0;
@@ -32,20 +34,23 @@ static void rewriting_child(void) {
         for (uint32_t i = 0; i < 200; i++) {
             put_return(page, i);
             bad += run(page) != i;
-            if (i == 100 && (write(pipes[0][1], "x", 1) != 1 || read(pipes[1][0], &byte, 1) != 1))
+            if (i == 100 && (write(pipes[0][1], "x", 1) != 1 || read(pipes[1][0], &byte, 1) != 1)) {
                 bad++;
+            }
         }
         _exit(bad ? 1 : 42);
     }
-    if (read(pipes[0][0], &byte, 1) != 1)
+    if (read(pipes[0][0], &byte, 1) != 1) {
         die("read");
+    }
     uint32_t bad = run(page) != 7;
     for (uint32_t i = 1000; i < 1200; i++) {
         put_return(page + 64, i);
         bad += run(page + 64) != i || run(page) != 7;
     }
-    if (write(pipes[1][1], "x", 1) != 1)
+    if (write(pipes[1][1], "x", 1) != 1) {
         die("write");
+    }
     printf("parent %u wrong, child %d\n", bad, finish(pid));
     printf("after %x\n", run(page));
 }
@@ -54,13 +59,16 @@ static void rewriting_child(void) {
 static uint32_t generation(uint8_t *page, int depth) {
     put_return(page + 16 * depth, 1u << depth);
     uint32_t sum = 0;
-    for (int i = 0; i <= depth; i++)
+    for (int i = 0; i <= depth; i++) {
         sum |= run(page + 16 * i);
-    if (depth == 6)
+    }
+    if (depth == 6) {
         return sum;
+    }
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
         _exit((int)generation(page, depth + 1));
+    }
     uint32_t below = (uint32_t)finish(pid);
     return below == (sum << 1 | 1) || depth < 5 ? below : 0xff;
 }
@@ -70,12 +78,14 @@ static void file_code(void) {
     uint8_t bytes[PAGE] = {0};
     put_return(bytes, 0x600d);
     put_return(bytes + 16, 0x600e);
-    if (!file || fwrite(bytes, 1, PAGE, file) != PAGE || fflush(file))
+    if (!file || fwrite(bytes, 1, PAGE, file) != PAGE || fflush(file)) {
         die("tmpfile");
+    }
     uint8_t *page =
         mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE, fileno(file), 0);
-    if (page == MAP_FAILED)
+    if (page == MAP_FAILED) {
         die("mmap");
+    }
     printf("file %x %x\n", run(page), run(page + 16));
     fflush(stdout);
     pid_t children[4];
@@ -95,15 +105,17 @@ static void file_code(void) {
             _exit(bad ? 1 : (int)(10 + k));
         }
     }
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < 4; k++) {
         printf("child %d: %d\n", k, finish(children[k]));
+    }
     printf("file still %x %x\n", run(page), run(page + 16));
 }
 
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc > 1)
+    if (argc > 1) {
         return 33;
+    }
     rewriting_child();
     printf("generations %x\n", generation(code_pages(1), 0));
     file_code();

@@ -16,11 +16,14 @@ static void handler(int signo, siginfo_t *info, void *context) {
     (void)signo;
     (void)info;
     const uint8_t *fx = (const uint8_t *)((ucontext_t *)context)->uc_mcontext.fpregs + 112;
-    for (unsigned i = 288; i < 464; i++)
+    for (unsigned i = 288; i < 464; i++) {
         strange += fx[i] != 0;
-    for (unsigned st = 0; st < 8; st++)
-        for (unsigned i = 10; i < 16; i++)
+    }
+    for (unsigned st = 0; st < 8; st++) {
+        for (unsigned i = 10; i < 16; i++) {
             strange += fx[32 + 16 * st + i] != 0;
+        }
+    }
     frames++;
 }
 
@@ -31,14 +34,16 @@ int main(void) {
     sigaction(SIGUSR1, &action, NULL);
     for (int round = 0; round < 20; round++) {
         int fd = open(round & 1 ? "/etc/passwd" : "/proc/self/maps", O_RDONLY);
-        if (fd < 0 || read(fd, text, sizeof text) < 0 || stat("/", &st) || !getcwd(text, 4096))
+        if (fd < 0 || read(fd, text, sizeof text) < 0 || stat("/", &st) || !getcwd(text, 4096)) {
             die("calls");
+        }
         close(fd);
         raise(SIGUSR1);
         memset(image, 0xa5, sizeof image);
         __asm__ volatile("fldpi; fxsave (%0); fstp %%st" ::"r"(image) : "memory");
-        for (unsigned i = 288; i < 512; i++)
+        for (unsigned i = 288; i < 512; i++) {
             strange += image[i] != 0xa5;
+        }
         raise(SIGUSR1);
     }
     printf("%u frames, %u strange bytes\n", frames, strange);

@@ -26,14 +26,16 @@ static void code(uint8_t *at, uint32_t value) {
 static void put(int fd, uint32_t value) {
     uint8_t bytes[16] = {0};
     code(bytes, value);
-    if (pwrite(fd, bytes, sizeof bytes, 0) != sizeof bytes)
+    if (pwrite(fd, bytes, sizeof bytes, 0) != sizeof bytes) {
         die("pwrite");
+    }
 }
 
 static uint8_t *map_file(int fd) {
     uint8_t *at = mmap(place, LEN, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0);
-    if (at != place)
+    if (at != place) {
         die("mmap");
+    }
     return at;
 }
 
@@ -45,11 +47,13 @@ static uint8_t *map_name(void) {
 }
 
 static void change(uint8_t *at, uint32_t value) {
-    if (mprotect(at, LEN, PROT_READ | PROT_WRITE))
+    if (mprotect(at, LEN, PROT_READ | PROT_WRITE)) {
         die("mprotect");
+    }
     code(at, value);
-    if (mprotect(at, LEN, PROT_READ | PROT_EXEC))
+    if (mprotect(at, LEN, PROT_READ | PROT_EXEC)) {
         die("mprotect");
+    }
 }
 
 /* In a process of its own: what fn returns, below 256. */
@@ -57,10 +61,12 @@ static int in_child(uint32_t (*fn)(void)) {
     int status;
     fflush(stdout);
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
         _exit((int)fn());
-    if (waitpid(pid, &status, 0) != pid)
+    }
+    if (waitpid(pid, &status, 0) != pid) {
         die("waitpid");
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
@@ -109,8 +115,9 @@ static uint32_t run_second_page(void) {
 static uint32_t forgotten(void) {
     change(map_name(), 26);
     uint32_t sum = run(place);
-    if (madvise(place, LEN, MADV_DONTNEED))
+    if (madvise(place, LEN, MADV_DONTNEED)) {
         die("madvise");
+    }
     return sum + run(place);
 }
 
@@ -118,8 +125,9 @@ static uint32_t moved_away_and_back(void) {
     uint8_t *other = place + 0x100000;
     change(map_name(), 27);
     if (mremap(place, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, other) != other ||
-        mremap(other, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, place) != place)
+        mremap(other, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED, place) != place) {
         die("mremap");
+    }
     return run(place) + (uint32_t)in_child(run_there);
 }
 
@@ -127,8 +135,9 @@ static uint32_t by_process_vm_writev(void) {
     uint8_t bytes[16];
     code(bytes, 28);
     struct iovec local = {bytes, sizeof bytes}, remote = {map_name(), sizeof bytes};
-    if (process_vm_writev(getpid(), &local, 1, &remote, 1, 0) != -1)
+    if (process_vm_writev(getpid(), &local, 1, &remote, 1, 0) != -1) {
         return 98;
+    }
     return run(place);
 }
 
@@ -143,8 +152,9 @@ static uint32_t by_proc_mem(void) {
     code(bytes, 29);
     int fd = open("/proc/self/mem", O_RDWR);
     uint32_t first = run(map_name());
-    if (pwrite(fd, bytes, sizeof bytes, (off_t)(uintptr_t)place) != sizeof bytes)
+    if (pwrite(fd, bytes, sizeof bytes, (off_t)(uintptr_t)place) != sizeof bytes) {
         return 29;
+    }
     return first == 7 ? run(place) : 99;
 }
 
@@ -154,8 +164,9 @@ static uint32_t run_or_fault(void) {
 
 static uint32_t not_forked(void) {
     uint32_t first = run(map_name());
-    if (madvise(place, LEN, MADV_DONTFORK))
+    if (madvise(place, LEN, MADV_DONTFORK)) {
         die("madvise");
+    }
     return first == 7 && in_child(run_or_fault) == 1000 + 11 ? 1 : 98;
 }
 
@@ -181,8 +192,9 @@ static uint32_t run_memory(void) {
 /* A memory file is changed through a mapping, which moves no time on, and sealed. */
 static void sealed(void) {
     memory = memfd_create("code", MFD_ALLOW_SEALING);
-    if (ftruncate(memory, LEN))
+    if (ftruncate(memory, LEN)) {
         die("ftruncate");
+    }
     put(memory, 30);
     nanosleep(&(struct timespec){3, 500000000}, NULL);
     printf("memory file %d", in_child(run_memory));
@@ -192,8 +204,9 @@ static void sealed(void) {
     code(shared, 32);
     munmap(shared, LEN);
     printf(" %d", in_child(run_memory));
-    if (fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW))
+    if (fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)) {
         die("seals");
+    }
     printf(" %d\n", in_child(run_memory));
 }
 
@@ -206,8 +219,9 @@ static void attempt(const char *what, uint32_t (*fn)(void)) {
 
 int main(void) {
     int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || ftruncate(fd, LEN))
+    if (fd < 0 || ftruncate(fd, LEN)) {
         die("the file");
+    }
     put(fd, 7);
     close(fd);
     sealed(); /* meanwhile the file's last change grows old */

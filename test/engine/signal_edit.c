@@ -29,8 +29,9 @@ static void edit_registers(void) {
     EMIT(&a, "\x0f\x0b");
     EMIT(&a, "\x0f\x92\xc1\x0f\x94\xc5\x0f\xb7\xc9"); /* setc cl; setz ch; movzx ecx, cx */
     EMIT(&a, "\x01\xd8\x01\xc8\xc3");                 /* add eax, ebx; add eax, ecx */
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         printf("edited %x\n", run(page));
+    }
 }
 
 /* --- floating-point state -------------------------------------------------------------- */
@@ -86,15 +87,18 @@ static void on_step(int signal, siginfo_t *info, void *pointer) {
         step_eax[step_count] = (uint32_t)regs[REG_EAX] ^ (uint32_t)info->si_code << 24;
     }
     step_count++;
-    if (--budget <= 0)
+    if (--budget <= 0) {
         regs[REG_EFL] &= ~0x100;
+    }
 }
 
 static void show_steps(const char *name, uint32_t result) {
     printf("%s: %x, %u steps:", name, result, step_count);
-    for (uint32_t i = 0; i < step_count && i < 256; i++)
-        if (steps[i] < PAGE)
+    for (uint32_t i = 0; i < step_count && i < 256; i++) {
+        if (steps[i] < PAGE) {
             printf(" %x/%x", steps[i], step_eax[i]);
+        }
+    }
     printf("\n");
     step_count = 0;
 }
@@ -157,8 +161,9 @@ static void on_alarm(int signal) {
     (void)signal;
     alarms++;
     volatile double x = alarms;
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
         x = x * 1.5 + (double)i;
+    }
     __asm__ volatile("pxor %%xmm0, %%xmm0\n pcmpeqb %%xmm7, %%xmm7\n stc\n std\n cld"
                      :
                      :
@@ -187,10 +192,11 @@ static void interrupted(void) {
                          : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [n] "+r"(n)
                          :
                          : "xmm0", "xmm7", "cc");
-        for (int i = 0; i < 500; i++)
+        for (int i = 0; i < 500; i++) {
             d = d * 1.0001 + 0.5 / (1 + i);
+        }
     }
-    memset(&timer, 0, sizeof(timer));
+    memset(&timer, 0, sizeof timer);
     setitimer(ITIMER_REAL, &timer, NULL);
     printf("interrupted: %x %x %x %.17g, alarms %d\n", a, b, c, d, alarms >= 20);
 }

@@ -51,8 +51,9 @@ static void behind(void) {
     EMIT(&a, "\x0f\x85");
     emit32(&a, (uint32_t)(top - (a.at + 4)));
     emit8(&a, 0xc3);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         printf("behind %x\n", run(page));
+    }
 }
 
 /* An instruction over a page boundary, patched on either side of it. */
@@ -106,7 +107,7 @@ static void store_kinds(void) {
         {"rcl", "\xd1\x17", 2},
         {"maskmovq", "\x0f\x6e\xc0\x0f\x74\xc9\x0f\x73\xd1\x20\x0f\xf7\xc1\x0f\x77", 15},
     };
-    for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+    for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         struct assembler a = {page + 64};
         emit_mov(&a, EAX, 0x01020304);
         uint8_t *load_edi = a.at;
@@ -161,8 +162,9 @@ static void rewrite_often(void) {
         struct assembler a = {page + 16 * (i % 7)};
         uint8_t *start = a.at;
         emit_mov(&a, EAX, i);
-        if (i % 3)
+        if (i % 3) {
             EMIT(&a, "\xf7\xd8"); /* neg */
+        }
         emit8(&a, 0xc3);
         sum = sum * 31 + run(start);
     }

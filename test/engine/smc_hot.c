@@ -25,8 +25,9 @@ static void heat(uint8_t *at) {
         put_return(at, i);
         bad += run(at) != i;
     }
-    if (bad)
+    if (bad) {
         printf("heat: %u wrong\n", bad);
+    }
 }
 
 static void bounce(void) {
@@ -45,8 +46,9 @@ static void quiet(void) {
     uint8_t *page = code_pages(1);
     uint32_t sum = 0;
     heat(page);
-    for (uint32_t i = 0; i < 300000; i++)
+    for (uint32_t i = 0; i < 300000; i++) {
         sum += run(page);
+    }
     printf("quiet %x\n", sum);
     put_return(page, 7);
     printf("written again %x\n", run(page));
@@ -75,17 +77,21 @@ static void arrives(void) {
     uint8_t image[PAGE] = {0}, *pages = code_pages(4);
     uint32_t sum = 0;
     int pipes[2];
-    if (pipe(pipes))
+    if (pipe(pipes)) {
         die("pipe");
-    for (unsigned page = 0; page < 4; page++) {
-        for (uint32_t i = 0; i < PAGE / 16; i++)
-            put_return(image + i * 16, page * 1000 + i);
-        if (write(pipes[1], image, PAGE) != PAGE ||
-            read(pipes[0], pages + page * PAGE, PAGE) != PAGE)
-            die("read");
     }
-    for (uint32_t i = 0; i < 200000; i++)
+    for (unsigned page = 0; page < 4; page++) {
+        for (uint32_t i = 0; i < PAGE / 16; i++) {
+            put_return(image + i * 16, page * 1000 + i);
+        }
+        if (write(pipes[1], image, PAGE) != PAGE ||
+            read(pipes[0], pages + page * PAGE, PAGE) != PAGE) {
+            die("read");
+        }
+    }
+    for (uint32_t i = 0; i < 200000; i++) {
         sum += run(pages + i * 16 % (4 * PAGE));
+    }
     printf("arrives %x\n", sum);
 }
 
@@ -96,8 +102,9 @@ static _Atomic pid_t reader_tid;
 static void *reader(void *unused) {
     reader_tid = (pid_t)syscall(SYS_gettid);
     ssize_t got = read(reader_pipe[0], reader_page + 64, 6);
-    if (got != 6)
+    if (got != 6) {
         printf("reader: %zd, %s\n", got, strerror(errno));
+    }
     return unused;
 }
 
@@ -109,8 +116,9 @@ static void wait_asleep(void) {
         snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)reader_tid);
         int fd = reader_tid ? open(path, O_RDONLY) : -1;
         ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+        }
         text[got < 0 ? 0 : got] = 0;
         char *end = strrchr(text, ')');
         state = end ? end[2] : 0;
@@ -122,20 +130,24 @@ static void waiting_reader(void) {
     pthread_t thread;
     uint32_t sum = 0, bytes[2] = {0};
     reader_page = code_pages(1);
-    if (pipe(reader_pipe))
+    if (pipe(reader_pipe)) {
         die("pipe");
+    }
     pthread_create(&thread, NULL, reader, NULL);
     wait_asleep();
     put_return(reader_page, 3);
     put_return(reader_page + 64, 4);
-    for (uint32_t i = 0; i < 1000; i++)
+    for (uint32_t i = 0; i < 1000; i++) {
         sum += run(reader_page) + run(reader_page + 64);
+    }
     put_return((uint8_t *)bytes, 5);
-    if (write(reader_pipe[1], bytes, 6) != 6)
+    if (write(reader_pipe[1], bytes, 6) != 6) {
         die("write");
+    }
     pthread_join(thread, NULL);
-    for (uint32_t i = 0; i < 200000; i++)
+    for (uint32_t i = 0; i < 200000; i++) {
         sum += run(reader_page) + run(reader_page + 64);
+    }
     printf("waiting reader %x\n", sum);
 }
 
@@ -179,8 +191,9 @@ static void on_fault(int signal, siginfo_t *info, void *context) {
 
 static void try_run(const char *name, const uint8_t *code) {
     printf("%s: ", name);
-    if (sigsetjmp(back, 1) == 0)
+    if (sigsetjmp(back, 1) == 0) {
         printf("%x\n", run(code));
+    }
 }
 
 /* Compared code whose page, or the second of its pages, goes away or may not be run any more. */
@@ -192,8 +205,9 @@ static void goes_away(void) {
     heat(page);
     heat(edge);
     mprotect(page + PAGE, PAGE, PROT_READ | PROT_WRITE);
-    if (sigsetjmp(back, 1) == 0)
+    if (sigsetjmp(back, 1) == 0) {
         printf("second page not executable: %x\n", run(edge));
+    }
     mprotect(page + PAGE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
     try_run("again", edge);
     mprotect(page, PAGE, PROT_NONE);
@@ -203,13 +217,15 @@ static void goes_away(void) {
     munmap(page, PAGE);
     try_run("unmapped", page);
     int fd = memfd_create("code", 0);
-    if (fd < 0 || ftruncate(fd, PAGE))
+    if (fd < 0 || ftruncate(fd, PAGE)) {
         die("memfd_create");
+    }
     page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, fd, 0);
     put_return(page, 0x5a);
     try_run("of a file", page);
-    if (ftruncate(fd, 0))
+    if (ftruncate(fd, 0)) {
         die("ftruncate");
+    }
     try_run("its file was cut", page);
 }
 
@@ -225,8 +241,10 @@ int main(int argc, char **argv) {
                  {"every-byte", every_byte},
                  {"goes-away", goes_away}};
     setvbuf(stdout, NULL, _IOLBF, 0);
-    for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        if (argc < 2 || !strcmp(argv[1], parts[i].name))
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (argc < 2 || !strcmp(argv[1], parts[i].name)) {
             parts[i].part();
+        }
+    }
     return 0;
 }

@@ -35,8 +35,9 @@ static uint32_t next(uint32_t *state) {
 }
 
 static void map_slot(uint8_t *page, int prot) {
-    if (mmap(page, PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != page)
+    if (mmap(page, PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != page) {
         die("mmap");
+    }
 }
 
 static void visit(uint32_t slot, uint32_t what, uint32_t value) {
@@ -54,8 +55,9 @@ static void visit(uint32_t slot, uint32_t what, uint32_t value) {
         mprotect(page, PAGE, PROT_READ | PROT_WRITE);
         put_return(page, value);
         mprotect(page, PAGE, PROT_READ | PROT_EXEC);
-        if (run(page) != value)
+        if (run(page) != value) {
             atomic_fetch_add(&wrong, 1);
+        }
         mprotect(page, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
         break;
     case 3: /* calls the page that never changes */
@@ -71,9 +73,11 @@ static void visit(uint32_t slot, uint32_t what, uint32_t value) {
     default: /* leave it */
         value = last[slot];
     }
-    for (int i = 0; i < 3; i++)
-        if (run(page) != value)
+    for (int i = 0; i < 3; i++) {
+        if (run(page) != value) {
             atomic_fetch_add(&wrong, 1);
+        }
+    }
     last[slot] = value;
 }
 
@@ -84,8 +88,9 @@ static void *storm(void *pointer) {
         pthread_mutex_lock(&locks[slot]);
         visit(slot, next(&state), next(&state));
         pthread_mutex_unlock(&locks[slot]);
-        if (run(pages + SLOTS * PAGE) != 0x1000)
+        if (run(pages + SLOTS * PAGE) != 0x1000) {
             atomic_fetch_add(&wrong, 1);
+        }
     }
     return NULL;
 }
@@ -93,8 +98,9 @@ static void *storm(void *pointer) {
 static void on_alarm(int signal) {
     (void)signal;
     atomic_fetch_add(&alarms, 1);
-    if (run(pages + SLOTS * PAGE) != 0x1000)
+    if (run(pages + SLOTS * PAGE) != 0x1000) {
         atomic_fetch_add(&wrong, 1);
+    }
 }
 
 int main(void) {
@@ -109,10 +115,12 @@ int main(void) {
     sigaction(SIGALRM, &action, NULL);
     struct itimerval timer = {{0, 300}, {0, 300}};
     setitimer(ITIMER_REAL, &timer, NULL);
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < THREADS; i++) {
         pthread_create(&threads[i], NULL, storm, (void *)(uintptr_t)(i + 1));
-    for (int i = 0; i < THREADS; i++)
+    }
+    for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
+    }
     printf("%u wrong\n", atomic_load(&wrong));
     return 0;
 }

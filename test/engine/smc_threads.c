@@ -18,9 +18,11 @@ static void put_return(uint8_t *at, uint32_t value) {
 
 /* Waits until turn becomes `wanted`; spins in the guest, yields now and then. */
 static void wait_turn(uint32_t wanted) {
-    for (uint32_t i = 1; atomic_load(&turn) != wanted; i++)
-        if (i % 256 == 0)
+    for (uint32_t i = 1; atomic_load(&turn) != wanted; i++) {
+        if (i % 256 == 0) {
             usleep(1);
+        }
+    }
 }
 
 static void *handshake_runner(void *unused) {
@@ -49,8 +51,9 @@ static void handshake(void) {
 static void *free_runner(void *unused) {
     while (!atomic_load(&stop)) {
         uint32_t got = run(page + 3);
-        if (got != 0x11111111 && got != 0x22222222)
+        if (got != 0x11111111 && got != 0x22222222) {
             atomic_fetch_add(&mixed, 1);
+        }
         atomic_fetch_add(&runs, 1);
     }
     return unused;
@@ -59,18 +62,21 @@ static void *free_runner(void *unused) {
 static void cross_modifying(void) {
     pthread_t threads[2];
     put_return(page + 3, 0x11111111);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         pthread_create(&threads[i], NULL, free_runner, NULL);
+    }
     _Atomic uint32_t *immediate = (_Atomic uint32_t *)(page + 4);
     for (uint32_t i = 0; i < 3000; i++) {
         atomic_store(immediate, i % 2 ? 0x11111111 : 0x22222222);
-        if (i % 64 == 0)
+        if (i % 64 == 0) {
             usleep(100);
+        }
     }
     usleep(20000);
     atomic_store(&stop, 1);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
+    }
     printf("free: %u mixed, ran %d\n", atomic_load(&mixed), atomic_load(&runs) > 0);
 }
 
@@ -95,8 +101,9 @@ static void patched_loop(void) {
 /* A runner in one page while its neighbours come and go. */
 static void *neighbour_runner(void *unused) {
     uint32_t bad = 0;
-    while (!atomic_load(&stop))
+    while (!atomic_load(&stop)) {
         bad += run(page + 1024) != 0xabcd;
+    }
     printf("neighbour: %u wrong\n", bad);
     return unused;
 }
@@ -120,8 +127,9 @@ static void neighbours(void) {
 
 /* Pages made writable while another thread runs in them: what is written then must run. */
 static void *protected_runner(void *unused) {
-    while (!atomic_load(&stop))
+    while (!atomic_load(&stop)) {
         run(page + 2048 + 7);
+    }
     return unused;
 }
 
@@ -148,13 +156,15 @@ static void reading(void) {
     int pipes[2];
     uint32_t bad = 0;
     uint8_t bytes[8] = {0};
-    if (pipe(pipes))
+    if (pipe(pipes)) {
         die("pipe");
+    }
     atomic_store(&stop, 0);
     pthread_create(&thread, NULL, protected_runner, NULL);
     for (uint32_t i = 0; i < 5000; i++) {
-        if (write(pipes[1], bytes, 8) != 8 || read(pipes[0], page + 3072, 8) != 8)
+        if (write(pipes[1], bytes, 8) != 8 || read(pipes[0], page + 3072, 8) != 8) {
             bad++;
+        }
         put_return(page + 3328, i);
         bad += run(page + 3328) != i;
     }

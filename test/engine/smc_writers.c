@@ -20,8 +20,9 @@ static void put_return(uint8_t *at, uint32_t value) {
 }
 
 static void expect(const char *name, ssize_t got, ssize_t wanted) {
-    if (got != wanted)
+    if (got != wanted) {
         printf("%s: %zd ", name, got);
+    }
 }
 
 static void by_read(uint8_t *to, uint32_t value) {
@@ -32,8 +33,9 @@ static void by_read(uint8_t *to, uint32_t value) {
 static void by_readv(uint8_t *to, uint32_t value) {
     struct iovec parts[12];
     uint8_t spare[64];
-    for (int i = 0; i < 12; i++)
+    for (int i = 0; i < 12; i++) {
         parts[i] = (struct iovec){i < 8 ? spare + i : to + (i - 8), 1};
+    }
     memset(spare, 0, 8);
     memcpy(spare + 8, &value, 4);
     expect("write", write(pipes[1], spare, 12), 12);
@@ -68,8 +70,9 @@ static void by_file(uint8_t *to, uint32_t value) {
     int fd = file ? fileno(file) : -1;
     expect("pwrite", pwrite(fd, &value, 4, 100), 4);
     expect("pread", pread(fd, to, 4, 100), 4);
-    if (file)
+    if (file) {
         fclose(file);
+    }
 }
 
 /* The robust list's words are written by the kernel when a thread ends; here: FUTEX_WAKE_OP. */
@@ -77,16 +80,18 @@ static void by_futex(uint8_t *to, uint32_t value) {
     uint32_t word = 0, low = value & 0xfff, *at = (uint32_t *)to;
     long op = (long)(FUTEX_OP_SET << 28 | FUTEX_OP_CMP_EQ << 24) | (long)(low << 12);
     expect("futex", syscall(SYS_futex, &word, FUTEX_WAKE_OP, 1, (void *)1, at, op), 0);
-    if (low != value)
+    if (low != value) {
         printf("value too large\n");
+    }
 }
 
 /* vmsplice, and splice on into another pipe: the bytes come back by read. */
 static void by_splice(uint8_t *to, uint32_t value) {
     struct iovec part = {&value, 4};
     int more[2];
-    if (pipe(more))
+    if (pipe(more)) {
         die("pipe");
+    }
     expect("vmsplice", vmsplice(pipes[1], &part, 1, 0), 4);
     expect("splice", splice(pipes[0], NULL, more[1], NULL, 4, 0), 4);
     expect("read", read(more[0], to, 4), 4);
@@ -115,15 +120,16 @@ static void heat(uint8_t *at) {
         put_return(at, i);
         wrong += run(at) != i;
     }
-    if (wrong)
+    if (wrong) {
         printf("bounced: %u wrong\n", wrong);
+    }
 }
 
 /* Each writer changes the immediate of a function, within a page, past its end and over it: so
  * few times, on pages of its own, that they stay in the state that they begin in. */
 static void all_writers(const char *state, int hot) {
     static const unsigned places[] = {63, PAGE - 1, PAGE - 3};
-    for (unsigned i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
+    for (unsigned i = 0; i < sizeof writers / sizeof writers[0]; i++) {
         uint32_t wrong = 0;
         page = code_pages(2);
         if (hot) {
@@ -132,8 +138,9 @@ static void all_writers(const char *state, int hot) {
         }
         for (uint32_t n = 0; n < 12; n++) {
             uint8_t *at = page + places[n % 3];
-            if (n % 3 == 2 && writers[i].write == by_futex)
+            if (n % 3 == 2 && writers[i].write == by_futex) {
                 continue; /* its words are aligned */
+            }
             put_return(at, 1);
             wrong += run(at) != 1;
             writers[i].write(at + 1, 2 + n);
@@ -168,8 +175,9 @@ static void frames(const char *state) {
 
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (pipe(pipes) || socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets))
+    if (pipe(pipes) || socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets)) {
         die("pipe");
+    }
     all_writers("watched", 0);
     page = code_pages(2);
     frames("watched");

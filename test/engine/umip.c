@@ -24,14 +24,16 @@ static void on_signal(int signo, siginfo_t *info, void *context) {
 static void show(const char *name, const char *bytes_wanted, uint32_t value_wanted) {
     printf("%s:", name);
     char hex[33] = "";
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         sprintf(hex + 2 * i, "%02x", bytes[i]);
-    if (real_tables)
+    }
+    if (real_tables) {
         printf(" no fault\n");
-    else if (strcmp(hex, bytes_wanted) == 0 && value == value_wanted)
+    } else if (strcmp(hex, bytes_wanted) == 0 && value == value_wanted) {
         printf(" no fault\n");
-    else
+    } else {
         printf(" %s %08x\n", hex, value);
+    }
 }
 
 #define TRY(name, code, bytes_wanted, value_wanted)                                                \
@@ -51,11 +53,14 @@ static void find_umip(void) {
     char line[8192];
     FILE *file = fopen("/proc/cpuinfo", "r");
     real_tables = 1;
-    while (file && fgets(line, sizeof(line), file))
-        if (strstr(line, " umip") || strstr(line, "Fiberglass"))
+    while (file && fgets(line, sizeof line, file)) {
+        if (strstr(line, " umip") || strstr(line, "Fiberglass")) {
             real_tables = 0;
-    if (file)
+        }
+    }
+    if (file) {
         fclose(file);
+    }
 }
 
 /* How often a step was seen, and with which code. */

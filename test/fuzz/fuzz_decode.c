@@ -46,8 +46,9 @@ static uint64_t random64(void) {
 
 static void complain(const struct input *input, size_t at, const char *what) {
     fprintf(stderr, "fuzz_decode: %s at %zu of", what, at);
-    for (size_t i = 0; i < input->size; i++)
+    for (size_t i = 0; i < input->size; i++) {
         fprintf(stderr, " %02x", input->bytes[i]);
+    }
     fprintf(stderr, "\n");
     abort();
 }
@@ -59,82 +60,101 @@ static void check_decode(const struct input *input, size_t at) {
     memcpy(bytes, input->bytes + at, size);
     struct insn insn, again;
     enum decode_status status = decode(&insn, GUEST_I386, CODE + at, bytes, size);
-    if (insn.len > INSN_MAX_BYTES || insn.len > size)
+    if (insn.len > INSN_MAX_BYTES || insn.len > size) {
         complain(input, at, "length");
+    }
     if (status == DECODE_OK && (!insn.row || insn.row >= row_count || !insn.variant ||
-                                insn.variant >= variant_count || !insn.len))
+                                insn.variant >= variant_count || !insn.len)) {
         complain(input, at, "row or variant");
-    if (status == DECODE_MORE && size >= INSN_MAX_BYTES)
+    }
+    if (status == DECODE_MORE && size >= INSN_MAX_BYTES) {
         complain(input, at, "wants more than an instruction has");
-    if (status != DECODE_OK)
+    }
+    if (status != DECODE_OK) {
         return;
+    }
     /* the same from just its own bytes, at the end of memory */
     bytes = guarded + PAGE_BYTES - insn.len;
     memcpy(bytes, input->bytes + at, insn.len);
     if (decode(&again, GUEST_I386, CODE + at, bytes, insn.len) != DECODE_OK ||
-        memcmp(&insn, &again, sizeof(insn)) != 0)
+        memcmp(&insn, &again, sizeof insn) != 0) {
         complain(input, at, "another answer from fewer bytes");
+    }
     if (insn.len > 1 &&
-        decode(&again, GUEST_I386, CODE + at, input->bytes + at, insn.len - 1u) != DECODE_MORE)
+        decode(&again, GUEST_I386, CODE + at, input->bytes + at, insn.len - 1u) != DECODE_MORE) {
         complain(input, at, "a part is an instruction");
+    }
 }
 
 /* The block that begins with the input, lowered in every way. */
 static void check_lower(const struct input *input) {
     static struct block block;
     static struct lowered low;
-    memset(&block, 0, sizeof(block));
+    memset(&block, 0, sizeof block);
     block.pc = CODE;
     size_t at = 0;
     while (at < input->size && block.count < FIBER_MAX_INSNS) {
         struct insn *insn = &block.insn[block.count];
         block.last = decode(insn, GUEST_I386, CODE + at, input->bytes + at, input->size - at);
-        if (block.last == DECODE_MORE)
+        if (block.last == DECODE_MORE) {
             break;
+        }
         block.count++;
         at += insn->len;
-        if (block.last != DECODE_OK || variants[insn->variant].end != BLOCK_GOES_ON)
+        if (block.last != DECODE_OK || variants[insn->variant].end != BLOCK_GOES_ON) {
             break;
+        }
     }
-    if (block.count == 0)
+    if (block.count == 0) {
         return;
-    if (block.last == DECODE_MORE)
+    }
+    if (block.last == DECODE_MORE) {
         block.last = DECODE_OK;
+    }
     block.end = CODE + at;
     for (int way = 0; way < 3; way++) {
         block.checked = way == 1;
-        if (way == 2)
+        if (way == 2) {
             block.count = 1;
+        }
         lower_block(&low, &block, way == 2);
-        if (low.slots == 0 || low.slots > sizeof(low.slot) / sizeof(low.slot[0]))
+        if (low.slots == 0 || low.slots > sizeof low.slot / sizeof low.slot[0]) {
             complain(input, 0, "slots");
-        if (!low.slot[0])
+        }
+        if (!low.slot[0]) {
             complain(input, 0, "no gadget");
+        }
     }
 }
 
 /* Runs the input as code of a hostile guest: for a while, from each kind of memory. */
 static void check_run(const struct input *input) {
     if (guest_write(space, DATA + 0x800, input->bytes, input->size) ||
-        guest_write(space, CODE + PAGE_BYTES - input->size / 2, input->bytes, input->size))
+        guest_write(space, CODE + PAGE_BYTES - input->size / 2, input->bytes, input->size)) {
         complain(input, 0, "guest_write");
-    for (int i = 0; i < 8; i++)
+    }
+    for (int i = 0; i < 8; i++) {
         cpu->regs[i] = random64() % 4 ? DATA + random64() % 0x3000 : (uint32_t)random64();
+    }
     cpu->pc = CODE + PAGE_BYTES - input->size / 2;
     cpu_set_eflags(cpu, 0x202 | (uint32_t)(random64() & 0xcd5));
     for (int exits = 0; exits < 4; exits++) {
         cpu->insn_budget = random64() % 2 ? 40 : 0;
         enum exit_reason reason = cpu_run(cpu);
         cpu_kick_clear(cpu);
-        if (reason == EXIT_KICKED || cpu->regs[REG_SP] >> 32 || cpu->pc >> 32)
+        if (reason == EXIT_KICKED || cpu->regs[REG_SP] >> 32 || cpu->pc >> 32) {
             break;
+        }
         cpu->pc = (uint32_t)(cpu->pc + 1 + random64() % 3); /* on, behind what trapped */
     }
-    for (int i = 0; i < 8; i++)
-        if (cpu->regs[i] >> 32)
+    for (int i = 0; i < 8; i++) {
+        if (cpu->regs[i] >> 32) {
             complain(input, 0, "a register of more than 32 bits");
-    if (cpu->pc >> 32)
+        }
+    }
+    if (cpu->pc >> 32) {
         complain(input, 0, "a pc of more than 32 bits");
+    }
 }
 
 /* Kicks a guest that runs for ever. */
@@ -163,12 +183,12 @@ static void mutate(struct input *to, const struct input *from, const struct inpu
             to->bytes[at] ^= (uint8_t)(1u << random64() % 8);
             break;
         case 2:
-            to->bytes[at] = common[random64() % sizeof(common)];
+            to->bytes[at] = common[random64() % sizeof common];
             break;
         case 3: /* insert */
             if (to->size < INPUT_MAX) {
                 memmove(to->bytes + at + 1, to->bytes + at, to->size - at);
-                to->bytes[at] = common[random64() % sizeof(common)];
+                to->bytes[at] = common[random64() % sizeof common];
                 to->size++;
             }
             break;
@@ -180,8 +200,9 @@ static void mutate(struct input *to, const struct input *from, const struct inpu
             break;
         default: { /* splice */
             size_t from_at = random64() % other->size, count = random64() % 16 + 1;
-            while (count > other->size - from_at || count > to->size - at)
+            while (count > other->size - from_at || count > to->size - at) {
                 count--;
+            }
             memcpy(to->bytes + at, other->bytes + from_at, count);
         }
         }
@@ -189,8 +210,9 @@ static void mutate(struct input *to, const struct input *from, const struct inpu
 }
 
 static void check(const struct input *input) {
-    for (size_t at = 0; at < input->size; at++)
+    for (size_t at = 0; at < input->size; at++) {
         check_decode(input, at);
+    }
     check_lower(input);
     check_run(input);
 }
@@ -220,13 +242,13 @@ int main(int argc, char **argv) {
     const char *keep = NULL;
     size_t inputs = 0;
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--count") && i + 1 < argc)
+        if (!strcmp(argv[i], "--count") && i + 1 < argc) {
             count = strtoull(argv[++i], NULL, 0);
-        else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
+        } else if (!strcmp(argv[i], "--seed") && i + 1 < argc) {
             random_state = strtoull(argv[++i], NULL, 0);
-        else if (!strcmp(argv[i], "--keep") && i + 1 < argc)
+        } else if (!strcmp(argv[i], "--keep") && i + 1 < argc) {
             keep = argv[++i];
-        else if (inputs < CORPUS_MAX) {
+        } else if (inputs < CORPUS_MAX) {
             FILE *file = fopen(argv[i], "rb");
             struct input *input = &corpus[inputs];
             if (!file) {
@@ -240,8 +262,9 @@ int main(int argc, char **argv) {
     }
     if (inputs == 0) {
         corpus[0].size = 64;
-        for (size_t i = 0; i < 64; i++)
+        for (size_t i = 0; i < 64; i++) {
             corpus[0].bytes[i] = (uint8_t)random64();
+        }
         inputs = 1;
     }
     set_up();
@@ -251,18 +274,24 @@ int main(int argc, char **argv) {
         perror(keep);
         return 2;
     }
-    if (fd >= 0 && ftruncate(fd, INPUT_MAX) == 0)
+    if (fd >= 0 && ftruncate(fd, INPUT_MAX) == 0) {
         shared = mmap(NULL, INPUT_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
     for (uint64_t k = 0; k < inputs + count; k++) {
         struct input input = corpus[k % inputs];
-        if (k >= inputs)
+        if (k >= inputs) {
             mutate(&input, &corpus[random64() % inputs], &corpus[random64() % inputs]);
+        }
         if (shared && shared != MAP_FAILED) /* bytes alone: the file is an input again */
+        {
             memcpy(shared, input.bytes, INPUT_MAX);
+        }
         limit_time(20000);
         check(&input);
         if (k >= inputs && random64() % 64 == 0) /* wander */
+        {
             corpus[random64() % inputs] = input;
+        }
     }
     limit_time(0);
     printf("ok fuzz_decode\nnote %zu corpus files and %llu mutations decoded, lowered and run\n",

@@ -67,8 +67,9 @@ static uint32_t nasty(void) {
 }
 
 static void poke(struct input *input, size_t at, uint32_t value, size_t bytes) {
-    if (at + bytes <= input->size)
+    if (at + bytes <= input->size) {
         memcpy(input->data + at, &value, bytes);
+    }
 }
 
 static void mutate(struct input *input) {
@@ -77,8 +78,9 @@ static void mutate(struct input *input) {
         size_t header = sizeof(Elf32_Ehdr) + (phnum ? rnd() % phnum : 0) * sizeof(Elf32_Phdr);
         switch (rnd() % 10) {
         case 0: /* any byte */
-            if (input->size)
+            if (input->size) {
                 input->data[rnd() % input->size] = (uint8_t)rnd();
+            }
             break;
         case 1: /* a word of the file header */
             poke(input, 16 + rnd() % 18 * 2, nasty(), 2);
@@ -87,12 +89,14 @@ static void mutate(struct input *input) {
             poke(input, 24 + rnd() % 3 * 4, nasty(), 4);
             break;
         case 3: /* shorter */
-            if (rnd() % 4 == 0 && input->size)
+            if (rnd() % 4 == 0 && input->size) {
                 input->size = rnd() % input->size;
+            }
             break;
         case 4: /* one program header over another */
-            if (phnum && header + sizeof(Elf32_Phdr) <= input->size)
+            if (phnum && header + sizeof(Elf32_Phdr) <= input->size) {
                 memmove(input->data + sizeof(Elf32_Ehdr), input->data + header, sizeof(Elf32_Phdr));
+            }
             break;
         case 5: /* more headers than there are */
             poke(input, 44, rnd() % 2 ? nasty() : rnd() % 64, 2);
@@ -105,7 +109,7 @@ static void mutate(struct input *input) {
 
 static void save(const struct input *input) {
     char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/current", keep);
+    snprintf(path, sizeof path, "%s/current", keep);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (fd < 0 || write(fd, input->data, input->size) != (ssize_t)input->size) {
         perror(path);
@@ -138,8 +142,9 @@ static void check(struct mm *mm) {
         end = vma->end;
         pages += (vma->end - vma->start) >> PAGE_BITS;
     }
-    if (pages != mm->total_pages)
+    if (pages != mm->total_pages) {
         abort();
+    }
 }
 
 static void try_input(const struct input *input, struct file *interpreter_file) {
@@ -154,10 +159,11 @@ static void try_input(const struct input *input, struct file *interpreter_file) 
     int err = elf_open(&task, file, &elf, &why);
     if (!err) {
         int found = elf_interpreter(&task, &elf, path, &why);
-        if (found > 0)
+        if (found > 0) {
             err = elf_open(&task, interpreter_file, &interpreter, &why);
-        else
+        } else {
             err = found;
+        }
         if (!err) {
             struct mm *mm = mm_create(GUEST_I386);
             if (!mm) {
@@ -174,21 +180,24 @@ static void try_input(const struct input *input, struct file *interpreter_file) 
                 exec_args_add(&args, "A=1", true);
                 err = elf_build_stack(&task, mm, &image, &args, "/program", &sp);
                 exec_args_free(&args);
-                if (!err && (sp & 15))
+                if (!err && (sp & 15)) {
                     abort();
+                }
             }
-            if (!err)
+            if (!err) {
                 outcome = 3;
+            }
             check(mm);
             mm_unref(mm);
         }
     }
-    if (err && err > -4096 && err < 0)
+    if (err && err > -4096 && err < 0) {
         outcomes[outcome]++;
-    else if (!err)
+    } else if (!err) {
         outcomes[3]++;
-    else
+    } else {
         abort();
+    }
     elf_close(&elf);
     elf_close(&interpreter);
     file_unref(file);
@@ -208,14 +217,15 @@ int main(int argc, char **argv) {
     unsigned long count = 2000, seconds = 0, done = 0;
     int i = 1;
     for (; i + 1 < argc && !strncmp(argv[i], "--", 2); i += 2) {
-        if (!strcmp(argv[i], "--seed"))
+        if (!strcmp(argv[i], "--seed")) {
             state = strtoull(argv[i + 1], NULL, 0) * 2 + 1;
-        else if (!strcmp(argv[i], "--count"))
+        } else if (!strcmp(argv[i], "--count")) {
             count = strtoul(argv[i + 1], NULL, 0);
-        else if (!strcmp(argv[i], "--seconds"))
+        } else if (!strcmp(argv[i], "--seconds")) {
             seconds = strtoul(argv[i + 1], NULL, 0);
-        else if (!strcmp(argv[i], "--keep"))
+        } else if (!strcmp(argv[i], "--keep")) {
             keep = argv[i + 1];
+        }
     }
     if (i == argc) {
         fputs("usage: fuzz_elf [--seed N] [--count N] [--seconds N] [--keep DIR] FILE...\n",
@@ -229,13 +239,14 @@ int main(int argc, char **argv) {
     task.process = &process;
     task.abi = &abi_i386;
     process.uid = process.euid = 1000; /* root may map below MM_MIN_ADDR */
-    for (size_t n = 0; n < ARRAY_LEN(process.limits); n++)
+    for (size_t n = 0; n < ARRAY_LEN(process.limits); n++) {
         process.limits[n] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+    }
     process.limits[RLIMIT_STACK].rlim_cur = 8 << 20;
     current = &task;
 
     int files = argc - i;
-    struct input *corpus = calloc((size_t)files, sizeof(*corpus)), input;
+    struct input *corpus = calloc((size_t)files, sizeof *corpus), input;
     for (int n = 0; n < files; n++) {
         read_input(argv[i + n], &corpus[n]);
         save(&corpus[n]);

@@ -106,13 +106,15 @@ static inline void collect_changes(struct tresult *result, uint8_t *area, const 
     for (uint32_t i = 0; i < bytes; i += 32) {
         uint64_t *live = (uint64_t *)(area + i);
         const uint64_t *was = (const uint64_t *)(start + i);
-        if (!((live[0] ^ was[0]) | (live[1] ^ was[1]) | (live[2] ^ was[2]) | (live[3] ^ was[3])))
+        if (!((live[0] ^ was[0]) | (live[1] ^ was[1]) | (live[2] ^ was[2]) | (live[3] ^ was[3]))) {
             continue;
+        }
         uint32_t *live32 = (uint32_t *)live;
         const uint32_t *was32 = (const uint32_t *)was;
         for (int k = 0; k < 8; k++) {
-            if (live32[k] == was32[k])
+            if (live32[k] == was32[k]) {
                 continue;
+            }
             if (result->changes < CHANGE_MAX) {
                 result->change_addr[result->changes] = addr + i + 4 * (uint32_t)k;
                 result->change_value[result->changes] = live32[k];

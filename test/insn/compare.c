@@ -31,19 +31,22 @@ static bool st_used(const struct fp_state *fp, int i) {
 }
 
 static bool same_fp(const struct fp_state *a, const struct fp_state *b) {
-    if (a->fcw != b->fcw || a->fsw != b->fsw || a->ftw != b->ftw || a->mxcsr != b->mxcsr)
+    if (a->fcw != b->fcw || a->fsw != b->fsw || a->ftw != b->ftw || a->mxcsr != b->mxcsr) {
         return false;
-    for (int i = 0; i < 8; i++)
-        if (st_used(a, i) && memcmp(a->st[i], b->st[i], 10))
+    }
+    for (int i = 0; i < 8; i++) {
+        if (st_used(a, i) && memcmp(a->st[i], b->st[i], 10)) {
             return false;
-    return memcmp(a->xmm, b->xmm, sizeof(a->xmm)) == 0;
+        }
+    }
+    return memcmp(a->xmm, b->xmm, sizeof a->xmm) == 0;
 }
 
 static bool same_result(const struct tresult *a, const struct tresult *b, uint32_t undefined) {
     return a->status == b->status && a->trap == b->trap && same_error(a, b) && a->addr == b->addr &&
            a->eip == b->eip && ((a->eflags ^ b->eflags) & FLAGS_SEEN & ~undefined) == 0 &&
-           memcmp(a->regs, b->regs, sizeof(a->regs)) == 0 &&
-           memcmp(a->seg, b->seg, sizeof(a->seg)) == 0 && same_fp(&a->fp, &b->fp) &&
+           memcmp(a->regs, b->regs, sizeof a->regs) == 0 &&
+           memcmp(a->seg, b->seg, sizeof a->seg) == 0 && same_fp(&a->fp, &b->fp) &&
            same_memory(a, b);
 }
 
@@ -54,29 +57,35 @@ static bool is_answer(const struct vendor *vendor, const struct vendor_case *c,
     struct tresult answer;
     for (unsigned n = 0; n < 4; n++) {
         answer = *engine;
-        if (vendor->rule(c, n, judged, &answer) && same_result(judged, &answer, undefined))
+        if (vendor->rule(c, n, judged, &answer) && same_result(judged, &answer, undefined)) {
             return true;
+        }
     }
     return false;
 }
 
 bool results_agree(const struct batch *batch, const struct tcase *test, const struct tresult *a,
                    const struct tresult *b, const struct tolerance *ok) {
-    if (same_result(a, b, ok->flags))
+    if (same_result(a, b, ok->flags)) {
         return true;
-    if (ok->over_limit && (a->trap == TRAP_STACK || a->trap == TRAP_GENERAL))
+    }
+    if (ok->over_limit && (a->trap == TRAP_STACK || a->trap == TRAP_GENERAL)) {
         return true;
+    }
     struct vendor_case c = {batch, test, ok->form, ok->operand};
-    for (unsigned i = 0; i < vendor_count; i++)
+    for (unsigned i = 0; i < vendor_count; i++) {
         if (ok->vendor >> i & 1 && is_answer(&vendors[i], &c, a, b, ok->flags) &&
-            is_answer(&vendors[i], &c, b, b, ok->flags))
+            is_answer(&vendors[i], &c, b, b, ok->flags)) {
             return true;
+        }
+    }
     return false;
 }
 
 static void print_hex(FILE *to, const uint8_t *bytes, int count) {
-    for (int i = count - 1; i >= 0; i--)
+    for (int i = count - 1; i >= 0; i--) {
         fprintf(to, "%02x", bytes[i]);
+    }
 }
 
 static void print_code(FILE *to, const struct tcase *test) {
@@ -87,8 +96,9 @@ static void print_code(FILE *to, const struct tcase *test) {
                                                   test->code + at, test->code_len - at, &insn);
         uint32_t length = ZYAN_SUCCESS(status) ? insn.info.length : 1;
         fprintf(to, "  %08x  ", test->code_at + at);
-        for (uint32_t i = 0; i < length; i++)
+        for (uint32_t i = 0; i < length; i++) {
             fprintf(to, "%02x", test->code[at + i]);
+        }
         fprintf(to, "%*s  %s\n", length < 12 ? (int)(24 - 2 * length) : 0, "",
                 ZYAN_SUCCESS(status) ? insn.text : "?");
         at += length;
@@ -97,17 +107,20 @@ static void print_code(FILE *to, const struct tcase *test) {
 
 void print_case(FILE *to, const struct tcase *test, bool with_fp) {
     print_code(to, test);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         fprintf(to, "  %s %08x%s", reg_name[i], test->regs[i], i % 4 == 3 ? "\n" : "");
+    }
     fprintf(to, "  eflags %08x\n", test->eflags);
     for (uint32_t i = 0; i < test->patches; i++) {
         fprintf(to, "  [%08x] =", test->patch[i].addr);
-        for (uint32_t k = 0; k < test->patch[i].len; k++)
+        for (uint32_t k = 0; k < test->patch[i].len; k++) {
             fprintf(to, " %02x", test->patch[i].bytes[k]);
+        }
         fprintf(to, "\n");
     }
-    if (!with_fp)
+    if (!with_fp) {
         return;
+    }
     const struct fp_state *fp = &test->fp;
     fprintf(to, "  fcw %04x fsw %04x ftw %02x mxcsr %08x\n", fp->fcw, fp->fsw, fp->ftw, fp->mxcsr);
     for (int i = 0; i < 8; i++) {
@@ -122,22 +135,25 @@ void print_case(FILE *to, const struct tcase *test, bool with_fp) {
 void print_end(FILE *to, const char *who, const struct tresult *result) {
     static const char *const status[] = {"not run", "", "runs for ever", "CRASHED"};
     fprintf(to, "  %s: %s", who, status[result->status & 3]);
-    if (result->status == RESULT_CRASHED)
+    if (result->status == RESULT_CRASHED) {
         fprintf(to, " (status %#x)\n", result->error);
-    else
+    } else {
         fprintf(to, "trap %u error %#x addr %08x at eip %08x\n", result->trap, result->error,
                 result->addr, result->eip);
+    }
 }
 
 static void differ32(FILE *to, const char *name, uint32_t a, uint32_t b) {
-    if (a != b)
+    if (a != b) {
         fprintf(to, "  %-8s expected %08x got %08x\n", name, a, b);
+    }
 }
 
 static void differ_bytes(FILE *to, const char *name, int number, const uint8_t *a, const uint8_t *b,
                          int count) {
-    if (memcmp(a, b, (size_t)count) == 0)
+    if (memcmp(a, b, (size_t)count) == 0) {
         return;
+    }
     fprintf(to, "  %s%d     expected ", name, number);
     print_hex(to, a, count);
     fprintf(to, " got ");
@@ -152,19 +168,23 @@ static void print_flags(FILE *to, uint32_t a, uint32_t b, uint32_t mask) {
     } names[] = {{1, "CF"},      {4, "PF"},       {0x10, "AF"},    {0x40, "ZF"},
                  {0x80, "SF"},   {0x100, "TF"},   {0x400, "DF"},   {0x800, "OF"},
                  {0x4000, "NT"}, {0x40000, "AC"}, {0x200000, "ID"}};
-    if (((a ^ b) & mask) == 0)
+    if (((a ^ b) & mask) == 0) {
         return;
+    }
     fprintf(to, "  eflags   expected %08x got %08x:", a, b);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if ((a ^ b) & mask & names[i].bit)
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if ((a ^ b) & mask & names[i].bit) {
             fprintf(to, " %s=%d", names[i].name, (a & names[i].bit) != 0);
+        }
+    }
     fprintf(to, "\n");
 }
 
 static void print_memory(FILE *to, const char *who, const struct tresult *result) {
     fprintf(to, "  memory   %s", who);
-    for (uint32_t i = 0; i < result->changes && i < CHANGE_MAX && i < 40; i++)
+    for (uint32_t i = 0; i < result->changes && i < CHANGE_MAX && i < 40; i++) {
         fprintf(to, " [%08x]=%08x", result->change_addr[i], result->change_value[i]);
+    }
     fprintf(to, result->changes > 40 ? " ... (%u)\n" : "\n", result->changes);
 }
 
@@ -172,23 +192,29 @@ void print_differences(FILE *to, const struct tresult *a, const struct tresult *
                        const struct tolerance *ok) {
     print_end(to, "expected", a);
     print_end(to, "got     ", b);
-    if (b->status == RESULT_CRASHED)
+    if (b->status == RESULT_CRASHED) {
         return;
-    for (int i = 0; i < 8; i++)
+    }
+    for (int i = 0; i < 8; i++) {
         differ32(to, reg_name[i], a->regs[i], b->regs[i]);
+    }
     differ32(to, "eip", a->eip, b->eip);
     print_flags(to, a->eflags, b->eflags, FLAGS_SEEN & ~ok->flags);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         differ32(to, seg_name[i], a->seg[i], b->seg[i]);
+    }
     differ32(to, "fcw", a->fp.fcw, b->fp.fcw);
     differ32(to, "fsw", a->fp.fsw, b->fp.fsw);
     differ32(to, "ftw", a->fp.ftw, b->fp.ftw);
     differ32(to, "mxcsr", a->fp.mxcsr, b->fp.mxcsr);
-    for (int i = 0; i < 8; i++)
-        if (st_used(&a->fp, i))
+    for (int i = 0; i < 8; i++) {
+        if (st_used(&a->fp, i)) {
             differ_bytes(to, "st", i, a->fp.st[i], b->fp.st[i], 10);
-    for (int i = 0; i < 8; i++)
+        }
+    }
+    for (int i = 0; i < 8; i++) {
         differ_bytes(to, "xmm", i, a->fp.xmm[i], b->fp.xmm[i], 16);
+    }
     if (!same_memory(a, b)) {
         print_memory(to, "expected", a);
         print_memory(to, "got     ", b);

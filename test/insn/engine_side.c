@@ -29,8 +29,9 @@ static _Noreturn void die(const char *what, int result) {
 }
 
 static void must(int result, const char *what) {
-    if (result < 0)
+    if (result < 0) {
         die(what, result);
+    }
 }
 
 /* A flat 32-bit data descriptor with a base, as set_thread_area would make it. */
@@ -73,9 +74,11 @@ static _Atomic bool kick_stop;
 /* Kicks again when the last kick was taken: signals sent without end would queue up until the cpu
  * does nothing but take them. */
 static void *kicker(void *unused) {
-    while (!kick_stop)
-        if (in_guest && !atomic_load(&cpu->kicked))
+    while (!kick_stop) {
+        if (in_guest && !atomic_load(&cpu->kicked)) {
             cpu_kick(cpu);
+        }
+    }
     return unused;
 }
 
@@ -83,8 +86,9 @@ static void set_up(void) {
     engine_init();
     cpu = cpu_create(GUEST_I386);
     space = space_create(GUEST_I386);
-    if (!cpu || !space)
+    if (!cpu || !space) {
         die("cpu_create or space_create", -errno);
+    }
     cpu->space = space;
     map_fresh(DATA_ADDR, DATA_BYTES);
     map_fresh(RO_ADDR, RO_BYTES);
@@ -108,9 +112,10 @@ static void load_batch(void) {
         end = last > end ? last : end;
     }
     memset(space_ptr(space, CODE_ADDR), 0xcc, end - CODE_ADDR);
-    for (uint32_t i = 0; i < shared->count; i++)
+    for (uint32_t i = 0; i < shared->count; i++) {
         memcpy(space_ptr(space, shared->cases[i].code_at), shared->cases[i].code,
                shared->cases[i].code_len);
+    }
     must(space_protect(space, CODE_ADDR, CODE_BYTES, PROT_READ | PROT_EXEC), "space_protect");
     must(space_protect(space, RO_ADDR, RO_BYTES, PROT_READ | PROT_WRITE), "space_protect");
     memcpy(space_ptr(space, DATA_ADDR), shared->data, DATA_BYTES);
@@ -127,10 +132,11 @@ static void patch_image(const struct tcase *test, bool undo) {
         for (uint32_t k = 0; k < p->len; k++) {
             uint32_t addr = p->addr + k, data = addr - DATA_ADDR, stack = addr - STACK_ADDR;
             uint8_t *live = space_ptr(space, addr);
-            if (data < DATA_BYTES)
+            if (data < DATA_BYTES) {
                 start_data[data] = *live = undo ? shared->data[data] : p->bytes[k];
-            else if (stack < STACK_BYTES)
+            } else if (stack < STACK_BYTES) {
                 start_stack[stack] = *live = undo ? shared->stack[stack] : p->bytes[k];
+            }
         }
     }
 }
@@ -138,21 +144,24 @@ static void patch_image(const struct tcase *test, bool undo) {
 static void load_state(const struct tcase *test) {
     static const uint16_t selectors[SEG_COUNT] = {SEL_DATA, SEL_CODE, SEL_DATA,
                                                   SEL_DATA, SEL_FS,   SEL_GS};
-    for (int i = 0; i < SEG_COUNT; i++)
-        if (cpu->seg[i].selector != selectors[i] && cpu_load_segment(cpu, i, selectors[i]))
+    for (int i = 0; i < SEG_COUNT; i++) {
+        if (cpu->seg[i].selector != selectors[i] && cpu_load_segment(cpu, i, selectors[i])) {
             die("cpu_load_segment refuses a selector", -EINVAL);
-    for (int i = 0; i < 8; i++)
+        }
+    }
+    for (int i = 0; i < 8; i++) {
         cpu->regs[i] = test->regs[i];
+    }
     cpu->pc = test->code_at;
     cpu_set_eflags(cpu, test->eflags | 0x202);
     const struct fp_state *fp = &test->fp;
-    memset(cpu->fx, 0, sizeof(cpu->fx));
+    memset(cpu->fx, 0, sizeof cpu->fx);
     memcpy(cpu->fx, &fp->fcw, 2);
     memcpy(cpu->fx + 2, &fp->fsw, 2);
     memcpy(cpu->fx + 4, &fp->ftw, 1);
     memcpy(cpu->fx + 24, &fp->mxcsr, 4);
-    memcpy(cpu->fx + 32, fp->st, sizeof(fp->st));
-    memcpy(cpu->fx + 160, fp->xmm, sizeof(fp->xmm));
+    memcpy(cpu->fx + 32, fp->st, sizeof fp->st);
+    memcpy(cpu->fx + 160, fp->xmm, sizeof fp->xmm);
     cpu_fpu_dirty(cpu);
 }
 
@@ -163,14 +172,17 @@ static void save_state(struct tresult *result) {
     memcpy(&fp->fsw, cpu->fx + 2, 2);
     fp->ftw = cpu->fx[4];
     memcpy(&fp->mxcsr, cpu->fx + 24, 4);
-    memcpy(fp->st, cpu->fx + 32, sizeof(fp->st));
-    memcpy(fp->xmm, cpu->fx + 160, sizeof(fp->xmm));
-    for (int i = 0; i < 8; i++)
+    memcpy(fp->st, cpu->fx + 32, sizeof fp->st);
+    memcpy(fp->xmm, cpu->fx + 160, sizeof fp->xmm);
+    for (int i = 0; i < 8; i++) {
         memset(fp->st[i] + 10, 0, 6);
-    for (int i = 0; i < 8; i++)
+    }
+    for (int i = 0; i < 8; i++) {
         result->regs[i] = (uint32_t)cpu->regs[i];
-    for (int i = 0; i < SEG_COUNT; i++)
+    }
+    for (int i = 0; i < SEG_COUNT; i++) {
         result->seg[i] = cpu->seg[i].selector;
+    }
     result->eip = (uint32_t)cpu->pc;
     result->eflags = cpu_eflags(cpu);
 }
@@ -211,15 +223,19 @@ void engine_side(struct batch *batch, int in, int out) {
         pthread_t thread;
         bool kicks = shared->mode == MODE_KICKS;
         kick_stop = false;
-        if (kicks)
+        if (kicks) {
             pthread_create(&thread, NULL, kicker, NULL);
-        for (; shared->next[SIDE_ENGINE] < shared->count; shared->next[SIDE_ENGINE]++)
+        }
+        for (; shared->next[SIDE_ENGINE] < shared->count; shared->next[SIDE_ENGINE]++) {
             run_case(shared->next[SIDE_ENGINE]);
+        }
         kick_stop = true;
-        if (kicks)
+        if (kicks) {
             pthread_join(thread, NULL);
-        if (write(out, &byte, 1) != 1)
+        }
+        if (write(out, &byte, 1) != 1) {
             break;
+        }
     }
     _exit(0);
 }

@@ -58,8 +58,9 @@ static void report(const struct forms *forms, const struct batch *batch, uint32_
 }
 
 static unsigned end_of(const struct tcase *test, const struct tresult *result) {
-    if (result->trap != 3)
+    if (result->trap != 3) {
         return result->trap == 14 ? 2 : 3;
+    }
     return result->eip == test->code_at + test->code_len + 1 ? 0 : 1;
 }
 
@@ -71,33 +72,39 @@ static void flush(struct runner *runner, const struct forms *forms, int details)
         tally->cases++;
         tally->ends[end_of(&batch->cases[i], &batch->results[SIDE_ORACLE][i])]++;
         if (results_agree(batch, &batch->cases[i], &batch->results[SIDE_ORACLE][i],
-                          &batch->results[SIDE_ENGINE][i], &slots[i].ok))
+                          &batch->results[SIDE_ENGINE][i], &slots[i].ok)) {
             continue;
-        if (tally->failures++ < (uint32_t)details)
+        }
+        if (tally->failures++ < (uint32_t)details) {
             report(forms, batch, i);
+        }
     }
     batch->count = 0;
 }
 
 static bool wanted(const struct form_row *row, const struct options *options) {
-    for (int i = 0; i < options->pattern_count; i++)
-        if (strstr(row->name, options->patterns[i]) || strstr(row->cite, options->patterns[i]))
+    for (int i = 0; i < options->pattern_count; i++) {
+        if (strstr(row->name, options->patterns[i]) || strstr(row->cite, options->patterns[i])) {
             return true;
+        }
+    }
     return options->pattern_count == 0;
 }
 
 static void run_rows(struct runner *runner, const struct forms *forms,
                      const struct options *options) {
     for (uint32_t r = 0; r < forms->rows; r++) {
-        if (!wanted(&forms->row[r], options))
+        if (!wanted(&forms->row[r], options)) {
             continue;
+        }
         for (uint32_t f = 0; f < forms->row[r].forms; f++) {
             const struct form *form = &forms->form[forms->row[r].first + f];
             uint32_t step = options->quick ? form->count : 1;
             for (uint32_t n = 0; n < form->count; n += step) {
                 add_case(runner->batch, form, n);
-                if (runner->batch->count == BATCH_CASES)
+                if (runner->batch->count == BATCH_CASES) {
                     flush(runner, forms, options->details);
+                }
             }
         }
     }
@@ -109,32 +116,35 @@ static int summary(const struct forms *forms, const struct options *options, uns
     uint32_t rows = 0, bad = 0;
     for (uint32_t r = 0; r < forms->rows; r++) {
         const struct form_row *row = &forms->row[r];
-        if (!tallies[r].cases)
+        if (!tallies[r].cases) {
             continue;
+        }
         rows++;
         cases += tallies[r].cases;
         failures += tallies[r].failures;
         bad += tallies[r].failures != 0;
         const uint32_t *ends = tallies[r].ends;
-        if (options->survey)
+        if (options->survey) {
             printf("%6u cases: %6u next %6u elsewhere %6u #PF %6u trap  %s %s\n", tallies[r].cases,
                    ends[0], ends[1], ends[2], ends[3], row->name, row->cite);
-        else if (tallies[r].failures)
+        } else if (tallies[r].failures) {
             printf("not ok %s (%s): %u of %u cases\n", row->name, row->cite, tallies[r].failures,
                    tallies[r].cases);
-        else
+        } else {
             printf("ok %s (%s)\n", row->name, row->cite);
+        }
     }
     printf("note %u rows, %llu cases compared with the host CPU, %llu differ in %u rows", rows,
            (unsigned long long)cases, (unsigned long long)failures, bad);
-    if (crashes)
+    if (crashes) {
         printf(", %u engine crashes", crashes);
+    }
     printf("\n");
     return bad != 0;
 }
 
 static const struct form *find_case(const struct forms *forms, uint32_t row, uint32_t *number) {
-    if (row < forms->rows)
+    if (row < forms->rows) {
         for (uint32_t f = 0; f < forms->row[row].forms; f++) {
             const struct form *form = &forms->form[forms->row[row].first + f];
             if (*number >= form->first && *number - form->first < form->count) {
@@ -142,6 +152,7 @@ static const struct form *find_case(const struct forms *forms, uint32_t row, uin
                 return form;
             }
         }
+    }
     fprintf(stderr, "there is no case %u:%u\n", row, *number);
     exit(2);
 }
@@ -177,21 +188,24 @@ static void parse(struct options *o, int argc, char **argv) {
                       {"--vectors", &o->vectors}, {"--answers", &o->answers}};
     for (int i = 1; i < argc; i++) {
         const char **value = NULL;
-        for (size_t k = 0; k < sizeof(with_value) / sizeof(with_value[0]); k++)
-            if (strcmp(argv[i], with_value[k].name) == 0)
+        for (size_t k = 0; k < sizeof with_value / sizeof with_value[0]; k++) {
+            if (strcmp(argv[i], with_value[k].name) == 0) {
                 value = with_value[k].value;
-        if (value && i + 1 < argc)
+            }
+        }
+        if (value && i + 1 < argc) {
             *value = argv[++i];
-        else if (strcmp(argv[i], "--quick") == 0)
+        } else if (strcmp(argv[i], "--quick") == 0) {
             o->quick = true;
-        else if (strcmp(argv[i], "--survey") == 0)
+        } else if (strcmp(argv[i], "--survey") == 0) {
             o->survey = true;
-        else if (strcmp(argv[i], "--details") == 0 && i + 1 < argc)
+        } else if (strcmp(argv[i], "--details") == 0 && i + 1 < argc) {
             o->details = atoi(argv[++i]);
-        else if (strcmp(argv[i], "--jobs") == 0)
+        } else if (strcmp(argv[i], "--jobs") == 0) {
             i++;
-        else
+        } else {
             o->patterns[o->pattern_count++] = argv[i];
+        }
     }
 }
 
@@ -201,14 +215,17 @@ int main(int argc, char **argv) {
     struct forms forms = {0};
     program = argv[0];
     parse(&options, argc, argv);
-    if (options.survey)
+    if (options.survey) {
         options.details = 0;
+    }
     bool oracle = runner_start(&runner, options.vectors || options.answers ? NULL : options.oracle);
     fill_memory(runner.batch);
-    if (options.answers)
+    if (options.answers) {
         return answers_check(runner.batch, options.answers);
-    if (options.vectors)
+    }
+    if (options.vectors) {
         return vectors_check(&runner, options.vectors);
+    }
     if (!oracle) {
         printf("skip instruction cases: no 32-bit programs on this host; recorded vectors take "
                "their place\n");
@@ -216,11 +233,13 @@ int main(int argc, char **argv) {
     }
     forms_load(&forms, options.cases);
     engine_rules = forms.engine_rules;
-    if (options.record)
+    if (options.record) {
         return vectors_record(&runner, &forms, options.record);
-    if (options.one_case)
+    }
+    if (options.one_case) {
         return replay(&runner, &forms, options.one_case);
-    tallies = calloc(forms.rows + 1, sizeof(*tallies));
+    }
+    tallies = calloc(forms.rows + 1, sizeof *tallies);
     run_rows(&runner, &forms, &options);
     int status = summary(&forms, &options, runner.crashes);
     runner_stop(&runner);

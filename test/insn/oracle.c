@@ -127,26 +127,28 @@ void *memset(void *to, int byte, unsigned bytes) {
 
 static _Noreturn void die(const char *text) {
     unsigned length = 0;
-    while (text[length])
+    while (text[length]) {
         length++;
+    }
     call(SYS_write, 2, (long)text, (long)length, 0, 0);
     call(SYS_exit, 99, 0, 0, 0, 0);
     __builtin_unreachable();
 }
 
 static void must(long result, const char *text) {
-    if (result < 0 && result > -4096)
+    if (result < 0 && result > -4096) {
         die(text);
+    }
 }
 
 static void fill_fx(const struct fp_state *fp) {
-    memset(enter_fx, 0, sizeof(enter_fx));
+    memset(enter_fx, 0, sizeof enter_fx);
     memcpy(enter_fx, &fp->fcw, 2);
     memcpy(enter_fx + 2, &fp->fsw, 2);
     memcpy(enter_fx + 4, &fp->ftw, 1);
     memcpy(enter_fx + 24, &fp->mxcsr, 4);
-    memcpy(enter_fx + 32, fp->st, sizeof(fp->st));
-    memcpy(enter_fx + 160, fp->xmm, sizeof(fp->xmm));
+    memcpy(enter_fx + 32, fp->st, sizeof fp->st);
+    memcpy(enter_fx + 160, fp->xmm, sizeof fp->xmm);
 }
 
 static void read_fx(struct fp_state *fp, const uint8_t *fx) {
@@ -154,16 +156,17 @@ static void read_fx(struct fp_state *fp, const uint8_t *fx) {
     memcpy(&fp->fsw, fx + 2, 2);
     fp->ftw = fx[4];
     memcpy(&fp->mxcsr, fx + 24, 4);
-    memcpy(fp->st, fx + 32, sizeof(fp->st));
-    memcpy(fp->xmm, fx + 160, sizeof(fp->xmm));
-    for (int i = 0; i < 8; i++)
+    memcpy(fp->st, fx + 32, sizeof fp->st);
+    memcpy(fp->xmm, fx + 160, sizeof fp->xmm);
+    for (int i = 0; i < 8; i++) {
         memset(fp->st[i] + 10, 0, 6);
+    }
 }
 
 static void fill_result(struct tresult *result, const struct ucontext32 *context) {
     const struct sigcontext32 *m = &context->mcontext;
     uint32_t regs[8] = {m->ax, m->cx, m->dx, m->bx, m->sp_at_signal, m->bp, m->si, m->di};
-    memcpy(result->regs, regs, sizeof(regs));
+    memcpy(result->regs, regs, sizeof regs);
     result->trap = m->trapno;
     result->error = m->err;
     result->addr = m->trapno == 14 ? m->cr2 : 0;
@@ -181,8 +184,9 @@ static void fill_result(struct tresult *result, const struct ucontext32 *context
 void trap_c(int signal, void *info, struct ucontext32 *context) {
     (void)signal;
     (void)info;
-    if (!in_guest)
+    if (!in_guest) {
         die("oracle: fault in the oracle itself\n");
+    }
     in_guest = 0;
     struct tresult *result = &shared->results[SIDE_ORACLE][shared->next[SIDE_ORACLE]];
     fill_result(result, context);
@@ -241,11 +245,12 @@ static void set_up(void) {
     must(map(STACK_ADDR, STACK_BYTES, rw, fixed_private, -1), "oracle: stack\n");
     set_tls(12, FS_BASE);
     set_tls(13, GS_BASE);
-    uint32_t stack[3] = {(uint32_t)alt_stack, 0, sizeof(alt_stack)};
+    uint32_t stack[3] = {(uint32_t)alt_stack, 0, sizeof alt_stack};
     must(call(SYS_sigaltstack, (long)stack, 0, 0, 0, 0), "oracle: sigaltstack\n");
     static const int traps[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
-    for (unsigned i = 0; i < sizeof(traps) / sizeof(traps[0]); i++)
+    for (unsigned i = 0; i < sizeof traps / sizeof traps[0]; i++) {
         install(traps[i], on_trap);
+    }
     install(SIGVTALRM, on_alarm);
     static const uint32_t timer[4] = {0, 500000, 0, 500000};
     const int virtual = 1; /* time on the processor: a busy machine makes no case run for ever */
@@ -261,8 +266,9 @@ static void load_batch(void) {
         end = last > end ? last : end;
     }
     memset((void *)CODE_ADDR, 0xcc, end - CODE_ADDR);
-    for (uint32_t i = 0; i < shared->count; i++)
+    for (uint32_t i = 0; i < shared->count; i++) {
         memcpy((void *)shared->cases[i].code_at, shared->cases[i].code, shared->cases[i].code_len);
+    }
     memcpy((void *)DATA_ADDR, shared->data, DATA_BYTES);
     memcpy((void *)RO_ADDR, shared->ro, RO_BYTES);
     memcpy((void *)STACK_ADDR, shared->stack, STACK_BYTES);
@@ -278,10 +284,11 @@ static void patch_image(const struct tcase *test, int undo) {
         const struct patch *p = &test->patch[i];
         for (uint32_t k = 0; k < p->len; k++) {
             uint32_t addr = p->addr + k, data = addr - DATA_ADDR, stack = addr - STACK_ADDR;
-            if (data < DATA_BYTES)
+            if (data < DATA_BYTES) {
                 start_data[data] = *(uint8_t *)addr = undo ? shared->data[data] : p->bytes[k];
-            else if (stack < STACK_BYTES)
+            } else if (stack < STACK_BYTES) {
                 start_stack[stack] = *(uint8_t *)addr = undo ? shared->stack[stack] : p->bytes[k];
+            }
         }
     }
 }
@@ -292,7 +299,7 @@ static void run_case(void) {
     memset(result, 0, __builtin_offsetof(struct tresult, change_addr));
     patch_image(test, 0);
     fill_fx(&test->fp);
-    memcpy(enter_regs, test->regs, sizeof(enter_regs));
+    memcpy(enter_regs, test->regs, sizeof enter_regs);
     enter_eip = test->code_at;
     enter_eflags = test->eflags | 0x202;
     in_guest = 1;
@@ -308,13 +315,17 @@ _Noreturn void oracle_main(void) {
         char byte;
         long got = call(SYS_read, 0, (long)&byte, 1, 0, 0);
         if (got == -4) /* EINTR: the tick */
+        {
             continue;
-        if (got != 1)
+        }
+        if (got != 1) {
             call(SYS_exit, got < 0, 0, 0, 0, 0);
+        }
         load_batch();
-        for (; shared->next[SIDE_ORACLE] < shared->count; shared->next[SIDE_ORACLE]++)
+        for (; shared->next[SIDE_ORACLE] < shared->count; shared->next[SIDE_ORACLE]++) {
             run_case();
-        while (call(SYS_write, 1, (long)&byte, 1, 0, 0) == -4)
-            ;
+        }
+        while (call(SYS_write, 1, (long)&byte, 1, 0, 0) == -4) {
+        }
     }
 }

@@ -19,23 +19,28 @@ static _Noreturn void die(const char *what) {
 /* Starts one side with its two pipes. The child dies with its parent. */
 static void start_side(struct runner *runner, int number) {
     int to[2], from[2];
-    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC)) {
         die("pipe");
+    }
     fflush(NULL);
     pid_t pid = fork();
-    if (pid < 0)
+    if (pid < 0) {
         die("fork");
+    }
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(to[1]);
         close(from[0]);
         for (int i = 0; i < SIDES; i++) /* else the other side never sees its pipe's end */
+        {
             if (i != number && runner->side[i].pid) {
                 close(runner->side[i].to);
                 close(runner->side[i].from);
             }
-        if (number == SIDE_ENGINE)
+        }
+        if (number == SIDE_ENGINE) {
             engine_side(runner->batch, to[0], from[1]);
+        }
         dup2(to[0], 0);
         dup2(from[1], 1);
         dup2(runner->memory, 3);
@@ -55,16 +60,17 @@ static void reap_side(struct runner *runner, int number, int *status) {
 }
 
 static void say_go(struct runner *runner, int number) {
-    if (write(runner->side[number].to, "g", 1) != 1 && errno != EPIPE)
+    if (write(runner->side[number].to, "g", 1) != 1 && errno != EPIPE) {
         die("write to a side");
+    }
 }
 
 static bool wait_done(struct runner *runner, int number) {
     char byte;
     ssize_t got;
-    do
+    do {
         got = read(runner->side[number].from, &byte, 1);
-    while (got < 0 && errno == EINTR);
+    } while (got < 0 && errno == EINTR);
     return got == 1;
 }
 
@@ -73,18 +79,22 @@ bool runner_start(struct runner *runner, const char *oracle) {
     signal(SIGPIPE, SIG_IGN);
     size_t size = (sizeof(struct batch) + 0xfff) & ~(size_t)0xfff;
     runner->memory = memfd_create("batch", 0);
-    if (runner->memory < 0 || ftruncate(runner->memory, (off_t)size))
+    if (runner->memory < 0 || ftruncate(runner->memory, (off_t)size)) {
         die("memfd_create");
+    }
     runner->batch = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, runner->memory, 0);
-    if (runner->batch == MAP_FAILED)
+    if (runner->batch == MAP_FAILED) {
         die("mmap");
+    }
     start_side(runner, SIDE_ENGINE);
-    if (!oracle)
+    if (!oracle) {
         return false;
+    }
     start_side(runner, SIDE_ORACLE);
     say_go(runner, SIDE_ORACLE); /* an empty batch: is there anybody? */
-    if (wait_done(runner, SIDE_ORACLE))
+    if (wait_done(runner, SIDE_ORACLE)) {
         return true;
+    }
     int status = 0;
     reap_side(runner, SIDE_ORACLE, &status);
     fprintf(stderr, "%s does not run on this host (status %#x): no 32-bit programs here?\n", oracle,
@@ -96,9 +106,11 @@ bool runner_start(struct runner *runner, const char *oracle) {
 void runner_run(struct runner *runner) {
     struct batch *batch = runner->batch;
     batch->next[SIDE_ORACLE] = batch->next[SIDE_ENGINE] = 0;
-    for (int i = 0; i < SIDES; i++)
-        if (runner->side[i].pid)
+    for (int i = 0; i < SIDES; i++) {
+        if (runner->side[i].pid) {
             say_go(runner, i);
+        }
+    }
     for (int i = 0; i < SIDES; i++) {
         while (runner->side[i].pid && !wait_done(runner, i)) {
             int status = 0;
@@ -120,9 +132,11 @@ void runner_run(struct runner *runner) {
 
 void runner_stop(struct runner *runner) {
     int status;
-    for (int i = 0; i < SIDES; i++)
-        if (runner->side[i].pid)
+    for (int i = 0; i < SIDES; i++) {
+        if (runner->side[i].pid) {
             reap_side(runner, i, &status);
+        }
+    }
     munmap(runner->batch, sizeof(struct batch));
     close(runner->memory);
 }

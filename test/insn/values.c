@@ -28,11 +28,11 @@ uint32_t edge32(struct random *r) {
     case 0:
     case 1:
     case 2:
-        return edges[(v >> 8) % (sizeof(edges) / sizeof(edges[0]))];
+        return edges[(v >> 8) % (sizeof edges / sizeof edges[0])];
     case 3: /* a random number of a random width */
         return (uint32_t)(v >> 32) >> (v >> 8 & 31);
     case 4: /* edge plus or minus something small */
-        return edges[(v >> 8) % (sizeof(edges) / sizeof(edges[0]))] + (uint32_t)(v >> 32) % 9 - 4;
+        return edges[(v >> 8) % (sizeof edges / sizeof edges[0])] + (uint32_t)(v >> 32) % 9 - 4;
     default:
         return (uint32_t)(v >> 32);
     }
@@ -71,19 +71,24 @@ static const uint64_t doubles[] = {
 
 static uint32_t any_float(struct random *r) {
     uint64_t v = random64(r);
-    if (v & 1)
-        return floats[(v >> 8) % (sizeof(floats) / sizeof(floats[0]))];
+    if (v & 1) {
+        return floats[(v >> 8) % (sizeof floats / sizeof floats[0])];
+    }
     if (v & 2) /* of a size that arithmetic does not lose */
+    {
         return (uint32_t)(v >> 32 & 0x807fffff) | (uint32_t)(0x70 + (v >> 8) % 32) << 23;
+    }
     return (uint32_t)(v >> 32);
 }
 
 static uint64_t any_double(struct random *r) {
     uint64_t v = random64(r), w = random64(r);
-    if (v & 1)
-        return doubles[(v >> 8) % (sizeof(doubles) / sizeof(doubles[0]))];
-    if (v & 2)
+    if (v & 1) {
+        return doubles[(v >> 8) % (sizeof doubles / sizeof doubles[0])];
+    }
+    if (v & 2) {
         return (w & UINT64_C(0x800fffffffffffff)) | (0x3f0 + (v >> 8) % 64) << 52;
+    }
     return w;
 }
 
@@ -132,65 +137,81 @@ void edge_bytes(struct random *r, uint8_t *to, uint32_t bytes, bool floating) {
     if (floating && (bytes == 4 || bytes == 8 || bytes == 10)) {
         uint32_t f = any_float(r);
         uint64_t d = any_double(r);
-        if (bytes == 10)
+        if (bytes == 10) {
             any_extended(r, to);
-        else
+        } else {
             memcpy(to, bytes == 4 ? (void *)&f : (void *)&d, bytes);
+        }
         return;
     }
     for (uint32_t i = 0; i < bytes; i += 8) {
         uint64_t v = edge32(r) | (uint64_t)edge32(r) << 32;
-        if (bytes >= 8 && kind == 1)
+        if (bytes >= 8 && kind == 1) {
             v = any_float(r) | (uint64_t)any_float(r) << 32;
-        if (bytes >= 8 && kind == 2)
+        }
+        if (bytes >= 8 && kind == 2) {
             v = any_double(r);
-        if (kind == 3)
+        }
+        if (kind == 3) {
             v = random64(r);
+        }
         memcpy(to + i, &v, bytes - i < 8 ? bytes - i : 8);
     }
 }
 
 void random_fp(struct random *r, struct fp_state *fp, bool calm) {
-    memset(fp, 0, sizeof(*fp));
+    memset(fp, 0, sizeof *fp);
     uint32_t v = (uint32_t)random64(r);
     static const uint16_t precision[] = {0x300, 0x300, 0x200, 0};
     fp->fcw = (uint16_t)(0x7f | precision[v & 3] | (v >> 2 & 3) << 10);
     fp->fsw = (uint16_t)((v >> 4 & 7) << 11 | (v & 0x4700));
     fp->ftw = (uint16_t)(v >> 8 & 0xff);
-    if (v >> 16 & 3)
+    if (v >> 16 & 3) {
         fp->ftw = 0xff;
-    else if (v >> 18 & 1)
+    } else if (v >> 18 & 1) {
         fp->ftw = 0;
+    }
     fp->mxcsr = 0x1f80 | (v >> 20 & 3) << 13;
-    if ((v >> 22 & 7) == 0)
+    if ((v >> 22 & 7) == 0) {
         fp->mxcsr |= 0x8000; /* flush to zero */
-    if ((v >> 25 & 7) == 0)
+    }
+    if ((v >> 25 & 7) == 0) {
         fp->mxcsr |= 0x0040; /* denormals are zero */
+    }
     for (int i = 0; i < 8; i++) {
         any_extended(r, fp->st[i]);
         edge_bytes(r, fp->xmm[i], 16, false);
     }
-    if (calm)
+    if (calm) {
         return;
+    }
     uint32_t w = (uint32_t)random64(r);
-    if ((w & 15) == 0)
+    if ((w & 15) == 0) {
         fp->fcw &= (uint16_t) ~(w >> 4 & 0x3f); /* some exceptions unmasked */
-    if ((w >> 10 & 3) == 0)
+    }
+    if ((w >> 10 & 3) == 0) {
         fp->fsw |= (uint16_t)(w >> 12 & 0x7f); /* some flags set before */
-    if (fp->fsw & ~fp->fcw & 0x3f)
+    }
+    if (fp->fsw & ~fp->fcw & 0x3f) {
         fp->fsw |= 0x8080; /* pending: ES and B */
-    if ((w >> 20 & 15) == 0)
+    }
+    if ((w >> 20 & 15) == 0) {
         fp->mxcsr &= ~((w >> 24 & 0x3f) << 7);
-    if ((w >> 30 & 1) == 0)
+    }
+    if ((w >> 30 & 1) == 0) {
         fp->mxcsr |= w >> 13 & 0x3f;
+    }
 }
 
 void fill_memory(struct batch *batch) {
     struct random r = {0x5eed};
-    for (uint32_t i = 0; i < DATA_BYTES; i += 16)
+    for (uint32_t i = 0; i < DATA_BYTES; i += 16) {
         edge_bytes(&r, batch->data + i, 16, false);
-    for (uint32_t i = 0; i < RO_BYTES; i += 16)
+    }
+    for (uint32_t i = 0; i < RO_BYTES; i += 16) {
         edge_bytes(&r, batch->ro + i, 16, false);
-    for (uint32_t i = 0; i < STACK_BYTES; i += 16)
+    }
+    for (uint32_t i = 0; i < STACK_BYTES; i += 16) {
         edge_bytes(&r, batch->stack + i, 16, false);
+    }
 }

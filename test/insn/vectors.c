@@ -32,18 +32,20 @@ static size_t write_record(FILE *file, const struct form *form, uint32_t number,
         size_t at = i * 4u, addr = offsetof(struct tresult, change_addr);
         size_t value = offsetof(struct tresult, change_value);
         if ((at >= addr && at < value && (at - addr) / 4 >= listed) ||
-            (at >= value && (at - value) / 4 >= listed))
+            (at >= value && (at - value) / 4 >= listed)) {
             continue;
+        }
         uint32_t now, was;
         memcpy(&now, (const char *)got + at, 4);
         memcpy(&was, (const char *)&base + at, 4);
-        if (now != was)
+        if (now != was) {
             words[head.words++] = (struct word){(uint16_t)i, (uint16_t)now, (uint16_t)(now >> 16)};
+        }
     }
-    fwrite(&head, sizeof(head), 1, file);
+    fwrite(&head, sizeof head, 1, file);
     fwrite(name, 1, head.name, file);
-    fwrite(words, sizeof(words[0]), head.words, file);
-    return sizeof(head) + head.name + head.words * sizeof(words[0]);
+    fwrite(words, sizeof words[0], head.words, file);
+    return sizeof head + head.name + head.words * sizeof words[0];
 }
 
 /* The head of the file: the rules that the bits in its forms stand for. */
@@ -55,17 +57,18 @@ static size_t write_head(FILE *file) {
         strcat(text, vendors[i].name);
     }
     head[1] = (uint32_t)strlen(text);
-    fwrite(head, sizeof(head), 1, file);
+    fwrite(head, sizeof head, 1, file);
     fwrite(text, 1, head[1], file);
-    return sizeof(head) + head[1];
+    return sizeof head + head[1];
 }
 
 static bool read_head(FILE *file, uint8_t numbers[32]) {
     char text[1024];
     uint32_t head[2], engine;
-    if (fread(head, sizeof(head), 1, file) != 1 || head[0] != VECTORS_MAGIC ||
-        head[1] >= sizeof(text) || fread(text, 1, head[1], file) != head[1])
+    if (fread(head, sizeof head, 1, file) != 1 || head[0] != VECTORS_MAGIC ||
+        head[1] >= sizeof text || fread(text, 1, head[1], file) != head[1]) {
         return false;
+    }
     text[head[1]] = 0;
     vendor_numbers(text, numbers, &engine);
     return true;
@@ -107,9 +110,10 @@ static bool read_record(FILE *file, const uint8_t numbers[32], uint32_t records,
                         char *name) {
     struct record_head head;
     struct word word;
-    if (fread(&head, sizeof(head), 1, file) != 1 || head.name > 63 ||
-        fread(name, 1, head.name, file) != head.name)
+    if (fread(&head, sizeof head, 1, file) != 1 || head.name > 63 ||
+        fread(name, 1, head.name, file) != head.name) {
         return false;
+    }
     name[head.name] = 0;
     uint32_t slot = records % BATCH_CASES;
     *form = head.form;
@@ -117,8 +121,9 @@ static bool read_record(FILE *file, const uint8_t numbers[32], uint32_t records,
     expand(test, ok, form, head.number, CODE_ADDR + CASE_STRIDE * slot + CODE_LEAD);
     start_state(wanted, test);
     for (uint16_t i = 0; i < head.words; i++) {
-        if (fread(&word, sizeof(word), 1, file) != 1 || word.index >= WORDS)
+        if (fread(&word, sizeof word, 1, file) != 1 || word.index >= WORDS) {
             return false;
+        }
         uint32_t value = word.low | (uint32_t)word.high << 16;
         memcpy((char *)wanted + word.index * 4, &value, 4);
     }
@@ -153,7 +158,7 @@ static void compare_batch(struct runner *runner, struct check *check) {
 
 int vectors_check(struct runner *runner, const char *path) {
     FILE *file = fopen(path, "rb");
-    struct check *check = calloc(1, sizeof(*check));
+    struct check *check = calloc(1, sizeof *check);
     struct batch *batch = runner->batch;
     uint32_t records = 0;
     uint8_t numbers[32];
@@ -164,11 +169,13 @@ int vectors_check(struct runner *runner, const char *path) {
     for (;;) {
         uint32_t i = batch->count;
         if (!read_record(file, numbers, records, &check->form[i], &batch->cases[i], &check->ok[i],
-                         &check->wanted[i], check->name[i]))
+                         &check->wanted[i], check->name[i])) {
             break;
+        }
         records++;
-        if (++batch->count == BATCH_CASES)
+        if (++batch->count == BATCH_CASES) {
             compare_batch(runner, check);
+        }
     }
     compare_batch(runner, check);
     fclose(file);

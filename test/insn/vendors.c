@@ -13,17 +13,18 @@ enum { ERROR_READ = 4, ERROR_WRITE = 6 }; /* of a page fault, in user mode */
 /* --- machine ------------------------------------------------------------------------------ */
 
 void start_state(struct tresult *result, const struct tcase *test) {
-    memset(result, 0, sizeof(*result));
+    memset(result, 0, sizeof *result);
     result->status = RESULT_DONE;
-    memcpy(result->regs, test->regs, sizeof(result->regs));
+    memcpy(result->regs, test->regs, sizeof result->regs);
     result->eflags = test->eflags | 0x202;
     result->trap = 3;
     result->eip = test->code_at + test->code_len + 1;
     static const uint16_t seg[6] = {SEL_DATA, SEL_CODE, SEL_DATA, SEL_DATA, SEL_FS, SEL_GS};
-    memcpy(result->seg, seg, sizeof(seg));
+    memcpy(result->seg, seg, sizeof seg);
     result->fp = test->fp;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         memset(result->fp.st[i] + 10, 0, 6);
+    }
 }
 
 /* The state in which the instruction has done nothing but fault. */
@@ -46,32 +47,36 @@ static bool readable(uint32_t addr) {
 
 uint32_t first_unreadable(uint32_t addr, uint32_t bytes) {
     uint32_t i = 0;
-    while (i < bytes && readable(addr + i))
+    while (i < bytes && readable(addr + i)) {
         i++;
+    }
     return addr + i;
 }
 
 uint32_t first_unwritable(uint32_t addr, uint32_t bytes) {
     uint32_t i = 0;
-    while (i < bytes && writable(addr + i))
+    while (i < bytes && writable(addr + i)) {
         i++;
+    }
     return addr + i;
 }
 
 bool start_byte(const struct vendor_case *c, uint32_t addr, uint8_t *byte) {
     bool known = true;
-    if (addr - DATA_ADDR < DATA_BYTES)
+    if (addr - DATA_ADDR < DATA_BYTES) {
         *byte = c->batch->data[addr - DATA_ADDR];
-    else if (addr - RO_ADDR < RO_BYTES)
+    } else if (addr - RO_ADDR < RO_BYTES) {
         *byte = c->batch->ro[addr - RO_ADDR];
-    else if (addr - STACK_ADDR < STACK_BYTES)
+    } else if (addr - STACK_ADDR < STACK_BYTES) {
         *byte = c->batch->stack[addr - STACK_ADDR];
-    else
+    } else {
         known = false;
+    }
     for (uint32_t i = 0; i < c->test->patches && writable(addr); i++) {
         const struct patch *p = &c->test->patch[i];
-        if (addr - p->addr < p->len)
+        if (addr - p->addr < p->len) {
             *byte = p->bytes[addr - p->addr];
+        }
     }
     return known;
 }
@@ -81,8 +86,9 @@ static bool start_value(const struct vendor_case *c, uint32_t addr, uint32_t siz
     *to = 0;
     for (uint32_t i = 0; i < size; i++) {
         uint8_t byte;
-        if (!start_byte(c, addr + i, &byte))
+        if (!start_byte(c, addr + i, &byte)) {
             return false;
+        }
         *to |= (uint32_t)byte << 8 * i;
     }
     return true;
@@ -91,8 +97,9 @@ static bool start_value(const struct vendor_case *c, uint32_t addr, uint32_t siz
 /* Where the aligned dword at `addr` is in the list of changes, or would be. */
 static uint32_t find_change(const struct tresult *r, uint32_t addr) {
     uint32_t i = 0;
-    while (i < r->changes && i < CHANGE_MAX && r->change_addr[i] < addr)
+    while (i < r->changes && i < CHANGE_MAX && r->change_addr[i] < addr) {
         i++;
+    }
     return i;
 }
 
@@ -103,8 +110,9 @@ static bool is_change(const struct tresult *r, uint32_t i, uint32_t addr) {
 uint8_t result_byte(const struct vendor_case *c, const struct tresult *r, uint32_t addr) {
     uint32_t i = find_change(r, addr & ~3u);
     uint8_t byte = 0;
-    if (is_change(r, i, addr & ~3u))
+    if (is_change(r, i, addr & ~3u)) {
         return (uint8_t)(r->change_value[i] >> 8 * (addr & 3));
+    }
     start_byte(c, addr, &byte);
     return byte;
 }
@@ -112,8 +120,9 @@ uint8_t result_byte(const struct vendor_case *c, const struct tresult *r, uint32
 bool set_result_byte(const struct vendor_case *c, struct tresult *r, uint32_t addr, uint8_t byte) {
     uint32_t dword = addr & ~3u, was, value, shift = 8 * (addr & 3);
     uint32_t i = find_change(r, dword);
-    if (!start_value(c, dword, 4, &was) || r->changes >= CHANGE_MAX)
+    if (!start_value(c, dword, 4, &was) || r->changes >= CHANGE_MAX) {
         return false;
+    }
     value = is_change(r, i, dword) ? r->change_value[i] : was;
     value = (value & ~(0xffu << shift)) | (uint32_t)byte << shift;
     uint32_t *addrs = r->change_addr + i, *values = r->change_value + i;
@@ -156,8 +165,9 @@ static bool rule_push_sreg(const struct vendor_case *c, unsigned n, const struct
                            struct tresult *answer) {
     (void)judged;
     uint32_t at = c->test->regs[SP] - 4, bytes = n == 0 ? 4 : 2;
-    if (n > 1 || c->form->opsize != 4)
+    if (n > 1 || c->form->opsize != 4) {
         return false;
+    }
     uint32_t bad = first_unwritable(at, bytes);
     if (bad != at + bytes) {
         fault_state(answer, c->test, TRAP_PAGE, ERROR_WRITE, bad);
@@ -166,9 +176,11 @@ static bool rule_push_sreg(const struct vendor_case *c, unsigned n, const struct
     start_state(answer, c->test);
     answer->regs[SP] = at;
     uint32_t selector = answer->seg[opcode_segment(c->form)];
-    for (uint32_t i = 0; i < bytes; i++)
-        if (!set_result_byte(c, answer, at + i, (uint8_t)(selector >> 8 * i)))
+    for (uint32_t i = 0; i < bytes; i++) {
+        if (!set_result_byte(c, answer, at + i, (uint8_t)(selector >> 8 * i))) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -178,14 +190,16 @@ static bool rule_pop_sreg(const struct vendor_case *c, unsigned n, const struct 
     (void)judged;
     uint32_t at = c->test->regs[SP], bad = first_unreadable(at, 4), selector;
     int segment = opcode_segment(c->form);
-    if (n > 1 || c->form->opsize != 4 || bad - at < 2 || bad - at > 3)
+    if (n > 1 || c->form->opsize != 4 || bad - at < 2 || bad - at > 3) {
         return false;
+    }
     if (n == 0) {
         fault_state(answer, c->test, TRAP_PAGE, ERROR_READ, bad);
         return true;
     }
-    if (!start_value(c, at, 2, &selector))
+    if (!start_value(c, at, 2, &selector)) {
         return false;
+    }
     bool null = selector < 4, loads = selector == SEL_DATA || (null && segment != 2) ||
                                       (segment > 3 && (selector == SEL_FS || selector == SEL_GS));
     if (!loads) {
@@ -204,15 +218,18 @@ static bool rule_bound_second(const struct vendor_case *c, unsigned n, const str
     uint32_t size = c->form->opsize, index = c->test->regs[c->form->reg], lower;
     uint32_t bad = first_unreadable(c->operand, 2 * size);
     if (n > 1 || bad - c->operand < size || bad - c->operand >= 2 * size ||
-        !start_value(c, c->operand, size, &lower))
+        !start_value(c, c->operand, size, &lower)) {
         return false;
+    }
     uint32_t shift = 32 - 8 * size;
-    if ((int32_t)(index << shift) >= (int32_t)(lower << shift))
+    if ((int32_t)(index << shift) >= (int32_t)(lower << shift)) {
         return false;
-    if (n == 0)
+    }
+    if (n == 0) {
         fault_state(answer, c->test, TRAP_PAGE, ERROR_READ, bad);
-    else
+    } else {
         fault_state(answer, c->test, TRAP_BOUND, 0, 0);
+    }
     return true;
 }
 
@@ -226,8 +243,9 @@ static bool rule_cmps_order(const struct vendor_case *c, unsigned n, const struc
     uint32_t base = f->seg == 4 ? FS_BASE : f->seg == 5 ? GS_BASE : 0;
     uint32_t from = (answer->regs[SI] & mask) + base, to = answer->regs[DI] & mask;
     uint32_t bad_from = first_unreadable(from, size), bad_to = first_unreadable(to, size);
-    if (n > 1 || answer->trap != TRAP_PAGE || bad_from == from + size || bad_to == to + size)
+    if (n > 1 || answer->trap != TRAP_PAGE || bad_from == from + size || bad_to == to + size) {
         return false;
+    }
     answer->error = ERROR_READ;
     answer->addr = n == 0 ? bad_from : bad_to;
     return true;
@@ -236,11 +254,13 @@ static bool rule_cmps_order(const struct vendor_case *c, unsigned n, const struc
 static bool rule_mmx_store_cs(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                               struct tresult *answer) {
     (void)judged;
-    if (n > 1 || c->form->mem == FORM_NO_MEM || c->form->seg != SEG_CS)
+    if (n > 1 || c->form->mem == FORM_NO_MEM || c->form->seg != SEG_CS) {
         return false;
+    }
     fault_state(answer, c->test, TRAP_GENERAL, 0, 0);
-    if (n == 1)
+    if (n == 1) {
         switch_to_mmx(&answer->fp, &c->test->fp);
+    }
     return true;
 }
 
@@ -250,16 +270,18 @@ static bool rule_fist_cs(const struct vendor_case *c, unsigned n, const struct t
     const struct fp_state *fp = &c->test->fp;
     uint32_t top = fp->fsw >> 11 & 7;
     if (n > 1 || c->form->seg != SEG_CS || fp->ftw >> top & 1 || !(fp->fcw & 1) ||
-        fp->fsw & ~fp->fcw & 0x3f)
+        fp->fsw & ~fp->fcw & 0x3f) {
         return false;
+    }
     if (n == 0) {
         fault_state(answer, c->test, TRAP_GENERAL, 0, 0);
         return true;
     }
     start_state(answer, c->test);
     answer->fp.fsw = (uint16_t)((fp->fsw & ~0x3a00u) | 0x41 | ((top + 1) & 7) << 11);
-    for (uint32_t i = 0; i < 8; i++)
+    for (uint32_t i = 0; i < 8; i++) {
         memcpy(answer->fp.st[i], fp->st[(i + 1) & 7], 10);
+    }
     return true;
 }
 
@@ -268,8 +290,9 @@ static bool rule_mf_or_gp(const struct vendor_case *c, unsigned n, const struct 
     (void)judged;
     const struct fp_state *fp = &c->test->fp;
     if (n > 1 || c->form->mem == FORM_NO_MEM || c->form->seg != SEG_CS ||
-        !(fp->fsw & ~fp->fcw & 0x3f))
+        !(fp->fsw & ~fp->fcw & 0x3f)) {
         return false;
+    }
     fault_state(answer, c->test, n == 0 ? TRAP_GENERAL : TRAP_FPU, 0, 0);
     return true;
 }
@@ -286,23 +309,29 @@ static bool rule_maskmov_left(const struct vendor_case *c, unsigned n, const str
     const uint8_t *data = mmx ? fp->st[(f->reg - top) & 7] : fp->xmm[f->reg];
     const uint8_t *mask = mmx ? fp->st[(f->rm - top) & 7] : fp->xmm[f->rm];
     bool selected_missing = false, all_there = first_unwritable(at, bytes) == at + bytes;
-    for (uint32_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < bytes; i++) {
         selected_missing |= mask[i] & 0x80 && !writable(at + i);
-    if (n > 1 || all_there || (n == 1 && selected_missing))
+    }
+    if (n > 1 || all_there || (n == 1 && selected_missing)) {
         return false;
-    if (n == 1)
+    }
+    if (n == 1) {
         start_state(answer, c->test);
-    else if (judged->addr - at < bytes && !writable(judged->addr))
+    } else if (judged->addr - at < bytes && !writable(judged->addr)) {
         fault_state(answer, c->test, TRAP_PAGE, ERROR_WRITE, judged->addr);
-    else
+    } else {
         return false;
-    if (mmx && n == 1)
+    }
+    if (mmx && n == 1) {
         switch_to_mmx(&answer->fp, fp);
-    for (uint32_t i = 0; i < bytes; i++)
+    }
+    for (uint32_t i = 0; i < bytes; i++) {
         if (mask[i] & 0x80 && writable(at + i) &&
             (n == 1 || result_byte(c, judged, at + i) == data[i]) &&
-            !set_result_byte(c, answer, at + i, data[i]))
+            !set_result_byte(c, answer, at + i, data[i])) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -312,13 +341,16 @@ static bool rule_probe_order(const struct vendor_case *c, unsigned n, const stru
     uint32_t bytes = c->form->access;
     if (n > 0 || answer->trap != TRAP_PAGE || judged->trap != TRAP_PAGE ||
         judged->addr - c->operand >= bytes ||
-        (answer->error & 2 ? writable(judged->addr) : readable(judged->addr)))
+        (answer->error & 2 ? writable(judged->addr) : readable(judged->addr))) {
         return false;
+    }
     answer->addr = judged->addr;
-    for (uint32_t i = 0; i < bytes && answer->error & 2; i++)
+    for (uint32_t i = 0; i < bytes && answer->error & 2; i++) {
         if (writable(c->operand + i) &&
-            !set_result_byte(c, answer, c->operand + i, result_byte(c, judged, c->operand + i)))
+            !set_result_byte(c, answer, c->operand + i, result_byte(c, judged, c->operand + i))) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -331,12 +363,14 @@ static bool rule_bit_probe(const struct vendor_case *c, unsigned n, const struct
     uint32_t byte = c->operand + (uint32_t)(offset >> 3);
     uint32_t word = c->operand + (uint32_t)(offset >> (bits == 16 ? 4 : 5)) * f->opsize;
     bool writes = answer->error & 2;
-    if (n > 1 || answer->trap != TRAP_PAGE)
+    if (n > 1 || answer->trap != TRAP_PAGE) {
         return false;
+    }
     uint32_t at = n == 0 ? byte : word, size = n == 0 ? 1 : f->opsize;
     uint32_t bad = writes ? first_unwritable(at, size) : first_unreadable(at, size);
-    if (bad == at + size)
+    if (bad == at + size) {
         return false;
+    }
     answer->addr = bad;
     return true;
 }
@@ -344,16 +378,19 @@ static bool rule_bit_probe(const struct vendor_case *c, unsigned n, const struct
 /* Takes the judged result's bytes from..to of the operand. */
 static bool leave_open(const struct vendor_case *c, const struct tresult *judged,
                        struct tresult *answer, uint32_t from, uint32_t to) {
-    for (uint32_t at = c->operand + from; at != c->operand + to; at++)
-        if (!set_result_byte(c, answer, at, result_byte(c, judged, at)))
+    for (uint32_t at = c->operand + from; at != c->operand + to; at++) {
+        if (!set_result_byte(c, answer, at, result_byte(c, judged, at))) {
             return false;
+        }
+    }
     return true;
 }
 
 static bool rule_x87_pointers(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                               struct tresult *answer) {
-    if (n > 0 || answer->trap != 3)
+    if (n > 0 || answer->trap != 3) {
         return false;
+    }
     return c->form->opsize == 2 ? leave_open(c, judged, answer, 6, 14)
                                 : leave_open(c, judged, answer, 12, 28);
 }
@@ -361,11 +398,14 @@ static bool rule_x87_pointers(const struct vendor_case *c, unsigned n, const str
 static bool rule_fxsave_image(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                               struct tresult *answer) {
     static const uint32_t masks[] = {0xffff, 0x2ffff};
-    if (n > 1 || answer->trap != 3 || !leave_open(c, judged, answer, 6, 24))
+    if (n > 1 || answer->trap != 3 || !leave_open(c, judged, answer, 6, 24)) {
         return false;
-    for (uint32_t i = 0; i < 4; i++)
-        if (!set_result_byte(c, answer, c->operand + 28 + i, (uint8_t)(masks[n] >> 8 * i)))
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        if (!set_result_byte(c, answer, c->operand + 28 + i, (uint8_t)(masks[n] >> 8 * i))) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -375,8 +415,10 @@ static bool rule_mxcsr_17(const struct vendor_case *c, unsigned n, const struct 
                           struct tresult *answer) {
     (void)judged;
     uint32_t value;
-    if (n > 1 || c->form->access != 4 || !start_value(c, c->operand, 4, &value) || value >> 16 != 2)
+    if (n > 1 || c->form->access != 4 || !start_value(c, c->operand, 4, &value) ||
+        value >> 16 != 2) {
         return false;
+    }
     if (n == 0) {
         fault_state(answer, c->test, TRAP_GENERAL, 0, 0);
         return true;
@@ -409,12 +451,14 @@ const struct vendor vendors[] = {
     {"approximation", rule_approximation},
     {"x87_functions", rule_x87_functions},
 };
-const unsigned vendor_count = sizeof(vendors) / sizeof(vendors[0]);
+const unsigned vendor_count = sizeof vendors / sizeof vendors[0];
 
 static unsigned vendor_find(const char *name, size_t length) {
-    for (unsigned i = 0; i < vendor_count; i++)
-        if (strlen(vendors[i].name) == length && memcmp(vendors[i].name, name, length) == 0)
+    for (unsigned i = 0; i < vendor_count; i++) {
+        if (strlen(vendors[i].name) == length && memcmp(vendors[i].name, name, length) == 0) {
             return i;
+        }
+    }
     fprintf(stderr, "vendor rule %.*s has no code in test/insn/vendors.c\n", (int)length, name);
     exit(2);
 }
@@ -430,8 +474,9 @@ uint32_t vendor_numbers(const char *text, uint8_t numbers[32], uint32_t *engine)
         size_t length = strcspn(text, ":"), end = strcspn(text, " ");
         numbers[word] = (uint8_t)vendor_find(text, length < end ? length : end);
         all |= 1u << numbers[word];
-        if (length < end && strncmp(text + length, ":engine", end - length) == 0)
+        if (length < end && strncmp(text + length, ":engine", end - length) == 0) {
             *engine |= 1u << numbers[word];
+        }
         text += end + (text[end] == ' ');
     }
     return all;
@@ -439,8 +484,10 @@ uint32_t vendor_numbers(const char *text, uint8_t numbers[32], uint32_t *engine)
 
 uint32_t vendor_bits(uint32_t bits, const uint8_t numbers[32]) {
     uint32_t mapped = 0;
-    for (unsigned i = 0; i < 32; i++)
-        if (bits >> i & 1)
+    for (unsigned i = 0; i < 32; i++) {
+        if (bits >> i & 1) {
             mapped |= 1u << numbers[i];
+        }
+    }
     return mapped;
 }

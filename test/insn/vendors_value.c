@@ -16,8 +16,9 @@ static bool source(const struct vendor_case *c, uint32_t size, uint32_t *value) 
         return true;
     }
     for (uint32_t i = 0; i < size; i++) {
-        if (!start_byte(c, c->operand + i, &byte))
+        if (!start_byte(c, c->operand + i, &byte)) {
             return false;
+        }
         *value |= (uint32_t)byte << 8 * i;
     }
     return true;
@@ -27,8 +28,9 @@ static bool source(const struct vendor_case *c, uint32_t size, uint32_t *value) 
 static uint8_t opcode(const struct form *f, bool *f3) {
     uint32_t i = 0;
     *f3 = false;
-    for (; i + 2u < f->len && f->bytes[i] != 0x0f; i++)
+    for (; i + 2u < f->len && f->bytes[i] != 0x0f; i++) {
         *f3 |= f->bytes[i] == 0xf3;
+    }
     return f->bytes[i + 1];
 }
 
@@ -36,8 +38,9 @@ bool rule_lar_access(const struct vendor_case *c, unsigned n, const struct tresu
                      struct tresult *answer) {
     const uint32_t open = 0xf0000;
     uint32_t *dst = &answer->regs[c->form->reg];
-    if (n > 0 || c->form->opsize != 4 || answer->trap != 3 || !(answer->eflags & FLAG_ZF))
+    if (n > 0 || c->form->opsize != 4 || answer->trap != 3 || !(answer->eflags & FLAG_ZF)) {
         return false;
+    }
     *dst = (*dst & ~open) | (judged->regs[c->form->reg] & open);
     return true;
 }
@@ -48,17 +51,21 @@ bool rule_scan_f3(const struct vendor_case *c, unsigned n, const struct tresult 
     const struct form *f = c->form;
     uint32_t value, size = f->opsize, width = 8 * size, mask = 0xffffffffu >> (32 - width);
     bool prefixed, reverse = opcode(f, &prefixed) == 0xbd;
-    if (n > 1 || !prefixed || answer->trap != 3 || !source(c, size, &value))
+    if (n > 1 || !prefixed || answer->trap != 3 || !source(c, size, &value)) {
         return false;
+    }
     uint32_t low = 0, result = c->test->regs[f->reg] & mask;
-    while (value && !(value >> low & 1))
+    while (value && !(value >> low & 1)) {
         low++;
+    }
     uint32_t high = width - 1;
-    while (value && !(value >> high & 1))
+    while (value && !(value >> high & 1)) {
         high--;
+    }
     bool zero = value == 0;
-    if (n == 0 && value)
+    if (n == 0 && value) {
         result = reverse ? high : low;
+    }
     if (n == 1) {
         result = !value ? width : reverse ? width - 1 - high : low;
         zero = result == 0;
@@ -74,8 +81,9 @@ bool rule_shiftd_over(const struct vendor_case *c, unsigned n, const struct tres
     const struct form *f = c->form;
     bool f3, by_cl = opcode(f, &f3) & 1;
     uint32_t count = (by_cl ? c->test->regs[1] : f->bytes[f->len - 1]) & 31;
-    if (n > 0 || f->opsize != 2 || count < 17 || answer->trap != 3)
+    if (n > 0 || f->opsize != 2 || count < 17 || answer->trap != 3) {
         return false;
+    }
     const uint32_t flags = 0x8d5;
     answer->eflags = (answer->eflags & ~flags) | (judged->eflags & flags);
     if (f->mem == FORM_NO_MEM) {
@@ -83,9 +91,11 @@ bool rule_shiftd_over(const struct vendor_case *c, unsigned n, const struct tres
         *dst = (*dst & 0xffff0000) | (judged->regs[f->rm] & 0xffff);
         return true;
     }
-    for (uint32_t i = 0; i < 2; i++)
-        if (!set_result_byte(c, answer, c->operand + i, result_byte(c, judged, c->operand + i)))
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!set_result_byte(c, answer, c->operand + i, result_byte(c, judged, c->operand + i))) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -93,8 +103,9 @@ bool rule_bswap16(const struct vendor_case *c, unsigned n, const struct tresult 
                   struct tresult *answer) {
     const struct form *f = c->form;
     uint32_t *dst = &answer->regs[f->bytes[f->len - 1] & 7];
-    if (n > 0 || f->opsize != 2)
+    if (n > 0 || f->opsize != 2) {
         return false;
+    }
     *dst = (*dst & 0xffff0000) | (judged->regs[f->bytes[f->len - 1] & 7] & 0xffff);
     return true;
 }
@@ -104,12 +115,15 @@ bool rule_bswap16(const struct vendor_case *c, unsigned n, const struct tresult 
 static bool near_enough(float operand, float got, bool root) {
     const double bound = 1.5 / 4096;
     double exact = root ? 1 / sqrt((double)operand) : 1 / (double)operand;
-    if (isnan(exact) || isinf(exact) || exact == 0)
+    if (isnan(exact) || isinf(exact) || exact == 0) {
         return false; /* special: none other than the engine's */
-    if (signbit(got) != signbit((float)operand))
+    }
+    if (signbit(got) != signbit((float)operand)) {
         return false;
-    if (got == 0)
+    }
+    if (got == 0) {
         return fabs(exact) < 0x1p-126 * (1 + 2 * bound);
+    }
     return isnormal(got) && fabs((double)got - exact) <= bound * fabs(exact);
 }
 
@@ -117,20 +131,24 @@ bool rule_approximation(const struct vendor_case *c, unsigned n, const struct tr
                         struct tresult *answer) {
     const struct form *f = c->form;
     bool scalar, root = opcode(f, &scalar) == 0x52;
-    if (n > 0 || answer->trap != 3)
+    if (n > 0 || answer->trap != 3) {
         return false;
+    }
     for (uint32_t lane = 0; lane < (scalar ? 1u : 4u); lane++) {
         uint8_t bytes[4];
         float operand, got, engine;
         memcpy(bytes, c->test->fp.xmm[f->rm] + 4 * lane, 4);
-        for (uint32_t i = 0; i < 4 && f->mem != FORM_NO_MEM; i++)
-            if (!start_byte(c, c->operand + 4 * lane + i, &bytes[i]))
+        for (uint32_t i = 0; i < 4 && f->mem != FORM_NO_MEM; i++) {
+            if (!start_byte(c, c->operand + 4 * lane + i, &bytes[i])) {
                 return false;
+            }
+        }
         memcpy(&operand, bytes, 4);
         memcpy(&got, judged->fp.xmm[f->reg] + 4 * lane, 4);
         memcpy(&engine, answer->fp.xmm[f->reg] + 4 * lane, 4);
-        if (near_enough(operand, got, root) && near_enough(operand, engine, root))
+        if (near_enough(operand, got, root) && near_enough(operand, engine, root)) {
             memcpy(answer->fp.xmm[f->reg] + 4 * lane, &got, 4);
+        }
     }
     return true;
 }
@@ -144,10 +162,12 @@ static bool near_extended(const uint8_t *a, const uint8_t *b) {
     memcpy(&ae, a + 8, 2);
     memcpy(&be, b + 8, 2);
     uint32_t exponent = ae & 0x7fff;
-    if (!(am >> 63) || !(bm >> 63) || exponent == 0 || exponent == 0x7fff)
+    if (!(am >> 63) || !(bm >> 63) || exponent == 0 || exponent == 0x7fff) {
         return false;
-    if (ae == be)
+    }
+    if (ae == be) {
         return (am > bm ? am - bm : bm - am) <= 3;
+    }
     uint64_t more = ae > be ? am : bm, less = ae > be ? bm : am;
     return (ae ^ be) < 0x8000 && (ae > be ? ae - be : be - ae) == 1 &&
            (more - (UINT64_C(1) << 63)) + ((UINT64_MAX - less) + 1) / 2 <= 2;
@@ -157,12 +177,14 @@ bool rule_x87_functions(const struct vendor_case *c, unsigned n, const struct tr
                         struct tresult *answer) {
     (void)c;
     const uint16_t c1 = 0x200;
-    if (n > 0 || answer->trap != 3)
+    if (n > 0 || answer->trap != 3) {
         return false;
-    for (int i = 0; i < 2; i++)
+    }
+    for (int i = 0; i < 2; i++) {
         if (near_extended(answer->fp.st[i], judged->fp.st[i])) {
             memcpy(answer->fp.st[i], judged->fp.st[i], 10);
             answer->fp.fsw = (uint16_t)((answer->fp.fsw & ~c1) | (judged->fp.fsw & c1));
         }
+    }
     return true;
 }

@@ -12,13 +12,15 @@
 /* Destructors of default priority run before libgcov writes. */
 __attribute__((destructor)) static void choose_place(void) {
     char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/gcda"));
-    if (length <= 0)
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof "/gcda");
+    if (length <= 0) {
         return;
+    }
     path[length] = '\0';
     char *build = strstr(path, "/" COVER_BUILD "/");
-    if (!build)
+    if (!build) {
         return;
+    }
     strcpy(build + strlen("/" COVER_BUILD), "/gcda");
     setenv("GCOV_PREFIX", path, 1);
     setenv("GCOV_PREFIX_STRIP", COVER_STRIP, 1);

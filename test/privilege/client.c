@@ -17,28 +17,34 @@ static struct sockaddr_un address(const char *path, const char *end) {
 int main(int argc, char **argv) {
     if (argc > 2) {
         int id = atoi(argv[2]);
-        if (setgroups(0, NULL) || setgid(id) || setuid(id))
+        if (setgroups(0, NULL) || setgid(id) || setuid(id)) {
             return 1;
+        }
     }
     struct sockaddr_un un = address(argv[1], ".own");
     int server = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (bind(server, (struct sockaddr *)&un, sizeof un) || listen(server, 1))
+    if (bind(server, (struct sockaddr *)&un, sizeof un) || listen(server, 1)) {
         return 2;
+    }
     un = address(argv[1], "");
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&un, sizeof un))
+    if (connect(fd, (struct sockaddr *)&un, sizeof un)) {
         return 3;
-    if (write(fd, "write", 5) != 5)
+    }
+    if (write(fd, "write", 5) != 5) {
         return 4;
+    }
     un = address(argv[1], ".datagram");
     fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-    if (sendto(fd, "sendto", 6, 0, (struct sockaddr *)&un, sizeof un) != 6)
+    if (sendto(fd, "sendto", 6, 0, (struct sockaddr *)&un, sizeof un) != 6) {
         return 5;
+    }
     struct iovec iov = {"sendmsg", 7};
     struct msghdr msg = {
         .msg_name = &un, .msg_namelen = sizeof un, .msg_iov = &iov, .msg_iovlen = 1};
-    if (sendmsg(fd, &msg, 0) != 7)
+    if (sendmsg(fd, &msg, 0) != 7) {
         return 6;
+    }
     accept(server, NULL, NULL);
     return 0;
 }

@@ -24,20 +24,23 @@ static void show(const char *what, long result) {
 static void give_up(uint64_t gone) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
-    if (syscall(SYS_capget, &header, data))
+    if (syscall(SYS_capget, &header, data)) {
         exit(1);
+    }
     for (int i = 0; i < 2; i++) {
         data[i].effective &= ~(uint32_t)(gone >> (32 * i));
         data[i].permitted &= ~(uint32_t)(gone >> (32 * i));
     }
-    if (syscall(SYS_capset, &header, data))
+    if (syscall(SYS_capset, &header, data)) {
         exit(1);
+    }
 }
 
 static void make(const char *name, mode_t mode) {
     close(open(name, O_CREAT | O_RDWR, 0600));
-    if (chown(name, OTHER, OTHER) || chmod(name, mode))
+    if (chown(name, OTHER, OTHER) || chmod(name, mode)) {
         exit(1);
+    }
 }
 
 static void files(void) {
@@ -88,8 +91,9 @@ int main(void) {
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
         char name[16];
         snprintf(name, sizeof name, "%zu", i);
-        if (mkdir(name, 0755) || chdir(name))
+        if (mkdir(name, 0755) || chdir(name)) {
             return 1;
+        }
         make("secret", 0600);
         make("open", 0666);
         make("set-id", 06777);
@@ -100,8 +104,9 @@ int main(void) {
         make("closed/inside", 0666);
         make("sticky/theirs", 0666);
         if (chown("closed", OTHER, OTHER) || chown("readable", OTHER, OTHER) ||
-            chown("sticky", OTHER, OTHER) || chmod("sticky", 01777))
+            chown("sticky", OTHER, OTHER) || chmod("sticky", 01777)) {
             return 1;
+        }
         fflush(stdout);
         if (fork() == 0) {
             printf("--- without %s\n", gone[i].name);
@@ -116,8 +121,9 @@ int main(void) {
             exit(0);
         }
         wait(NULL);
-        if (chdir(".."))
+        if (chdir("..")) {
             return 1;
+        }
     }
     return 0;
 }

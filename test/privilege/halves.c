@@ -27,8 +27,9 @@ static void caps(uint64_t *permitted, uint64_t *effective, int set) {
         data[i].permitted = (uint32_t)(*permitted >> (32 * i));
         data[i].effective = (uint32_t)(*effective >> (32 * i));
     }
-    if (syscall(set ? SYS_capset : SYS_capget, &header, data))
+    if (syscall(set ? SYS_capset : SYS_capget, &header, data)) {
         printf("capset: %s\n", strerror(errno));
+    }
     *permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
     *effective = data[0].effective | (uint64_t)data[1].effective << 32;
 }
@@ -81,8 +82,9 @@ static void one_by_one(void) {
 
 static void kept(void) {
     prctl(PR_SET_KEEPCAPS, 1);
-    if (setgroups(0, NULL) || setgid(4242) || setuid(4242))
+    if (setgroups(0, NULL) || setgid(4242) || setuid(4242)) {
         return;
+    }
     tries("kept, not in effect");
     only(~(uint64_t)0, BIT(CAP_NET_BIND_SERVICE));
     tries("kept, one in effect");
@@ -93,14 +95,17 @@ static void kept(void) {
 }
 
 static void back_and_forth(void) {
-    if (seteuid(4242))
+    if (seteuid(4242)) {
         return;
+    }
     tries("acting as a user");
-    if (seteuid(0))
+    if (seteuid(0)) {
         return;
+    }
     tries("as root again");
-    if (setuid(4242))
+    if (setuid(4242)) {
         return;
+    }
     tries("for good");
 }
 
@@ -108,8 +113,9 @@ int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOFBF, 65536);
     port = atoi(argv[1]);
     tries("root");
-    if (argc > 2)
+    if (argc > 2) {
         return 0;
+    }
     in_child(one_by_one);
     in_child(kept);
     in_child(back_and_forth);

@@ -25,10 +25,11 @@ static long with_unix(int type, const char *path, int abstract,
     socklen_t len = (socklen_t)(sizeof(sa_family_t) + (size_t)abstract + strlen(path));
     long result = call(fd, (struct sockaddr *)&un, len);
     int error = errno;
-    if (out)
+    if (out) {
         *out = fd;
-    else
+    } else {
         close(fd);
+    }
     errno = error;
     return result;
 }
@@ -36,8 +37,9 @@ static long with_unix(int type, const char *path, int abstract,
 int main(int argc, char **argv) {
     char path[200], text[8] = "";
     int server, fd, pair[2];
-    if (argc < 5)
+    if (argc < 5) {
         return 1;
+    }
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[4]))};
     in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -61,8 +63,9 @@ int main(int argc, char **argv) {
     show("lo", ioctl(fd, SIOCGIFFLAGS, &ifr));
     FILE *table = fopen("/proc/net/dev", "r");
     int lines = 0;
-    while (table && fgets(path, sizeof path, table))
+    while (table && fgets(path, sizeof path, table)) {
         lines++;
+    }
     printf("lines of dev %d\n", lines);
     /* of its own */
     sprintf(path, "%s/own", argv[3]);

@@ -19,8 +19,9 @@
 
 static void show(const char *what, const char *path, long result) {
     printf("%s %s: %s\n", what, path, result < 0 ? strerror(errno) : "ok");
-    if (result > 2 && result < 200)
+    if (result > 2 && result < 200) {
         close((int)result);
+    }
 }
 
 static void make(const char *name, mode_t mode) {
@@ -40,10 +41,11 @@ static int try_bind(const char *path) {
     struct sockaddr_un un = address_of(path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     int result = bind(fd, (struct sockaddr *)&un, sizeof un), error = errno;
-    if (result == 0)
+    if (result == 0) {
         listen(fd, 5);
-    else
+    } else {
         close(fd);
+    }
     errno = error;
     return result;
 }
@@ -113,8 +115,9 @@ static void writes(const char *file) {
     show("setxattr", file, setxattr(file, "user.a", "1", 1, 0));
     show("removexattr", file, removexattr(file, "user.none"));
     int fd = open(file, O_PATH);
-    if (fd < 0)
+    if (fd < 0) {
         return;
+    }
     char path[64];
     sprintf(path, "/proc/self/fd/%d", fd);
     show("again to write", file, open(path, O_WRONLY));
@@ -196,8 +199,9 @@ int main(int argc, char **argv) {
     try_bind("shut");
     chmod("shut", 0600);
     int priv = open("priv", O_PATH), closed = open("closed", O_RDONLY);
-    if (setgroups(0, NULL) || setgid(USER) || setuid(USER))
+    if (setgroups(0, NULL) || setgid(USER) || setuid(USER)) {
         return 1;
+    }
     reads("priv/file", "priv/dir", "priv/link");
     reads("priv/dir/../file", "priv", "priv/link");
     reads("closed/file", "closed", "closed/link");
@@ -216,7 +220,8 @@ int main(int argc, char **argv) {
     show("rename in", "sticky", rename("sticky/file", "sticky/other"));
     show("rename over in", "sticky", rename("open/public", "sticky/public"));
     show("rmdir in", "sticky", rmdir("sticky/dir"));
-    if (argc > 1)
+    if (argc > 1) {
         own();
+    }
     return 0;
 }

@@ -79,8 +79,9 @@ static int address(int type, const char *ip) {
     int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
     inet_pton(AF_INET, ip, &request.ip);
     if (fd < 0 || send(fd, &request, sizeof request, 0) < 0 ||
-        recv(fd, &answer, sizeof answer, 0) < 0)
+        recv(fd, &answer, sizeof answer, 0) < 0) {
         return -1;
+    }
     close(fd);
     errno = -answer.error.error;
     return errno ? -1 : 0;
@@ -137,8 +138,9 @@ static void files(void) {
 
 static void limits(void) {
     int ends[2];
-    if (pipe(ends))
+    if (pipe(ends)) {
         return;
+    }
     printf("huge pipe: %d\n", fcntl(ends[1], F_SETPIPE_SZ, 16 << 20) > 0);
     struct rlimit limit = {100, 100};
     setrlimit(RLIMIT_NOFILE, &limit);
@@ -149,14 +151,18 @@ static void limits(void) {
 
 int main(int argc, char **argv) {
     umask(022);
-    if (argc < 4 || chdir(argv[1]))
+    if (argc < 4 || chdir(argv[1])) {
         return 1;
+    }
     printf("user %d\n", (int)geteuid());
-    if (strchr(argv[3], 'n'))
+    if (strchr(argv[3], 'n')) {
         network(atoi(argv[2]));
-    if (strchr(argv[3], 'f'))
+    }
+    if (strchr(argv[3], 'f')) {
         files();
-    if (strchr(argv[3], 'l'))
+    }
+    if (strchr(argv[3], 'l')) {
         limits();
+    }
     return 0;
 }

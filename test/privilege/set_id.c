@@ -55,8 +55,9 @@ static long change(int way, int fd, const char *name) {
         close(other);
         return result;
     case 10:
-        if (pipe(ends) || write(ends[1], "abc", 3) != 3)
+        if (pipe(ends) || write(ends[1], "abc", 3) != 3) {
             return -1;
+        }
         result = splice(ends[0], NULL, fd, NULL, 3, 0);
         close(ends[0]);
         close(ends[1]);
@@ -99,11 +100,12 @@ int main(void) {
     setvbuf(stdout, NULL, _IOFBF, 65536);
     make("source", 0644);
     make("later", 0777);
-    for (int way = 0; way < WAYS; way++)
+    for (int way = 0; way < WAYS; way++) {
         for (int i = 0; i < 4; i++) {
             sprintf(name, "f%d-%d", way, i);
             make(name, modes[i]);
         }
+    }
     make("root", 06777);
     int root = open("root", O_RDWR);
     (void)!write(root, "x", 1);
@@ -115,8 +117,9 @@ int main(void) {
     mkdir("groups", 0777);
     (void)!chown("groups", 0, GROUP);
     chmod("groups", 02777);
-    if (pipe(to_root) || pipe(from_root))
+    if (pipe(to_root) || pipe(from_root)) {
         return 1;
+    }
     if (fork() == 0) {
         char byte;
         (void)!read(to_root[0], &byte, 1);
@@ -124,18 +127,21 @@ int main(void) {
         (void)!write(from_root[1], &byte, 1);
         _exit(0);
     }
-    if (setgroups(0, NULL) || setgid(USER) || setuid(USER))
+    if (setgroups(0, NULL) || setgid(USER) || setuid(USER)) {
         return 1;
-    for (int way = 0; way < WAYS; way++)
+    }
+    for (int way = 0; way < WAYS; way++) {
         for (int i = 0; i < 4; i++) {
             sprintf(name, "f%d-%d", way, i);
             int fd = open(name, O_RDWR);
             long result = change(way, fd, name);
             close(fd);
-            if (result < 0)
+            if (result < 0) {
                 printf("%s\n", strerror(errno));
+            }
             mode_of(ways[way], name);
         }
+    }
     given_later(to_root[1], from_root[0]);
     mode_of("a group of others", "foreign");
     chmod("foreign", 06777);

@@ -36,8 +36,9 @@ static int opened(int type, const char *text) {
     int fd = socket(AF_UNIX, type, 0), one = 1;
     show("bind", bind(fd, (struct sockaddr *)&un, len));
     setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
-    if (type == SOCK_STREAM)
+    if (type == SOCK_STREAM) {
         listen(fd, 4);
+    }
     return fd;
 }
 
@@ -105,18 +106,20 @@ static void replay(const char *directory) {
     struct msghdr msg = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     show("what the stranger sends", recvmsg(stranger, &msg, 0));
-    for (struct cmsghdr *at = CMSG_FIRSTHDR(&msg); at; at = CMSG_NXTHDR(&msg, at))
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(&msg); at; at = CMSG_NXTHDR(&msg, at)) {
         if (at->cmsg_type == SCM_CREDENTIALS) {
             struct ucred sender;
             memcpy(&sender, CMSG_DATA(at), sizeof sender);
             printf("its sender is %d\n", (int)sender.uid);
         }
+    }
 }
 
 int main(int argc, char **argv) {
     char second[64];
-    if (argc < 3)
+    if (argc < 3) {
         return 1;
+    }
     snprintf(second, sizeof second, "%s.datagram", argv[1]);
     abstract_names(argv[1], second);
     replay(argv[2]);

@@ -55,11 +55,13 @@ static void conversions(double x) {
     long double l = (long double)x;
     printf("as float %a %.9g  class %d%d%d%d\n", f, f, !!isnan(x), !!isinf(x), !!isnormal(x),
            !!signbit(x));
-    if (fabs(x) < 2e9)
+    if (fabs(x) < 2e9) {
         printf("to int %d, to unsigned %u\n", (int)x, (unsigned)fabs(x));
-    if (fabs(x) < 9e18)
+    }
+    if (fabs(x) < 9e18) {
         printf("to int64 %lld, from %.21Lg, lrint %ld\n", (long long)l, (long double)(long long)x,
                fabs(x) < 2e9 ? lrint(x) : 0L);
+    }
     char text[64];
     snprintf(text, sizeof text, "%.17g", x);
     printf("round trip %d, strtold %La\n", strtod(text, NULL) == x, strtold(text, NULL));
@@ -70,16 +72,18 @@ int main(void) {
         functions(values[i]);
         conversions(values[i]);
     }
-    for (size_t i = 0; i < COUNT; i++)
+    for (size_t i = 0; i < COUNT; i++) {
         for (size_t j = 0; j < COUNT; j++) {
             double x = values[i], y = values[j];
             printf("%d%d%d%d %a %a %a %a\n", x < y, x <= y, x == y, !!isunordered(x, y - y), x + y,
                    x - y, x * y, x / y);
         }
+    }
     unsigned long long big[] = {
         0, 1, ULLONG_MAX, 1ULL << 63, (1ULL << 53) + 1, 12345678901234567ULL};
-    for (size_t i = 0; i < sizeof(big) / sizeof(big[0]); i++)
+    for (size_t i = 0; i < sizeof big / sizeof big[0]; i++) {
         printf("%llu %a %a %La\n", big[i], (double)big[i], (float)big[i], (long double)big[i]);
+    }
     printf("%s %.3Lf %Lg %.40Lf\n", "1/3", 1.0L / 3, 1e4000L, 2.0L / 3);
     return 0;
 }

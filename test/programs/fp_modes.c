@@ -35,8 +35,9 @@ static void precision(void) {
     uint16_t saved, cw;
     __asm__ volatile("fnstcw %0" : "=m"(saved));
     for (int pc = 0; pc < 4; pc++) {
-        if (pc == 1)
+        if (pc == 1) {
             continue;
+        }
         cw = (saved & 0xfcff) | (uint16_t)(pc << 8);
         long double q, s;
         __asm__ volatile("fldcw %2; fld1; fldl %3; fdivrp; fldl %3; fsqrt; fldcw %4"
@@ -129,8 +130,9 @@ static void flush(void) {
 /* Images, without the instruction and operand pointers. */
 static void dump(const char *name, const uint8_t *image, unsigned from, unsigned to) {
     printf("%s %3u:", name, from);
-    for (unsigned i = from; i < to; i++)
+    for (unsigned i = from; i < to; i++) {
         printf(" %02x", image[i]);
+    }
     printf("\n");
 }
 

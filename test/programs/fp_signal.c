@@ -92,8 +92,9 @@ static void around_signal(int how) {
 static void *thread(void *unused) {
     printf("thread: cw %x tags %x mxcsr %x\n", control(), tags(), _mm_getcsr());
     double sum = 0;
-    for (int i = 1; i < 100000; i++)
+    for (int i = 1; i < 100000; i++) {
         sum += 1.0 / i;
+    }
     static double result[2];
     result[(intptr_t)unused] = sum;
     return &result[(intptr_t)unused];

@@ -21,20 +21,23 @@ static const double edge_double[] = {0.0, -0.0, 1.0, -1.5, 1e308, 1e-310, INFINI
 
 static __m128 floats(void) {
     float f[4];
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         f[i] = next() & 1 ? edge_float[next() % 9] : (float)(int32_t)next() / 65536;
+    }
     return _mm_loadu_ps(f);
 }
 static __m128d doubles(void) {
     double d[2];
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         d[i] = next() & 1 ? edge_double[next() % 9] : (double)(int32_t)next() / 65536;
+    }
     return _mm_loadu_pd(d);
 }
 static __m128i integers(void) {
     uint32_t v[4];
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         v[i] = next() & 1 ? next() : (next() & 1 ? 0x80007fffu : 0xff80017fu) ^ (next() & 0x10001);
+    }
     return _mm_loadu_si128((const __m128i *)v);
 }
 
@@ -169,8 +172,9 @@ static double scalar(void) {
     for (int i = 1; i < 20000; i++) {
         double x = (double)(int32_t)next() / 1024;
         total += sqrt(fabs(x)) / i - (float)x * 1e-7f + (int)x % 7 + floor(x / 3) * 1e-9;
-        if (x > total)
+        if (x > total) {
             total -= 0.5;
+        }
     }
     return total;
 }

@@ -74,7 +74,7 @@ static uint32_t below(uint32_t limit) {
 static uint16_t any_selector(bool fs_or_gs) {
     static const uint16_t known[] = {0,    1,    3,    0x2b, 0x2b, 0x2a,  0x28,   0x23, 0x20, 0x73,
                                      0x72, 0x10, 0x18, 0x40, 0x53, 0x104, 0xfff3, 7,    0x6b, 0x6a};
-    return known[below(sizeof(known) / sizeof(known[0]) - (fs_or_gs ? 0 : 2))];
+    return known[below(sizeof known / sizeof known[0] - (fs_or_gs ? 0 : 2))];
 }
 
 static uint16_t code_selector(void) {
@@ -83,10 +83,12 @@ static uint16_t code_selector(void) {
 
 static uint32_t any_flags(void) {
     uint32_t flags = random32() & 0x200cd5;
-    if (!below(12))
+    if (!below(12)) {
         flags |= FLAG_NT;
-    if (!below(12))
+    }
+    if (!below(12)) {
         flags |= FLAG_TF;
+    }
     return flags | 2;
 }
 
@@ -128,8 +130,9 @@ static void any_fpu(uint8_t *fx) {
     }
     for (int i = 0; i < 8; i++) {
         memset(fx + 32 + 16 * i + 10, 0, 6);
-        if (below(2))
+        if (below(2)) {
             fx[32 + 16 * i + 7] |= 0x80;
+        }
     }
     uint16_t control = (uint16_t)((random32() & 0xf00) | 0x7f);
     uint16_t status = (uint16_t)(random32() & 0x7f00); /* ES and B follow from the flags */
@@ -139,8 +142,9 @@ static void any_fpu(uint8_t *fx) {
     }
     status |= status & ~control & 0x3f ? 0x8080 : 0;
     uint32_t mxcsr = 0x1f80 | (random32() & 0xe03f);
-    if (!below(8))
+    if (!below(8)) {
         mxcsr = random32() & (below(2) ? 0xffbf : 0x8000ffbf);
+    }
     memcpy(fx, &control, 2);
     memcpy(fx + 2, &status, 2);
     fx[5] = 0;
@@ -156,8 +160,9 @@ static int number;
 static void (*edit)(ucontext_t *context); /* what SIGUSR1 does to its frame */
 
 static uint32_t hash(uint32_t h, const void *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         h = (h ^ ((const uint8_t *)bytes)[i]) * 0x01000193;
+    }
     return h;
 }
 
@@ -166,17 +171,20 @@ static void print_state(int signo, const siginfo_t *info, const ucontext_t *cont
     const uint8_t *fp = (const uint8_t *)context->uc_mcontext.fpregs, *fx = fp + 112;
     printf("%d: signal %d code %d trap %d err %x at %08x", number, signo, info->si_code,
            r[REG_TRAPNO], (unsigned)r[REG_ERR], (unsigned)r[REG_EIP]);
-    if (r[REG_TRAPNO] == 14)
+    if (r[REG_TRAPNO] == 14) {
         printf(" cr2 %08lx", (unsigned long)context->uc_mcontext.cr2);
+    }
     printf(" fl %x seg", (unsigned)r[REG_EFL] & FLAGS);
     static const int segments[] = {REG_ES, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS};
     for (int i = 0; i < 6; i++) { /* null ones become 0 whenever the processor is interrupted */
         unsigned selector = (unsigned)r[segments[i]] & 0xffff;
         printf(" %x", selector < 4 && segments[i] != REG_SS ? 0 : selector);
     }
-    for (int i = REG_EDI; i <= REG_EAX; i++)
-        if (i != REG_ESP)
+    for (int i = REG_EDI; i <= REG_EAX; i++) {
+        if (i != REG_ESP) {
             printf(" %x", (unsigned)r[i]);
+        }
+    }
     printf(" esp %x", (unsigned)r[REG_UESP]);
     if (fp) {
         uint32_t st = hash(0, fp + 28, 80), xmm = hash(0, fx + 160, 128), mxcsr;
@@ -229,7 +237,7 @@ static void wild_stack(void) {
         {0xc2, 0x08, 0x00},       /* ret 8 */
     };
     static const uint8_t length[] = {1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 4, 3, 3};
-    unsigned which = below(sizeof(length));
+    unsigned which = below(sizeof length);
     put(plain[which], length[which]);
     enter_regs[4] = any_address();
     enter_regs[3] = any_address();
@@ -243,8 +251,9 @@ static void wild_return(void) {
     uint32_t frame[5] = {any_target(), code_selector(), any_flags(), any_address(),
                          any_selector(false)};
     enter_regs[4] = (uint32_t)stack;
-    if (narrow)
+    if (narrow) {
         PUT(0x66);
+    }
     switch (below(4)) {
     case 0:
         PUT(0xcb);
@@ -260,10 +269,11 @@ static void wild_return(void) {
         PUT(0xcf);
     }
     for (int i = 0; i < 5; i++) {
-        if (narrow)
+        if (narrow) {
             ((uint16_t *)stack)[i] = (uint16_t)frame[i];
-        else
+        } else {
             stack[i] = frame[i] | (i == 1 || i == 4 ? random32() << 16 : 0);
+        }
     }
 }
 
@@ -272,7 +282,9 @@ static void wild_jump(void) {
     uint32_t target = any_target(), selector = code_selector();
     if (selector == 0x23 &&
         !below(4)) /* else it is the processor's choice what it looks at first */
+    {
         enter_regs[4] = any_address();
+    }
     enter_regs[3] = below(4) ? DATA_AT + 0x100 : any_address();
     memcpy(data + 0x100, &target, 4);
     memcpy(data + 0x104, &selector, 4);
@@ -304,10 +316,11 @@ static void wild_selector(void) {
         break;
     case 1: /* pop fs, gs, es, ds */
         loads_fsgs = below(2);
-        if (loads_fsgs)
+        if (loads_fsgs) {
             PUT(0x0f, (uint8_t)(fsgs == 4 ? 0xa1 : 0xa9));
-        else
+        } else {
             PUT((uint8_t)(below(2) ? 0x07 : 0x1f));
+        }
         break;
     case 2: /* lss, lfs, lgs edx, [ebx] */
         loads_fsgs = below(3);
@@ -325,12 +338,14 @@ static void wild_selector(void) {
     }
     PUT(0x8c, 0xe5, 0x8c, 0xee); /* mov ebp, fs; mov esi, gs */
     uint16_t selector = any_selector(loads_fsgs);
-    if (loads_fsgs && flat)
+    if (loads_fsgs && flat) {
         selector = 0x6b;
-    else if (!below(12))
+    } else if (!below(12)) {
         selector = 0x33; /* as data it can be had */
-    if (loads_fsgs && selector > 3)
+    }
+    if (loads_fsgs && selector > 3) {
         PUT((uint8_t)(fsgs == 4 ? 0x64 : 0x65), 0x8b, 0x39); /* mov edi, fs:[ecx] */
+    }
     enter_regs[3] = DATA_AT + 0x100;
     enter_regs[0] = selector | random32() << 16;
     enter_regs[1] = below(0x800);
@@ -365,19 +380,24 @@ static void wild_fpu(void) {
 
 static void edit_frame(ucontext_t *context) {
     greg_t *r = context->uc_mcontext.gregs;
-    for (int i = REG_EDI; i <= REG_EAX; i++)
+    for (int i = REG_EDI; i <= REG_EAX; i++) {
         r[i] = (greg_t)any_value();
+    }
     r[REG_ESP] = (greg_t)any_address();
     r[REG_EIP] = (greg_t)any_target();
     r[REG_EFL] = (greg_t)(any_flags() | (random32() & 0x3202));
-    if (!below(2))
+    if (!below(2)) {
         r[below(2) ? REG_DS : REG_ES] = any_selector(false);
-    if (!below(2))
+    }
+    if (!below(2)) {
         r[below(2) ? REG_GS : REG_FS] = any_selector(true);
-    if (!below(4))
+    }
+    if (!below(4)) {
         r[REG_CS] = any_selector(false);
-    if (!below(4))
+    }
+    if (!below(4)) {
         r[REG_SS] = any_selector(false);
+    }
     uint8_t *fp = (uint8_t *)context->uc_mcontext.fpregs, *fx = fp + 112;
     if (below(2)) {
         uint8_t image[512] = {0};
@@ -390,13 +410,15 @@ static void edit_frame(ucontext_t *context) {
         memcpy(fp, &control, 4);
         memcpy(fp + 4, &status, 4);
         memcpy(fp + 8, &tags, 4);
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 8; i++) {
             memcpy(fp + 28 + 10 * i, image + 32 + 16 * i, 10);
+        }
     }
-    if (!below(10))
+    if (!below(10)) {
         context->uc_mcontext.fpregs = NULL;
-    else if (!below(20))
+    } else if (!below(20)) {
         context->uc_mcontext.fpregs = (fpregset_t)(0x43000000 + below(0x1000));
+    }
 }
 
 static void wild_sigreturn(void) {
@@ -409,14 +431,17 @@ static void wild_sigreturn(void) {
 static void wild_delivery(void) {
     uint32_t esp = any_address();
     if (esp - CODE_AT < 0x3000000 || esp > 0xfffff000) /* there is room for a frame, or may be */
+    {
         esp = 0x43000000;
+    }
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
         struct sigaction action = {.sa_flags = SA_SIGINFO, .sa_sigaction = (void *)on_trap};
         sigaction(SIGUSR1, &action, NULL);
-        for (unsigned i = 0; i + 1 < sizeof(signals) / sizeof(signals[0]); i++)
+        for (unsigned i = 0; i + 1 < sizeof signals / sizeof signals[0]; i++) {
             signal(signals[i], SIG_DFL);
+        }
         __asm__ volatile("mov %0, %%esp; int $0x80; hlt"
                          :
                          : "r"(esp), "a"(SYS_kill), "b"(getpid()), "c"(SIGUSR1));
@@ -432,7 +457,7 @@ static void prepare(void) {
     memset(code, 0xcc, 0x1000);
     memset(data, 0x5a, AREA);
     memset((void *)STACK_AT, 0x3c, AREA);
-    memset(enter_fx, 0, sizeof(enter_fx));
+    memset(enter_fx, 0, sizeof enter_fx);
     if (below(2)) {
         any_fpu(enter_fx);
         enter_fx[2] &= 0x00; /* nothing is pending */
@@ -442,8 +467,9 @@ static void prepare(void) {
         memcpy(enter_fx, "\x7f\x03", 2);
         memcpy(enter_fx + 24, "\x80\x1f\0\0", 4);
     }
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         enter_regs[i] = any_value();
+    }
     enter_regs[4] = (uint32_t)stack;
     enter_flags = (any_flags() & ~FLAG_TF) | 0x202;
     put_at = code;
@@ -455,13 +481,14 @@ static void one_case(uint64_t base) {
                                           wild_sigreturn, wild_sigreturn};
     seed = base * UINT64_C(0xd1342543de82ef95) + (uint64_t)number * UINT64_C(0x632be59bd9b4e019);
     prepare();
-    if (_setjmp(done))
+    if (_setjmp(done)) {
         return;
+    }
     if (!below(64)) {
         wild_delivery();
         return;
     }
-    kinds[below(sizeof(kinds) / sizeof(kinds[0]))]();
+    kinds[below(sizeof kinds / sizeof kinds[0])]();
     enter();
 }
 
@@ -483,12 +510,13 @@ int main(int argc, char **argv) {
     area(CODE_AT, 0x1000, PROT_READ | PROT_WRITE | PROT_EXEC);
     area(DATA_AT, AREA, PROT_READ | PROT_WRITE);
     area(STACK_AT, AREA, PROT_READ | PROT_WRITE);
-    stack_t other = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
+    stack_t other = {.ss_sp = alternate, .ss_size = sizeof alternate};
     sigaltstack(&other, NULL);
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER,
                                .sa_sigaction = (void *)on_trap};
-    for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+    for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         sigaction(signals[i], &action, NULL);
+    }
     struct user_desc tls = {.entry_number = 13,
                             .base_addr = DATA_AT,
                             .limit = 0xfffff,
@@ -510,7 +538,8 @@ int main(int argc, char **argv) {
     tls.read_exec_only = 1;
     printf("read only: %ld\n", syscall(SYS_set_thread_area, &tls));
     number = argc > 3 ? atoi(argv[3]) : 0;
-    for (int end = argc > 3 ? number + 1 : count; number < end; number++)
+    for (int end = argc > 3 ? number + 1 : count; number < end; number++) {
         one_case(base);
+    }
     return 0;
 }

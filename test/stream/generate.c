@@ -10,22 +10,28 @@ enum { KIND_INTEGER, KIND_SIMD, KIND_X87 };
 #define COUNTER_ADDR (STACK_ADDR + 0x20)
 
 static bool fits_stream(const struct form *f) {
-    if (f->hints & (HINT_NO_STREAM | HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_XLAT))
+    if (f->hints & (HINT_NO_STREAM | HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_XLAT)) {
         return false;
+    }
     if (f->mem != FORM_NO_MEM) {
-        if (f->mem == FORM_MEM16 && f->seg != 4 && f->seg != 5)
+        if (f->mem == FORM_MEM16 && f->seg != 4 && f->seg != 5) {
             return false; /* low memory is not there */
-        if (f->seg == 1)
+        }
+        if (f->seg == 1) {
             return false; /* stores through CS fault */
-        if (f->reg == SP && (!(f->hints & HINT_FP) || f->hints & HINT_GENERAL))
+        }
+        if (f->reg == SP && (!(f->hints & HINT_FP) || f->hints & HINT_GENERAL)) {
             return false;
-        if (f->base == SP && f->mem == FORM_MEM32)
+        }
+        if (f->base == SP && f->mem == FORM_MEM32) {
             return f->index == 8 && f->seg > 5 && f->disp >= -0x100 && f->disp < 0x200 &&
                    f->align == 1;
+        }
         return f->index != SP || f->mem == FORM_MEM16;
     }
-    if (f->seg == 1)
+    if (f->seg == 1) {
         return false;
+    }
     /* ESP stays where it is. Byte registers 4 are AH, but forms do not tell. */
     return (f->hints & HINT_FP && !(f->hints & HINT_GENERAL)) || (f->reg != SP && f->rm != SP);
 }
@@ -45,13 +51,14 @@ void pool_make(struct pool *pool, const struct forms *forms) {
             good += pool->usable[i] = fits_stream(&forms->form[i]);
         }
         int kind = hints & HINT_X87 ? KIND_X87 : hints & HINT_FP ? KIND_SIMD : KIND_INTEGER;
-        if (good)
+        if (good) {
             pool->rows[kind][pool->count[kind]++] = r;
+        }
     }
 }
 
 static void put(struct item *item, const void *bytes, unsigned count) {
-    if (item->len + count <= sizeof(item->bytes)) {
+    if (item->len + count <= sizeof item->bytes) {
         memcpy(item->bytes + item->len, bytes, count);
         item->len = (uint8_t)(item->len + count);
     }
@@ -89,28 +96,39 @@ static void put_inputs(struct item *item, const struct form *f, const struct tca
     static const uint8_t first16[8] = {BX, BX, BP, BP, 8, 8, 8, 8};
     static const uint8_t second16[8] = {SI, DI, SI, DI, SI, DI, BP, BX};
     unsigned wanted = 0;
-    if (f->mem == FORM_MEM32)
+    if (f->mem == FORM_MEM32) {
         wanted = (f->base < 8 && f->base != SP ? 1u << f->base : 0) |
                  (f->index < 8 ? 1u << f->index : 0);
-    if (f->mem == FORM_MEM16 && f->base < 8)
+    }
+    if (f->mem == FORM_MEM16 && f->base < 8) {
         wanted = (first16[f->base] < 8 ? 1u << first16[f->base] : 0) | 1u << second16[f->base];
-    if (f->hints & HINT_SOURCE)
+    }
+    if (f->hints & HINT_SOURCE) {
         wanted |= 1 << SI;
-    if (f->hints & (HINT_DEST | HINT_MASKMOV))
+    }
+    if (f->hints & (HINT_DEST | HINT_MASKMOV)) {
         wanted |= 1 << DI;
-    if (f->hints & HINT_REP)
+    }
+    if (f->hints & HINT_REP) {
         wanted |= 1 << CX;
-    if (f->hints & (HINT_DIVIDE | HINT_CMPXCHG | HINT_CMPXCHG8B) && below(r, 4))
+    }
+    if (f->hints & (HINT_DIVIDE | HINT_CMPXCHG | HINT_CMPXCHG8B) && below(r, 4)) {
         wanted |= 1 << AX | 1 << DX;
-    if (f->hints & HINT_DIVIDE && f->mem == FORM_NO_MEM && below(r, 4))
+    }
+    if (f->hints & HINT_DIVIDE && f->mem == FORM_NO_MEM && below(r, 4)) {
         wanted |= 1u << f->rm;
-    if (f->hints & HINT_BIT_OFFSET && f->mem != FORM_NO_MEM)
+    }
+    if (f->hints & HINT_BIT_OFFSET && f->mem != FORM_NO_MEM) {
         wanted |= 1u << f->reg;
-    for (unsigned reg = 0; reg < 8; reg++)
-        if (wanted >> reg & 1 && reg != SP)
+    }
+    for (unsigned reg = 0; reg < 8; reg++) {
+        if (wanted >> reg & 1 && reg != SP) {
             put_mov(item, reg, inputs->regs[reg]);
-    if (f->hints & (HINT_SOURCE | HINT_DEST))
+        }
+    }
+    if (f->hints & (HINT_SOURCE | HINT_DEST)) {
         put(item, below(r, 2) ? "\xfc" : "\xfd", 1); /* cld, std */
+    }
 }
 
 static void plain_item(struct item *item, const struct pool *pool, struct random *r) {
@@ -125,18 +143,22 @@ static void plain_item(struct item *item, const struct pool *pool, struct random
         const struct form_row *row = &forms->row[pool->rows[kind][below(r, pool->count[kind])]];
         uint32_t f = row->first + below(r, row->forms);
         form = &forms->form[f];
-        if (!pool->usable[f] || (form->hints & HINT_DIVIDE && below(r, 4)))
+        if (!pool->usable[f] || (form->hints & HINT_DIVIDE && below(r, 4))) {
             continue;
+        }
         expand(&inputs, &ok, form, (uint32_t)random64(r), CODE_ADDR);
-        if (!ok.over_limit)
+        if (!ok.over_limit) {
             break;
+        }
     }
     put_inputs(item, form, &inputs, r);
     put(item, form->bytes, form->len);
-    if (form->undefined)
+    if (form->undefined) {
         put_define_flags(item, r);
-    if (form->vendor & vendor_bit("push_sreg") && form->opsize == 4)
+    }
+    if (form->vendor & vendor_bit("push_sreg") && form->opsize == 4) {
         put(item, "\x66\xc7\x44\x24\2\0\0", 7); /* mov word [esp + 2], 0: what may be kept */
+    }
 }
 
 static void branch_item(struct item *item, unsigned number, unsigned items, struct random *r) {
@@ -184,7 +206,7 @@ static void loop_items(struct item *start, struct item *end, unsigned first, uns
 
 void stream_make(struct stream *stream, const struct pool *pool, uint64_t seed) {
     struct random r = {seed * UINT64_C(0xd1342543de82ef95)};
-    memset(stream, 0, sizeof(*stream));
+    memset(stream, 0, sizeof *stream);
     stream->seed = seed;
     stream->items = 20 + below(&r, 36);
     unsigned loop_start = 0, loop_end = 0, which = 0;
@@ -198,8 +220,9 @@ void stream_make(struct stream *stream, const struct pool *pool, uint64_t seed) 
             loop_end = i + 3 + below(&r, 8);
         } else if (below(&r, 7) == 0) {
             branch_item(item, i, stream->items, &r);
-            if (loop_end && item->target > loop_end)
+            if (loop_end && item->target > loop_end) {
                 item->target = (uint8_t)loop_end;
+            }
         } else {
             plain_item(item, pool, &r);
         }
@@ -214,14 +237,16 @@ bool stream_layout(struct tcase *test, const struct stream *stream, uint32_t slo
         length += stream->item[i].dropped ? 0 : stream->item[i].len;
     }
     at[stream->items] = length;
-    if (length > CODE_MAX - 16)
+    if (length > CODE_MAX - 16) {
         return false;
+    }
     test->code_at = CODE_ADDR + STREAM_STRIDE * slot + 8;
     test->code_len = length;
     for (unsigned i = 0; i < stream->items; i++) {
         const struct item *item = &stream->item[i];
-        if (item->dropped)
+        if (item->dropped) {
             continue;
+        }
         uint8_t *code = test->code + at[i];
         memcpy(code, item->bytes, item->len);
         if (item->branches) {
@@ -229,14 +254,16 @@ bool stream_layout(struct tcase *test, const struct stream *stream, uint32_t slo
             memcpy(code + item->branch_at, &offset, item->branch_size);
         }
     }
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         test->regs[i] = edge32(&r);
+    }
     test->regs[SP] = STACK_ADDR + 0x1000;
     test->eflags = (uint32_t)random64(&r) & 0x8d5;
     random_fp(&r, &test->fp, below(&r, 8) != 0);
     test->patches = 1;
     test->patch[0] = (struct patch){.addr = COUNTER_ADDR, .len = 16};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         test->patch[0].bytes[4 * i] = 2;
+    }
     return true;
 }

@@ -18,8 +18,9 @@ static const char *program;
 static bool differs(const struct batch *batch, uint32_t i) {
     const struct tresult *a = &batch->results[SIDE_ORACLE][i];
     const struct tresult *b = &batch->results[SIDE_ENGINE][i];
-    if (a->status == RESULT_TIMEOUT && b->status == RESULT_TIMEOUT)
+    if (a->status == RESULT_TIMEOUT && b->status == RESULT_TIMEOUT) {
         return false; /* stopped at no particular place */
+    }
     return !results_agree(batch, &batch->cases[i], a, b, &strict);
 }
 
@@ -29,20 +30,23 @@ static bool drop_one(struct runner *runner, struct stream *stream) {
     unsigned dropped[STREAM_ITEMS];
     batch->count = 0;
     for (unsigned i = stream->items; i-- > 0;) {
-        if (stream->item[i].dropped)
+        if (stream->item[i].dropped) {
             continue;
+        }
         stream->item[i].dropped = true;
         dropped[batch->count] = i;
-        if (stream_layout(&batch->cases[batch->count], stream, batch->count))
+        if (stream_layout(&batch->cases[batch->count], stream, batch->count)) {
             batch->count++;
+        }
         stream->item[i].dropped = false;
     }
     runner_run(runner);
-    for (uint32_t i = 0; i < batch->count; i++)
+    for (uint32_t i = 0; i < batch->count; i++) {
         if (differs(batch, i)) {
             stream->item[dropped[i]].dropped = true;
             return true;
         }
+    }
     return false;
 }
 
@@ -52,26 +56,30 @@ static void drop_tail(struct runner *runner, struct stream *stream) {
     batch->count = 0;
     for (unsigned keep = 0; keep < stream->items; keep++) {
         struct stream shorter = *stream;
-        for (unsigned i = keep; i < shorter.items; i++)
+        for (unsigned i = keep; i < shorter.items; i++) {
             shorter.item[i].dropped = true;
-        if (stream_layout(&batch->cases[batch->count], &shorter, batch->count))
+        }
+        if (stream_layout(&batch->cases[batch->count], &shorter, batch->count)) {
             batch->count++;
+        }
     }
     runner_run(runner);
-    for (uint32_t keep = 0; keep < batch->count; keep++)
+    for (uint32_t keep = 0; keep < batch->count; keep++) {
         if (differs(batch, keep)) {
-            for (unsigned i = keep; i < stream->items; i++)
+            for (unsigned i = keep; i < stream->items; i++) {
                 stream->item[i].dropped = true;
+            }
             return;
         }
+    }
 }
 
 static void show(struct runner *runner, struct stream *stream) {
     struct batch *batch = runner->batch;
     struct stream whole = *stream;
     drop_tail(runner, stream);
-    while (drop_one(runner, stream))
-        ;
+    while (drop_one(runner, stream)) {
+    }
     batch->count = stream_layout(&batch->cases[0], stream, 0);
     runner_run(runner);
     if (!differs(batch, 0)) { /* it depended on its place: show it all */
@@ -105,12 +113,15 @@ static void run_batch(struct runner *runner, struct totals *totals, uint64_t det
         totals->to_end +=
             end->trap == 3 && end->eip == batch->cases[i].code_at + batch->cases[i].code_len + 1;
         totals->ends[end->trap & 31]++;
-        if (differs(batch, i))
+        if (differs(batch, i)) {
             bad[bads++] = i;
+        }
     }
-    for (uint32_t i = 0; i < bads; i++)
-        if (totals->differ++ < details)
+    for (uint32_t i = 0; i < bads; i++) {
+        if (totals->differ++ < details) {
             show(runner, &streams[bad[i]]);
+        }
+    }
     batch->count = 0;
 }
 
@@ -131,29 +142,30 @@ int main(int argc, char **argv) {
     uint32_t mode = MODE_FIBERS;
     program = argv[0];
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--quick"))
+        if (!strcmp(argv[i], "--quick")) {
             count = 20000;
-        else if (!strcmp(argv[i], "--count"))
+        } else if (!strcmp(argv[i], "--count")) {
             count = number(argv[++i]);
-        else if (!strcmp(argv[i], "--seed"))
+        } else if (!strcmp(argv[i], "--seed")) {
             seed = number(argv[++i]);
-        else if (!strcmp(argv[i], "--details"))
+        } else if (!strcmp(argv[i], "--details")) {
             details = number(argv[++i]);
-        else if (!strcmp(argv[i], "--seconds")) {
+        } else if (!strcmp(argv[i], "--seconds")) {
             limit = (double)number(argv[++i]);
             count = UINT64_MAX;
-        } else if (!strcmp(argv[i], "--cases"))
+        } else if (!strcmp(argv[i], "--cases")) {
             cases = argv[++i];
-        else if (!strcmp(argv[i], "--oracle"))
+        } else if (!strcmp(argv[i], "--oracle")) {
             oracle = argv[++i];
-        else if (!strcmp(argv[i], "--checked"))
+        } else if (!strcmp(argv[i], "--checked")) {
             mode = MODE_CHECKED;
-        else if (!strcmp(argv[i], "--steps"))
+        } else if (!strcmp(argv[i], "--steps")) {
             mode = MODE_STEPS;
-        else if (!strcmp(argv[i], "--kicks"))
+        } else if (!strcmp(argv[i], "--kicks")) {
             mode = MODE_KICKS;
-        else if (!strcmp(argv[i], "--jobs"))
+        } else if (!strcmp(argv[i], "--jobs")) {
             i++;
+        }
     }
     struct runner runner;
     struct forms forms;
@@ -171,22 +183,27 @@ int main(int argc, char **argv) {
     for (uint64_t k = 0; k < count && (!limit || now() - start < limit); k++) {
         uint32_t i = runner.batch->count;
         stream_make(&streams[i], &pool, seed + k);
-        if (stream_layout(&runner.batch->cases[i], &streams[i], i))
+        if (stream_layout(&runner.batch->cases[i], &streams[i], i)) {
             runner.batch->count++;
-        if (runner.batch->count == BATCH_CASES)
+        }
+        if (runner.batch->count == BATCH_CASES) {
             run_batch(&runner, &totals, details);
+        }
     }
     run_batch(&runner, &totals, details);
-    for (int i = 0; i < 32; i++)
-        if (totals.ends[i])
+    for (int i = 0; i < 32; i++) {
+        if (totals.ends[i]) {
             printf("# %llu ended in trap %d\n", (unsigned long long)totals.ends[i], i);
+        }
+    }
     static const char *const mode_name[] = {"", ", checked code", ", single steps", ", kicked"};
     printf("%s random instruction streams%s\n", totals.differ ? "not ok" : "ok", mode_name[mode]);
     printf("note %llu random streams (seeds from %llu), %llu run to their end, %llu differ",
            (unsigned long long)totals.streams, (unsigned long long)seed,
            (unsigned long long)totals.to_end, (unsigned long long)totals.differ);
-    if (runner.crashes)
+    if (runner.crashes) {
         printf(", %u engine crashes", runner.crashes);
+    }
     printf("\n");
     runner_stop(&runner);
     return totals.differ != 0;

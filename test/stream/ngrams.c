@@ -16,21 +16,24 @@
 static const char *program;
 
 static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct random *r) {
-    memset(s, 0, sizeof(*s));
+    memset(s, 0, sizeof *s);
     for (uint32_t at = 0; at < ngram->count;) {
         const struct way *way = NULL;
         for (uint32_t count = KEY_MAX; count > 0 && !way; count--) {
             const void *gadgets[KEY_MAX] = {0};
-            if (at + count > ngram->count)
+            if (at + count > ngram->count) {
                 continue;
-            for (uint32_t i = 0; i < count; i++)
+            }
+            for (uint32_t i = 0; i < count; i++) {
                 gadgets[i] = ngram_gadget(ngram->id[at + i]);
+            }
             way = pick_way(gadgets, count, r);
         }
         if (!way) {
             unsigned ea = 0;
-            while (ea < 9 * 32 && ea_tables.index[ea] != ngram_gadget(ngram->id[at]))
+            while (ea < 9 * 32 && ea_tables.index[ea] != ngram_gadget(ngram->id[at])) {
                 ea++;
+            }
             bool last = at + 1 == ngram->count; /* ends between address and access: any access */
             const struct form *like =
                 last ? any_indexed : find_indexed(ngram_gadget(ngram->id[at + 1]));
@@ -42,11 +45,13 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
                 continue;
             }
         }
-        if (!way || s->len > 400 || s->forms > 30)
+        if (!way || s->len > 400 || s->forms > 30) {
             return false;
+        }
         put_form(s, &forms.form[way->form], r);
-        if (way->imm >= 0)
+        if (way->imm >= 0) {
             s->bytes[s->len - 1] = (uint8_t)way->imm;
+        }
         if (way->condition >= 0) {
             uint8_t jcc[6] = {0x0f, (uint8_t)(0x80 + way->condition), 5};
             memcpy(s->bytes + s->len, jcc, 6);
@@ -59,11 +64,14 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
 
 /* The lowered block begins with exactly the n-gram's parts? */
 static bool is_ngram(const struct sequence *s, const struct ngram *ngram, gaddr_t pc) {
-    if (!lower_bytes(s->bytes, s->len, pc) || low.gadgets < ngram->count)
+    if (!lower_bytes(s->bytes, s->len, pc) || low.gadgets < ngram->count) {
         return false;
-    for (uint32_t i = 0; i < ngram->count; i++)
-        if (lowered_gadget(i) != ngram_gadget(ngram->id[i]))
+    }
+    for (uint32_t i = 0; i < ngram->count; i++) {
+        if (lowered_gadget(i) != ngram_gadget(ngram->id[i])) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -86,8 +94,9 @@ static bool meets_oracle(const struct tresult *engine) {
 static bool drop_intruders(struct batch *batch) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
-        if (meets_oracle(&batch->results[SIDE_ENGINE][i]))
+        if (meets_oracle(&batch->results[SIDE_ENGINE][i])) {
             continue;
+        }
         batch->cases[kept] = batch->cases[i];
         slots[kept++] = slots[i];
     }
@@ -99,24 +108,29 @@ static bool drop_intruders(struct batch *batch) {
 static void flush(struct runner *runner, uint64_t details) {
     struct batch *batch = runner->batch;
     runner_run(runner);
-    if (drop_intruders(batch))
+    if (drop_intruders(batch)) {
         runner_run(runner);
+    }
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct tresult *a = &batch->results[SIDE_ORACLE][i];
         const struct tresult *b = &batch->results[SIDE_ENGINE][i];
         cases++;
         faults += a->trap != 3;
-        if (a->status == RESULT_TIMEOUT && b->status == RESULT_TIMEOUT)
+        if (a->status == RESULT_TIMEOUT && b->status == RESULT_TIMEOUT) {
             continue;
-        if (meets_oracle(b))
+        }
+        if (meets_oracle(b)) {
             continue;
-        if (a->trap == 14 && b->trap == 13 && b->error && a->eip == b->eip)
+        }
+        if (a->trap == 14 && b->trap == 13 && b->error && a->eip == b->eip) {
             continue; /* a far return to a garbage selector: what is checked first is anybody's */
+        }
         bool limit =
             a->trap == 12 || a->trap == 13; /* offsets over 4 GiB: not ours (NOTATION.md) */
         if (results_agree(batch, &batch->cases[i], a, b, &slots[i].ok) ||
-            (limit && b->trap == 14 && a->eip == b->eip))
+            (limit && b->trap == 14 && a->eip == b->eip)) {
             continue;
+        }
         if (differ++ < details) {
             printf("# number %u\n", slots[i].ngram);
             print_case(stdout, &batch->cases[i], true);
@@ -142,8 +156,9 @@ static void add_case(struct runner *runner, const struct sequence *s, uint32_t n
         slots[i].ok.form = s->last;
         slots[i].ok.vendor = s->last->vendor & forms.engine_rules;
     }
-    if (++runner->batch->count == BATCH_CASES)
+    if (++runner->batch->count == BATCH_CASES) {
         flush(runner, o->details);
+    }
 }
 
 static gaddr_t next_pc(const struct runner *runner) {
@@ -163,12 +178,14 @@ static uint32_t run_ngram(struct runner *runner, const struct ngram *ngram, uint
     uint32_t good = 0;
     for (uint32_t attempt = 0; attempt < o->each * 3 && good < o->each; attempt++) {
         struct sequence s;
-        if (!make_sequence(&s, ngram, &r))
+        if (!make_sequence(&s, ngram, &r)) {
             break;
+        }
         if (!is_ngram(&s, ngram, next_pc(runner))) {
             kill_flags(&s); /* the last one's were dead */
-            if (!is_ngram(&s, ngram, next_pc(runner)))
+            if (!is_ngram(&s, ngram, next_pc(runner))) {
                 continue;
+            }
         }
         good++;
         add_case(runner, &s, number, &r, o);
@@ -181,12 +198,14 @@ static void run_ngrams(struct runner *runner, const struct options *o) {
     uint64_t before = differ;
     for (uint32_t number = 0; number < ngram_count; number++) {
         const struct ngram *ngram = ngram_get(number);
-        if (o->only != UINT32_MAX && number != o->only)
+        if (o->only != UINT32_MAX && number != o->only) {
             continue;
+        }
         bool good = run_ngram(runner, ngram, number, o);
         made += good;
-        if (!good && o->missing)
+        if (!good && o->missing) {
             printf("# not made: %s\n", ngram_name(ngram->combined));
+        }
     }
     flush(runner, o->details);
     printf("%s n-grams\n", differ != before ? "not ok" : "ok");
@@ -204,8 +223,9 @@ static uint32_t mark_reached(uint32_t gadgets) {
     for (uint32_t i = 0; i < gadgets && i < low.gadgets; i++) {
         const struct gadget_table *table;
         unsigned entry;
-        if (!gadget_find(lowered_gadget(i), &table, &entry))
+        if (!gadget_find(lowered_gadget(i), &table, &entry)) {
             continue;
+        }
         uint8_t *mark = &reached[table_start[table - gadget_tables] + entry];
         fresh += !*mark;
         *mark = 1;
@@ -215,12 +235,13 @@ static uint32_t mark_reached(uint32_t gadgets) {
 
 static uint32_t number_tables(void) {
     uint32_t total = 0, there = 0;
-    table_start = calloc(gadget_table_count + 1, sizeof(*table_start));
+    table_start = calloc(gadget_table_count + 1, sizeof *table_start);
     for (unsigned t = 0; t < gadget_table_count; t++) {
         table_start[t] = total;
         total += gadget_tables[t].count;
-        for (unsigned i = 0; i < gadget_tables[t].count; i++)
+        for (unsigned i = 0; i < gadget_tables[t].count; i++) {
             there += gadget_tables[t].table[i] != NULL;
+        }
     }
     reached = calloc(total + 1, 1);
     return there;
@@ -230,8 +251,9 @@ static uint32_t number_tables(void) {
 static bool make_way(struct sequence *s, const struct way *way, struct random *r, gaddr_t pc) {
     *s = (struct sequence){.len = 0};
     put_form(s, &forms.form[way->form], r);
-    if (way->imm >= 0)
+    if (way->imm >= 0) {
         s->bytes[s->len - 1] = (uint8_t)way->imm;
+    }
     if (way->condition >= 0) {
         memcpy(s->bytes + s->len, "\x0f\x80\5\0\0\0", 6);
         s->bytes[s->len + 1] = (uint8_t)(0x80 + way->condition);
@@ -239,10 +261,12 @@ static bool make_way(struct sequence *s, const struct way *way, struct random *r
     }
     for (int killed = 0; killed < 2; killed++) {
         bool same = lower_bytes(s->bytes, s->len, pc) && low.gadgets >= way->gadgets;
-        for (uint32_t i = 0; same && i < way->gadgets; i++)
+        for (uint32_t i = 0; same && i < way->gadgets; i++) {
             same = lowered_gadget(i) == way->gadget[i];
-        if (same)
+        }
+        if (same) {
             return true;
+        }
         kill_flags(s);
     }
     return false;
@@ -255,19 +279,25 @@ static void run_gadgets(struct runner *runner, const struct options *o) {
     for (size_t w = 0; w < way_count; w++) {
         struct random r = {w};
         struct sequence s;
-        if (!make_way(&s, &ways[w], &r, next_pc(runner)))
+        if (!make_way(&s, &ways[w], &r, next_pc(runner))) {
             continue;
+        }
         uint32_t fresh = mark_reached(ways[w].gadgets);
         found += fresh;
-        for (uint32_t n = 0; n < (fresh ? 1 + o->each / 4 : 1); n++)
+        for (uint32_t n = 0; n < (fresh ? 1 + o->each / 4 : 1); n++) {
             add_case(runner, &s, (uint32_t)w, &r, o);
+        }
     }
     flush(runner, o->details);
-    if (o->missing)
-        for (unsigned t = 0; t < gadget_table_count; t++)
-            for (unsigned i = 0; i < gadget_tables[t].count; i++)
-                if (gadget_tables[t].table[i] && !reached[table_start[t] + i])
+    if (o->missing) {
+        for (unsigned t = 0; t < gadget_table_count; t++) {
+            for (unsigned i = 0; i < gadget_tables[t].count; i++) {
+                if (gadget_tables[t].table[i] && !reached[table_start[t] + i]) {
                     printf("# not reached: %s\n", gadget_name(gadget_tables[t].table[i]));
+                }
+            }
+        }
+    }
     printf("%s gadgets\n", differ != before ? "not ok" : "ok");
     printf("note %u gadgets, %u of them run by %llu cases of single or fused instructions\n", total,
            found, (unsigned long long)(cases - first));
@@ -278,22 +308,23 @@ int main(int argc, char **argv) {
     struct options o = {.each = 8, .only = UINT32_MAX, .details = 5};
     program = argv[0];
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--quick"))
+        if (!strcmp(argv[i], "--quick")) {
             o.each = 2;
-        else if (!strcmp(argv[i], "--only") && i + 1 < argc)
+        } else if (!strcmp(argv[i], "--only") && i + 1 < argc) {
             o.only = (uint32_t)atoi(argv[++i]);
-        else if (!strcmp(argv[i], "--details") && i + 1 < argc)
+        } else if (!strcmp(argv[i], "--details") && i + 1 < argc) {
             o.details = (uint64_t)atoi(argv[++i]);
-        else if (!strcmp(argv[i], "--each") && i + 1 < argc)
+        } else if (!strcmp(argv[i], "--each") && i + 1 < argc) {
             o.each = (uint32_t)atoi(argv[++i]);
-        else if (!strcmp(argv[i], "--cases") && i + 1 < argc)
+        } else if (!strcmp(argv[i], "--cases") && i + 1 < argc) {
             cases_file = argv[++i];
-        else if (!strcmp(argv[i], "--oracle") && i + 1 < argc)
+        } else if (!strcmp(argv[i], "--oracle") && i + 1 < argc) {
             oracle = argv[++i];
-        else if (!strcmp(argv[i], "--missing"))
+        } else if (!strcmp(argv[i], "--missing")) {
             o.missing = true;
-        else if (!strcmp(argv[i], "--jobs"))
+        } else if (!strcmp(argv[i], "--jobs")) {
             i++;
+        }
     }
     struct runner runner;
     if (!runner_start(&runner, oracle)) {
@@ -305,8 +336,9 @@ int main(int argc, char **argv) {
     fg_debug.plain = true; /* in this process; the engine under test runs in another */
     index_forms();
     run_ngrams(&runner, &o);
-    if (o.only == UINT32_MAX)
+    if (o.only == UINT32_MAX) {
         run_gadgets(&runner, &o);
+    }
     runner_stop(&runner);
     return differ != 0;
 }

@@ -26,10 +26,11 @@
 
 static inline long show(const char *what, long result) {
     int err = errno;
-    if (result == -1)
+    if (result == -1) {
         printf("%s: %s\n", what, strerrorname_np(err));
-    else
+    } else {
         printf("%s: %ld\n", what, result);
+    }
     fflush(stdout);
     return result;
 }
@@ -54,10 +55,11 @@ static inline void sleep_ms(long ms) {
 /* "took about N" when it took at least `ms` and not a second longer. */
 static inline void took(const char *what, long start, long ms) {
     long t = now_ms() - start;
-    if (t >= ms - 2 && t < ms + 1000)
+    if (t >= ms - 2 && t < ms + 1000) {
         printf("%s: took about %ld ms\n", what, ms);
-    else
+    } else {
         printf("%s: took %ld ms, not %ld\n", what, t, ms);
+    }
     fflush(stdout);
 }
 

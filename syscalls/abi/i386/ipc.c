@@ -36,12 +36,12 @@ static int put_shm(struct task *task, gaddr_t at, const struct shm_status *statu
              .creator = status->creator,
              .last = status->last,
              .attached = status->attached};
-    _Static_assert(sizeof(out) == 84, "struct shmid64_ds");
+    _Static_assert(sizeof out == 84, "struct shmid64_ds");
     pack_perm(&out.perm, &status->perm);
     pack_time(out.atime, status->atime);
     pack_time(out.dtime, status->dtime);
     pack_time(out.ctime, status->perm.ctime);
-    return guest_write(task->cpu->space, at, &out, sizeof(out));
+    return guest_write(task->cpu->space, at, &out, sizeof out);
 }
 
 static int put_sem(struct task *task, gaddr_t at, const struct sem_status *status) {
@@ -49,11 +49,11 @@ static int put_sem(struct task *task, gaddr_t at, const struct sem_status *statu
         struct perm32 perm;
         uint32_t otime[2], ctime[2], count, unused[2];
     } out = {.count = status->count};
-    _Static_assert(sizeof(out) == 64, "struct semid64_ds");
+    _Static_assert(sizeof out == 64, "struct semid64_ds");
     pack_perm(&out.perm, &status->perm);
     pack_time(out.otime, status->otime);
     pack_time(out.ctime, status->perm.ctime);
-    return guest_write(task->cpu->space, at, &out, sizeof(out));
+    return guest_write(task->cpu->space, at, &out, sizeof out);
 }
 
 struct msg32 {
@@ -69,24 +69,26 @@ static int put_msg(struct task *task, gaddr_t at, const struct msg_status *statu
                         .most = status->most,
                         .sender = status->sender,
                         .receiver = status->receiver};
-    _Static_assert(sizeof(out) == 88, "struct msqid64_ds");
+    _Static_assert(sizeof out == 88, "struct msqid64_ds");
     pack_perm(&out.perm, &status->perm);
     pack_time(out.stime, status->stime);
     pack_time(out.rtime, status->rtime);
     pack_time(out.ctime, status->perm.ctime);
-    return guest_write(task->cpu->space, at, &out, sizeof(out));
+    return guest_write(task->cpu->space, at, &out, sizeof out);
 }
 
 static int get_perm(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_t *most) {
     struct msg32 in;
-    size_t len = most ? sizeof(in) : sizeof(in.perm);
-    if (guest_read(task->cpu->space, &in, at, len))
+    size_t len = most ? sizeof in : sizeof in.perm;
+    if (guest_read(task->cpu->space, &in, at, len)) {
         return -EFAULT;
+    }
     perm->uid = in.perm.uid;
     perm->gid = in.perm.gid;
     perm->mode = in.perm.mode & 0777;
-    if (most)
+    if (most) {
         *most = in.most;
+    }
     return 0;
 }
 

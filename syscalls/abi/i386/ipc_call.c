@@ -28,34 +28,41 @@ static bool has_64(int32_t command) {
 static long receive(struct task *task, unsigned version, int32_t id, gaddr_t at, int32_t size,
                     int64_t type, int32_t flags) {
     uint32_t kludge[2]; /* msgp, msgtyp */
-    if (version != 0)
+    if (version != 0) {
         return sys_msgrcv(task, id, at, (uint64_t)(int64_t)size, type, (uint32_t)flags);
-    if (!at)
+    }
+    if (!at) {
         return -EINVAL;
-    if (guest_read(task->cpu->space, kludge, at, sizeof(kludge)))
+    }
+    if (guest_read(task->cpu->space, kludge, at, sizeof kludge)) {
         return -EFAULT;
+    }
     return sys_msgrcv(task, id, kludge[0], (uint64_t)(int64_t)size, (int32_t)kludge[1],
                       (uint32_t)flags);
 }
 
 static long attach(struct task *task, unsigned version, int32_t id, gaddr_t at, int32_t flags,
                    uint32_t result_at) {
-    if (version == 1)
+    if (version == 1) {
         return -EINVAL;
+    }
     long address = sys_shmat(task, id, at, (uint32_t)flags);
-    if (address < 0 && address > -4096)
+    if (address < 0 && address > -4096) {
         return address;
+    }
     uint32_t word = (uint32_t)address;
-    return guest_write(task->cpu->space, result_at, &word, sizeof(word));
+    return guest_write(task->cpu->space, result_at, &word, sizeof word);
 }
 
 static long control_semaphores(struct task *task, int32_t id, int32_t number, int32_t command,
                                gaddr_t at) {
     uint32_t word;
-    if (!at)
+    if (!at) {
         return -EINVAL;
-    if (guest_read(task->cpu->space, &word, at, sizeof(word)))
+    }
+    if (guest_read(task->cpu->space, &word, at, sizeof word)) {
         return -EFAULT;
+    }
     return sys_semctl(task, id, number, command, word);
 }
 

@@ -8,10 +8,12 @@
 
 long sys_old_mmap(struct task *task, gaddr_t args) {
     uint32_t word[6]; /* addr, len, prot, flags, fd, offset */
-    if (guest_read(task->process->mm->space, word, args, sizeof(word)))
+    if (guest_read(task->process->mm->space, word, args, sizeof word)) {
         return -EFAULT;
-    if (word[5] & (PAGE_BYTES - 1))
+    }
+    if (word[5] & (PAGE_BYTES - 1)) {
         return -EINVAL;
+    }
     return mmap_common(task, word[0], word[1], word[2], word[3], (int32_t)word[4], word[5]);
 }
 

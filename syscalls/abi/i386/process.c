@@ -119,8 +119,9 @@ long sys_oldolduname(struct task *task, gaddr_t at) {
     machine_name(task, &name);
     char out[5][9] = {{0}};
     const char *field = (const char *)&name;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         memcpy(out[i], field + (size_t)i * 65, 8);
+    }
     return guest_write(task->cpu->space, at, out, sizeof out);
 }
 

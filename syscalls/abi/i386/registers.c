@@ -35,7 +35,7 @@ static int fetch_call(struct task *task, int64_t *number, uint64_t argument[SYSC
     if (cpu->gate == GATE_SYSENTER) {
         uint32_t sixth;
         cpu->regs[REG_SP] = argument[5];
-        if (guest_read(cpu->space, &sixth, argument[5], sizeof(sixth))) {
+        if (guest_read(cpu->space, &sixth, argument[5], sizeof sixth)) {
             return -EFAULT;
         }
         argument[5] = sixth;
@@ -54,7 +54,7 @@ static void call_again(struct task *task, int64_t number) {
 
 /* All zero but for the stack pointer (System V ABI i386 supplement). */
 static void begin(struct cpu *cpu, gaddr_t pc, gaddr_t sp) {
-    memset(cpu->regs, 0, sizeof(cpu->regs));
+    memset(cpu->regs, 0, sizeof cpu->regs);
     cpu->regs[REG_SP] = sp;
     cpu->pc = pc;
     cpu_set_eflags(cpu, FLAG_IF);

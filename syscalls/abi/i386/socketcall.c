@@ -9,10 +9,12 @@
 long sys_socketcall(struct task *task, int32_t call, gaddr_t args) {
     static const uint8_t count[] = {0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4, 6, 6, 2, 5, 5, 3, 3, 4, 5, 4};
     uint32_t a[6] = {0};
-    if (call < 1 || call >= (int)ARRAY_LEN(count))
+    if (call < 1 || call >= (int)ARRAY_LEN(count)) {
         return -EINVAL;
-    if (guest_read(task->cpu->space, a, args, count[call] * sizeof(a[0])))
+    }
+    if (guest_read(task->cpu->space, a, args, count[call] * sizeof a[0])) {
         return -EFAULT;
+    }
     int fd = (int32_t)a[0];
     switch (call) {
     case 1:

@@ -71,8 +71,9 @@ static uint32_t ino32(uint64_t ino) {
 }
 
 static int put_oldstat(struct task *task, gaddr_t to, const struct stat *st) {
-    if (st->st_size > INT32_MAX)
+    if (st->st_size > INT32_MAX) {
         return -EOVERFLOW;
+    }
     struct i386_oldstat out = {
         .dev = (uint16_t)device(st->st_dev),
         .ino = (uint16_t)ino32(st->st_ino),
@@ -90,8 +91,9 @@ static int put_oldstat(struct task *task, gaddr_t to, const struct stat *st) {
 }
 
 int abi_i386_put_stat(struct task *task, gaddr_t to, const struct stat *st) {
-    if (st->st_size > INT32_MAX)
+    if (st->st_size > INT32_MAX) {
         return -EOVERFLOW;
+    }
     struct i386_stat out = {
         .dev = device(st->st_dev),
         .ino = ino32(st->st_ino),
@@ -168,8 +170,9 @@ long sys_fstatat64(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t to, u
 /* --- statfs(2) ------------------------------------------------------------------------- */
 
 int abi_i386_put_statfs(struct task *task, gaddr_t to, const struct statfs *fs) {
-    if ((fs->f_blocks | fs->f_bfree | fs->f_bavail) > UINT32_MAX)
+    if ((fs->f_blocks | fs->f_bfree | fs->f_bavail) > UINT32_MAX) {
         return -EOVERFLOW;
+    }
     struct i386_statfs out = {
         .type = (uint32_t)fs->f_type,
         .bsize = (uint32_t)fs->f_bsize,
@@ -209,16 +212,18 @@ static bool statfs64_size_ok(uint64_t size) {
 
 long sys_statfs64(struct task *task, gaddr_t path, uint64_t size, gaddr_t to) {
     struct statfs fs;
-    if (!statfs64_size_ok(size))
+    if (!statfs64_size_ok(size)) {
         return -EINVAL;
+    }
     int error = fs_statfs(task, path, &fs);
     return error ? error : put_statfs64(task, to, &fs);
 }
 
 long sys_fstatfs64(struct task *task, int32_t fd, uint64_t size, gaddr_t to) {
     struct statfs fs;
-    if (!statfs64_size_ok(size))
+    if (!statfs64_size_ok(size)) {
         return -EINVAL;
+    }
     int error = fs_fstatfs(task, fd, &fs);
     return error ? error : put_statfs64(task, to, &fs);
 }

@@ -27,13 +27,16 @@ static uint32_t symbol(const struct vdso *vdso, const char *name) {
     const Elf32_Ehdr *head = (const void *)vdso->image;
     const Elf32_Shdr *section = (const void *)(vdso->image + head->e_shoff);
     for (unsigned i = 0; i < head->e_shnum; i++) {
-        if (section[i].sh_type != SHT_DYNSYM)
+        if (section[i].sh_type != SHT_DYNSYM) {
             continue;
+        }
         const Elf32_Sym *sym = (const void *)(vdso->image + section[i].sh_offset);
         const char *text = (const char *)vdso->image + section[section[i].sh_link].sh_offset;
-        for (size_t n = section[i].sh_size / sizeof(*sym); n-- > 0; sym++)
-            if (!strcmp(text + sym->st_name, name))
+        for (size_t n = section[i].sh_size / sizeof *sym; n-- > 0; sym++) {
+            if (!strcmp(text + sym->st_name, name)) {
                 return sym->st_value;
+            }
+        }
     }
     return 0;
 }
@@ -47,8 +50,9 @@ static void make(void) {
     vdso->sigreturn = symbol(vdso, "__kernel_sigreturn");
     vdso->rt_sigreturn = symbol(vdso, "__kernel_rt_sigreturn");
     int fd = memfd_create("vdso", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
+    if (fd < 0) {
         return;
+    }
     /* Sealed, so that its code is shared from the first program on (mm_identity.c). */
     if (write(fd, vdso->image, vdso->size) != (ssize_t)vdso->size ||
         ftruncate(fd, (off_t)PAGE_ALIGN(vdso->size)) < 0 ||

@@ -17,8 +17,9 @@ int main(int argc, char **argv) {
     struct point p = turn((struct point){1, 0}, 0.5);
     unsigned long long h = 1469598103934665603ull;
     char *names[] = {"pear", "apple", "fig", "date"};
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         h = (h ^ i) * 1099511628211ull;
+    }
     qsort(names, 4, sizeof *names, compare);
     printf("%.17g %.17g %llx %lld %s %d %Lf\n", p.x, p.y, h, (long long)h / 1000003, names[0], argc,
            1.0L / 3);

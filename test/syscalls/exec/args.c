@@ -24,8 +24,9 @@ static void in_child(const char *what, void (*fn)(void)) {
 static void write_file(const char *name, const char *text, int mode) {
     unlink(name);
     int fd = open(name, O_WRONLY | O_CREAT, 0700);
-    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
         exit(1);
+    }
     fchmod(fd, (mode_t)mode);
     close(fd);
 }
@@ -79,19 +80,20 @@ static void just_right(void) {
 static void too_many(void) {
     char *argv[60] = {self, "count"};
     memset(long_arg, 'b', 131000);
-    for (int i = 2; i < 30; i++)
+    for (int i = 2; i < 30; i++) {
         argv[i] = long_arg;
+    }
     execv(self, argv);
 }
 static void script(void) {
     char text[512];
-    snprintf(text, sizeof(text), "#! %s  list one two \t\nrest\n", self);
+    snprintf(text, sizeof text, "#! %s  list one two \t\nrest\n", self);
     write_file("exec_test_script", text, 0700);
     execl("./exec_test_script", "zero", "a", "b", NULL);
 }
 static void script_bare(void) {
     char text[512];
-    snprintf(text, sizeof(text), "#!%s", self);
+    snprintf(text, sizeof text, "#!%s", self);
     write_file("exec_test_script", text, 0700);
     execl("./exec_test_script", "zero", "list", NULL);
 }
@@ -109,7 +111,7 @@ static void script_loop(void) {
 }
 static void script_nested(void) {
     char text[512];
-    snprintf(text, sizeof(text), "#!%s list inner\n", self);
+    snprintf(text, sizeof text, "#!%s list inner\n", self);
     write_file("exec_test_inner", text, 0700);
     write_file("exec_test_script", "#!./exec_test_inner outer\n", 0700);
     execl("./exec_test_script", "zero", "a", NULL);
@@ -136,7 +138,7 @@ static void at_dir(void) {
 }
 static void closed_script(void) {
     char text[512];
-    snprintf(text, sizeof(text), "#!%s list\n", self);
+    snprintf(text, sizeof text, "#!%s list\n", self);
     write_file("exec_test_script", text, 0700);
     int fd = open("exec_test_script", O_RDONLY | O_CLOEXEC);
     char *argv[] = {"x", NULL}, *env[] = {NULL};
@@ -154,11 +156,11 @@ static void inherit(void) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     int kept = dup(1), closed = fcntl(1, F_DUPFD_CLOEXEC, 0);
     static char stack[32768];
-    stack_t alt = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    stack_t alt = {.ss_sp = stack, .ss_size = sizeof stack};
     sigaltstack(&alt, NULL);
     char a[16], b[16];
-    snprintf(a, sizeof(a), "%d", kept);
-    snprintf(b, sizeof(b), "%d", closed);
+    snprintf(a, sizeof a, "%d", kept);
+    snprintf(b, sizeof b, "%d", closed);
     umask(027);
     execl(self, self, "state", a, b, NULL);
 }
@@ -184,8 +186,9 @@ static int state(char **argv) {
 int main(int argc, char **argv, char **envp) {
     if (argc >= 2 && !strcmp(argv[1], "count")) {
         size_t total = 0;
-        for (int i = 0; i < argc; i++)
+        for (int i = 0; i < argc; i++) {
             total += strlen(argv[i]) + 1;
+        }
         printf("  %d arguments, %zu bytes\n", argc, total - strlen(argv[0]) - 1);
         return 0;
     }
@@ -193,18 +196,21 @@ int main(int argc, char **argv, char **envp) {
                       !strncmp(argv[1], "./exec_test", 11) || !strcmp(argv[1], "name") ||
                       !strcmp(argv[1], "list inner"))) {
         const char *name = (const char *)getauxval(AT_EXECFN);
-        for (int i = 1; i < argc; i++)
+        for (int i = 1; i < argc; i++) {
             printf("  [%s]\n", argv[i]);
+        }
         printf("  env %s, %s AT_EXECFN\n", *envp ? "set" : "empty",
                strncmp(name, "/dev/fd/", 8) ? "a" : "fd");
         char comm[17] = "";
         prctl(PR_GET_NAME, comm);
-        if (!strncmp(comm, "exec_test", 9))
+        if (!strncmp(comm, "exec_test", 9)) {
             printf("  comm %s\n", comm);
+        }
         return 0;
     }
-    if (argc >= 2 && !strcmp(argv[1], "state"))
+    if (argc >= 2 && !strcmp(argv[1], "state")) {
         return state(argv);
+    }
     if (argc == 0 || argv[0][0] == 0) {
         printf("  argc %d\n", argc);
         return 0;
@@ -215,9 +221,10 @@ int main(int argc, char **argv, char **envp) {
     }
     setenv("EXEC_TEST_RUNS", "1", 1);
     char dir[] = "/tmp/exec_test_XXXXXX";
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (n < 0 || !mkdtemp(dir) || chdir(dir))
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0 || !mkdtemp(dir) || chdir(dir)) {
         return 1;
+    }
     in_child("missing", missing);
     in_child("directory", directory);
     in_child("not executable", not_executable);

@@ -23,16 +23,20 @@ static void vdso(void) {
     const char *text = NULL;
     const uint32_t *hash = NULL;
     for (int i = 0; i < head->e_phnum; i++) {
-        if (phdr[i].p_type != PT_DYNAMIC)
+        if (phdr[i].p_type != PT_DYNAMIC) {
             continue;
+        }
         for (const Elf32_Dyn *dyn = (const Elf32_Dyn *)(image + phdr[i].p_offset); dyn->d_tag;
              dyn++) {
-            if (dyn->d_tag == DT_SYMTAB)
+            if (dyn->d_tag == DT_SYMTAB) {
                 sym = (const Elf32_Sym *)(image + dyn->d_un.d_ptr);
-            if (dyn->d_tag == DT_STRTAB)
+            }
+            if (dyn->d_tag == DT_STRTAB) {
                 text = image + dyn->d_un.d_ptr;
-            if (dyn->d_tag == DT_HASH)
+            }
+            if (dyn->d_tag == DT_HASH) {
                 hash = (const uint32_t *)(image + dyn->d_un.d_ptr);
+            }
         }
     }
     static const char *const names[] = {
@@ -40,18 +44,23 @@ static void vdso(void) {
         "__vdso_clock_gettime", "__vdso_clock_gettime64", "__vdso_gettimeofday",
         "__vdso_time",          "__vdso_clock_getres",
     };
-    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
         const char *found = NULL;
-        for (unsigned i = 0; sym && i < (hash ? hash[1] : 64); i++)
-            if (!strcmp(text + sym[i].st_name, names[n]))
+        for (unsigned i = 0; sym && i < (hash ? hash[1] : 64); i++) {
+            if (!strcmp(text + sym[i].st_name, names[n])) {
                 found = image + sym[i].st_value;
+            }
+        }
         printf("%s: %s\n", names[n], found ? "there" : "missing");
-        if (found && n == 0)
+        if (found && n == 0) {
             printf("AT_SYSINFO: %d\n", found == (const char *)getauxval(AT_SYSINFO));
-        if (found && n == 1)
+        }
+        if (found && n == 1) {
             printf("bytes: %d\n", memcmp(found, "\x58\xb8\x77\0\0\0\xcd\x80", 8));
-        if (found && n == 2)
+        }
+        if (found && n == 2) {
             printf("bytes: %d\n", memcmp(found, "\xb8\xad\0\0\0\xcd\x80", 7));
+        }
         if (found && n == 3) {
             struct {
                 int32_t sec, nsec;
@@ -60,8 +69,9 @@ static void vdso(void) {
             printf("works: %d %d\n", result, ts.nsec >= 0);
             printf("bad clock: %d\n", ((int (*)(int, void *))found)(9999, &ts));
         }
-        if (found && n == 6)
+        if (found && n == 6) {
             printf("time: %d\n", labs(((long (*)(long *))found)(NULL) - (long)time(NULL)) <= 1);
+        }
     }
     /* __kernel_vsyscall: getpid */
     long pid;
@@ -90,8 +100,9 @@ int main(int argc, char **argv, char **envp) {
            has(51), !strcmp((char *)getauxval(AT_EXECFN), argv[0]));
     unsigned char *random = (unsigned char *)getauxval(AT_RANDOM);
     int sum = 0;
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16; i++) {
         sum |= random[i];
+    }
     printf("random bytes %d\n", sum != 0);
 
     /* Strings: argv[0] up, environment behind, then the file name and eight zero bytes. */
@@ -114,8 +125,9 @@ int main(int argc, char **argv, char **envp) {
     /* bss starts clean up to its page's end, and the break follows it. */
     char *brk = sbrk(0);
     int clean = 1;
-    for (char *at = &end; ((unsigned long)at & 0xfff) != 0; at++)
+    for (char *at = &end; ((unsigned long)at & 0xfff) != 0; at++) {
         clean &= *at == 0;
+    }
     printf("clean %d, break behind the program %d\n", clean, brk >= &end);
     return 0;
 }

@@ -28,8 +28,9 @@ static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *arg) {
         seen_fault++;
         by_function += before;
     }
-    if (function == (void *)main)
+    if (function == (void *)main) {
         seen_main++;
+    }
     return frames > 30 ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 
@@ -49,11 +50,13 @@ __attribute__((noinline, noclone)) int main(void) {
     struct sigaction plain = {.sa_handler = look},
                      info = {.sa_sigaction = look_info, .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &plain, NULL);
-    if (!sigsetjmp(fault_jump, 1))
+    if (!sigsetjmp(fault_jump, 1)) {
         fault_here(1);
+    }
     sigaction(SIGSEGV, &info, NULL);
-    if (!sigsetjmp(fault_jump, 1))
+    if (!sigsetjmp(fault_jump, 1)) {
         fault_here(2);
+    }
     after_fault_here();
     return 0;
 }

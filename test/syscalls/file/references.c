@@ -179,16 +179,18 @@ static void wrong_arguments(void) {
 int main(void) {
     signal(SIGPIPE, SIG_IGN);
     int other = open("file", O_RDWR | O_CREAT, 0600);
-    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         int end[2];
         char byte;
         long arg[6];
-        if (pipe2(end, O_NONBLOCK))
+        if (pipe2(end, O_NONBLOCK)) {
             return 1;
-        for (int a = 0; a < 6; a++)
+        }
+        for (int a = 0; a < 6; a++) {
             arg[a] = calls[i].arg[a] == PIPE    ? end[1]
                      : calls[i].arg[a] == OTHER ? other
                                                 : calls[i].arg[a];
+        }
         long result = syscall(calls[i].number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
         printf("%s: %s; ", calls[i].name, result < 0 ? strerrorname_np(errno) : "done");
         while (read(end[0], &byte, 1) == 1) {

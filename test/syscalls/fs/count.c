@@ -15,15 +15,19 @@ static void count(const char *file, int n, const char *style) {
     int how = !strcmp(style, "ofd") ? F_OFD_SETLKW : F_SETLKW;
     for (int i = 0; i < n; i++) {
         char text[32] = "";
-        if (*style == 'f' ? flock(fd, LOCK_EX) : set(fd, how, F_WRLCK, 0, 0))
+        if (*style == 'f' ? flock(fd, LOCK_EX) : set(fd, how, F_WRLCK, 0, 0)) {
             exit(1);
-        if (pread(fd, text, sizeof text - 1, 0) < 0)
+        }
+        if (pread(fd, text, sizeof text - 1, 0) < 0) {
             exit(1);
+        }
         int len = snprintf(text, sizeof text, "%d\n", atoi(text) + 1);
-        if (pwrite(fd, text, (size_t)len, 0) != len)
+        if (pwrite(fd, text, (size_t)len, 0) != len) {
             exit(1);
-        if (*style == 'f' ? flock(fd, LOCK_UN) : set(fd, how, F_UNLCK, 0, 0))
+        }
+        if (*style == 'f' ? flock(fd, LOCK_UN) : set(fd, how, F_UNLCK, 0, 0)) {
             exit(1);
+        }
     }
 }
 
@@ -31,25 +35,29 @@ static void step(const char *what) {
     char line[16];
     printf("%s\n", what);
     fflush(stdout);
-    if (read(0, line, sizeof line) <= 0)
+    if (read(0, line, sizeof line) <= 0) {
         exit(1);
+    }
 }
 
 static void steps(const char *file) {
     int fd = open(file, O_RDWR), pipes[2];
     char byte;
-    if (fd < 0 || pipe(pipes))
+    if (fd < 0 || pipe(pipes)) {
         exit(1);
+    }
     set(fd, F_SETLK, F_RDLCK, 0, 10);
     int child = fork();
     if (!child) { /* a second reader, until it ends */
         set(fd, F_SETLK, F_RDLCK, 5, 10);
-        if (write(pipes[1], "x", 1) == 1)
+        if (write(pipes[1], "x", 1) == 1) {
             pause();
+        }
         _exit(0);
     }
-    if (read(pipes[0], &byte, 1) != 1)
+    if (read(pipes[0], &byte, 1) != 1) {
         exit(1);
+    }
     step("two readers, 0-9 and 5-14");
     set(fd, F_SETLK, F_UNLCK, 0, 0);
     step("one reader, 5-14");
@@ -91,13 +99,15 @@ static void held(const char *file) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3)
+    if (argc < 3) {
         return 0;
-    if (!strcmp(argv[1], "count") && argc > 4)
+    }
+    if (!strcmp(argv[1], "count") && argc > 4) {
         count(argv[2], atoi(argv[3]), argv[4]);
-    else if (!strcmp(argv[1], "steps"))
+    } else if (!strcmp(argv[1], "steps")) {
         steps(argv[2]);
-    else if (!strcmp(argv[1], "held"))
+    } else if (!strcmp(argv[1], "held")) {
         held(argv[2]);
+    }
     return 0;
 }

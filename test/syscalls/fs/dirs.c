@@ -11,9 +11,11 @@ static int by_name(const void *a, const void *b) {
 static void show_names(void) {
     qsort(names, (size_t)count, sizeof *names, by_name);
     unsigned sum = 0;
-    for (int i = 0; i < count; i++)
-        for (char *at = names[i]; *at; at++)
+    for (int i = 0; i < count; i++) {
+        for (char *at = names[i]; *at; at++) {
             sum = sum * 31 + (unsigned char)*at;
+        }
+    }
     printf("%d names, sum %u, first %s, last %s\n", count, sum, names[0], names[count - 1]);
     count = 0;
 }
@@ -32,8 +34,9 @@ static void raw(long number, const char *dir, size_t size) {
     }
     printf("%ld\n", n < 0 ? -errno : n);
     close(fd);
-    if (count)
+    if (count) {
         show_names();
+    }
 }
 
 int main(void) {
@@ -45,22 +48,26 @@ int main(void) {
     }
     DIR *dir = opendir("d");
     struct dirent *entry;
-    while ((entry = readdir(dir)))
+    while ((entry = readdir(dir))) {
         names[count++] = strdup(entry->d_name);
+    }
     show_names();
     rewinddir(dir);
-    while ((entry = readdir(dir)))
+    while ((entry = readdir(dir))) {
         names[count++] = strdup(entry->d_name);
+    }
     show_names();
     /* go on from a remembered position */
     rewinddir(dir);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         entry = readdir(dir);
+    }
     long at = telldir(dir);
     char next[64];
     strcpy(next, readdir(dir)->d_name);
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 50; i++) {
         readdir(dir);
+    }
     seekdir(dir, at);
     SHOW(!strcmp(next, readdir(dir)->d_name));
     closedir(dir);
@@ -79,26 +86,32 @@ int main(void) {
     char types[6][40];
     int n = 0;
     dir = opendir("t");
-    while ((entry = readdir(dir)))
+    while ((entry = readdir(dir))) {
         snprintf(types[n++], 40, "%s %d", entry->d_name, entry->d_type);
+    }
     closedir(dir);
-    for (int i = 0; i < n; i++)
-        for (int j = i + 1; j < n; j++)
+    for (int i = 0; i < n; i++) {
+        for (int j = i + 1; j < n; j++) {
             if (strcmp(types[i], types[j]) > 0) {
                 char swap[40];
                 strcpy(swap, types[i]);
                 strcpy(types[i], types[j]);
                 strcpy(types[j], swap);
             }
-    for (int i = 0; i < n; i++)
+        }
+    }
+    for (int i = 0; i < n; i++) {
         puts(types[i]);
+    }
 
     /* remove everything while reading */
     dir = opendir("d");
     int removed = 0;
-    while ((entry = readdir(dir)))
-        if (entry->d_name[0] == 'n')
+    while ((entry = readdir(dir))) {
+        if (entry->d_name[0] == 'n') {
             removed += unlinkat(dirfd(dir), entry->d_name, 0) == 0;
+        }
+    }
     closedir(dir);
     SHOW(removed);
     SHOW(rmdir("d"));

@@ -11,8 +11,9 @@ static volatile int stop;
 static void check_fd(const char *how, int fd) {
     struct stat64 st;
     char buf[16] = "";
-    if (fd < 0)
+    if (fd < 0) {
         return;
+    }
     if (fstat64(fd, &st) == 0 && st.st_ino == canary_ino) {
         printf("ESCAPED by inode: %s\n", how);
         bad++;
@@ -49,15 +50,17 @@ static void *swapper(void *arg) {
 
 static void dots(char *out, int n, const char *rest) {
     *out = 0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         strcat(out, "../");
+    }
     strcat(out, *rest == '/' ? rest + 1 : rest);
 }
 
 int main(int argc, char **argv) {
     char path[PATH_MAX];
-    if (argc < 3)
+    if (argc < 3) {
         return 0;
+    }
     canary = argv[1];
     canary_ino = strtoull(argv[2], NULL, 10);
     mkdir("work", 0755);

@@ -2,9 +2,11 @@
 #include "fs_test.h"
 
 static void which(void) {
-    for (int i = 0; i < 40; i++)
-        if (fcntl(i, F_GETFD) >= 0)
+    for (int i = 0; i < 40; i++) {
+        if (fcntl(i, F_GETFD) >= 0) {
             printf("%d%s ", i, fcntl(i, F_GETFD) ? "c" : "");
+        }
+    }
     printf("\n");
     fflush(stdout);
 }
@@ -14,8 +16,9 @@ int main(int argc, char **argv) {
         which();
         return 0;
     }
-    for (int i = 3; i < 100; i++)
+    for (int i = 3; i < 100; i++) {
         close(i);
+    }
     int fd = file_with("f", "0123456789");
     SHOW(fd);
     SHOW(dup(fd));
@@ -99,8 +102,9 @@ int main(int argc, char **argv) {
     struct rlimit limit = {16, 16};
     setrlimit(RLIMIT_NOFILE, &limit);
     int last = -1, made;
-    while ((made = dup(fd)) >= 0)
+    while ((made = dup(fd)) >= 0) {
         last = made;
+    }
     SHOW(made);
     SHOW(last);
     SHOW(open("f", O_RDONLY));

@@ -39,10 +39,11 @@
 
 static inline void show(const char *what, long long result) {
     int err = errno;
-    if (result == -1)
+    if (result == -1) {
         printf("%s: %s\n", what, strerrorname_np(err));
-    else
+    } else {
         printf("%s: %lld\n", what, result);
+    }
     fflush(stdout);
 }
 
@@ -55,8 +56,9 @@ static inline int show_fd(const char *what, int fd) {
 
 static inline void show_open(const char *what, int fd) {
     show_fd(what, fd);
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+    }
 }
 
 static inline int file_with(const char *name, const char *text) {
@@ -76,22 +78,25 @@ static inline void show_text(const char *name) {
     char buf[256];
     int fd = open(name, O_RDONLY);
     ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
-    if (n < 0)
+    if (n < 0) {
         printf("%s: %s\n", name, strerrorname_np(errno));
-    else
+    } else {
         printf("%s: \"%.*s\"\n", name, (int)n, buf);
+    }
     fflush(stdout);
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+    }
 }
 
 static inline void show_link(const char *name) {
     char buf[256];
     ssize_t n = readlink(name, buf, sizeof buf);
-    if (n < 0)
+    if (n < 0) {
         printf("%s -> %s\n", name, strerrorname_np(errno));
-    else
+    } else {
         printf("%s -> %.*s\n", name, (int)n, buf);
+    }
     fflush(stdout);
 }
 
@@ -103,8 +108,9 @@ static inline void show_stat(const char *name) {
     } else {
         printf("%s: %06o links %lu", name, (unsigned)st.st_mode,
                S_ISDIR(st.st_mode) ? 0ul : (unsigned long)st.st_nlink);
-        if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
+        if (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) {
             printf(" size %lld", (long long)st.st_size);
+        }
         printf("\n");
     }
     fflush(stdout);

@@ -80,8 +80,9 @@ static long argument(void) {
         return AT_FDCWD;
     case 3 ... 6: {
         char *at = memory + next() % 64 * 64;
-        if (next() % 4)
+        if (next() % 4) {
             strcpy(at, paths[next() % (sizeof paths / sizeof *paths)]);
+        }
         return (long)at;
     }
     case 7:
@@ -102,15 +103,17 @@ static void on_alarm(int sig) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3)
+    if (argc < 3) {
         return 0;
+    }
     state = (uint32_t)atoi(argv[1]) * 2654435761u + 1;
     time_t end = time(NULL) + atoi(argv[2]);
     memory = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     mprotect(memory + 8192, 4096, PROT_READ);
     munmap(memory + 12288, 4096);
-    for (int i = 1; i < 32; i++)
+    for (int i = 1; i < 32; i++) {
         signal(i, SIG_IGN);
+    }
     struct sigaction sa = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &sa, NULL); /* ends calls that wait */
     struct itimerval ticks = {{0, 50000}, {0, 50000}};
@@ -121,8 +124,9 @@ int main(int argc, char **argv) {
     long count = 0;
     for (; time(NULL) < end; count++) {
         long a[6];
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 6; i++) {
             a[i] = argument();
+        }
         int call = calls[next() % (sizeof calls / sizeof *calls)];
         bool sizes = call == SYS_truncate || call == SYS_ftruncate || call == SYS_truncate64 ||
                      call == SYS_ftruncate64 || call == SYS_fallocate;
@@ -131,9 +135,11 @@ int main(int argc, char **argv) {
             a[2] = a[3] = a[4] = a[5] = 0;
         }
         syscall(call, a[0], a[1], a[2], a[3], a[4], a[5]);
-        if (next() % 200 == 0)
-            for (int i = 3; i < 24; i++)
+        if (next() % 200 == 0) {
+            for (int i = 3; i < 24; i++) {
                 close(i);
+            }
+        }
         if (next() % 500 == 0) {
             chdir("/w");
             mkdir("d", 0777);

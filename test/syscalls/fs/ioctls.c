@@ -14,10 +14,11 @@ static void extents(const char *what, int fd, unsigned count) {
     int result = ioctl(fd, FS_IOC_FIEMAP, &map);
     printf("extents of %s: %s, %u", what, result ? strerrorname_np(errno) : "0",
            map.head.fm_mapped_extents);
-    if (!result && count && map.head.fm_mapped_extents)
+    if (!result && count && map.head.fm_mapped_extents) {
         printf(", last %d, from %llu, %llu", !!(map.extent[0].fe_flags & FIEMAP_EXTENT_LAST),
                (unsigned long long)map.extent[0].fe_logical,
                (unsigned long long)map.extent[0].fe_length);
+    }
     printf("\n");
     fflush(stdout);
 }
@@ -28,8 +29,9 @@ int main(void) {
     int fd = open("f", O_RDWR | O_CREAT, 0644), reader = open("f", O_RDONLY);
     int directory = open(".", O_RDONLY), path = open("f", O_PATH), size = 0, pipes[2];
     int empty = open("e", O_RDWR | O_CREAT, 0644), copy = open("c", O_RDWR | O_CREAT, 0644);
-    if (write(fd, text, sizeof text) != sizeof text || fsync(fd) || pipe(pipes))
+    if (write(fd, text, sizeof text) != sizeof text || fsync(fd) || pipe(pipes)) {
         return 1;
+    }
     SHOW(ioctl(fd, FIGETBSZ, &size));
     SHOW(size);
     SHOW(ioctl(directory, FIGETBSZ, &size));

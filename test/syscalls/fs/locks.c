@@ -11,16 +11,17 @@ static int lock(int op, int type, off_t start, off_t len) {
 
 static void ask(int type, off_t start, off_t len) {
     struct flock l = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
-    if (fcntl(fd, F_GETLK, &l))
+    if (fcntl(fd, F_GETLK, &l)) {
         printf("getlk: %s\n", strerrorname_np(errno));
-    else if (l.l_type == F_UNLCK)
+    } else if (l.l_type == F_UNLCK) {
         printf("getlk %d %lld+%lld: free\n", type, (long long)start, (long long)len);
-    else
+    } else {
         printf("getlk %d %lld+%lld: type %d %lld+%lld whence %d owner %s\n", type, (long long)start,
                (long long)len, l.l_type, (long long)l.l_start, (long long)l.l_len, l.l_whence,
                l.l_pid == getppid() ? "parent"
                : l.l_pid == -1      ? "ofd"
                                     : "other");
+    }
     fflush(stdout);
 }
 

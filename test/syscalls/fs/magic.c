@@ -14,10 +14,11 @@ static int wrong;
 /* `wanted`: the errno that a refusal has; 0: any. */
 static void refused(const char *what, long result, int wanted) {
     int err = errno;
-    if (result >= 0)
+    if (result >= 0) {
         printf("%s: done\n", what);
-    else if (wanted && err != wanted)
+    } else if (wanted && err != wanted) {
         printf("%s: %s\n", what, strerrorname_np(err));
+    }
     wrong += result >= 0 || (wanted && err != wanted);
     fflush(stdout);
 }
@@ -75,8 +76,9 @@ static void readonly(const char *directory) {
     }
     descriptor_attributes(fds[0], EROFS);
     REFUSED(fchownat(fds[1], "", 1, 1, AT_EMPTY_PATH), EROFS);
-    if (chdir(directory))
+    if (chdir(directory)) {
         exit(1);
+    }
     below("/proc/self/cwd", EROFS);
     attributes("/proc/self/cwd", EROFS);
 }
@@ -114,12 +116,14 @@ static void given_directory(int fd) {
 
 static void given(int fd) {
     struct stat st;
-    if (fstat(fd, &st))
+    if (fstat(fd, &st)) {
         exit(1);
-    if (S_ISDIR(st.st_mode))
+    }
+    if (S_ISDIR(st.st_mode)) {
         given_directory(fd);
-    else
+    } else {
         given_file(fd);
+    }
 }
 
 static void receive(const char *path) {
@@ -153,8 +157,9 @@ static void race(const char *target) {
         exit(1);
     }
     int child = fork();
-    while (!child)
+    while (!child) {
         syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "b", 2 /* RENAME_EXCHANGE */);
+    }
     clock_gettime(CLOCK_MONOTONIC, &start);
     do {
         int fd = open("a", O_RDONLY);
@@ -187,25 +192,30 @@ static void own(const char *kind, const char *target) {
         if (directory) {
             syscall(SYS_renameat2, AT_FDCWD, target, AT_FDCWD, "x", 2 /* RENAME_EXCHANGE */);
         } else {
-            if (link(target, "l") && errno != EEXIST)
+            if (link(target, "l") && errno != EEXIST) {
                 exit(1);
+            }
             rename("l", "x");
         }
     }
     clock_gettime(CLOCK_MONOTONIC, &start);
     do {
-        if (directory)
+        if (directory) {
             mkdir("x", 0777);
-        else
+        } else {
             mkfifo("x", 0666);
+        }
         const char *names[] = {"x", target};
-        for (int i = 0; i < 2; i++)
-            if (!lstat(names[i], &st) && st.st_ino == was.st_ino && st.st_uid == getuid())
+        for (int i = 0; i < 2; i++) {
+            if (!lstat(names[i], &st) && st.st_ino == was.st_ino && st.st_uid == getuid()) {
                 wrong = 1;
-        if (directory)
+            }
+        }
+        if (directory) {
             rmdir("x");
-        else
+        } else {
             unlink("x");
+        }
         clock_gettime(CLOCK_MONOTONIC, &now);
     } while (!wrong && now.tv_sec - start.tv_sec < 3);
     kill(child, SIGKILL);
@@ -214,20 +224,22 @@ static void own(const char *kind, const char *target) {
 
 int main(int argc, char **argv) {
     alarm(25);
-    if (argc < 3)
+    if (argc < 3) {
         return 0;
-    if (!strcmp(argv[1], "readonly"))
+    }
+    if (!strcmp(argv[1], "readonly")) {
         readonly(argv[2]);
-    else if (!strcmp(argv[1], "given"))
+    } else if (!strcmp(argv[1], "given")) {
         given(atoi(argv[2]));
-    else if (!strcmp(argv[1], "receive"))
+    } else if (!strcmp(argv[1], "receive")) {
         receive(argv[2]);
-    else if (!strcmp(argv[1], "watch"))
+    } else if (!strcmp(argv[1], "watch")) {
         REFUSED(inotify_add_watch(inotify_init(), argv[2], IN_ALL_EVENTS), EACCES);
-    else if (!strcmp(argv[1], "own") && argc > 3)
+    } else if (!strcmp(argv[1], "own") && argc > 3) {
         own(argv[2], argv[3]);
-    else if (!strcmp(argv[1], "race"))
+    } else if (!strcmp(argv[1], "race")) {
         race(argv[2]);
+    }
     printf("%d not refused\n", wrong);
     return 0;
 }

@@ -6,11 +6,12 @@
 
 static void owner(const char *name) {
     struct stat st;
-    if (lstat(name, &st))
+    if (lstat(name, &st)) {
         printf("%s: %s\n", name, strerrorname_np(errno));
-    else
+    } else {
         printf("%s: %06o %u:%u dev %x size %lld\n", name, st.st_mode, st.st_uid, st.st_gid,
                (unsigned)st.st_rdev, S_ISDIR(st.st_mode) ? 0ll : (long long)st.st_size);
+    }
     fflush(stdout);
 }
 
@@ -21,20 +22,23 @@ static void types(void) {
     int entries = 0;
     DIR *dir = opendir(".");
     while (dir && (entry = readdir(dir))) {
-        if (lstat(entry->d_name, &st) || entry->d_type != IFTODT(st.st_mode))
+        if (lstat(entry->d_name, &st) || entry->d_type != IFTODT(st.st_mode)) {
             printf("%s: type %d, mode %06o\n", entry->d_name, entry->d_type, st.st_mode);
+        }
         entries++;
     }
     printf("listing of %s entries\n", entries > 10 ? "all" : "too few");
-    if (dir)
+    if (dir) {
         closedir(dir);
+    }
 }
 
 static void all(void) {
     static const char *const names[] = {"plain", "suid",  "dir",  "sgid",  "sgid/in", "sgid/sub",
                                         "null",  "block", "none", "nodir", "fifo"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         owner(names[i]);
+    }
     types();
 }
 
@@ -102,8 +106,9 @@ static void as_user(void) {
 
 int main(int argc, char **argv) {
     char buf[64];
-    if (argc < 2)
+    if (argc < 2) {
         return 0;
+    }
     if (!strcmp(argv[1], "again")) {
         all();
         return 0;

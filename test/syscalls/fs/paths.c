@@ -53,8 +53,9 @@ int main(void) {
     SHOW_OPEN(open(longname, O_RDONLY));
     SHOW(mkdir(longname, 0755));
     SHOW(rmdir(longname));
-    for (int i = 0; i < 4999; i++)
+    for (int i = 0; i < 4999; i++) {
         longpath[i] = i % 2 ? '/' : '.';
+    }
     SHOW_OPEN(open(longpath, O_RDONLY));
     longpath[4096] = 0;
     SHOW_OPEN(open(longpath, O_RDONLY));

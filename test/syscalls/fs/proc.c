@@ -7,11 +7,13 @@ static char text[65536];
 
 static char *slurp(const char *name) {
     int fd = open(name, O_RDONLY);
-    if (fd < 0)
+    if (fd < 0) {
         return strcpy(text, strerrorname_np(errno));
+    }
     ssize_t n, len = 0;
-    while ((n = read(fd, text + len, sizeof text - 1 - (size_t)len)) > 0)
+    while ((n = read(fd, text + len, sizeof text - 1 - (size_t)len)) > 0) {
         len += n;
+    }
     text[len] = 0;
     close(fd);
     return text;
@@ -25,8 +27,9 @@ static long field(const char *file, const char *name) {
 static const char *base(const char *link) {
     static char buf[PATH_MAX];
     ssize_t n = readlink(link, buf, sizeof buf - 1);
-    if (n < 0)
+    if (n < 0) {
         return strerrorname_np(errno);
+    }
     buf[n] = 0;
     return strrchr(buf, '/') && strrchr(buf, '/')[1] ? strrchr(buf, '/') + 1 : buf;
 }
@@ -42,8 +45,9 @@ static void *thread(void *arg) {
     SHOW(field("/proc/thread-self/status", "\nPid:") == gettid());
     DIR *dir = opendir("/proc/self/task");
     int count = 0;
-    while (readdir(dir))
+    while (readdir(dir)) {
         count++;
+    }
     closedir(dir);
     printf("%d tasks\n", count - 2);
     return arg;
@@ -126,19 +130,23 @@ int main(int argc, char **argv) {
     }
 
     /* A listing in several calls misses nothing that is still there when it gets to it. */
-    for (int i = 0; i < 40; i++)
+    for (int i = 0; i < 40; i++) {
         dup(0);
+    }
     int fds = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
     long got;
-    while ((got = syscall(SYS_getdents64, fds, buf, sizeof buf)) > 0)
+    while ((got = syscall(SYS_getdents64, fds, buf, sizeof buf)) > 0) {
         for (long at = 0; at < got; at += ((struct dirent64 *)(buf + at))->d_reclen) {
             int number = atoi(((struct dirent64 *)(buf + at))->d_name);
-            if (number > 2 && number != fds)
+            if (number > 2 && number != fds) {
                 close(number);
+            }
         }
+    }
     int left = 0;
-    for (int i = 3; i < 100; i++)
+    for (int i = 3; i < 100; i++) {
         left += fcntl(i, F_GETFD) >= 0;
+    }
     printf("%d open behind it\n", left);
     close(fds);
 
@@ -162,8 +170,9 @@ int main(int argc, char **argv) {
     /* a zombie, then nothing */
     fflush(stdout);
     pid_t child = fork();
-    if (!child)
+    if (!child) {
         _exit(0);
+    }
     siginfo_t info;
     waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
     snprintf(buf, sizeof buf, "/proc/%d/status", child);

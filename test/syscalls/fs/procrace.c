@@ -14,16 +14,19 @@ static void churn(void) {
         pid_t child = fork();
         if (child == 0) {
             pthread_t t[3];
-            for (int i = 0; i < 3; i++)
+            for (int i = 0; i < 3; i++) {
                 pthread_create(&t[i], NULL, short_thread, NULL);
-            for (int i = 0; i < 3; i++)
+            }
+            for (int i = 0; i < 3; i++) {
                 pthread_join(t[i], NULL);
+            }
             int fd = open("/proc/self/status", O_RDONLY);
             close(fd);
             _exit(0);
         }
-        if (child > 0)
+        if (child > 0) {
             waitpid(child, NULL, 0);
+        }
     }
 }
 
@@ -32,16 +35,19 @@ static long files;
 static void walk(const char *dir, int depth) {
     DIR *d = opendir(dir);
     struct dirent *entry;
-    if (!d)
+    if (!d) {
         return;
+    }
     while ((entry = readdir(d))) {
         char path[PATH_MAX], buf[4096];
         if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "mem") ||
-            (depth == 0 && (entry->d_name[0] < '0' || entry->d_name[0] > '9')))
+            (depth == 0 && (entry->d_name[0] < '0' || entry->d_name[0] > '9'))) {
             continue;
+        }
         if (!strcmp(entry->d_name, "net") || !strcmp(entry->d_name, "ns") ||
-            !strcmp(entry->d_name, "attr") || !strcmp(entry->d_name, "map_files"))
+            !strcmp(entry->d_name, "attr") || !strcmp(entry->d_name, "map_files")) {
             continue;
+        }
         snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
         struct stat st;
         lstat(path, &st);
@@ -53,8 +59,8 @@ static void walk(const char *dir, int depth) {
         } else if (entry->d_type == DT_REG) {
             int fd = open(path, O_RDONLY | O_NONBLOCK);
             if (fd >= 0) {
-                while (read(fd, buf, sizeof buf) == sizeof buf)
-                    ;
+                while (read(fd, buf, sizeof buf) == sizeof buf) {
+                }
                 close(fd);
                 files++;
             }

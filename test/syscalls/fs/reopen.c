@@ -41,15 +41,16 @@ static void outcome(char *text, size_t size, int fd, const struct stat *was) {
                        : (flags & O_ACCMODE) == O_RDONLY ? "r"
                        : (flags & O_ACCMODE) == O_WRONLY ? "w"
                                                          : "rw";
-    if (fstat(fd, &st))
+    if (fstat(fd, &st)) {
         snprintf(text, size, "%s/fstat %s", mode, strerrorname_np(errno));
-    else if (S_ISLNK(st.st_mode))
+    } else if (S_ISLNK(st.st_mode)) {
         snprintf(text, size, "%s/link", mode);
-    else
+    } else {
         snprintf(text, size, "%s%s%s", mode, flags & O_NONBLOCK ? "n" : "",
                  st.st_ino == was->st_ino && (st.st_mode & S_IFMT) == (was->st_mode & S_IFMT)
                      ? ""
                      : "/other");
+    }
     close(fd);
 }
 
@@ -59,10 +60,11 @@ static void show_ways(const char *what, const char *who, const char *path, const
     printf("%s by %s:", what, who);
     for (size_t i = 0; i < WAYS; i++) {
         outcome(now, sizeof now, open(path, ways[i].flags | O_NOCTTY, 0600), st);
-        if (strcmp(now, last))
+        if (strcmp(now, last)) {
             printf("%s%s %s", i ? "; " : " ", now, ways[i].name);
-        else
+        } else {
             printf(",%s", ways[i].name);
+        }
         strcpy(last, now);
     }
     printf("\n");
@@ -101,8 +103,9 @@ int main(void) {
     int pair[2], fds[2];
     alarm(20);
     signal(SIGPIPE, SIG_IGN);
-    for (int i = 3; i < 100; i++)
+    for (int i = 3; i < 100; i++) {
         close(i);
+    }
 
     reopen("regular", file_with("f", "text"));
     reopen("read-only", open("f", O_RDONLY));
@@ -120,15 +123,17 @@ int main(void) {
     reopen("removed directory", removed);
     reopen("unnamed", open(".", O_TMPFILE | O_RDWR, 0600));
 
-    if (pipe(fds))
+    if (pipe(fds)) {
         return 1;
+    }
     reopen("pipe's reader", fds[0]);
     reopen("pipe's writer", fds[1]);
     mkfifo("fifo", 0600);
     int fifo = open("fifo", O_RDWR);
     reopen("fifo", fifo);
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
         return 1;
+    }
     reopen("socket", pair[0]);
     reopen("udp", socket(AF_INET, SOCK_DGRAM, 0));
     struct sockaddr_un un = {AF_UNIX, "sock"};
@@ -199,8 +204,9 @@ int main(void) {
     SHOW(fchmod(memory, 0400));
     snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
     if (!fork()) {
-        if (geteuid() == 0 && (setgid(1000) || setuid(1000)))
+        if (geteuid() == 0 && (setgid(1000) || setuid(1000))) {
             _exit(1);
+        }
         int into = open(path, O_RDWR);
         printf("by a user: %s\n", into < 0 ? strerrorname_np(errno) : "fd");
         fflush(stdout);

@@ -114,8 +114,9 @@ int main(void) {
     SHOW(fsync(99));
     SHOW(sync_file_range(fd, 0, 4096, 7));
 
-    for (int i = 1; i < 32; i++)
+    for (int i = 1; i < 32; i++) {
         signal(i, on_signal);
+    }
     int pipes[2];
     pipe(pipes);
     close(pipes[0]);

@@ -28,11 +28,12 @@ static void agree(const char *name) {
 
 static void show_times(const char *name) {
     struct stat st;
-    if (lstat(name, &st))
+    if (lstat(name, &st)) {
         printf("%s: %s\n", name, strerrorname_np(errno));
-    else
+    } else {
         printf("%s: %lld.%09ld %lld.%09ld\n", name, (long long)st.st_atim.tv_sec,
                st.st_atim.tv_nsec, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    }
 }
 
 int main(void) {

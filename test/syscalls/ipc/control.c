@@ -20,8 +20,9 @@ static void as_other(void (*tell)(int id), int id) {
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        if (geteuid() == 0 && (setgid(1234) || setuid(1234)))
+        if (geteuid() == 0 && (setgid(1234) || setuid(1234))) {
             _exit(1);
+        }
         tell(id);
         _exit(0);
     }
@@ -53,15 +54,16 @@ static void semaphores(void) {
     int id = semget(IPC_PRIVATE, 3, IPC_CREAT | 0600);
     unsigned short values[3] = {4, 5, 6};
     SHOW(semctl(id, 0, SETALL, (union semun){.array = values}));
-    memset(values, 0, sizeof(values));
+    memset(values, 0, sizeof values);
     SHOW(semctl(id, 0, GETALL, (union semun){.array = values}));
     printf("%d %d %d\n", values[0], values[1], values[2]);
     int calls[] = {GETPID, GETVAL, GETNCNT, GETZCNT, SETVAL};
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         for (int number = -1; number < 4; number += 4) {
             printf("%d of %d ", calls[i], number);
             SHOW(semctl(id, number, calls[i], (union semun){.val = 1}));
         }
+    }
     SHOW(semctl(id, 0, SETVAL, (union semun){.val = -1}));
     SHOW(semctl(id, 0, SETVAL, (union semun){.val = 32768}));
     SHOW(semctl(id, 0, SETVAL, (union semun){.val = 32767}));
@@ -82,17 +84,20 @@ static void semaphores(void) {
             struct sembuf undo[2] = {{0, -2, SEM_UNDO}, {2, -3, SEM_UNDO}};
             char byte;
             close(go[1]);
-            if (semop(id, undo, 2) || read(go[0], &byte, 1))
+            if (semop(id, undo, 2) || read(go[0], &byte, 1)) {
                 _exit(1);
+            }
             _exit(0);
         }
-        while (value(id, 2) == 9)
+        while (value(id, 2) == 9) {
             sleep_ms(5);
+        }
         fresh[0] = fresh[2] = 20;
-        if (all)
+        if (all) {
             SHOW(semctl(id, 0, SETALL, (union semun){.array = fresh}));
-        else
+        } else {
             SHOW(semctl(id, 0, SETVAL, (union semun){.val = 20}));
+        }
         SHOW(semctl(id, 0, GETPID) == getpid());
         close(go[1]);
         close(go[0]);
@@ -234,7 +239,7 @@ static void message_queue_of_others(int id) {
 }
 
 static void message_queues(void) {
-    snprintf(name, sizeof(name), "/fgcontrol%d", (int)getpid());
+    snprintf(name, sizeof name, "/fgcontrol%d", (int)getpid());
     struct {
         long most, bytes;
     } wrong[] = {{0, 10}, {-1, 10}, {2, 0}, {2, -1}, {70000, 10}, {2, 20000000}};
@@ -289,15 +294,15 @@ static void message_queues(void) {
     char other[40];
     mqd_t open[3];
     for (int i = 0; i < 3; i++) {
-        snprintf(other, sizeof(other), "%s.%d", name, i);
+        snprintf(other, sizeof other, "%s.%d", name, i);
         open[i] = mq_open(other, O_RDWR | O_CREAT, 0600, NULL);
         mq_send(open[i], &"abc"[i], 1, 0);
     }
     for (int i = 0; i < 3; i++) {
-        snprintf(other, sizeof(other), "%s.%d", name, i);
+        snprintf(other, sizeof other, "%s.%d", name, i);
         mqd_t again = mq_open(other, O_RDONLY);
         char large[8192];
-        SHOW(mq_receive(again, large, sizeof(large), NULL));
+        SHOW(mq_receive(again, large, sizeof large, NULL));
         printf("%c\n", large[0]);
         SHOW(mq_unlink(other));
     }

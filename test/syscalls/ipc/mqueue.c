@@ -5,7 +5,7 @@
 int main(void) {
     char name[32], text[64] = "";
     unsigned priority;
-    snprintf(name, sizeof(name), "/fgtest%d", (int)getpid());
+    snprintf(name, sizeof name, "/fgtest%d", (int)getpid());
     SHOW(mq_open(name, O_RDWR));
     struct mq_attr attr = {.mq_maxmsg = 3, .mq_msgsize = 64}, got;
     mqd_t q = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &attr);

@@ -22,7 +22,7 @@ static void semaphores(void) {
         large[i] = 0x8000;
         SHOW(semctl(id, 0, SETALL, (union semun){.array = large}));
     }
-    memset(values, 0, sizeof(values));
+    memset(values, 0, sizeof values);
     SHOW(semctl(id, 0, GETALL, (union semun){.array = values}));
     printf("values %d %d %d\n", values[0], values[1], values[2]);
     struct sembuf down = {0, -1, IPC_NOWAIT}, up = {0, 1, 0};
@@ -34,8 +34,9 @@ static void semaphores(void) {
     SHOW(semctl(id, 2, GETVAL));
     down.sem_flg = 0;
     pid_t child = fork();
-    if (child == 0)
+    if (child == 0) {
         _exit(semop(id, &down, 1) ? 1 : 0);
+    }
     sleep_ms(100);
     SHOW(semctl(id, 0, GETNCNT));
     SHOW(semop(id, &up, 1));
@@ -48,8 +49,9 @@ static void semaphores(void) {
     took("semtimedop", start, 100);
     /* What a process holds with SEM_UNDO comes back at its end. */
     struct sembuf undo = {2, -3, SEM_UNDO};
-    if (fork() == 0)
+    if (fork() == 0) {
         _exit(semop(id, &undo, 1) ? 1 : semctl(id, 2, GETVAL));
+    }
     wait(&status);
     printf("within %d, after %d\n", WEXITSTATUS(status), semctl(id, 2, GETVAL));
     struct sembuf zero = {2, 0, IPC_NOWAIT}, far = {7, 1, 0};
@@ -65,8 +67,9 @@ static void semaphores(void) {
     SHOW(semop(id, &down, 1));
     wait(NULL);
     child = fork();
-    if (child == 0)
+    if (child == 0) {
         _exit(semop(id, &down, 1) == -1 && errno == EIDRM ? 0 : 1);
+    }
     sleep_ms(100);
     SHOW(semctl(id, 0, IPC_RMID));
     waitpid(child, &status, 0);
@@ -106,8 +109,9 @@ static void queues(void) {
            (unsigned long)ds.__msg_cbytes, (unsigned long)ds.msg_qbytes);
     SHOW(msgrcv(id, &got, 32, 2, 0));
     pid_t child = fork();
-    if (child == 0)
+    if (child == 0) {
         _exit(msgrcv(id, &got, 32, 9, 0) == 5 && got.type == 9 ? 0 : 1);
+    }
     sleep_ms(100);
     m = (struct text){9, "nine"};
     SHOW(msgsnd(id, &m, 5, 0));
@@ -115,8 +119,9 @@ static void queues(void) {
     waitpid(child, &status, 0);
     printf("child %d\n", status);
     int sent = 0;
-    while (msgsnd(id, &m, 32, IPC_NOWAIT) == 0)
+    while (msgsnd(id, &m, 32, IPC_NOWAIT) == 0) {
         sent++;
+    }
     printf("full after %d: %s\n", sent, strerrorname_np(errno));
     SHOW(msgctl(id, IPC_RMID, NULL));
     SHOW(msgsnd(id, &m, 4, 0) == -1 && (errno == EINVAL || errno == EIDRM));

@@ -9,15 +9,17 @@
 
 static int memory(size_t len, const char *text) {
     int fd = memfd_create("inherit", MFD_ALLOW_SEALING);
-    if (fd < 0 || ftruncate(fd, (off_t)len) || pwrite(fd, text, strlen(text), 0) < 0)
+    if (fd < 0 || ftruncate(fd, (off_t)len) || pwrite(fd, text, strlen(text), 0) < 0) {
         exit(1);
+    }
     return fd;
 }
 
 static char *mapped(int fd, size_t len, int prot, int flags) {
     char *at = mmap(NULL, len, prot, flags, fd, 0);
-    if (at == MAP_FAILED)
+    if (at == MAP_FAILED) {
         exit(2);
+    }
     return at;
 }
 
@@ -28,8 +30,9 @@ static void forked(const char *what, char *at, size_t at_byte, int writes) {
     pid_t pid = fork();
     if (pid == 0) {
         char seen = at[at_byte];
-        if (writes)
+        if (writes) {
             at[at_byte] = 'C';
+        }
         _exit(seen);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
@@ -37,10 +40,11 @@ static void forked(const char *what, char *at, size_t at_byte, int writes) {
         return;
     }
     printf("%s: ", what);
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status)) {
         printf("child signal %d\n", WTERMSIG(status));
-    else
+    } else {
         printf("child saw '%c', now '%c'\n", WEXITSTATUS(status), at[at_byte]);
+    }
 }
 
 static void sealed(void) {
@@ -82,8 +86,9 @@ static void write_sealed(void) {
 
 static void files(void) {
     int fd = open("file", O_RDWR | O_CREAT, 0600), reading = open("file", O_RDONLY);
-    if (fd < 0 || reading < 0 || ftruncate(fd, 3 * PAGE) || pwrite(fd, "abcdef", 6, 0) != 6)
+    if (fd < 0 || reading < 0 || ftruncate(fd, 3 * PAGE) || pwrite(fd, "abcdef", 6, 0) != 6) {
         exit(3);
+    }
     char *shared = mapped(fd, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
     char *ro = mapped(reading, 3 * PAGE, PROT_READ, MAP_SHARED);
     char *own = mapped(reading, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
@@ -91,8 +96,9 @@ static void files(void) {
     own[2 * PAGE] = 'P';
     close(fd);
     close(reading);
-    if (chmod("file", 0))
+    if (chmod("file", 0)) {
         exit(4);
+    }
     forked("mode 0, shared", shared, 0, 1);
     forked("mode 0, for reading", ro, 0, 0);
     forked("mode 0, private", own, 2, 1);
@@ -132,8 +138,9 @@ static void pieces(void) {
     char *to = map_anon(64 * PAGE, PROT_NONE);
     char *moved = mremap(at, 64 * PAGE, 64 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
     int right = 0;
-    for (int i = 0; i < 64 && moved == to; i++)
+    for (int i = 0; i < 64 && moved == to; i++) {
         right += moved[i * PAGE] == i;
+    }
     printf("moved %d, right %d\n", moved == to, right);
 }
 

@@ -43,7 +43,7 @@ int main(void) {
     SHOW(syscall(SYS_mmap, 8));
 
     char link[64];
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     int reader = open(link, O_RDONLY), writer = open(link, O_WRONLY), path = open(link, O_PATH);
     SHOW(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0));
     char *shared = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, reader, 0);

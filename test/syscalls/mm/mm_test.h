@@ -28,12 +28,13 @@
 
 static inline void show(const char *what, long result, long base) {
     int err = errno;
-    if (result == -1)
+    if (result == -1) {
         printf("%s: %s\n", what, strerrorname_np(err));
-    else if (base)
+    } else if (base) {
         printf("%s: base%+ld pages\n", what, (result - base) / PAGE);
-    else
+    } else {
         printf("%s: %ld\n", what, result);
+    }
 }
 
 static inline char *map_anon(size_t len, int prot) {
@@ -55,8 +56,9 @@ static inline int letters(size_t len) {
         if (i % PAGE == 0 && len - i >= PAGE) {
             static char page[PAGE];
             memset(page, c, PAGE);
-            if (write(fd, page, PAGE) != PAGE)
+            if (write(fd, page, PAGE) != PAGE) {
                 exit(1);
+            }
             i += PAGE - 1;
         } else if (write(fd, &c, 1) != 1) {
             exit(1);
@@ -71,7 +73,7 @@ static volatile unsigned long fault_error, fault_trap, fault_cr2;
 
 static void on_fault(int signo, siginfo_t *info, void *context) {
     ucontext_t *uc = context;
-    memcpy((void *)&fault_info, info, sizeof(*info));
+    memcpy((void *)&fault_info, info, sizeof *info);
     fault_error = uc->uc_mcontext.gregs[REG_ERR];
     fault_trap = uc->uc_mcontext.gregs[REG_TRAPNO];
     fault_cr2 = uc->uc_mcontext.cr2;
@@ -93,8 +95,9 @@ static inline void touch(const char *what, volatile char *at, int write, char *b
                fault_trap, (char *)fault_cr2 == (char *)fault_info.si_addr ? "same" : "other");
         return;
     }
-    if (write)
+    if (write) {
         *at = 'w';
+    }
     printf("%s: %d\n", what, *at);
 }
 

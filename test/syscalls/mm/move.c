@@ -10,8 +10,9 @@ int main(void) {
     int rw = PROT_READ | PROT_WRITE;
     char *area = map_anon(32 * PAGE, PROT_NONE);
     char *a = mmap(area, 4 * PAGE, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         a[i * PAGE] = (char)('a' + i);
+    }
     munmap(area + 4 * PAGE, 28 * PAGE);
     SHOW_AT(area, mremap(a + 1, PAGE, PAGE, 0));
     SHOW_AT(area, mremap(a, PAGE, 0, 0));

@@ -27,17 +27,19 @@ int main(void) {
             mmap(NULL, len[slot], rand_r(&seed) % 2 ? PROT_READ : PROT_NONE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (grows ? MAP_GROWSDOWN : 0), -1, 0);
         hash = hash * 31 + (unsigned)((base - at[slot]) / PAGE);
-        if (round % 1000 < 2)
+        if (round % 1000 < 2) {
             printf("%d: %ld pages below\n", round, (long)(base - at[slot]) / PAGE);
+        }
     }
     printf("hash %x\n", hash);
 
     /* Many mappings, none like its neighbour. */
-    for (int i = 0; i < 20000; i++)
+    for (int i = 0; i < 20000; i++) {
         if (mmap(NULL, PAGE, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
             MAP_FAILED) {
             printf("%d: %s\n", i, strerrorname_np(errno));
             break;
         }
+    }
     return 0;
 }

@@ -32,8 +32,9 @@ static void policies(void) {
     for (int policy = -1; policy < 9; policy++) {
         static const unsigned long nodes[] = {0, 1, 2, 3};
         for (unsigned i = 0; i < 4; i++) {
-            if (policy == 6)
+            if (policy == 6) {
                 continue; /* newer than some kernels */
+            }
             printf("set %d nodes %lx: ", policy, nodes[i]);
             SHOW_AS("", set(policy, nodes[i], 32));
             show_policy();
@@ -129,7 +130,9 @@ static void by_pidfd(void) {
 static void each_advice(void) {
     for (int advice = 0; advice < 30; advice++) {
         if (advice >= 12 && advice <= 15) /* a matter of the kernel's configuration */
+        {
             continue;
+        }
         char *at[] = {
             map_anon(2 * PAGE, PROT_READ),
             mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
@@ -137,8 +140,9 @@ static void each_advice(void) {
             mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, open("/proc/self/exe", O_RDONLY), 0),
         };
         printf("advice %d:", advice);
-        for (unsigned i = 0; i < 4; i++)
+        for (unsigned i = 0; i < 4; i++) {
             printf(" %s", madvise(at[i], PAGE, advice) ? strerrorname_np(errno) : "0");
+        }
         printf("\n");
     }
 }
@@ -149,22 +153,25 @@ static void bottom(void) {
         fflush(stdout);
         pid_t pid = fork();
         if (pid == 0) {
-            if (user && setresuid(65534, 65534, 65534))
+            if (user && setresuid(65534, 65534, 65534)) {
                 _exit(1);
+            }
             for (unsigned i = user ? 3 : 0; i < 4; i++) {
                 char *got = mmap((void *)at[i], PAGE, PROT_READ | PROT_WRITE,
                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
                 printf("%s at %#x: %s\n", user ? "user" : "root", (unsigned)at[i],
                        got == MAP_FAILED ? strerrorname_np(errno) : "mapped");
-                if (got != MAP_FAILED)
+                if (got != MAP_FAILED) {
                     *(volatile char *)(got + 5) = 1;
+                }
             }
-            if (user)
+            if (user) {
                 printf("user at 0: %s\n",
                        mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
                             0) == MAP_FAILED
                            ? strerrorname_np(errno)
                            : "mapped");
+            }
             fflush(stdout);
             _exit(0);
         }
@@ -177,7 +184,8 @@ int main(void) {
     ranges();
     by_pidfd();
     each_advice();
-    if (getuid() == 0)
+    if (getuid() == 0) {
         bottom();
+    }
     return 0;
 }

@@ -34,8 +34,9 @@ int main(void) {
     volatile unsigned *word = (volatile unsigned *)(area + 3 * PAGE - 2);
     SHOW(mprotect(area + 2 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE));
     SHOW(mprotect(area + 3 * PAGE, PAGE, PROT_READ));
-    if (!sigsetjmp(fault_jump, 1))
+    if (!sigsetjmp(fault_jump, 1)) {
         *word = 0x12345678;
+    }
     printf("across: at %ld, first half %s\n", (long)((char *)fault_info.si_addr - area),
            area[3 * PAGE - 2] == 'a' ? "unchanged" : "changed");
 
@@ -61,14 +62,16 @@ int main(void) {
     SHOW(((int (*)(void))code)());
     SHOW(mprotect(code, PAGE, PROT_READ | PROT_WRITE));
     int signo = sigsetjmp(fault_jump, 1);
-    if (!signo)
+    if (!signo) {
         ((void (*)(void))code)();
+    }
     printf("no exec: signal %d code %d at %ld error %lu\n", signo, fault_info.si_code,
            (long)((char *)fault_info.si_addr - code), fault_error);
     munmap(code, PAGE);
     signo = sigsetjmp(fault_jump, 1);
-    if (!signo)
+    if (!signo) {
         ((void (*)(void))code)();
+    }
     printf("no page: signal %d code %d at %ld error %lu\n", signo, fault_info.si_code,
            (long)((char *)fault_info.si_addr - code), fault_error);
     return 0;

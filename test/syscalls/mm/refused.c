@@ -30,19 +30,22 @@ static void with_threads(void) {
         pthread_attr_t attributes;
         pthread_attr_init(&attributes);
         if (pthread_attr_setstack(&attributes, stacks[i], sizeof stacks[i]) ||
-            pthread_create(&thread[i], &attributes, stay, &barrier))
+            pthread_create(&thread[i], &attributes, stay, &barrier)) {
             exit(1);
+        }
     }
     pthread_barrier_wait(&barrier);
     pthread_barrier_wait(&barrier);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         pthread_join(thread[i], NULL);
+    }
 }
 
 static const char *tried(int fd, int prot, int flags, void *at) {
     void *got = mmap(at, 16 * PAGE, prot, flags, fd, 0);
-    if (got == MAP_FAILED)
+    if (got == MAP_FAILED) {
         return strerrorname_np(errno);
+    }
     munmap(got, 16 * PAGE);
     return "mapped";
 }
@@ -64,8 +67,9 @@ static void kind(const char *name, int fd) {
     printf(" unaligned %s", tried(fd, PROT_READ, MAP_PRIVATE | MAP_FIXED, area + 1));
     with_threads();
     if (mmap(area, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-             0) != area)
+             0) != area) {
         exit(1);
+    }
     printf(" noreplace %s\n", tried(fd, PROT_READ, MAP_PRIVATE | MAP_FIXED_NOREPLACE, area));
     close(fd);
 }
@@ -77,11 +81,13 @@ int main(void) {
     area = map_anon(16 * PAGE, PROT_READ | PROT_WRITE);
     kind("socket", socket(AF_INET, SOCK_DGRAM, 0));
     kind("stream", socket(AF_UNIX, SOCK_STREAM, 0));
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends))
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends)) {
         return 1;
+    }
     kind("pair", ends[0]);
-    if (pipe(ends))
+    if (pipe(ends)) {
         return 1;
+    }
     kind("pipe", ends[0]);
     kind("pipe, writing", ends[1]);
     kind("directory", open("/", O_RDONLY));
@@ -100,8 +106,9 @@ int main(void) {
     kind("maps", open("/proc/self/maps", O_RDONLY));
     kind("status", open("/proc/self/status", O_RDONLY));
     kind("text for writing", open("refused", O_WRONLY | O_CREAT, 0600));
-    if (mkfifo("fifo", 0600))
+    if (mkfifo("fifo", 0600)) {
         return 1;
+    }
     kind("fifo", open("fifo", O_RDWR));
     return 0;
 }

@@ -68,8 +68,9 @@ int main(void) {
     if (pid == 0) {
         char c;
         strcpy(private, "the child's!");
-        if (write(go[1], "x", 1) == 1)
+        if (write(go[1], "x", 1) == 1) {
             pause();
+        }
         _exit(read(go[0], &c, 1));
     }
     char c, buf[32] = "";

@@ -10,7 +10,7 @@ static int __attribute__((noinline)) deep(int n) {
 }
 
 int main(void) {
-    stack_t stack = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
+    stack_t stack = {.ss_sp = alternate, .ss_size = sizeof alternate};
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigaltstack(&stack, NULL);
     sigaction(SIGSEGV, &action, NULL);
@@ -26,8 +26,9 @@ int main(void) {
     int status;
     if (pid == 0) {
         int signo = sigsetjmp(fault_jump, 1);
-        if (!signo)
+        if (!signo) {
             deep(40000);
+        }
         _exit(signo);
     }
     waitpid(pid, &status, 0);

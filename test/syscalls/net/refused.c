@@ -15,20 +15,21 @@ static void names(void) {
     mkdir("closed", 0);
     (void)!symlink("loop", "loop");
     (void)!symlink("nothing", "dangling");
-    for (size_t i = 0; i < sizeof(path) / sizeof(*path); i++) {
+    for (size_t i = 0; i < sizeof path / sizeof *path; i++) {
         struct sockaddr_un un = {AF_UNIX, ""};
         strcpy(un.sun_path, path[i]);
-        if (strcmp(path[i], "closed/s") == 0 && geteuid() == 0)
+        if (strcmp(path[i], "closed/s") == 0 && geteuid() == 0) {
             continue;
+        }
         for (int type = SOCK_STREAM; type <= SOCK_DGRAM; type++) {
             int fd = socket(AF_UNIX, type, 0);
             printf("%s: ", path[i]);
-            SHOW(bind(fd, (struct sockaddr *)&un, sizeof(un)));
+            SHOW(bind(fd, (struct sockaddr *)&un, sizeof un));
             printf("%s: ", path[i]);
-            SHOW(connect(fd, (struct sockaddr *)&un, sizeof(un)));
+            SHOW(connect(fd, (struct sockaddr *)&un, sizeof un));
             if (type == SOCK_DGRAM) {
                 printf("%s: ", path[i]);
-                SHOW(sendto(fd, "x", 1, 0, (struct sockaddr *)&un, sizeof(un)));
+                SHOW(sendto(fd, "x", 1, 0, (struct sockaddr *)&un, sizeof un));
             }
             close(fd);
         }
@@ -43,7 +44,7 @@ static void names(void) {
 /* A name that is nobody's any more is still told. */
 static void closed_names(void) {
     struct sockaddr_un un = {AF_UNIX, "\0closed"}, got;
-    socklen_t len = 2 + 7, got_len = sizeof(got);
+    socklen_t len = 2 + 7, got_len = sizeof got;
     char text[8];
     un.sun_path[6] = (char)getpid();
     int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -55,7 +56,7 @@ static void closed_names(void) {
     SHOW(getpeername(client, (struct sockaddr *)&got, &got_len));
     printf("%d, the same: %d\n", (int)got_len, !memcmp(&got, &un, len));
     close(peer);
-    got_len = sizeof(got);
+    got_len = sizeof got;
     SHOW(getpeername(client, (struct sockaddr *)&got, &got_len));
     printf("%d, the same: %d\n", (int)got_len, !memcmp(&got, &un, len));
     close(client);
@@ -66,7 +67,7 @@ static void closed_names(void) {
     SHOW(bind(to, (struct sockaddr *)&to_name, 2 + 9));
     SHOW(sendto(from, "sent", 4, 0, (struct sockaddr *)&to_name, 2 + 9));
     close(from);
-    got_len = sizeof(got);
+    got_len = sizeof got;
     SHOW(recvfrom(to, text, 8, 0, (struct sockaddr *)&got, &got_len));
     printf("%d, the same: %d\n", (int)got_len, !memcmp(&got, &un, len));
     close(to);
@@ -84,15 +85,15 @@ static void options(void) {
     static const int numbers[] = {-1, 0, 1000, 100000};
     for (int kind = 0; kind < 4; kind++) {
         int fd = socket(kinds[kind].family, kinds[kind].type, 0);
-        for (size_t level = 0; level < sizeof(levels) / sizeof(*levels); level++) {
+        for (size_t level = 0; level < sizeof levels / sizeof *levels; level++) {
             printf("%s, level %d:", kinds[kind].name, levels[level]);
-            for (size_t number = 0; number < sizeof(numbers) / sizeof(*numbers); number++) {
+            for (size_t number = 0; number < sizeof numbers / sizeof *numbers; number++) {
                 int value = 1;
-                socklen_t len = sizeof(value);
+                socklen_t len = sizeof value;
                 long got = getsockopt(fd, levels[level], numbers[number], &value, &len);
                 printf(" %s", got ? strerrorname_np(errno) : "got");
                 value = 1;
-                long set = setsockopt(fd, levels[level], numbers[number], &value, sizeof(value));
+                long set = setsockopt(fd, levels[level], numbers[number], &value, sizeof value);
                 printf("/%s", set ? strerrorname_np(errno) : "set");
             }
             puts("");
@@ -113,12 +114,12 @@ static void options(void) {
         for (int i = 0; i < 4; i++) {
             struct timeval back = {99, 99};
             int64_t wide[2] = {small[i].tv_sec, small[i].tv_usec}, wide_back[2] = {99, 99};
-            socklen_t len = sizeof(back), wide_len = sizeof(wide_back);
+            socklen_t len = sizeof back, wide_len = sizeof wide_back;
             int old = direction ? 20 : 21;
-            SHOW(setsockopt(fd, SOL_SOCKET, old, &small[i], sizeof(small[i])));
+            SHOW(setsockopt(fd, SOL_SOCKET, old, &small[i], sizeof small[i]));
             SHOW(getsockopt(fd, SOL_SOCKET, old, &back, &len));
             printf("%ld.%06ld (%d)\n", (long)back.tv_sec, (long)back.tv_usec, (int)len);
-            SHOW(setsockopt(fd, SOL_SOCKET, option[1], wide, sizeof(wide)));
+            SHOW(setsockopt(fd, SOL_SOCKET, option[1], wide, sizeof wide));
             SHOW(getsockopt(fd, SOL_SOCKET, option[1], wide_back, &wide_len));
             printf("%lld.%06lld (%d)\n", (long long)wide_back[0], (long long)wide_back[1],
                    (int)wide_len);

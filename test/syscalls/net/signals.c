@@ -33,12 +33,12 @@ int main(void) {
     socketpair(AF_UNIX, SOCK_STREAM, 0, s);
     catch (SIGUSR1, SA_RESTART);
     struct timeval tv = {5, 0};
-    setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+    setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
     signal_later(SIGUSR1, 100);
     SHOW(read(s[0], &c, 1)); /* not restarted: there is a time-out */
     wait(NULL);
     tv.tv_sec = 0;
-    setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+    setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
     signal_later(SIGUSR1, 50);
     if (fork() == 0) {
         sleep_ms(150);

@@ -7,8 +7,9 @@
 #include <sys/socket.h>
 
 static bool left_out(int level, int option) {
-    if (level == SOL_SOCKET)
+    if (level == SOL_SOCKET) {
         return option == 26 || option == 50 || option == 52 || option == 57 || option >= 76;
+    }
     bool tables = (level == SOL_IP && option >= 64) || (level == SOL_IPV6 && option >= 64);
     return tables ||
            (level == 6 && (option == 24 || option == 35 || (option >= 38 && option < 43)));
@@ -20,7 +21,7 @@ static const char *result(int failed) {
 
 static void options(const char *family, int domain, int type) {
     static const int level[] = {SOL_IP, SOL_SOCKET, 6, 17, SOL_IPV6, 132, 255, 270};
-    for (size_t l = 0; l < sizeof level / sizeof *level; l++)
+    for (size_t l = 0; l < sizeof level / sizeof *level; l++) {
         for (int option = 0; option < 85; option++) {
             int value = 0, one = 1, fd = socket(domain, type, 0);
             socklen_t len = sizeof value;
@@ -38,12 +39,14 @@ static void options(const char *family, int domain, int type) {
                    was_len, (unsigned)was, set, after, (int)len, (unsigned)value);
             close(fd);
         }
+    }
 }
 
 int main(void) {
     /* Natively root may more than a guest, which has no rights on the host's network. */
-    if (!geteuid() && (setgid(65534) || setuid(65534)))
+    if (!geteuid() && (setgid(65534) || setuid(65534))) {
         return 1;
+    }
     options("unix", AF_UNIX, SOCK_STREAM);
     options("unix datagrams", AF_UNIX, SOCK_DGRAM);
     options("tcp", AF_INET, SOCK_STREAM);
@@ -52,13 +55,15 @@ int main(void) {
     options("udp6", AF_INET6, SOCK_DGRAM);
     options("netlink", AF_NETLINK, SOCK_RAW);
     static const int family[] = {-1, 0, AF_UNIX, AF_INET6, AF_NETLINK, 45, 46, 1000};
-    for (size_t i = 0; i < sizeof family / sizeof *family; i++)
+    for (size_t i = 0; i < sizeof family / sizeof *family; i++) {
         for (int type = 0; type < 13; type++) {
             int fd = socket(family[i], type, 0);
-            if (fd < 0 && (errno == EPERM || errno == EPROTONOSUPPORT))
+            if (fd < 0 && (errno == EPERM || errno == EPROTONOSUPPORT)) {
                 continue; /* which modules the kernel has differs */
+            }
             printf("socket %d %d: %s\n", family[i], type, result(fd < 0));
             close(fd);
         }
+    }
     return 0;
 }

@@ -8,22 +8,23 @@
 static char dir[] = "/tmp/sock_test_XXXXXX";
 
 static socklen_t named(struct sockaddr_un *un, const char *path) {
-    memset(un, 0, sizeof(*un));
+    memset(un, 0, sizeof *un);
     un->sun_family = AF_UNIX;
-    snprintf(un->sun_path, sizeof(un->sun_path), "%s", path);
+    snprintf(un->sun_path, sizeof un->sun_path, "%s", path);
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
 }
 
 static void show_address(const char *what, const struct sockaddr_un *un, socklen_t len) {
     printf("%s: family %d, length %d", what, len >= 2 ? un->sun_family : -1, (int)len);
-    for (size_t i = 0; i + 2 < len; i++)
+    for (size_t i = 0; i + 2 < len; i++) {
         putchar(un->sun_path[i] ? un->sun_path[i] : '@');
+    }
     putchar('\n');
 }
 
 static void names(void) {
     struct sockaddr_un un, got;
-    socklen_t len = named(&un, "server"), got_len = sizeof(got);
+    socklen_t len = named(&un, "server"), got_len = sizeof got;
     int server = socket(AF_UNIX, SOCK_STREAM, 0);
     SHOW(bind(server, (struct sockaddr *)&un, len));
     struct stat st;
@@ -37,46 +38,46 @@ static void names(void) {
     SHOW(connect(other, (struct sockaddr *)&un, len));
     int peer = accept(server, (struct sockaddr *)&got, &got_len);
     show_address("accepted", &got, got_len);
-    got_len = sizeof(got);
+    got_len = sizeof got;
     SHOW(getsockname(peer, (struct sockaddr *)&got, &got_len));
     show_address("own name of the accepted", &got, got_len);
-    got_len = sizeof(got);
+    got_len = sizeof got;
     SHOW(getpeername(other, (struct sockaddr *)&got, &got_len));
     show_address("peer", &got, got_len);
-    got_len = sizeof(got);
+    got_len = sizeof got;
     SHOW(getsockname(other, (struct sockaddr *)&got, &got_len));
     show_address("client", &got, got_len);
     got_len = 4;
     SHOW(getpeername(other, (struct sockaddr *)&got, &got_len));
     printf("whole length %d\n", (int)got_len);
     struct ucred creds;
-    socklen_t creds_len = sizeof(creds);
+    socklen_t creds_len = sizeof creds;
     SHOW(getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &creds, &creds_len));
     printf("peer is me: %d, uid %d\n", creds.pid == getpid(), creds.uid == getuid());
     char text[16] = "";
     SHOW(write(other, "hello", 5));
-    SHOW(read(peer, text, sizeof(text)));
+    SHOW(read(peer, text, sizeof text));
     SHOW(shutdown(other, SHUT_WR));
-    SHOW(read(peer, text, sizeof(text)));
+    SHOW(read(peer, text, sizeof text));
     close(peer);
     signal(SIGPIPE, SIG_IGN);
     SHOW(send(other, "x", 1, 0));
     close(other);
     /* Long names, a symbolic link, a missing name, a dangling one. */
     char longest[108];
-    memset(longest, 'n', sizeof(longest));
-    memset(&un, 0, sizeof(un));
+    memset(longest, 'n', sizeof longest);
+    memset(&un, 0, sizeof un);
     un.sun_family = AF_UNIX;
     memcpy(un.sun_path, longest, 107);
     other = socket(AF_UNIX, SOCK_DGRAM, 0);
-    SHOW(bind(other, (struct sockaddr *)&un, sizeof(un)));
-    got_len = sizeof(got);
+    SHOW(bind(other, (struct sockaddr *)&un, sizeof un));
+    got_len = sizeof got;
     SHOW(getsockname(other, (struct sockaddr *)&got, &got_len));
     printf("length %d, the same: %d\n", (int)got_len, !memcmp(got.sun_path, un.sun_path, 107));
     int client = socket(AF_UNIX, SOCK_DGRAM, 0);
-    SHOW(sendto(client, "abc", 3, 0, (struct sockaddr *)&un, sizeof(un)));
-    got_len = sizeof(got);
-    SHOW(recvfrom(other, text, sizeof(text), 0, (struct sockaddr *)&got, &got_len));
+    SHOW(sendto(client, "abc", 3, 0, (struct sockaddr *)&un, sizeof un));
+    got_len = sizeof got;
+    SHOW(recvfrom(other, text, sizeof text, 0, (struct sockaddr *)&got, &got_len));
     printf("from length %d\n", (int)got_len);
     close(other);
     close(client);
@@ -99,7 +100,7 @@ static void names(void) {
 
 static void abstract(void) {
     struct sockaddr_un un = {AF_UNIX, "\0some name"}, got;
-    socklen_t len = 2 + 10, got_len = sizeof(got);
+    socklen_t len = 2 + 10, got_len = sizeof got;
     int a = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), b = socket(AF_UNIX, SOCK_DGRAM, 0);
     SHOW(bind(a, (struct sockaddr *)&un, len));
     SHOW(bind(b, (struct sockaddr *)&un, len));
@@ -108,17 +109,17 @@ static void abstract(void) {
     printf("autobind: length %d\n", (int)got_len);
     SHOW(sendto(a, "to b", 4, 0, (struct sockaddr *)&got, got_len));
     char text[16];
-    got_len = sizeof(got);
-    SHOW(recvfrom(b, text, sizeof(text), 0, (struct sockaddr *)&got, &got_len));
+    got_len = sizeof got;
+    SHOW(recvfrom(b, text, sizeof text, 0, (struct sockaddr *)&got, &got_len));
     show_address("from", &got, got_len);
     memset(un.sun_path + 1, 'q', 107);
     int c = socket(AF_UNIX, SOCK_DGRAM, 0);
-    SHOW(bind(c, (struct sockaddr *)&un, sizeof(un)));
-    SHOW(sendto(a, "to c", 4, 0, (struct sockaddr *)&un, sizeof(un)));
-    SHOW(recv(c, text, sizeof(text), 0));
-    got_len = sizeof(got);
+    SHOW(bind(c, (struct sockaddr *)&un, sizeof un));
+    SHOW(sendto(a, "to c", 4, 0, (struct sockaddr *)&un, sizeof un));
+    SHOW(recv(c, text, sizeof text, 0));
+    got_len = sizeof got;
     SHOW(getsockname(c, (struct sockaddr *)&got, &got_len));
-    printf("length %d same %d\n", (int)got_len, !memcmp(&got, &un, sizeof(un)));
+    printf("length %d same %d\n", (int)got_len, !memcmp(&got, &un, sizeof un));
     close(a);
     close(b);
     close(c);
@@ -131,7 +132,7 @@ static int receive(int fd, int room, int flags) {
         char buf[256];
         struct cmsghdr align;
     } control;
-    struct iovec iov = {text, sizeof(text) - 1};
+    struct iovec iov = {text, sizeof text - 1};
     struct msghdr msg = {NULL, 0, &iov, 1, control.buf, (socklen_t)room, 0};
     long n = recvmsg(fd, &msg, flags);
     printf("recvmsg: %ld '%s' flags %#x control %d\n", n, text, msg.msg_flags,
@@ -139,11 +140,12 @@ static int receive(int fd, int room, int flags) {
     int got = -1;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
         printf("  level %d type %d length %d\n", c->cmsg_level, c->cmsg_type, (int)c->cmsg_len);
-        if (c->cmsg_type == SCM_RIGHTS)
-            memcpy(&got, CMSG_DATA(c), sizeof(got));
+        if (c->cmsg_type == SCM_RIGHTS) {
+            memcpy(&got, CMSG_DATA(c), sizeof got);
+        }
         if (c->cmsg_type == SCM_CREDENTIALS) {
             struct ucred creds;
-            memcpy(&creds, CMSG_DATA(c), sizeof(creds));
+            memcpy(&creds, CMSG_DATA(c), sizeof creds);
             printf("  sender is me: %d, my child: %d, uid %d\n", creds.pid == getpid(),
                    creds.pid != getpid() && creds.pid > 1, creds.uid == getuid());
         }
@@ -218,15 +220,16 @@ static void rights(void) {
 static void credentials(void) {
     int s[2], one = 1;
     socketpair(AF_UNIX, SOCK_DGRAM, 0, s);
-    SHOW(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
+    SHOW(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof one));
     SHOW(send(s[0], "me", 2, 0));
     receive(s[1], 256, 0);
-    if (fork() == 0)
+    if (fork() == 0) {
         _exit((int)send(s[0], "child", 5, 0));
+    }
     wait(NULL);
     receive(s[1], 256, 0);
     struct ucred creds;
-    socklen_t len = sizeof(creds);
+    socklen_t len = sizeof creds;
     getsockopt(s[0], SOL_SOCKET, SO_PEERCRED, &creds, &len);
     printf("pair made by me: %d\n", creds.pid == getpid());
     close(s[0]);
@@ -242,12 +245,12 @@ static void credentials(void) {
         int c = socket(AF_UNIX, SOCK_STREAM, 0);
         connect(c, (struct sockaddr *)&un, un_len);
         char b;
-        len = sizeof(creds);
+        len = sizeof creds;
         getsockopt(c, SOL_SOCKET, SO_PEERCRED, &creds, &len);
         _exit(read(c, &b, 1) == 0 && creds.pid == getppid() ? 0 : 1);
     }
     int peer = accept(server, NULL, NULL);
-    len = sizeof(creds);
+    len = sizeof creds;
     getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &creds, &len);
     printf("the child connected: %d\n", creds.pid == child);
     close(peer);
@@ -280,7 +283,7 @@ static void datagrams(void) {
            m[2].msg_hdr.msg_flags);
     SHOW(recvmmsg(s[1], m, 3, MSG_DONTWAIT, NULL));
     int type, domain;
-    socklen_t len = sizeof(type);
+    socklen_t len = sizeof type;
     getsockopt(s[0], SOL_SOCKET, SO_TYPE, &type, &len);
     getsockopt(s[0], SOL_SOCKET, SO_DOMAIN, &domain, &len);
     printf("type %d domain %d\n", type, domain);
@@ -296,8 +299,9 @@ static void datagrams(void) {
 }
 
 int main(void) {
-    if (!mkdtemp(dir) || chdir(dir))
+    if (!mkdtemp(dir) || chdir(dir)) {
         return 1;
+    }
     umask(022);
     names();
     abstract();
@@ -305,8 +309,9 @@ int main(void) {
     credentials();
     datagrams();
     static const char *const made[] = {"data", "link", "server", "creds"};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         unlink(made[i]);
+    }
     char longest[108] = "";
     memset(longest, 'n', 107);
     unlink(longest);

@@ -22,8 +22,9 @@ static void more_than_the_length(void) {
         fd[i] = socket(AF_INET, SOCK_DGRAM, 0);
         for (uint32_t n = 0; n < 10; n++) {
             join.imr_sourceaddr.s_addr = htonl(0x0a010101 + n);
-            if (setsockopt(fd[i], SOL_IP, IP_ADD_SOURCE_MEMBERSHIP, &join, sizeof join))
+            if (setsockopt(fd[i], SOL_IP, IP_ADD_SOURCE_MEMBERSHIP, &join, sizeof join)) {
                 perror("join");
+            }
         }
     }
     for (int i = 0; i < 16; i++) {
@@ -63,8 +64,9 @@ static void addresses_in_the_value(void) {
         !getsockname(server, (void *)&at, &len) && !connect(client, (void *)&at, len)) {
         int failed = getsockopt(client, 284, 4, &value, &size);
         fine = failed ? errno == ENOPROTOOPT || errno == EOPNOTSUPP : subflow[0] && tcp[0];
-        if (!fine)
+        if (!fine) {
             printf("%d %s\n", failed, strerror(errno));
+        }
     }
     printf("full information: %s\n", fine ? "fine" : "not ours");
     close(client);

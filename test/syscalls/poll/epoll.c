@@ -9,8 +9,9 @@ static void show_events(int ep, int timeout) {
     struct epoll_event ev[8];
     int n = epoll_wait(ep, ev, 8, timeout);
     printf("events %d:", n);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         printf(" %#x/%llx", ev[i].events, (unsigned long long)ev[i].data.u64);
+    }
     puts("");
 }
 
@@ -123,7 +124,7 @@ static void signals(void) {
     sigprocmask(SIG_BLOCK, &mask, NULL);
     int s = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
     struct signalfd_siginfo info[4];
-    SHOW(read(s, info, sizeof(info)));
+    SHOW(read(s, info, sizeof info));
     SHOW(read(s, info, 10));
     struct pollfd p = {s, POLLIN | POLLOUT, 0};
     SHOW(poll(&p, 1, 0));
@@ -135,10 +136,11 @@ static void signals(void) {
     sigqueue(getpid(), SIGRTMIN + 3, (union sigval){.sival_int = 77});
     SHOW(poll(&p, 1, 0));
     show_events(ep, 0);
-    long n = SHOW(read(s, info, sizeof(info)));
-    for (int i = 0; i < (int)(n / (long)sizeof(info[0])); i++)
+    long n = SHOW(read(s, info, sizeof info));
+    for (int i = 0; i < (int)(n / (long)sizeof info[0]); i++) {
         printf("signal %d code %d me %d int %d\n", info[i].ssi_signo, info[i].ssi_code,
                info[i].ssi_pid == (uint32_t)getpid(), info[i].ssi_int);
+    }
     SHOW(poll(&p, 1, 0));
     show_events(ep, 0);
     sigemptyset(&mask);
@@ -149,7 +151,7 @@ static void signals(void) {
     SHOW(poll(&p, 1, 0));
     fcntl(s, F_SETFL, 0);
     signal_later(SIGUSR2, 100);
-    SHOW(read(s, info, sizeof(info)));
+    SHOW(read(s, info, sizeof info));
     printf("signal %s\n", strsignal(info[0].ssi_signo));
     wait(NULL);
     signal(SIGUSR1, SIG_IGN);

@@ -9,12 +9,14 @@ static void basic(void) {
     struct pollfd fds[4] = {
         {p[0], POLLIN, 0}, {p[1], POLLOUT, 0}, {-1, POLLIN, 7}, {99, POLLIN, 0}};
     SHOW(poll(fds, 4, 0));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         printf("  %d: %#x\n", i, fds[i].revents);
+    }
     SHOW(write(p[1], "x", 1));
     SHOW(poll(fds, 3, -1));
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         printf("  %d: %#x\n", i, fds[i].revents);
+    }
     close(p[1]);
     SHOW(poll(fds, 1, -1));
     printf("  hang-up: %#x\n", fds[0].revents);
@@ -44,8 +46,9 @@ static void signals(void) {
     printf("handler ran %d\n", (int)signals_seen);
     /* SIGCHLD is ignored by default: the wait goes on for its whole time. */
     long start = now_ms();
-    if (fork() == 0)
+    if (fork() == 0) {
         _exit(0);
+    }
     SHOW(poll(NULL, 0, 200));
     took("poll over an ignored signal", start, 200);
     wait(NULL);

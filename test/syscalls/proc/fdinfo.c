@@ -18,8 +18,9 @@ static void show_info(const char *what, int fd) {
     close(info);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     got = readlink(path, link, sizeof link - 1);
-    if (link[0] == '/' || strchr(link, '['))
+    if (link[0] == '/' || strchr(link, '[')) {
         *strchrnul(link, link[0] == '/' ? 0 : ':') = 0;
+    }
     printf("%s (%s)\n", what, link[0] == '/' ? "a path" : got > 0 ? link : "no link");
     fstat(fd, &st);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
@@ -135,8 +136,9 @@ int main(void) {
     show_info("pidfd", fd = (int)syscall(SYS_pidfd_open, getpid(), 0));
     close(fd);
     pid_t child = fork();
-    if (!child)
+    if (!child) {
         _exit(0);
+    }
     fd = (int)syscall(SYS_pidfd_open, child, 0);
     show_info("pidfd of a child", fd);
     waitpid(child, NULL, 0);

@@ -7,8 +7,9 @@ static char text[65536];
 
 static long get(const char *path) {
     int fd = open(path, O_RDONLY);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
+    }
     ssize_t got = read(fd, text, sizeof text - 1);
     int error = errno;
     close(fd);
@@ -18,10 +19,11 @@ static long get(const char *path) {
 
 static void print(const char *path) {
     long got = get(path);
-    if (got < 0)
+    if (got < 0) {
         printf("%s: %s\n", path, strerrorname_np((int)-got));
-    else
+    } else {
         printf("%s: %s", path, got ? text : "nothing\n");
+    }
 }
 
 static void put(const char *path, const char *value) {
@@ -33,10 +35,11 @@ static void put(const char *path, const char *value) {
 
 static void mode(const char *path) {
     struct stat st;
-    if (lstat(path, &st))
+    if (lstat(path, &st)) {
         printf("%s: %s\n", path, strerrorname_np(errno));
-    else
+    } else {
         printf("%s: %o, ours: %d\n", path, st.st_mode, st.st_uid == geteuid());
+    }
 }
 
 int main(void) {
@@ -100,15 +103,17 @@ int main(void) {
         snprintf(path, sizeof path, "/proc/self/ns/%s", spaces[i]);
         ssize_t got = readlink(path, link, sizeof link - 1);
         char *at = strchr(link, '[');
-        if (at)
+        if (at) {
             number = (unsigned)strtoul(at + 1, NULL, 10);
+        }
         printf("%s: %d %.*s %d\n", spaces[i], got > 0, at ? (int)(at - link) : 0, link,
                number > 4026531830u);
     }
 
     get("/proc/self/io");
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         printf("io %.*s\n", (int)(strchr(line, ':') - line), line);
+    }
     get("/proc/self/syscall");
     unsigned number, a, b, c, d, e, f, sp, pc;
     int fields =
@@ -152,8 +157,9 @@ int main(void) {
     snprintf(children, sizeof children, ":%llu 4 9\n", (unsigned long long)st.st_ino);
     char *line = strstr(text, children);
     printf("locked: %d\n", line != NULL);
-    while (line && line > text && line[-1] != '\n')
+    while (line && line > text && line[-1] != '\n') {
         line--;
+    }
     printf("by us: %d\n", line && strstr(line, ": POSIX  ADVISORY  WRITE ") != NULL);
     close(fd);
     unlink("locked");

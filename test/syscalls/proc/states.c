@@ -8,7 +8,7 @@ static char text[65536];
 
 static long get(const char *path) {
     int fd = open(path, O_RDONLY);
-    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     close(fd);
     text[got > 0 ? got : 0] = 0;
     return got;
@@ -17,30 +17,32 @@ static long get(const char *path) {
 static const char *line_of(const char *key) {
     static char line[200];
     char *at = strstr(text, key);
-    snprintf(line, sizeof(line), "%.*s", at ? (int)strcspn(at, "\n") : 0, at ? at : "");
+    snprintf(line, sizeof line, "%.*s", at ? (int)strcspn(at, "\n") : 0, at ? at : "");
     return line;
 }
 
 static char state_of(pid_t pid) {
     char path[64], state = '?';
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
     get(path);
     char *end = strrchr(text, ')');
-    if (end)
+    if (end) {
         sscanf(end + 1, " %c", &state);
+    }
     return state;
 }
 
 /* Waits for the state and shows it, in stat, status and a thread's files. */
 static void show_state(pid_t pid, char state) {
-    for (int tries = 0; tries < 400 && state_of(pid) != state; tries++)
+    for (int tries = 0; tries < 400 && state_of(pid) != state; tries++) {
         sleep_ms(5);
+    }
     char path[64];
     printf("%c\n", state_of(pid));
-    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
     get(path);
     printf("%s\n", line_of("State:"));
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, pid);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, pid);
     get(path);
     printf("of the thread: %s\n", line_of("State:"));
 }
@@ -54,8 +56,9 @@ static void states(void) {
         char byte;
         close(go[1]);
         (void)!read(go[0], &byte, 1);
-        while (1)
+        while (1) {
             getppid();
+        }
     }
     close(go[0]);
     show_state(child, 'S');
@@ -91,7 +94,7 @@ static void show_name(const char *path) {
 
 static void *named(void *arg) {
     char path[64];
-    snprintf(path, sizeof(path), "/proc/self/task/%d/comm", (int)syscall(SYS_gettid));
+    snprintf(path, sizeof path, "/proc/self/task/%d/comm", (int)syscall(SYS_gettid));
     put(path, "a thread");
     show_name(path);
     put("/proc/self/comm", "by a thread");
@@ -115,7 +118,7 @@ static void names(void) {
     char path[64];
     pid_t parent = getpid();
     if (fork() == 0) {
-        snprintf(path, sizeof(path), "/proc/%d/comm", parent);
+        snprintf(path, sizeof path, "/proc/%d/comm", parent);
         int fd = open(path, O_WRONLY);
         SHOW(fd < 0 ? -1 : write(fd, "child", 5));
         fflush(stdout);
@@ -132,9 +135,11 @@ static void pages(void) {
     for (int i = 0; i < 2; i++) {
         get("/proc/self/statm");
         sscanf(text, "%lu %lu %lu", &size[i], &resident[i], &shared[i]);
-        if (i == 0)
-            for (int page = 0; page < PAGES; page++)
+        if (i == 0) {
+            for (int page = 0; page < PAGES; page++) {
                 at[page * 4096L] = 1;
+            }
+        }
     }
     long more = (long)(resident[1] - resident[0]);
     printf("size %d, resident about %d more: %d, shared the same: %d\n", size[1] == size[0], PAGES,

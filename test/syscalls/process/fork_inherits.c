@@ -17,8 +17,9 @@ static void ids(const char *who) {
     int count = getgroups(40, groups);
     printf("%s: users %d %d %d %d, groups %d %d %d %d;", who, (int)user[0], (int)user[1],
            (int)user[2], setfsuid(-1), (int)group[0], (int)group[1], (int)group[2], setfsgid(-1));
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         printf(" %d", (int)groups[i]);
+    }
     puts("");
 }
 

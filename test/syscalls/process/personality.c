@@ -14,19 +14,23 @@ static int executable(void *at) {
     int found = 0;
     char flags[5];
     FILE *maps = fopen("/proc/self/maps", "r");
-    while (maps && fgets(line, sizeof line, maps))
+    while (maps && fgets(line, sizeof line, maps)) {
         if (sscanf(line, "%lx-%lx %4s", &start, &end, flags) == 3 && start <= (uintptr_t)at &&
-            (uintptr_t)at < end)
+            (uintptr_t)at < end) {
             found = flags[2] == 'x';
-    if (maps)
+        }
+    }
+    if (maps) {
         fclose(maps);
+    }
     return found;
 }
 
 static const char *reach(uintptr_t at) {
     void *got = mmap((void *)at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (got == MAP_FAILED)
+    if (got == MAP_FAILED) {
         return strerrorname_np(errno);
+    }
     munmap(got, PAGE);
     return "mapped";
 }
@@ -50,21 +54,24 @@ static void facts(void) {
            executable(sbrk(PAGE)));
     mprotect(first, PAGE, PROT_READ);
     printf("after mprotect: %d\n", executable(first));
-    if (getuid() == 0)
+    if (getuid() == 0) {
         printf("page 0: %s\n", msync(NULL, PAGE, MS_ASYNC) ? strerrorname_np(errno) : "mapped");
+    }
 
     struct utsname name;
     unsigned major, minor;
     uname(&name);
     sscanf(name.release, "%u.%u", &major, &minor);
     printf("release is old: %d\n", major == 2 && minor == 6);
-    if (set & UNAME26)
+    if (set & UNAME26) {
         printf("%s\n", name.release);
+    }
 
     int ends[2];
     fd_set in;
-    if (pipe(ends))
+    if (pipe(ends)) {
         return;
+    }
     struct timeval tv = {0, 20000};
     FD_ZERO(&in);
     FD_SET(ends[0], &in);

@@ -47,13 +47,13 @@ static void scheduler(void) {
         SHOW(sched_get_priority_min(policy));
     }
     unsigned long mask[32] = {0};
-    SHOW(syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask));
-    SHOW(syscall(SYS_sched_setaffinity, 0x3fffffff, sizeof(mask), mask));
-    SHOW(syscall(SYS_sched_setaffinity, 0, sizeof(mask), BAD));
+    SHOW(syscall(SYS_sched_setaffinity, 0, sizeof mask, mask));
+    SHOW(syscall(SYS_sched_setaffinity, 0x3fffffff, sizeof mask, mask));
+    SHOW(syscall(SYS_sched_setaffinity, 0, sizeof mask, BAD));
     SHOW(syscall(SYS_sched_getaffinity, 0, 0, mask));
     SHOW(syscall(SYS_sched_getaffinity, 0, 3, mask));
-    SHOW(syscall(SYS_sched_getaffinity, 0x3fffffff, sizeof(mask), mask));
-    SHOW(syscall(SYS_sched_getaffinity, 0, sizeof(mask), BAD));
+    SHOW(syscall(SYS_sched_getaffinity, 0x3fffffff, sizeof mask, mask));
+    SHOW(syscall(SYS_sched_getaffinity, 0, sizeof mask, BAD));
     struct {
         uint32_t size, policy;
         uint64_t flags;
@@ -96,8 +96,9 @@ static void scheduler(void) {
 static long raw_clone(unsigned flags, void *pidfd) {
     fflush(stdout);
     long child = syscall(SYS_clone, flags, 0, pidfd, 0, 0);
-    if (child == 0)
+    if (child == 0) {
         _exit(3);
+    }
     return child;
 }
 
@@ -124,14 +125,14 @@ static void clones(void) {
     close(pidfd);
     struct clone_args args = {.exit_signal = 65};
     SHOW(syscall(SYS_clone3, &args, 10));
-    SHOW(syscall(SYS_clone3, BAD, sizeof(args)));
-    SHOW(syscall(SYS_clone3, &args, sizeof(args)));
+    SHOW(syscall(SYS_clone3, BAD, sizeof args));
+    SHOW(syscall(SYS_clone3, &args, sizeof args));
     args = (struct clone_args){.exit_signal = SIGCHLD, .flags = CLONE_PARENT};
-    SHOW(syscall(SYS_clone3, &args, sizeof(args)));
+    SHOW(syscall(SYS_clone3, &args, sizeof args));
     args = (struct clone_args){.exit_signal = SIGCHLD, .stack = 4096};
-    SHOW(syscall(SYS_clone3, &args, sizeof(args)));
+    SHOW(syscall(SYS_clone3, &args, sizeof args));
     args = (struct clone_args){.exit_signal = SIGCHLD, .flags = 1ull << 40};
-    SHOW(syscall(SYS_clone3, &args, sizeof(args)));
+    SHOW(syscall(SYS_clone3, &args, sizeof args));
 }
 
 static void options(void) {

@@ -21,24 +21,26 @@ static int pipes[2], quiet[2];
  * how many there are. */
 static void count_states(pid_t pid, char state, int *there, int *found) {
     char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
     DIR *dir = opendir(path);
     *there = *found = 0;
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         char name[400], line[400] = "";
-        snprintf(name, sizeof(name), "%s/%s/stat", path, entry->d_name);
+        snprintf(name, sizeof name, "%s/%s/stat", path, entry->d_name);
         int fd = entry->d_name[0] == '.' ? -1 : open(name, O_RDONLY);
-        if (fd < 0)
+        if (fd < 0) {
             continue;
-        if (read(fd, line, sizeof(line) - 1) > 0) {
+        }
+        if (read(fd, line, sizeof line - 1) > 0) {
             const char *end = strrchr(line, ')');
             *there += 1;
             *found += end && end[2] == state;
         }
         close(fd);
     }
-    if (dir)
+    if (dir) {
         closedir(dir);
+    }
 }
 
 static void show_states(const char *what, pid_t pid) {
@@ -51,16 +53,17 @@ static void show_states(const char *what, pid_t pid) {
 static void show_wait(const char *what, pid_t pid, int options) {
     int status = 0;
     pid_t got = waitpid(pid, &status, options);
-    if (got != pid)
+    if (got != pid) {
         printf("%s: %s\n", what, got ? strerrorname_np(errno) : "nothing");
-    else if (WIFSTOPPED(status))
+    } else if (WIFSTOPPED(status)) {
         printf("%s: stopped by %d\n", what, WSTOPSIG(status));
-    else if (WIFCONTINUED(status))
+    } else if (WIFCONTINUED(status)) {
         printf("%s: continued\n", what);
-    else if (WIFSIGNALED(status))
+    } else if (WIFSIGNALED(status)) {
         printf("%s: killed by %d\n", what, WTERMSIG(status));
-    else
+    } else {
         printf("%s: exited %d\n", what, WEXITSTATUS(status));
+    }
     fflush(stdout);
 }
 
@@ -75,8 +78,9 @@ static void *work(void *arg) {
     __atomic_add_fetch(&shared->ready, 1, __ATOMIC_SEQ_CST);
     switch (kind) {
     case SPIN:
-        while (!shared->stop_making)
+        while (!shared->stop_making) {
             shared->spins++;
+        }
         break;
     case READ:
         result = (int)read(pipes[0], &byte, 1);
@@ -100,13 +104,14 @@ static void *work(void *arg) {
 }
 
 static void wait_until_ready(int count) {
-    while (shared->ready < count)
+    while (shared->ready < count) {
         sleep_ms(1);
+    }
     sleep_ms(50); /* and in their calls */
 }
 
 static pid_t start_workers(void) {
-    memset(shared, 0, sizeof(*shared));
+    memset(shared, 0, sizeof *shared);
     pid_t pid = fork();
     if (pid == 0) {
         pthread_t thread[KINDS];
@@ -114,10 +119,12 @@ static pid_t start_workers(void) {
         sigemptyset(&set);
         sigaddset(&set, SIGUSR2);
         sigprocmask(SIG_BLOCK, &set, NULL);
-        for (int i = 0; i < KINDS; i++)
+        for (int i = 0; i < KINDS; i++) {
             pthread_create(&thread[i], NULL, work, (void *)(intptr_t)i);
-        for (int i = 0; i < KINDS; i++)
+        }
+        for (int i = 0; i < KINDS; i++) {
             pthread_join(thread[i], NULL);
+        }
         _exit(7);
     }
     wait_until_ready(KINDS);
@@ -133,8 +140,9 @@ static void show_resting(const char *what, volatile unsigned *count) {
 
 static void show_going(const char *what, volatile unsigned *count) {
     unsigned before = *count;
-    for (int i = 0; i < 5000 && *count == before; i++)
+    for (int i = 0; i < 5000 && *count == before; i++) {
         sleep_ms(1);
+    }
     printf("%s: %s\n", what, *count == before ? "rests" : "goes on");
     fflush(stdout);
 }
@@ -151,8 +159,9 @@ static void all_kinds(int signo) {
     show_wait("again", pid, WUNTRACED | WNOHANG);
     kill(pid, signo); /* no second stop */
     show_wait("twice", pid, WUNTRACED | WNOHANG);
-    if (write(pipes[1], "x", 1) != 1)
+    if (write(pipes[1], "x", 1) != 1) {
         say("write failed");
+    }
     sleep_ms(400);
     printf("read %d, sleep %d while stopped\n", shared->result[READ], shared->result[SLEEP]);
     kill(pid, SIGCONT);
@@ -167,16 +176,19 @@ static void all_kinds(int signo) {
     sleep_ms(50);
     shared->word = 1;
     syscall(SYS_futex, &shared->word, FUTEX_WAKE, 10, NULL, NULL, 0);
-    if (write(quiet[1], "x", 1) != 1)
+    if (write(quiet[1], "x", 1) != 1) {
         say("write failed");
+    }
     kill(pid, SIGUSR2);
     shared->stop_making = 1;
     show_wait("end", pid, 0);
-    for (int i = READ; i < KINDS; i++)
+    for (int i = READ; i < KINDS; i++) {
         printf("  kind %d: %d, error %d\n", i, shared->result[i], shared->error[i]);
+    }
     char byte;
-    if (read(quiet[0], &byte, 1) != 1)
+    if (read(quiet[0], &byte, 1) != 1) {
         say("read failed");
+    }
 }
 
 static void on_usr1(int signo) {
@@ -231,8 +243,9 @@ static void *short_life(void *arg) {
 static void *make_threads(void *arg) {
     while (!shared->stop_making) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, short_life, NULL) == 0)
+        if (pthread_create(&thread, NULL, short_life, NULL) == 0) {
             pthread_join(thread, NULL);
+        }
     }
     return NULL;
 }
@@ -240,8 +253,9 @@ static void *make_threads(void *arg) {
 static void *make_processes(void *arg) {
     while (!shared->stop_making) {
         pid_t pid = fork();
-        if (pid == 0)
+        if (pid == 0) {
             _exit(0);
+        }
         waitpid(pid, NULL, 0);
         shared->forks++;
     }
@@ -251,22 +265,25 @@ static void *make_processes(void *arg) {
 /* Threads that begin and end at the moment of the stop are in it. */
 static void makers(const char *what, void *(*make)(void *), volatile unsigned *count) {
     printf("--- %s\n", what);
-    memset(shared, 0, sizeof(*shared));
+    memset(shared, 0, sizeof *shared);
     pid_t pid = fork();
     if (pid == 0) {
         pthread_t thread[3];
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++) {
             pthread_create(&thread[i], NULL, make, NULL);
-        for (int i = 0; i < 3; i++)
+        }
+        for (int i = 0; i < 3; i++) {
             pthread_join(thread[i], NULL);
+        }
         _exit(3);
     }
     int bad = 0, moved = 0;
     for (int round = 0; round < 30; round++) {
         unsigned before = *count;
         int status, there, found;
-        for (int i = 0; i < 1000 && *count - before < 3; i++)
+        for (int i = 0; i < 1000 && *count - before < 3; i++) {
             sleep_ms(1);
+        }
         kill(pid, SIGSTOP);
         bad += waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status);
         count_states(pid, 'T', &there, &found);
@@ -285,7 +302,7 @@ static void makers(const char *what, void *(*make)(void *), volatile unsigned *c
 /* A whole group is stopped while its members fork: none runs on. */
 static void group(void) {
     say("--- group");
-    memset(shared, 0, sizeof(*shared));
+    memset(shared, 0, sizeof *shared);
     int bad = 0;
     pid_t leader = fork();
     if (leader == 0) {
@@ -298,8 +315,9 @@ static void group(void) {
     for (int round = 0; round < 30; round++) {
         int status;
         unsigned before = shared->forks;
-        for (int i = 0; i < 1000 && shared->forks - before < 3; i++)
+        for (int i = 0; i < 1000 && shared->forks - before < 3; i++) {
             sleep_ms(1);
+        }
         kill(-leader, SIGTSTP);
         bad += waitpid(leader, &status, WUNTRACED) != leader || !WIFSTOPPED(status);
         before = shared->forks;
@@ -315,33 +333,37 @@ static void group(void) {
 
 static void *spin(void *arg) {
     shared->tid = (int)syscall(SYS_gettid);
-    while (!shared->stop_making)
+    while (!shared->stop_making) {
         shared->spins++;
+    }
     return NULL;
 }
 
 /* A process with a thread that spins, which has got a SIGSTOP, and one that is in vfork. */
 static pid_t stop_in_vfork(void) {
-    memset(shared, 0, sizeof(*shared));
+    memset(shared, 0, sizeof *shared);
     pid_t pid = fork();
     if (pid == 0) {
         pthread_t thread;
         pthread_create(&thread, NULL, spin, NULL);
-        while (!shared->spins)
+        while (!shared->spins) {
             sleep_ms(1);
+        }
         pid_t child = vfork();
         if (child == 0) {
             shared->vforked = 1;
-            while (shared->vforked == 1)
+            while (shared->vforked == 1) {
                 usleep(1000);
+            }
             _exit(0);
         }
         waitpid(child, NULL, 0);
         pthread_join(thread, NULL);
         _exit(9);
     }
-    while (!shared->vforked)
+    while (!shared->vforked) {
         sleep_ms(1);
+    }
     syscall(SYS_tgkill, pid, shared->tid, SIGSTOP);
     sleep_ms(50);
     show_wait("child runs", pid, WUNTRACED | WNOHANG);
@@ -390,9 +412,10 @@ static void in_between(void) {
 }
 
 int main(void) {
-    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED || pipe(pipes) || pipe(quiet))
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED || pipe(pipes) || pipe(quiet)) {
         return 1;
+    }
     all_kinds(SIGSTOP);
     all_kinds(SIGTSTP);
     meanwhile();

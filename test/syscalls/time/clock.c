@@ -46,10 +46,12 @@ static void *burn(void *arg) {
 static void cpu(void) {
     pthread_t thread[2];
     struct timespec own, all;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         pthread_create(&thread[i], NULL, burn, NULL);
-    for (int i = 0; i < 2; i++)
+    }
+    for (int i = 0; i < 2; i++) {
         pthread_join(thread[i], NULL);
+    }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &own);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &all);
     long ms = all.tv_sec * 1000 + all.tv_nsec / 1000000;
@@ -120,10 +122,11 @@ static void machine(void) {
     SHOW(syscall(SYS_getcpu, &cpu_number, NULL, NULL));
     printf("a cpu %d\n", cpu_number < 4096);
     unsigned char random[64] = {0};
-    SHOW(syscall(SYS_getrandom, random, sizeof(random), 0));
+    SHOW(syscall(SYS_getrandom, random, sizeof random, 0));
     int bits = 0;
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < 64; i++) {
         bits += __builtin_popcount(random[i]);
+    }
     printf("random %d\n", bits > 150 && bits < 362);
     SHOW(syscall(SYS_getrandom, random, 8, 0x80));
     SHOW(syscall(SYS_getrandom, 8, 8, 0));

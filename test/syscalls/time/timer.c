@@ -13,8 +13,9 @@ static void on_info(int signo, siginfo_t *info, void *context) {
 
 static void wait_signals(int count, long ms) {
     long start = now_ms();
-    while (signals_seen < count && now_ms() - start < ms)
+    while (signals_seen < count && now_ms() - start < ms) {
         usleep(1000);
+    }
 }
 
 static void interval(void) {
@@ -58,8 +59,9 @@ static void interval(void) {
     printf("after burning: %d\n", (int)signals_seen);
     /* An alarm survives exec and is not inherited. */
     alarm(100);
-    if (fork() == 0)
+    if (fork() == 0) {
         _exit(alarm(0));
+    }
     int status;
     wait(&status);
     printf("child's alarm %d\n", WEXITSTATUS(status));

@@ -13,31 +13,35 @@ static void show_output(const char *what, const char *until, long ms) {
     size_t len = 0;
     long end = now_ms() + ms;
     text[0] = 0;
-    while (len < sizeof(text) - 1 && !(until && strstr(text, until))) {
+    while (len < sizeof text - 1 && !(until && strstr(text, until))) {
         struct pollfd p = {master, POLLIN, 0};
         long left = end - now_ms();
-        if (left <= 0 || poll(&p, 1, (int)left) <= 0)
+        if (left <= 0 || poll(&p, 1, (int)left) <= 0) {
             break;
-        ssize_t n = read(master, text + len, sizeof(text) - 1 - len);
-        if (n <= 0)
+        }
+        ssize_t n = read(master, text + len, sizeof text - 1 - len);
+        if (n <= 0) {
             break;
+        }
         len += (size_t)n;
         text[len] = 0;
     }
     printf("%s: ", what);
     for (size_t i = 0; i < len; i++) {
-        if (text[i] < ' ')
+        if (text[i] < ' ') {
             printf("^%c", text[i] + 64);
-        else
+        } else {
             putchar(text[i]);
+        }
     }
     puts("");
     fflush(stdout);
 }
 
 static void type(const char *text) {
-    if (write(master, text, strlen(text)) != (ssize_t)strlen(text))
+    if (write(master, text, strlen(text)) != (ssize_t)strlen(text)) {
         say("short write");
+    }
 }
 
 static void discipline(void) {
@@ -47,7 +51,7 @@ static void discipline(void) {
     unsigned lock = 9;
     SHOW(ioctl(master, TIOCGPTLCK, &lock));
     printf("locked %u\n", lock);
-    SHOW(ptsname_r(master, name, sizeof(name)));
+    SHOW(ptsname_r(master, name, sizeof name));
     printf("name %d\n", !strncmp(name, "/dev/pts/", 9));
     SHOW(open(name, O_RDWR | O_NOCTTY));
     SHOW(grantpt(master));
@@ -64,7 +68,7 @@ static void discipline(void) {
     SHOW(isatty(slave));
     SHOW(isatty(master));
     type("abc\x7f\x7fxy\n");
-    SHOW(read(slave, text, sizeof(text)));
+    SHOW(read(slave, text, sizeof text));
     printf("line: %.4s", text);
     show_output("echo", NULL, 100);
     SHOW(write(slave, "out\n", 4));
@@ -79,7 +83,7 @@ static void discipline(void) {
     printf("readable %d\n", count);
     show_output("echo", NULL, 100);
     type("\x04");
-    SHOW(read(slave, text, sizeof(text)));
+    SHOW(read(slave, text, sizeof text));
     struct termios t;
     SHOW(tcgetattr(slave, &t));
     printf("icanon %d echo %d isig %d\n", (t.c_lflag & ICANON) != 0, (t.c_lflag & ECHO) != 0,
@@ -172,10 +176,12 @@ static void leader(void) {
             char c;
             setpgid(0, 0);
             signal(SIGTTOU, SIG_DFL);
-            if (round == 2)
+            if (round == 2) {
                 signal(SIGTTIN, SIG_IGN);
-            if (round == 1)
+            }
+            if (round == 1) {
                 _exit(write(1, "no\n", 3) < 0);
+            }
             _exit(read(0, &c, 1) < 0 && errno == EIO ? 42 : 1);
         }
         setpgid(job, job);
@@ -196,8 +202,9 @@ static void leader(void) {
 
 static void jobs(void) {
     int slave;
-    if (openpty(&master, &slave, NULL, NULL, NULL))
+    if (openpty(&master, &slave, NULL, NULL, NULL)) {
         exit(1);
+    }
     struct termios t;
     tcgetattr(slave, &t);
     t.c_oflag &= ~(tcflag_t)OPOST;
