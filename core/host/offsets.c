@@ -31,18 +31,6 @@ void offsets(void) {
     DEFINE(CPU_SEG_SIZE, sizeof(struct cpu_segment));
     DEFINE(SEG_BASE, offsetof(struct cpu_segment, base));
     DEFINE(SEG_SELECTOR, offsetof(struct cpu_segment, selector));
-    OFFSET(CPU_SEG_BASE_ES, seg[SEG_ES].base);
-    OFFSET(CPU_SEG_BASE_CS, seg[SEG_CS].base);
-    OFFSET(CPU_SEG_BASE_SS, seg[SEG_SS].base);
-    OFFSET(CPU_SEG_BASE_DS, seg[SEG_DS].base);
-    OFFSET(CPU_SEG_BASE_FS, seg[SEG_FS].base);
-    OFFSET(CPU_SEG_BASE_GS, seg[SEG_GS].base);
-    OFFSET(CPU_SEG_SEL_ES, seg[SEG_ES].selector);
-    OFFSET(CPU_SEG_SEL_CS, seg[SEG_CS].selector);
-    OFFSET(CPU_SEG_SEL_SS, seg[SEG_SS].selector);
-    OFFSET(CPU_SEG_SEL_DS, seg[SEG_DS].selector);
-    OFFSET(CPU_SEG_SEL_FS, seg[SEG_FS].selector);
-    OFFSET(CPU_SEG_SEL_GS, seg[SEG_GS].selector);
     OFFSET(CPU_XMM, xmm);
     OFFSET(CPU_FX, fx);
     DEFINE(EXIT_LINK, EXIT_LINK);

@@ -74,7 +74,8 @@ def emit(templates: Templates, target: Target, directory: Path, output: Output) 
     addr16 = [("_".join(["ea16", *(p.replace("r", "", 1) for p in pair if p)]) if any(pair)
                else "ea16_abs", {"base": pair[0], "index": pair[1], "disp": ops.Slot(8)})
               for pair in ADDR16]
-    segs = [(f"ea_seg_{seg}", {"seg": seg.upper()}) for seg in guest.segments if seg]
+    segs = [(f"ea_seg_{name}", {"number": number})
+            for number, name in enumerate(guest.segments) if name]
     files = [
         ("ea_index", "ea_index", "Address base + index * scale + displacement into r11d.",
          index),

@@ -76,7 +76,8 @@ class Renderer:
         context: dict[str, Any] = {
             "op": key.op, "size": key.size, "s": ops.SUFFIX.get(key.size, ""),
             "lock": "lock " if key.lock else "", "rep": key.rep, "live": key.live,
-            "opsize": key.opsize, "cc": cc, "next": self.next_of(table, cc),
+            "opsize": key.opsize, "addrsize": key.addrsize,
+            "cc": cc, "next": self.next_of(table, cc),
             "jump": lambda slot: macro("jump", slot.offset),
             "jump_fall": lambda slot: macro("jump_fall", slot.offset),
             "indirect": lambda: macro("indirect"),

@@ -22,7 +22,7 @@ from gen.language.errors import SpecError, Where
 OPERANDS = ("dst", "src", "src2", "src3")
 PARAMS = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
 PLAIN = {"op", "size", "s", "live", "lock", "rep", "cc", "next", "jump", "jump_fall", "indirect",
-         "opsize", "helper_slots"}
+         "opsize", "addrsize", "helper_slots"}
 LIBRARY = "lib"
 DISPATCH = "lib/dispatch.j2"
 EXPLODED = re.compile(r"(imm|sat)(\d+)$")

@@ -14,8 +14,9 @@ from typing import Iterator
 
 from gen.expand import bodies as bd
 from gen.language.errors import SpecError
-from gen.language.model import (CONDITIONS, Form, HelperCall, Operand, Place, Row, Spec, forms,
-                                may_fault, may_store, memory_access, row_of_guest)
+from gen.language.model import (CONDITIONS, FIXED_REGS, FIXED_SEGMENTS, Form, HelperCall, Operand,
+                                Place, Row, Spec, forms, may_fault, may_store, memory_access,
+                                row_of_guest)
 from gen.language.policy import Policy
 from gen.language.target import GUESTS, Guest
 
@@ -51,6 +52,7 @@ class TableKey:
     op: str
     size: int
     opsize: int            # bytes, by prefix; 0 unless the body mentions it
+    addrsize: int          # bytes, the row's; 0 unless the body mentions it
     operands: tuple[OperandForm, ...]
     lock: bool
     rep: str
@@ -247,7 +249,7 @@ class Expander:
         body = self.templates.body(HELPER_BODY, row.where)
         names = {"next": "nextpc"}
         params = ("helper", "pc") + tuple(names.get(p, p) for p in call.params)
-        key = TableKey(HELPER_BODY, "", 0, 0, (), False, "", params, (), True, False)
+        key = TableKey(HELPER_BODY, "", 0, 0, 0, (), False, "", params, (), True, False)
         live = self.table(key, body, form, 0)
         dead = None
         if not row.flags_read:
@@ -304,8 +306,9 @@ class Expander:
         params = self.params(row, body, operands)
         asks = "live" in body.names
         opsize = form.opsize if "opsize" in body.names else 0
-        key = TableKey(body.name, op, size if sized else 0, opsize, tuple(operands), lock, rep,
-                       params, dims, True if asks else None, False)
+        addrsize = self.addrsize(row, body) if "addrsize" in body.names else 0
+        key = TableKey(body.name, op, size if sized else 0, opsize, addrsize, tuple(operands), lock,
+                       rep, params, dims, True if asks else None, False)
         table = self.table(key, body, form, size)
         dead = self.table(replace(key, live=False), body, form, size) if asks else None
         fused = None
@@ -313,6 +316,15 @@ class Expander:
             fused = self.table(replace(key, fused=True, dims=dims + (Dim("cc", 16),),
                                        params=params + ("target", "fall")), body, form, size)
         return Step(table, dead, fused, offset, index, params, table.slots, "")
+
+    def addrsize(self, row: Row, body: bd.Body) -> int:
+        """The address size of a row, for a body that mentions it."""
+        sizes = [size for size in self.guest.addrsizes
+                 if not row.addrsizes or size in row.addrsizes]
+        if len(sizes) != 1:
+            raise SpecError(row.where, f"body {body.name} mentions addrsize, so the row must be of "
+                                       "one (a16, a32 or a64)")
+        return sizes[0]
 
     def dims(self, form: Form, body: bd.Body, operands: list[OperandForm], replicate: bool
              ) -> tuple[tuple[Dim, ...], tuple[tuple[str, int], ...], int]:
@@ -361,9 +373,10 @@ class Expander:
     @staticmethod
     def field(operand: Operand) -> tuple[str, int]:
         """Index kind of a register operand, or its fixed number."""
-        from gen.language.model import FIXED_REGS
         if operand.text in FIXED_REGS:
             return "", FIXED_REGS[operand.text][0]
+        if operand.text in FIXED_SEGMENTS:
+            return "", FIXED_SEGMENTS.index(operand.text)
         if operand.letter == "Z":
             return "OPREG", 0
         if operand.letter in ("H", "B"):
@@ -419,6 +432,8 @@ class Expander:
             name = self.name(key, body, size)
             if name in library.names and key.opsize:
                 name += f"_o{key.opsize * 8}"
+            if name in library.names and key.addrsize:
+                name += f"_a{key.addrsize * 8}"
             if name in library.names and body.name not in name:
                 name += f"_{body.name}"
             if name in library.names:

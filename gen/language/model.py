@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Iterator
 
 from gen.language.errors import Where
-from gen.language.target import GUESTS, Guest
+from gen.language.target import GUESTS, SEGMENTS, Guest
 from gen.language.vendors import Vendor
 
 MODES = tuple(guest.name for guest in GUESTS)
@@ -44,8 +44,8 @@ EXCEPTIONS = ("#DE", "#DB", "#BP", "#OF", "#BR", "#UD", "#NP", "#SS", "#GP", "#M
 FIXED_REGS = {  # name -> (number, size letter)
     "AL": (0, "b"), "AX": (0, "w"), "eAX": (0, "z"), "rAX": (0, "v"), "EAX": (0, "d"),
 }
-LITERALS = {"CL", "DX", "AH", "CX", "ECX", "1", "3", "ST0", "ES", "CS", "SS", "DS", "FS", "GS",
-            "XMM0"}
+FIXED_SEGMENTS = tuple(name.upper() for name in SEGMENTS)
+LITERALS = {"CL", "DX", "AH", "CX", "ECX", "1", "3", "ST0", "XMM0", *FIXED_SEGMENTS}
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,8 @@ class Operand:
                   "P": Place.MMX, "N": Place.MMX, "STi": Place.ST}
         if self.letter in simple:
             return simple[self.letter]
+        if self.text in FIXED_SEGMENTS:
+            return Place.SREG
         return Place.REG if self.text in FIXED_REGS else Place.LITERAL
 
 

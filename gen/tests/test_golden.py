@@ -33,7 +33,8 @@ def shape(table: Table) -> str:
     """Tables of one body that differ in nothing but mnemonic and size share a golden gadget."""
     key = table.key
     places = "".join(f"{o.place.value}{int(o.by_base)}{int(o.size == 8)}" for o in key.operands)
-    return f"{places} {key.lock} {bool(key.rep)} {key.live} {key.fused} {key.params}"
+    return f"{places} {key.lock} {bool(key.rep)} {key.live} {key.fused} {key.params} " \
+           f"{key.opsize} {key.addrsize}"
 
 
 def picks(count: int) -> list[int]:

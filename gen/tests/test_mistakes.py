@@ -343,6 +343,9 @@ class Mistakes(unittest.TestCase):
     def test_body_wants_target(self) -> None:
         self.spec(block("90 ZO body=jmp"), 2, "wants a branch target")
 
+    def test_body_wants_one_address_size(self) -> None:
+        self.spec(block("E2 cb D Jb body=loop"), 2, "mentions addrsize", "a16, a32 or a64")
+
     def test_lock_without_body_support(self) -> None:
         self.spec(block("01 /r MR Ev Gv lock body=mov"), 2, "LOCK", "does not mention lock")
 
