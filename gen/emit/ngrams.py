@@ -134,7 +134,7 @@ def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
 
 def can_join(parts: Parts, label: str, where: Where) -> bool:
     """May the gadget be part of an n-gram? Not with a helper (those find their parameters by slot),
-    and not a replicated one (which copy it is differs from place to place)."""
+    and not a copied one (which copy it is differs from place to place)."""
     if not label or "fg_helper" in parts.part(label, where).text(0, None):
         return False
     table = parts.tables.get(parts.part(label, where).table)

@@ -46,7 +46,7 @@ def section(insn: Insn, vendors: dict[str, Vendor]) -> str:
         rule = vendors[name]
         lines.append(f"* processors differ ({', '.join(rule.sources)}): "
                      f"{'; or: '.join(rule.answers)}\n")
-    how = "C helper " + row.helper.name if row.helper else "body " + " + ".join(row.bodies)
+    how = "C helper " + row.helper.name if row.helper else f"body {row.body}"
     lines.append(f"* {how}; `{row.where}`\n\n")
     return "".join(lines)
 
@@ -76,7 +76,7 @@ def emit_index(spec: Spec, docs: Path, output: Output) -> None:
                      "|---|---|---|---|---|\n")
         for insn in sorted(insns, key=lambda i: i.name):
             row = insn.rows[0]
-            how = f"helper {row.helper.name}" if row.helper else " + ".join(row.bodies)
+            how = f"helper {row.helper.name}" if row.helper else row.body
             only = "" if DEFAULT.guest.name in row.modes else f" ({' '.join(row.modes)} only)"
             does = row.does.replace("|", "\\|")
             cells = (insn.name + only, str(len(insn.rows)), f"`{does}`", row.feature, how)

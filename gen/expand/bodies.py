@@ -1,8 +1,8 @@
 """Templates: loading, static analysis (which names a body mentions), rendering.
 
-Reads templates/<host>/<room>/*.j2; a body goes by its file's name, whatever its room. What a
-template mentions decides the indices and parameters of its gadgets (templates/<host>/README.md), so
-the analysis here is the contract of the expander.
+Reads templates/<host>/<room>/*.j2 and mapping; a body goes by its file's name, whatever its room.
+What a template mentions decides the indices and parameters of its gadgets
+(templates/<host>/README.md), so the analysis here is the contract of the expander.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Callable
 import jinja2
 from jinja2 import meta
 
+from gen.expand.mapping import read_mapping
 from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
 
@@ -79,6 +80,7 @@ class Templates:
             if path.stem in self.files:
                 raise SpecError(self.where(name), f"{self.files[path.stem]} has that name too")
             self.files[path.stem] = name
+        self.mapping = read_mapping(directory / "mapping", self.where("mapping"))
         self.bodies: dict[str, Body] = {}
         self.env.globals.update(ops.NAMES, suffix=ops.SUFFIX)
         self.library = sorted(path.relative_to(directory).as_posix()

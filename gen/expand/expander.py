@@ -23,7 +23,7 @@ from gen.language.target import GUESTS, Guest
 HELPER_BODY = "helper"
 ORDER = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
 MAX_INDEX, MAX_PARAMS = 3, 5
-COPIES = 8  # of each gadget of a replicated table
+COPIES = 8  # of each gadget of a table that the mapping wants copied
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def split_slow(row: Row) -> Iterator[Row]:
     call = HelperCall(row.slow, ("next", "raw", "imm"))
     wide = row.addrsizes or (4, 8)
     yield replace(row, addrsizes=tuple(a for a in wide if a != 2) or wide, seg=0)
-    slow = replace(row, bodies=(), helper=call, synthetic=True)
+    slow = replace(row, body="", helper=call, synthetic=True)
     modes = tuple(g.name for g in GUESTS if g.name in row.modes and 2 in g.addrsizes)
     if modes and (not row.addrsizes or 2 in row.addrsizes):
         yield replace(slow, addrsizes=(2,), modes=modes)
@@ -224,9 +224,9 @@ class Expander:
         row = form.row
         if row.helper is not None:
             return (self.helper_step(form, row.helper),)
-        return tuple(self.step(form, self.templates.body(name, row.where), i == 0,
-                               len(row.bodies) == 1)
-                     for i, name in enumerate(row.bodies))
+        parts = self.templates.mapping.parts(row.body, row.mnemonic, row.where)
+        return tuple(self.step(form, self.templates.body(name, where), i == 0, len(parts) == 1)
+                     for i, (name, where) in enumerate(parts))
 
     @staticmethod
     def memory(form: Form, steps: tuple[Step, ...]) -> str:
@@ -291,7 +291,7 @@ class Expander:
         size = main_size(row, form.opsize)
         operands = self.operand_forms(form, body, first)
         sized = "size" in body.names or "s" in body.names
-        op = row.host if "op" in body.names else ""
+        op = self.templates.mapping.mnemonic(row.mnemonic) if "op" in body.names else ""
         lock = form.prefix == "lock"
         rep = form.prefix if form.prefix.startswith("rep") else ""
         if lock and "lock" not in body.names:
@@ -302,7 +302,7 @@ class Expander:
         if first and not lock and not body.ea_only and self.policy.wants("by_base", stem):
             operands = [replace(o, by_base=True) if o.place is Place.MEM else o for o in operands]
         dims, index, offset = self.dims(form, body, operands,
-                                        self.policy.wants("replicate", stem))
+                                        self.templates.mapping.copies(stem))
         params = self.params(row, body, operands)
         asks = "live" in body.names
         opsize = form.opsize if "opsize" in body.names else 0
@@ -326,7 +326,7 @@ class Expander:
                                        "one (a16, a32 or a64)")
         return sizes[0]
 
-    def dims(self, form: Form, body: bd.Body, operands: list[OperandForm], replicate: bool
+    def dims(self, form: Form, body: bd.Body, operands: list[OperandForm], copied: bool
              ) -> tuple[tuple[Dim, ...], tuple[tuple[str, int], ...], int]:
         """Table dimensions (registers, then memory base, condition, immediate), the step's index
         specs, and the offset that fixed registers make."""
@@ -350,7 +350,7 @@ class Expander:
                 raise SpecError(row.where, f"body {body.name} explodes an immediate that "
                                            f"{row.mnemonic} does not have here")
             parts.append((Dim("imm", body.exploded), "IMM_SAT" if body.saturates else "IMM", 0))
-        if replicate:
+        if copied:
             parts.append((Dim("copy", COPIES), "COPY", 0))
         offset = 0
         indexed = False

@@ -176,10 +176,9 @@ class Row:
     opsizes: tuple[int, ...]     # bytes; those the row is restricted to, () when to none
     addrsizes: tuple[int, ...]
     flags: dict[str, str] = field(hash=False)
-    bodies: tuple[str, ...] = ()
+    body: str = ""               # "": a helper does it
     helper: HelperCall | None = None
     slow: str | None = None      # helper for 16-bit addressing and FS/GS of implicit memory
-    host: str = ""
     does: str = ""
     feature: str = ""
     access: tuple[str, ...] = ()        # of each operand, one of ACCESSES

@@ -5,8 +5,6 @@ Reads gen/spec/default.policy, lines of
     budget gadgets N | budget bytes N
     by_base PATTERN...      tables whose memory operand is exploded by base register
     fuse PATTERN...         tables that are also fused with a following Jcc
-    replicate PATTERN...    tables with eight copies of each gadget, handed out in turn: processors
-                            predict some values (x87 control words) by the instruction's address
 
 A pattern is a table name as in gadgets/REPORT.txt (`add32_rm`), with `*` and `?`.
 """
@@ -19,7 +17,7 @@ from pathlib import Path
 
 from gen.language.errors import SpecError, Where
 
-VERBS = ("by_base", "fuse", "replicate")
+VERBS = ("by_base", "fuse")
 
 
 @dataclass

@@ -27,7 +27,7 @@ ENCODINGS = {"MR", "RM", "MI", "M", "M1", "MC", "R", "O", "OI", "I", "D", "ZO", 
 WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "f64", "norexb", "norexr", "o16",
          "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string", *ONLY}
 FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
-          "host", "align", "ends", "endsnext", "modes", "vendor"}
+          "align", "ends", "endsnext", "modes", "vendor"}
 SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes",
             "vendor")
 HELPER_PARAMS = ("next", "raw", "imm", "imm2")
@@ -286,13 +286,11 @@ def parse_helper(where: Where, text: str) -> HelperCall:
     return HelperCall(words[0], tuple(words[1:]))
 
 
-def parse_bodies(where: Where, text: str) -> tuple[str, ...]:
-    """`NAME + NAME`"""
-    names = tuple(name.strip() for name in text.split("+"))
-    for name in names:
-        if not NAME.match(name):
-            raise SpecError(where, f"{name or 'nothing'} where the name of a body belongs")
-    return names
+def parse_body(where: Where, name: str) -> str:
+    """One name: what a host makes of it is the host's (gen/expand/mapping.py)."""
+    if not NAME.match(name):
+        raise SpecError(where, f"{name or 'nothing'} where the name of a body belongs")
+    return name
 
 
 class Block:
@@ -356,14 +354,14 @@ class Block:
                                "ZO ...) belongs")
         operands = parser.operands()
         words, settings = self.words(parser)
-        bodies: tuple[str, ...] = ()
+        body = ""
         helper: HelperCall | None = None
         if "body" in settings:
-            bodies = parse_bodies(line.where, settings["body"])
+            body = parse_body(line.where, settings["body"])
         elif "helper" in settings:
             helper = parse_helper(line.where, settings["helper"].replace(",", " "))
         elif "body" in values:
-            bodies = parse_bodies(*values["body"])
+            body = parse_body(*values["body"])
         elif "helper" in values:
             helper = parse_helper(*values["helper"])
         else:
@@ -389,7 +387,7 @@ class Block:
         slow = values["slow"][1] if "slow" in values else None
         if slow is not None:
             words.add("string")
-        texts = {f: values[f][1] if f in values else "" for f in ("does", "feature", "host")}
+        texts = {f: values[f][1] if f in values else "" for f in ("does", "feature")}
 
         def setting(field: str) -> tuple[Where, str] | None:
             """The row's own words of a list field, or the block's."""
@@ -403,7 +401,7 @@ class Block:
                    imms, encoding, operands, frozenset(words), modes,
                    tuple(s for s in (2, 4, 8) if f"o{s * 8}" in words),
                    addrsizes,
-                   flags, bodies, helper, slow, texts["host"] or name.lower(), texts["does"],
+                   flags, body, helper, slow, texts["does"],
                    settings.get("feature", texts["feature"]),
                    parse_access(*access, operands) if access else (),
                    parse_implicit(*implicit) if implicit else (),

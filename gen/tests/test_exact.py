@@ -240,7 +240,7 @@ insn PUSH
                "  VEX.LIG.F3.0F3A.W1 4A /r is4 RVMR Vss Lss Hss Wss body=x_op\n" \
                "  66 0F EF /r RM Vx Wx body=x_op\n"
         spec = f"insn VPXOR\n{rows}  flags OSZAPC = ------\n  access w r r r\n" \
-            "  does dst = src ^ src2\n  host pxor\n  body x_op\n"
+            "  does dst = src ^ src2\n  body x_op\n"
         with Project(spec) as project:
             project.run()
             text, tables = project.read("out/opmap.c"), project.read("out/rows.c")

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from gen.__main__ import ROOT
 from gen.expand.bodies import Templates
+from gen.expand.expander import Expander
+from gen.expand.mapping import read_mapping
 from gen.host import x86_64 as ops
+from gen.language.errors import Where
+from gen.language.policy import read_policy
+from gen.language.reader import read_spec
+from gen.language.target import DEFAULT
 
 TEMPLATES = ROOT / "templates/x86_64"
 REGISTERS = TEMPLATES / "registers.md"
@@ -62,6 +68,7 @@ class Host(unittest.TestCase):
     def test_bodies_in_pages_exist(self) -> None:
         files = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.glob("*/*.j2")}
         names = {name.rpartition("/")[2].removesuffix(".j2") for name in files}
+        names |= set(read_mapping(TEMPLATES / "mapping", Where("mapping", 1)).sequences)
         for path in PAGES:
             text = path.read_text(encoding="utf-8")
             said = set(re.findall(r"\bbody +([a-z]\w*)\b(?!\.| is missing)", "\n".join(
@@ -71,6 +78,30 @@ class Host(unittest.TestCase):
                      re.findall(r"templates/x86_64/(\w+/\w+)\.j2", text)}
             with self.subTest(page=path.name):
                 self.assertEqual(said - names, set())
+
+
+class Mapping(unittest.TestCase):
+    """templates/x86_64/mapping, as the whole spec uses it."""
+
+    def test_every_word_is_used(self) -> None:
+        templates = Templates(TEMPLATES, ROOT)
+        policy = read_policy(ROOT / "gen/spec/default.policy", ROOT)
+        spec = read_spec(ROOT / "gen/spec", ROOT)
+        Expander(spec, templates, policy, DEFAULT.guest).run()
+        mapping = templates.mapping
+        for row in spec.rows:  # of other guests too
+            mapping.mnemonic(row.mnemonic)
+        self.assertEqual(mapping.words() - mapping.used, set())
+
+    def test_spec_has_no_host(self) -> None:
+        """Rows name bodies, not the parts that a host makes them of."""
+        mapping = read_mapping(TEMPLATES / "mapping", Where("mapping", 1))
+        parts = {part for lines in mapping.sequences.values() for line in lines
+                 for part in line.parts}
+        named = {row.body for row in read_spec(ROOT / "gen/spec", ROOT).rows}
+        self.assertEqual(named & parts, set())
+        for path in sorted((ROOT / "gen/spec").glob("*.x86")):
+            self.assertNotRegex(path.read_text(encoding="utf-8"), r"(?m)^ +host |%r\d|%[er][a-d]x")
 
 
 class Macros(unittest.TestCase):

@@ -376,6 +376,40 @@ class Mistakes(unittest.TestCase):
         message = mistake(NOP, templates={"lib/dispatch.j2": "{% macro next( %}\n"})
         self.check(message, "templates/x86_64/lib/dispatch.j2:1", "template syntax")
 
+    # --- the host's mapping
+    def mapping(self, text: str, *words: str, spec: str = NOP) -> None:
+        self.check(mistake(spec, templates={"mapping": "# text\n" + text}),
+                   "templates/x86_64/mapping:2", *words)
+
+    def test_body_of_several_parts(self) -> None:
+        self.spec(block("01 /r MR Ev Gv body=x8_load+x8_op"), 2, "where the name of a body belongs")
+
+    def test_mapping_verb(self) -> None:
+        self.mapping("map NOP=nop\n", "map is no mapping")
+
+    def test_mapping_empty(self) -> None:
+        self.mapping("alias\n", "alias says nothing")
+
+    def test_alias_without_host(self) -> None:
+        self.mapping("alias NOP\n", "such as CBW=cbtw, not NOP")
+
+    def test_alias_twice(self) -> None:
+        self.mapping("alias NOP=nop NOP=hlt\n", "NOP has an alias already")
+
+    def test_sequence_without_plus(self) -> None:
+        self.mapping("sequence nop = nop nop\n", "wants BODY = PART + PART")
+
+    def test_sequence_for_nothing(self) -> None:
+        self.mapping("sequence nop = nop for\n", "wants BODY = PART + PART")
+
+    def test_sequence_never_reached(self) -> None:
+        message = mistake(NOP, templates={
+            "mapping": "sequence nop = nop\nsequence nop = hint for NOP\n"})
+        self.check(message, "templates/x86_64/mapping:2", "takes nop of every instruction")
+
+    def test_sequence_of_missing_part(self) -> None:
+        self.mapping("sequence nop = nop99\n", "body nop99 is missing for this host")
+
     # --- policy and features
     def policy(self, text: str, line: int, *words: str) -> None:
         self.check(mistake(NOP, policy=text), f"gen/spec/default.policy:{line}", *words)

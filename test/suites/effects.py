@@ -147,7 +147,7 @@ def main() -> None:
     chosen: dict[str, list[Form]] = defaultdict(list)
     for row in read_spec(TOP / "gen/spec", TOP).rows:
         for form in forms(row, I386):
-            if usable(form) and not set(row.bodies) & TRAPS:
+            if usable(form) and row.body not in TRAPS:
                 chosen[row.mnemonic].append(form)
     every = [form for found in chosen.values() for form in found]
     text = "".join(sample(form).hex() + "\n" for form in every)
