@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gen.emit.files import Output
+from gen.emit.files import Output, made_by
 from gen.language.errors import SpecError
 from gen.language.features import Feature
 from gen.language.model import Spec
@@ -39,7 +39,7 @@ def emit(features: list[Feature], every: list[Feature], out: Path, output: Outpu
              f"{'false' if f.incomplete else 'true'}, \"{f.name.lower()}\"}},\n"
              for f in features]
     output.write(out / "cpuid.c", (
-        "/* Made by gen/emit/cpuid.py from gen/spec/features. */\n"
+        f"/* {made_by(__name__, 'gen/spec/features')}. */\n"
         '#include "core/decode/cpuid.h"\n\n'
         "const struct cpuid_feature cpuid_feature_list[] = {\n" + "".join(lines) +
         "    {0},\n};\n"
@@ -49,5 +49,5 @@ def emit(features: list[Feature], every: list[Feature], out: Path, output: Outpu
             f"{f.guest.mode if f.guest else 'GUEST_MODES'}}},\n"
             for f in [*(f for f in every if f.guest), *features] for name in f.sets]
     output.write(out / "isa_sets.inc",
-                 "/* Made by gen/emit/cpuid.py: Zydis' ISA sets, the feature that shows them "
+                 f"/* {made_by(__name__)}: Zydis' ISA sets, the feature that shows them "
                  "(0: none), the guest mode that has them. */\n" + "".join(sets))

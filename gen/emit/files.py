@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def made_by(module: str, source: str = "") -> str:
+    """`Made by gen/emit/core.py from SOURCE`, for the top of generated text."""
+    return f"Made by {module.replace('.', '/')}.py{' from ' + source if source else ''}"
+
+
 class Output:
     """Collects what one run wrote; `kept` are the files that belong to it."""
 

@@ -12,7 +12,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.emit.files import Output
+from gen.emit.assembly import gadget, gadget_file, words
+from gen.emit.files import Output, made_by
 from gen.emit.render import Renderer
 from gen.expand.bodies import Templates
 from gen.expand.expander import Library, Table
@@ -34,8 +35,8 @@ class Made:
 def tool_hash(templates: Templates) -> str:
     """Hash of everything that every gadget depends on: the generator and the templates' library."""
     digest = hashlib.sha256()
-    for name in ("host/x86_64.py", "emit/render.py", "emit/gadgets.py", "expand/bodies.py",
-                 "language/target.py"):
+    for name in ("host/x86_64.py", "emit/render.py", "emit/gadgets.py", "emit/assembly.py",
+                 "expand/bodies.py", "language/target.py"):
         digest.update((GEN / name).read_bytes())
     for name in templates.library:
         digest.update((templates.directory / name).read_bytes())
@@ -59,26 +60,17 @@ def header(table: Table, stamp: str) -> str:
     params = " ".join(f"{p}@{o}" for p, o in table.offsets.items()) or "none"
     cites = "".join(f"#   {cite}\n" for cite in table.cites)
     return (f"# {table.name}: {table.body.summary}\n"
-            f"# Made by gen/emit/gadgets.py from {table.body.where.file} ({stamp}) for\n"
+            f"# {made_by(__name__, f'{table.body.where.file} ({stamp})')} for\n"
             f"{cites}"
             f"# Table: {dims}. Parameters: {params}. Slots: {table.slots} bytes.\n")
 
 
 def table_text(renderer: Renderer, table: Table, head: str) -> tuple[str, int]:
     """Text of one file and its number of gadgets."""
-    lines = [head, '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n']
-    addresses: list[str] = []
-    count = 0
-    for label, text in renderer.gadgets(table):
-        if label:
-            count += 1
-            lines.append(f"{label}:\n{text}")
-        addresses.append(label or "0")
-    lines.append(f"\n    .section .data.rel.ro, \"aw\", @progbits\n    .balign 8\n"
-                 f"    .globl gt_{table.name}\ngt_{table.name}:\n")
-    lines.append("".join(f"    .quad {a}\n" for a in addresses))
-    lines.append('    .section .note.GNU-stack, "", @progbits\n')
-    return "".join(lines), count
+    entries = list(renderer.gadgets(table))
+    gadgets = [gadget(label, text) for label, text in entries if label]
+    return gadget_file(head, gadgets,
+                       words(f"gt_{table.name}", (label for label, _ in entries))), len(gadgets)
 
 
 def emit(library: Library, templates: Templates, target: Target, directory: Path, output: Output
@@ -110,4 +102,4 @@ def emit(library: Library, templates: Templates, target: Target, directory: Path
 def emit_list(paths: list[Path], out: Path, output: Output) -> None:
     """gadgets.mk: the list of all gadget files for the Makefile."""
     body = "".join(f" \\\n    {p}" for p in sorted(str(p) for p in paths))
-    output.write(out / "gadgets.mk", f"# Made by gen/emit/gadgets.py.\nGADGET_SRC :={body}\n")
+    output.write(out / "gadgets.mk", f"# {made_by(__name__)}.\nGADGET_SRC :={body}\n")

@@ -16,12 +16,13 @@ from itertools import product
 from pathlib import Path
 from typing import Callable
 
+from gen.emit.assembly import END, PART, gadget, gadget_file, section
 from gen.emit.core import ea_entries
-from gen.emit.files import Output
+from gen.emit.files import Output, made_by
 from gen.emit.render import Renderer
 from gen.emit.tables import gadget_ids
 from gen.expand.bodies import Templates, tidy
-from gen.expand.expander import Library, Table
+from gen.expand.expander import HELPER_BODY, Library, Table
 from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
 from gen.language.target import Target
@@ -33,13 +34,14 @@ EA_SLOTS = 16
 @dataclass(frozen=True)
 class Part:
     """A plain gadget: its table word, its bytes of slots, its text for parameters `shift` bytes
-    further on that ends in the given dispatch (None: falls through)."""
+    further on that ends in the given dispatch (None: falls through), whether it calls a helper."""
 
     label: str
     table: str
     entry: int
     slots: int
     text: Callable[[int, int | None], str]
+    helper: bool = False
 
 
 class PartRenderer(Renderer):
@@ -110,7 +112,7 @@ class Parts:
                 slots = table.slots if total is None else total
                 self.renderer.ending = GOES_ON if total is None else None
                 return self.renderer.one(replace(table, offsets=moved, slots=slots), values)
-            made = Part(label, name, entry, table.slots, text)
+            made = Part(label, name, entry, table.slots, text, table.key.body == HELPER_BODY)
         else:
             raise SpecError(where, f"{label} is no gadget; train the profile again (make train)")
         self.found[label] = made
@@ -135,7 +137,7 @@ def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
 def can_join(parts: Parts, label: str, where: Where) -> bool:
     """May the gadget be part of an n-gram? Not with a helper (those find their parameters by slot),
     and not a copied one (which copy it is differs from place to place)."""
-    if not label or "fg_helper" in parts.part(label, where).text(0, None):
+    if not label or parts.part(label, where).helper:
         return False
     table = parts.tables.get(parts.part(label, where).table)
     return table is None or all(dim.what != "copy" for dim in table.key.dims)
@@ -157,7 +159,7 @@ def ngram_text(parts: list[Part], where: Where) -> str:
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         text = part.text(shift, total if last else None)
-        if "fg_helper" in text:
+        if part.helper:
             raise SpecError(where, f"{part.label} calls a helper, it cannot be part of an n-gram")
         if not last:
             if text.count(GOES_ON) != 1 or not text.rstrip().endswith(GOES_ON):
@@ -165,8 +167,7 @@ def ngram_text(parts: list[Part], where: Where) -> str:
                                 "nothing can follow it")
             text = text.rstrip()[:-len(GOES_ON)].rstrip() + "\n"
         if number:
-            lines.append("    .pushsection fg_parts, \"a\", @progbits\n    .quad 78f\n"
-                         "    .popsection\n78:\n")
+            lines.append(PART)
         lines.append(text)
         shift += part.slots - 8
     return "".join(lines)
@@ -217,27 +218,23 @@ def tables_text(ngrams: list[Ngram]) -> str:
         lists.append("    .quad 0\n")
         word += 1
     return "".join([
-        "# Made by gen/emit/ngrams.py. Shapes: core/build/ngram.h.\n"
-        '    .section .data.rel.ro, "aw", @progbits\n    .balign 64\n'
-        "    .globl ngram_lists\nngram_lists:\n", *lists,
-        '    .section .rodata, "a", @progbits\n    .balign 64\n'
-        "    .globl ngram_pairs\nngram_pairs:\n",
+        f"# {made_by(__name__)}. Shapes: core/build/ngram.h.\n",
+        section(".data.rel.ro", "aw", 64), "    .globl ngram_lists\nngram_lists:\n", *lists,
+        section(".rodata", "a", 64), "    .globl ngram_pairs\nngram_pairs:\n",
         *(f"    .long {one}, {two}, {at}\n" for one, two, at in pairs),
         "    .balign 64\n    .globl ngram_filter\nngram_filter:\n",
         *(f"    .quad {bit:#x}\n" for bit in bits),
         f"    .globl ngram_pair_mask\nngram_pair_mask:\n    .long {room - 1}\n"
-        f"    .globl ngram_count\nngram_count:\n    .long {len(ngrams)}\n"
-        '    .section .note.GNU-stack, "", @progbits\n'])
+        f"    .globl ngram_count\nngram_count:\n    .long {len(ngrams)}\n", END])
 
 
-def header(first: str, second: str, tables: list[Table]) -> str:
+def header(first: str, second: str, tables: list[Table], profile: str) -> str:
     """Comment on top of a file. It cites rows without their line numbers: an edit of the spec shall
     not rewrite every n-gram after it."""
     cites = "".join(f"#   {table.name}: {re.sub(r':[0-9]+:', '', cite, count=1)}\n"
                     for table in tables for cite in table.cites)
-    return (f"# N-grams that begin with {first} and {second}. Made by gen/emit/ngrams.py from\n"
-            f"# gen/spec/default.profile, of gadgets for\n{cites}"
-            '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n')
+    return (f"# N-grams that begin with {first} and {second}.\n"
+            f"# {made_by(__name__, profile)}, of gadgets for\n{cites}")
 
 
 def emit(library: Library, templates: Templates, target: Target, directory: Path, out: Path,
@@ -259,22 +256,22 @@ def emit(library: Library, templates: Templates, target: Target, directory: Path
     paths: list[Path] = []
     for (first, second), entries in files.items():
         used = sorted({part.table for _, found in entries for part in found} & set(parts.tables))
-        lines = [header(first, second, [parts.tables[name] for name in used])]
+        lines: list[str] = []
         for where, found in entries:
             title = " ".join(part.label for part in found)
             symbol = "n_" + hashlib.sha256(title.encode()).hexdigest()[:12]
-            lines.append(f"# {title}\n    .globl {symbol}\n{symbol}:\n{ngram_text(found, where)}")
+            lines.append(f"# {title}\n{gadget(symbol, ngram_text(found, where), shared=True)}")
             last = parts.tables.get(found[-1].table)
             loop = last is not None and last.key.fused
             if loop:  # it can be all of a loop
                 parts.renderer.loops = True
-                lines.append(f"    .globl {symbol}_self\n{symbol}_self:\n"
-                             f"{ngram_text(found, where)}")
+                lines.append(gadget(f"{symbol}_self", ngram_text(found, where), shared=True))
                 parts.renderer.loops = False
             made.append(Ngram(tuple(ids[part.table] + part.entry for part in found), symbol, loop))
-        lines.append('    .section .note.GNU-stack, "", @progbits\n')
         path = base / first / f"{second}.S"
-        output.write(path, "".join(lines))
+        head = header(first, second, [parts.tables[name] for name in used],
+                      f"gen/spec/{profile.name}")
+        output.write(path, gadget_file(head, lines))
         paths.append(path)
     output.write(out / "ngrams.S", tables_text(made))
     if stale:

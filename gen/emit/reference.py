@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gen.emit.files import Output
+from gen.emit.files import Output, made_by
 from gen.language.model import Insn, Spec
 from gen.language.target import DEFAULT
 from gen.language.vendors import Vendor
@@ -57,14 +57,14 @@ def emit(spec: Spec, out: Path, output: Output) -> None:
     for insn in spec.insns:
         families.setdefault(insn.rows[0].family, []).append(insn)
     for family, insns in families.items():
-        text = f"# Instructions: {family}\n\nMade by gen/emit/reference.py.\n\n"
+        text = f"# Instructions: {family}\n\n{made_by(__name__)}.\n\n"
         text += "".join(section(insn, spec.vendors) for insn in sorted(insns, key=lambda i: i.name))
         output.write(out / "reference" / f"{family}.md", text)
 
 
 def emit_index(spec: Spec, docs: Path, output: Output) -> None:
     """docs/instructions.md: one line per instruction (committed)."""
-    lines = ["# Instructions\n\nMade by gen/emit/reference.py from gen/spec: what is there, one "
+    lines = [f"# Instructions\n\n{made_by(__name__, 'gen/spec')}: what is there, one "
              "line per instruction. All rows with\noperands, flags and faults: "
              "`build/gen/reference/` after a build. Anything else is #UD,\n"
              "and absent from CPUID.\n"]

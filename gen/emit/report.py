@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.emit.files import Output
+from gen.emit.files import Output, made_by
+from gen.host import x86_64 as ops
 from gen.language.target import Target
-
-BYTES_PER_INSN = 3.8  # of the whole library, measured
 
 
 @dataclass
@@ -41,9 +40,9 @@ def emit(paths: list[Path], target: Target, directory: Path, output: Output) -> 
         for sums in (families.setdefault(family, Family()), total):
             sums.files += 1
             sums.gadgets += gadgets
-            sums.size += insns * BYTES_PER_INSN
+            sums.size += insns * ops.BYTES_PER_INSN
         biggest.append((gadgets, name))
-    page = [f"Gadget library: {target}. Made by gen/emit/report.py.\n"
+    page = [f"Gadget library: {target}. {made_by(__name__)}.\n"
             "KiB are estimated from the number of instructions.\n\n",
             f"{'family':<12}{'files':>8}{'gadgets':>9}{'KiB':>8}\n"]
     for name in sorted(families) + ["total"]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gen.emit.core import ADDR16, MEMBERS, ea_entries
-from gen.emit.files import Output
+from gen.emit.files import Output, made_by
 from gen.expand.expander import Library, Step, Table, Variant
 from gen.expand.opmap import QUESTIONS, SPLIT, Maps, Split
 from gen.language.model import Place, Row
@@ -20,7 +20,7 @@ PARAM = {"target": "P_TARGET", "fall": "P_FALL", "disp": "P_DISP", "imm": "P_IMM
 PFX = {"": 0, "lock": 1, "rep": 1, "repe": 1, "repne": 2}
 IMM = {"iw": "IMM_W", "iz": "IMM_Z", "iv": "IMM_V", "ifar": "IMM_FAR", "moffs": "IMM_MOFFS",
        "cb": "IMM_JB", "cz": "IMM_JZ", "is4": "IMM_B"}
-TOP = "/* Made by gen/emit/tables.py from gen/spec. Shapes: core/decode/rows.h. */\n"
+TOP = f"/* {made_by(__name__, 'gen/spec')}. Shapes: core/decode/rows.h. */\n"
 
 
 def c_string(text: str) -> str:

@@ -14,6 +14,7 @@ R32 = ("eax", "ecx", "edx", "ebx", "r8d", "ebp", "esi", "edi")
 R16 = ("ax", "cx", "dx", "bx", "r8w", "bp", "si", "di")
 R8 = ("al", "cl", "dl", "bl", "ah", "ch", "dh", "bh")
 SUFFIX = {8: "b", 16: "w", 32: "l", 64: "q"}
+BYTES_PER_INSN = 3.8  # of the whole library, measured
 ABSOLUTE, IN_EA = -1, -2  # memory operands without base register, and by the EA register
 
 

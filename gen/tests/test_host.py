@@ -65,6 +65,20 @@ class Host(unittest.TestCase):
             with self.subTest(pattern=pattern):
                 self.assertEqual(found, wanted)
 
+    def test_generator_is_of_every_host(self) -> None:
+        """Register names, addressing forms and host mnemonics belong to gen/host and templates;
+        sections to the one writer of assembly."""
+        host = re.compile(r"%r\w|%[er]?[a-d]x|%gs|\br(8|9|1[0-5])[dwb]?\b|\br([a-d]x|[sd]i|bp)\b|"
+                          r"\(%|\bfg_(exit|helper)|\b(mov|jmp|lea|xchg)\b[^,\n]*[%$]")
+        for path in sorted((ROOT / "gen").rglob("*.py")):
+            name = path.relative_to(ROOT / "gen").as_posix()
+            text = path.read_text(encoding="utf-8")
+            with self.subTest(file=name):
+                if not name.startswith(("host/", "tests/")):
+                    self.assertEqual([m[0] for m in host.finditer(text)], [])
+                if not name.startswith(("tests/", "emit/assembly.py")):
+                    self.assertNotRegex(text, r"\.(push)?section\b|GNU-stack")
+
     def test_bodies_in_pages_exist(self) -> None:
         files = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.glob("*/*.j2")}
         names = {name.rpartition("/")[2].removesuffix(".j2") for name in files}
