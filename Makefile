@@ -6,9 +6,10 @@ CC       ?= gcc
 AS       ?= as
 BUILD    ?= build
 O        ?= -O2
+include core/host/$(HOST)/host.mk
 WARN      = -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes
-CFLAGS    = $(O) -g -std=gnu11 $(WARN) -fno-strict-aliasing -fno-pie -I. -Ibuild -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-LDFLAGS   = -no-pie -pthread
+CFLAGS    = $(O) -g -std=gnu11 $(WARN) -fno-strict-aliasing $(HOST_CFLAGS) -I. -Ibuild -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+LDFLAGS   = $(HOST_LDFLAGS) -pthread
 MAKEFLAGS += --no-print-directory
 
 # make SAN=address,undefined or SAN=thread: a sanitizer build of its own.
@@ -31,7 +32,7 @@ endif
 
 # What the generator reads, by name: new files are noticed. What it did read is in gen.d, which it writes.
 GEN_SRC   := $(wildcard gen/*.py gen/*/*.py gen/spec/* templates/$(HOST)/*/*) syscalls/table
-ENGINE_C  := $(filter-out core/host/offsets.c,$(wildcard core/*/*.c core/host/$(HOST)/*.c))
+ENGINE_C  := $(filter-out %/offsets.c,$(wildcard core/*/*.c core/host/$(HOST)/*.c))
 CORE_C    := $(ENGINE_C) $(wildcard syscalls/*/*.c syscalls/abi/*/*.c)
 CORE_S    := $(wildcard core/host/$(HOST)/*.S)
 GEN_OBJS  := rows opmap ngrams cpuid syscall_table
@@ -59,7 +60,7 @@ ifneq ($(filter-out $(OUTER_GOALS),$(or $(MAKECMDGOALS),all)),)
 endif
 GADGET_OBJS := $(GADGET_SRC:gadgets/%.S=build/gadgets/%.o)
 
-build/gen/offsets.inc: core/host/offsets.c core/host/fixup.h core/code/fiber.h $(wildcard core/base/*.h)
+build/gen/offsets.inc: $(wildcard core/host/$(HOST)/offsets.c core/host/$(HOST)/*.h) core/code/fiber.h $(wildcard core/base/*.h)
 	@mkdir -p $(dir $@)
 	@$(CC) -I. -D_GNU_SOURCE -S -o - $< | sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/.set \1, \2/p' > $@
 build/gadgets/%.o: gadgets/%.S build/gen/offsets.inc
@@ -94,8 +95,8 @@ $(BUILD)/obj/%.S.o: %.S build/gen/offsets.inc
 # The vDSO: guest code, linked as a 32-bit shared object and embedded by syscalls/abi/i386/vdso.c.
 build/gen/vdso_i386.so: syscalls/abi/i386/vdso.S syscalls/abi/i386/vdso.ld
 	@mkdir -p $(dir $@)
-	$(AS) --32 -o $(@:.so=.o) $<
-	ld -m elf_i386 -shared -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr --build-id=none \
+	$(I386_AS) -o $(@:.so=.o) $<
+	$(I386_LD) -shared -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr --build-id=none \
 	    -z noexecstack -z max-page-size=4096 -T syscalls/abi/i386/vdso.ld -o $@ $(@:.so=.o)
 $(BUILD)/obj/syscalls/abi/i386/vdso.o: build/gen/vdso_i386.so
 

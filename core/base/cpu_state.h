@@ -100,7 +100,7 @@ struct cpu_segment {
 #define ATTR_LONG    0x2000 /* 64-bit code */
 
 struct cpu {
-    /* --- reached by gadgets; offsets are exported by core/host/offsets.c --- */
+    /* --- reached by gadgets; offsets are exported by core/host/<arch>/offsets.c --- */
     _Atomic int64_t poll; /* POLL_RUN or POLL_STOP */
     uint64_t
         *jump_cache;   /* 64 Ki entries: (entry address - cpu->anchor), by the pc's low 16 bits */

@@ -5,7 +5,7 @@
  * happened in the cpu and continues the thread at fg_exit_fault with the guest's registers in
  * place. A fault inside a guest-memory copy continues at the copy's end. Any other fault is ours:
  * it dies. */
-#include "core/host/fixup.h"
+#include "core/host/x86_64/fixup.h"
 #include "core/host/host.h"
 
 #include <asm/prctl.h>
@@ -45,21 +45,9 @@ static void apply_fixup(greg_t *regs) {
             continue;
         }
         switch (fix->kind) {
-        case FIXUP_CX_IN_R10:
+        case FIXUP_CX_IN_TMP:
             regs[REG_RCX] = regs[REG_R10];
             break;
-        case FIXUP_AX_IN_R10:
-            regs[REG_RAX] = regs[REG_R10];
-            break;
-        case FIXUP_DX_IN_R10:
-            regs[REG_RDX] = regs[REG_R10];
-            break;
-        case FIXUP_BX_IN_R10:
-            regs[REG_RBX] = regs[REG_R10];
-            break;
-        case FIXUP_FLAGS_CX_R10:
-            regs[REG_RCX] = regs[REG_R10];
-            /* fall through */
         case FIXUP_FLAGS_PUSHED: {
             uint64_t mask = FLAGS_HOST;
             uint64_t pushed = *(uint64_t *)(uintptr_t)regs[REG_RSP];

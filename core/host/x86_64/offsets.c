@@ -1,8 +1,8 @@
-/* Compiled to assembly only: exports struct offsets and constants to assembly as `.set NAME, value`
- * lines of build/gen/offsets.inc (the Makefile picks the "->" lines out of the compiler's output).
- */
+/* Compiled to assembly only: exports struct offsets and constants, which this host's gadgets and
+ * entry code use, to assembly as `.set NAME, value` lines of build/gen/offsets.inc (the Makefile
+ * picks the "->" lines out of the compiler's output). */
 #include "core/base/cpu_state.h"
-#include "core/host/fixup.h"
+#include "core/host/x86_64/fixup.h"
 
 #define DEFINE(name, value) __asm__ volatile("\n#->" #name " %0" : : "i"(value))
 #define OFFSET(name, field) DEFINE(name, offsetof(struct cpu, field))
@@ -60,10 +60,6 @@ void offsets(void) {
     DEFINE(FLAG_DF, FLAG_DF);
     DEFINE(FLAG_TF, FLAG_TF);
     DEFINE(FLAG_IF, FLAG_IF);
-    DEFINE(FIXUP_CX_IN_R10, FIXUP_CX_IN_R10);
-    DEFINE(FIXUP_AX_IN_R10, FIXUP_AX_IN_R10);
-    DEFINE(FIXUP_DX_IN_R10, FIXUP_DX_IN_R10);
-    DEFINE(FIXUP_BX_IN_R10, FIXUP_BX_IN_R10);
+    DEFINE(FIXUP_CX_IN_TMP, FIXUP_CX_IN_TMP);
     DEFINE(FIXUP_FLAGS_PUSHED, FIXUP_FLAGS_PUSHED);
-    DEFINE(FIXUP_FLAGS_CX_R10, FIXUP_FLAGS_CX_R10);
 }

@@ -1,0 +1,8 @@
+/* Kinds of the fixup table, which bodies fill (templates/x86_64/lib/fault.j2) for host instructions
+ * that may fault while guest state is not where the register contract says. One table entry: .quad
+ * address, kind. fault.c puts things right. */
+#ifndef FG_CORE_FIXUP_H
+#define FG_CORE_FIXUP_H
+#define FIXUP_CX_IN_TMP    1 /* guest ecx is in tmp (r10d) */
+#define FIXUP_FLAGS_PUSHED 2 /* guest flags were pushed: at (%rsp) */
+#endif
