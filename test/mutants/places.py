@@ -28,7 +28,8 @@ BUILT = ("gen", "gadgets", "gadgets.a", "gadgets.list", "obj", "fiberglass", "li
 # Suites that run none of the code in question, or all of it.
 NO_SUITES = {"generator": "tests the generator", "make_run": "tests make targets",
              "mutation": "tests this tool", "mkroot": "tests rootfs-tools",
-             "rooms": "tests make check"}
+             "rooms": "tests make check", "install": "tests make install",
+             "docs": "tests pages", "adding": "builds a tree of its own"}
 LEAST_DISK, LEAST_MEMORY = 3 << 30, 1 << 30
 
 
