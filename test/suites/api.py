@@ -20,6 +20,8 @@ LINK = ["-L", str(BUILD), "-Wl,--whole-archive", "-lfiberglass", "-Wl,--no-whole
         "-no-pie", "-pthread"]
 if BUILD.name.startswith("san-"):
     LINK.append("-fsanitize=" + BUILD.name.removeprefix("san-").replace("-", ","))
+if BUILD.name == "cov":
+    LINK.append("--coverage")
 
 RUN = r"""
 #include <fiberglass.h>
