@@ -96,7 +96,7 @@ int mm_force(struct mm *mm, gaddr_t addr, void *data, size_t len, bool write) {
 
 /* Reads a guest's array of iovecs, whose lengths may not add up to a negative number. */
 static int read_spans(struct task *task, gaddr_t iov, uint64_t count, struct guest_span *out) {
-    uint64_t most = (UINT64_C(1) << (8 * task->abi->pointer_bytes - 1)) - 1;
+    uint64_t most = abi_long_most(task);
     for (uint64_t i = 0; i < count; i++) {
         int error = abi_read_iovec(task, iov, i, &out[i]);
         if (error) {

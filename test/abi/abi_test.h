@@ -61,5 +61,6 @@ void test_queues(void);
 void test_signals(void);
 void test_words(void);
 void test_process(void);
+void test_vectors(void);
 
 #endif

@@ -38,6 +38,7 @@ static const struct {
     {"signals", test_signals},
     {"words", test_words},
     {"process", test_process},
+    {"vectors", test_vectors},
 };
 
 gaddr_t piece(unsigned n) {

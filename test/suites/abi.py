@@ -15,7 +15,7 @@ import threading
 from harness import BUILD, TOP, Suite, check, check_equal, command
 
 CASES = ("registers", "times", "files", "locks", "messages", "sockets", "ipc", "queues", "signals",
-         "words", "process")
+         "words", "process", "vectors")
 PROGRAM = TOP / "test/fuzz/corpus/elf/static"  # any that can be loaded: none of its code runs
 suite = Suite()
 lock = threading.Lock()
@@ -51,6 +51,16 @@ def _() -> None:
     with lock:
         build()
     check_equal("cases", tuple(command([BUILD / "test/abi", "--list"]).text().split()), CASES)
+
+
+@suite.case("width")
+def _() -> None:
+    """Nothing but the ABI's room knows how wide an address is."""
+    files = (path.relative_to(TOP) for path in sorted((TOP / "syscalls").rglob("*.[ch]")))
+    knows = [str(file) for file in files
+             if file.parts[1] != "abi" and "pointer_bytes" in (TOP / file).read_text()]
+    check(not knows, f"{', '.join(knows)}: pointer_bytes is the ABI's; abi/abi.h has functions "
+          "for what depends on it")
 
 
 for case in CASES:
