@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from gen.emit import core, cpuid, gadgets, ngrams, reference, report, syscalls, tables
+from gen.emit import core, cpuid, dry, gadgets, ngrams, reference, report, syscalls, tables
 from gen.emit.dependencies import Recorder
 from gen.emit.files import Output
 from gen.expand import opmap
@@ -27,11 +27,13 @@ from gen.language.target import DEFAULT, GUESTS, Guest, Target
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def dry_run(spec: Spec, templates: Templates, spec_dir: Path, guest: Guest, root: Path) -> Library:
+def dry_run(spec: Spec, templates: Templates, spec_dir: Path, guest: Guest, root: Path
+            ) -> tuple[Library, Policy]:
     """What is known of a guest that has no gadgets yet: it is decoded and counted."""
     path = spec_dir / guest.policy
     policy = read_policy(path, root) if path.exists() else Policy(Where(str(path), 1))
-    return Expander(spec, templates, policy, guest, partial=True).run()
+    library = Expander(spec, templates, policy, guest, partial=True).run()
+    return library, policy
 
 
 def generate(target: Target, out: Path, directory: Path, spec_dir: Path, templates_dir: Path,
@@ -43,8 +45,9 @@ def generate(target: Target, out: Path, directory: Path, spec_dir: Path, templat
     templates = Templates(templates_dir, root)
     policy = read_policy(policy_file or spec_dir / target.guest.policy, root)
     library = Expander(spec, templates, policy, target.guest).run()
-    libraries = [library] + [dry_run(spec, templates, spec_dir, guest, root)
-                             for guest in GUESTS if guest.name != target.guest.name]
+    dry_runs = [dry_run(spec, templates, spec_dir, guest, root)
+                for guest in GUESTS if guest.name != target.guest.name]
+    libraries = [library] + [other for other, _ in dry_runs]
     maps, splits = opmap.build((one.guest, one.rows) for one in libraries)
     made = gadgets.emit(library, templates, target, directory, output)
     rest = core.emit(templates, target, directory, output)
@@ -61,6 +64,9 @@ def generate(target: Target, out: Path, directory: Path, spec_dir: Path, templat
     reference.emit(spec, out, output)
     if docs is not None:
         reference.emit_index(spec, docs, output)
+    for other, others_policy in dry_runs:
+        dry.emit(replace(target, guest=other.guest), templates, library, other, others_policy,
+                 directory, output)
     count, size = report.emit(paths, target, directory, output)
     policy.check_budget(count, size)
     print(f"gen: {len(spec.insns)} instructions, {len(library.rows)} rows, {len(made)} tables, "

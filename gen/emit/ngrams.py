@@ -21,8 +21,8 @@ from gen.emit.core import ea_entries
 from gen.emit.files import Output, made_by
 from gen.emit.render import Renderer
 from gen.emit.tables import gadget_ids
-from gen.expand.bodies import Templates, tidy
-from gen.expand.expander import HELPER_BODY, Library, Table
+from gen.expand.bodies import HELPER_BODY, Templates, tidy
+from gen.expand.expander import Library, Table
 from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
 from gen.language.target import Target

@@ -26,6 +26,7 @@ PLAIN = {"op", "size", "s", "live", "lock", "rep", "cc", "next", "jump", "jump_f
          "opsize", "addrsize", "helper_slots"}
 LIBRARY = "lib"
 DISPATCH = "lib/dispatch.j2"
+HELPER_BODY = "helper"
 EXPLODED = re.compile(r"(imm|sat)(\d+)$")
 
 
@@ -86,9 +87,12 @@ class Templates:
         self.library = sorted(path.relative_to(directory).as_posix()
                               for path in directory.glob(f"{LIBRARY}/*.j2"))
         self.dispatch = self.macros(DISPATCH)
+        self.macro_files: dict[str, str] = {}  # macro -> file of the library
         for name in self.library:
             if name != DISPATCH:
-                self.env.globals.update(vars(self.macros(name)))
+                macros = vars(self.macros(name))
+                self.env.globals.update(macros)
+                self.macro_files.update(dict.fromkeys(macros, name))
 
     def where(self, name: str, line: int = 1) -> Where:
         """Place of a template, relative to the project."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Iterator
 
 from gen.expand import bodies as bd
+from gen.expand.bodies import HELPER_BODY
 from gen.language.errors import SpecError
 from gen.language.model import (CONDITIONS, FIXED_REGS, FIXED_SEGMENTS, Form, HelperCall, Operand,
                                 Place, Row, Spec, forms, may_fault, may_store, memory_access,
@@ -20,7 +22,6 @@ from gen.language.model import (CONDITIONS, FIXED_REGS, FIXED_SEGMENTS, Form, He
 from gen.language.policy import Policy
 from gen.language.target import GUESTS, Guest
 
-HELPER_BODY = "helper"
 ORDER = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
 MAX_INDEX, MAX_PARAMS = 3, 5
 COPIES = 8  # of each gadget of a table that the mapping wants copied
@@ -192,8 +193,7 @@ class Expander:
                 raise SpecError(row.where, f"{row.mnemonic} has no form in mode "
                                            f"{self.guest.name}")
             self.library.variants.append(variants)
-        if not self.partial:
-            self.policy.check_used()
+        self.policy.check_used()
         return self.library
 
     def variant(self, form: Form) -> Variant:
@@ -368,7 +368,12 @@ class Expander:
 
     def index(self, operand: OperandForm) -> Dim:
         """The index that chooses an operand's register."""
-        return Dim(operand.name, len(self.guest.entries(operand.place.value, operand.size)))
+        return Dim(operand.name, self.radix(operand.place.value, operand.size))
+
+    @lru_cache(maxsize=None)
+    def radix(self, kind: str, bits: int) -> int:
+        """Entries of an index by a register operand."""
+        return len(self.guest.entries(kind, bits))
 
     @staticmethod
     def field(operand: Operand) -> tuple[str, int]:

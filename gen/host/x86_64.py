@@ -7,7 +7,9 @@ guest memory, or guest registers in a way that a fault after it would show, as l
 
 from __future__ import annotations
 
-from gen.language.target import SEGMENTS
+import re
+
+from gen.language.target import SEGMENTS, Guest
 
 R64 = ("rax", "rcx", "rdx", "rbx", "r8", "rbp", "rsi", "rdi")
 R32 = ("eax", "ecx", "edx", "ebx", "r8d", "ebp", "esi", "edi")
@@ -75,6 +77,24 @@ def register(number: int, bits: int) -> str:
     """Host name of a guest register in a width."""
     names = {8: R8, 16: R16, 32: R32, 64: R64}[bits]
     return "%" + names[number]
+
+
+# Names in templates that mean another thing for another guest: addresses, stack and window.
+OF_A_GUEST = frozenset({"pc", "nextpc", "indirect", "sp", "window"})
+
+
+def homes(guest: Guest, kind: str, bits: int) -> int:
+    """How many entries of an index (Guest.entries) have a place on this host."""
+    names = guest.entries(kind, bits)
+    if kind == "r" and bits == 8:
+        return sum(1 for name in names if name in R8)
+    limit = {"r": len(R64), "x": len(R64), "m": len(R64) + 2}.get(kind, len(names))
+    return min(limit, len(names))
+
+
+def spells_registers(text: str) -> bool:
+    """Does a template name a guest register by a name that is 32 bits wide?"""
+    return re.search(r"%e([abcd]x|[sd]i|bp)", text) is not None
 
 
 class Slot:

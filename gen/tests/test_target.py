@@ -75,6 +75,27 @@ class MadeUp(unittest.TestCase):
                           project.read("gadgets/REPORT.txt"))
 
 
+class DryRun(unittest.TestCase):
+    """The page of a guest without gadgets, and what rows.c has of it."""
+
+    def test_page(self) -> None:
+        more = "insn SYSCALL\n  0F 05 ZO x86-64only\n  flags OSZAPC = ------\n" \
+               "  does things\n  body nowhere\n"
+        with Project(SPEC + more) as project:
+            project.run()
+            page = project.read("gadgets/REPORT-x86-64.txt")
+            self.assertRegex(page, r"rows of the spec +5 +6\n  of this guest alone +0 +1\n")
+            self.assertRegex(page, r"forms +18 +30\n  of 16 bits +9 +10\n")
+            self.assertRegex(page, r"  of 64 bits +0 +10\n")
+            self.assertIn(" 3 of SYSCALL (0F 05 ZO x86-64only): body nowhere is missing", page)
+            self.assertIn("\n      400  add8_rr\n      256  add16_rr\n", page)
+            # 8 of 20 byte registers have a place, 8 of 16 others: 5 x 64 and 8 x 8 gadgets
+            self.assertIn("no register of the host yet: 1172 of 1558.", page)
+            rows = project.read("out/rows.c")
+            self.assertNotIn("nowhere", rows)
+            self.assertIn('{"SYSCALL", ', rows)
+
+
 class Spelled(unittest.TestCase):
     """Constants of the generator's own sources."""
 
