@@ -277,6 +277,9 @@ int place_open(struct task *task, struct place *place, int flags, uint32_t mode,
         }
         return create(task, place, flags, mode, out);
     }
+    if ((flags & O_CREAT) && place->slash) {
+        return -EISDIR;
+    }
     if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
         return -EEXIST;
     }

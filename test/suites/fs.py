@@ -85,6 +85,20 @@ for each_name in ALIKE:
     suite.add(f"root/{each_name}", lambda n=each_name: in_root(n))  # type: ignore[misc]
 
 
+@suite.case("descriptors of the host")
+def _() -> None:
+    # Natively without a limit: few are enough for those that are given back.
+    directory = WORK / "descriptors/native"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    native = command([program("descriptors").absolute()], cwd=directory)
+    few = ["sh", "-c", 'ulimit -n 150; exec "$@"', "few", *FG]
+    root = make_root("descriptors", "descriptors")
+    result = command([*few, "-r", str(root), "-C", "/w",
+                      "--user", f"{os.geteuid()}:{os.getegid()}", "/fs_descriptors"])
+    check_equal("standard output", result.text(), native.text())
+
+
 def escape(case: str, user: int | None) -> None:
     """A hostile program next to a canary."""
     root = make_root(case, "escape")
