@@ -54,7 +54,7 @@ int synth_stat(const struct synth_ref *ref, struct stat *st) {
     st->st_mode = ref->entry->mode;
     st->st_nlink = S_ISDIR(st->st_mode) ? 2 : 1;
     st->st_rdev = ref->entry->rdev;
-    st->st_blksize = S_ISDIR(st->st_mode) || S_ISREG(st->st_mode) ? 1024 : 4096;
+    st->st_blksize = S_ISCHR(st->st_mode) ? 4096 : 1024;
     st->st_atim = st->st_mtim = st->st_ctim = start;
     return ref->entry->stat ? ref->entry->stat(ref, st) : 0;
 }

@@ -75,6 +75,14 @@ static void errors(void) {
     show("bad timeout", futex(&word, FUTEX_WAIT, 0, &bad, NULL, 0));
     show("no bits", futex(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0));
     show("wake no bits", futex(&word, FUTEX_WAKE_BITSET, 1, NULL, NULL, 0));
+    show("wake unaligned", futex((char *)&word + 1, FUTEX_WAKE, 1, NULL, NULL, 0));
+    show("wake no memory", futex((void *)16, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0));
+    show("requeue unaligned", futex(&word, FUTEX_REQUEUE, 1, (void *)1, (char *)&word2 + 2, 0));
+    show("wake op unaligned", futex(&word, FUTEX_WAKE_OP, 1, (void *)1, (char *)&word2 + 2, 0));
+    show("wait pi, wrong value",
+         futex(&word, FUTEX_WAIT_REQUEUE_PI | FUTEX_PRIVATE_FLAG, 7, NULL, &word2, ~0u));
+    show("wait pi, no memory",
+         futex((void *)16, FUTEX_WAIT_REQUEUE_PI | FUTEX_PRIVATE_FLAG, 0, NULL, &word2, ~0u));
     show("wake nobody", futex(&word, FUTEX_WAKE, 1, NULL, NULL, 0));
     show("unknown op", futex(&word, 100, 0, NULL, NULL, 0));
     show("clock for wake", futex(&word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0));
