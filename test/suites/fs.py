@@ -88,15 +88,15 @@ for each_name in ALIKE:
 @suite.case("descriptors of the host")
 def _() -> None:
     # Natively without a limit: few are enough for those that are given back.
-    directory = WORK / "descriptors/native"
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    native = command([program("descriptors").absolute()], cwd=directory)
     few = ["sh", "-c", 'ulimit -n 150; exec "$@"', "few", *FG]
-    root = make_root("descriptors", "descriptors")
-    result = command([*few, "-r", str(root), "-C", "/w",
-                      "--user", f"{os.geteuid()}:{os.getegid()}", "/fs_descriptors"])
-    check_equal("standard output", result.text(), native.text())
+    for name in ("descriptors", "limits"):
+        directory = WORK / name / "native"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        native = command([program(name).absolute()], cwd=directory)
+        result = command([*few, "-r", str(make_root(name, name)), "-C", "/w",
+                          "--user", f"{os.geteuid()}:{os.getegid()}", f"/fs_{name}"])
+        check_equal(f"standard output of {name}", result.text(), native.text())
 
 
 def escape(case: str, user: int | None) -> None:

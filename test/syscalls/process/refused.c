@@ -123,6 +123,11 @@ static void clones(void) {
     SHOW(waitid(3 /* P_PIDFD */, (id_t)pidfd, &info, WEXITED));
     printf("%d %d\n", info.si_code, info.si_status);
     close(pidfd);
+    static const uint64_t flags[] = {CLONE_THREAD, CLONE_PARENT, CLONE_SIGHAND, CLONE_DETACHED};
+    for (int i = 0; i < 4; i++) {
+        struct clone_args bare = {.flags = flags[i], .exit_signal = i < 2 ? SIGCHLD : 0};
+        SHOW(syscall(SYS_clone3, &bare, sizeof(bare)));
+    }
     struct clone_args args = {.exit_signal = 65};
     SHOW(syscall(SYS_clone3, &args, 10));
     SHOW(syscall(SYS_clone3, BAD, sizeof args));
