@@ -131,6 +131,9 @@ OPERATORS: dict[str, Callable[[str], Iterator[Edit]]] = {
 # Not worth a try: what is there for the reader or the compiler, and what costs memory alone.
 NEVER = re.compile(r"^\s*(#|static_assert|_Static_assert|assert\b|case .*:$|\w+:$)")
 MEMORY = re.compile(r"\bcalloc\(1|\{0\}")
+# What stands before the length of an array that is declared.
+ARRAY = re.compile(r"(?:^\s*|[(,]\s*)(?:(?:static|const|unsigned|struct|enum)\s+)*(?!return\b)"
+                   r"[A-Za-z_]\w*\s+\**\w+\[$")
 
 
 def mutations(line: str, code: str) -> list[Mutation]:
@@ -142,7 +145,9 @@ def mutations(line: str, code: str) -> list[Mutation]:
         for start, end, new in operator(code):
             text = new.replace("%s", line[start:end])
             after = line[:start] + text + line[end:]
-            if after != line and not (name == "constant" and MEMORY.search(
-                    code, max(0, start - len("calloc(")), end + 1)):
+            room = name == "constant" and (
+                MEMORY.search(code, max(0, start - len("calloc(")), end + 1)
+                or (code[end:end + 1] == "]" and ARRAY.search(code[:start])))
+            if after != line and not room:
                 found.setdefault(after, Mutation(name, line, after))
     return list(found.values())
