@@ -121,10 +121,6 @@ long sys_get_thread_area(struct task *task, gaddr_t addr) {
     if (desc.entry < TLS_FIRST || desc.entry >= TLS_FIRST + TLS_ENTRIES) {
         return -EINVAL;
     }
-    uint64_t raw = cpu->tls_desc[desc.entry - TLS_FIRST];
-    decode(raw, &desc);
-    if (!raw) {
-        desc.flags = DESC_READ_ONLY | DESC_NOT_PRESENT;
-    }
+    decode(cpu->tls_desc[desc.entry - TLS_FIRST], &desc);
     return guest_write(cpu->space, addr, &desc, sizeof desc);
 }
