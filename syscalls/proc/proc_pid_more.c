@@ -256,8 +256,9 @@ const struct synth_entry proc_attr_children[] = {ATTR("current", 0666),
 /* All guests are in the first namespace of each kind; the numbers are Linux's for these. */
 #define NAMESPACE(fn, text_of)                                                                     \
     static int fn(const struct synth_ref *ref, struct strbuf *out) {                               \
-        if (!proc_allowed(ref))                                                                    \
+        if (!proc_allowed(ref)) {                                                                  \
             return -EACCES;                                                                        \
+        }                                                                                          \
         strbuf_printf(out, text_of);                                                               \
         return 0;                                                                                  \
     }
