@@ -85,11 +85,11 @@ class Host(unittest.TestCase):
         names |= set(read_mapping(TEMPLATES / "mapping", Where("mapping", 1)).sequences)
         for path in PAGES:
             text = path.read_text(encoding="utf-8")
-            said = set(re.findall(r"\bbody +([a-z]\w*)\b(?!\.| is missing)", "\n".join(
-                re.findall(r"`[^`\n]*`|^    .*|^  body .*", text, re.M))))
+            said = set(re.findall(r"(?:^ +|`|with )body +([a-z]\w*)\b(?!\.| is missing)", text,
+                                  re.M))
             said |= set(re.findall(r"(?<![\w/<>*])([a-z]\w+)\.j2(?! in a folder)", text))
             said |= {name.rpartition("/")[2] for name in
-                     re.findall(r"templates/x86_64/(\w+/\w+)\.j2", text)}
+                     re.findall(r"templates/x86_64/([a-z]\w*/[a-z0-9]\w*)\.j2", text)}
             with self.subTest(page=path.name):
                 self.assertEqual(said - names, set())
 
