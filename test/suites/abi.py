@@ -23,9 +23,12 @@ lock = threading.Lock()
 
 @functools.cache
 def build() -> None:
-    """The test program, by its own make target."""
+    """The test program, by its own make target, built as the library of BUILD is."""
+    kind = ["COVERAGE=1"] if BUILD.name == "cov" else []
+    if BUILD.name.startswith("san-"):
+        kind.append("SAN=" + BUILD.name.removeprefix("san-").replace("-", ","))
     env = {**os.environ, "BUILD": os.path.relpath(BUILD, TOP)}
-    done = command(["make", "-s", "test-abi"], cwd=TOP, env=env, limit=60)
+    done = command(["make", "-s", "test-abi", *kind], cwd=TOP, env=env, limit=60)
     check(done.status == 0, f"make test-abi ended with {done.status}: {done.errors()[-400:]}")
 
 
