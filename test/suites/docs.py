@@ -23,7 +23,8 @@ PARTS = {"fuzz-elf", "fuzz-decode", "test-abi"}
 
 def makefiles() -> str:
     """The text of all makefiles, without comments; continued lines are one."""
-    files = [TOP / "Makefile", *sorted((TOP / "make").glob("*.mk"))]
+    files = [TOP / "Makefile", *sorted(TOP.glob("make/*.mk")),
+             *sorted(TOP.glob("core/host/*/*.mk"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     return re.sub(r"(?m)^#.*\n", "", text.replace("\\\n", " "))
 
