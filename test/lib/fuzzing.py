@@ -28,7 +28,7 @@ MOST_MEMORY = 6 << 30
 building = threading.Lock()  # cases run at the same time
 KINDS = ("none", "fd", "int", "uint", "long", "hex", "ptr", "str", "size", "low", "high", "mode",
          "flags", "sig", "pid", "time", "oflags", "prot", "mapflags", "atflags", "cloneflags",
-         "futexop", "argv", "addr")
+         "futexop", "argv", "addr", "word")
 # What the pointers of a call point at; anything else: to a record of random words.
 AT = {
     "vectors": r"p?(read|write)v2?|preadv|pwritev|vmsplice|process_vm_\w+",
