@@ -42,6 +42,8 @@ class Renderer:
         forms = table.key.operands
         has_mem = any(o.place is Place.MEM for o in forms)
         has_imm = any(o.place is Place.IMM for o in forms) or "imm" in table.body.names
+        if form.scratch:
+            return ops.Scratch(form.place.value, form.name, form.size)
         if form.place is Place.REG:
             wide = any(o.place is Place.REG and o.size > 8 and values.get(o.name) == 4
                        for o in forms)

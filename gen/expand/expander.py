@@ -43,6 +43,7 @@ class OperandForm:
     place: Place
     size: int
     by_base: bool = False
+    scratch: bool = False  # in a scratch register (policy `unexploded`)
 
 
 @dataclass(frozen=True)
@@ -225,8 +226,34 @@ class Expander:
         if row.helper is not None:
             return (self.helper_step(form, row.helper),)
         parts = self.templates.mapping.parts(row.body, row.mnemonic, row.where)
-        return tuple(self.step(form, self.templates.body(name, where), i == 0, len(parts) == 1)
-                     for i, (name, where) in enumerate(parts))
+        found: list[Step] = []
+        for name, where in parts:
+            body = self.templates.body(name, where)
+            scratch = self.scratch(form, body)
+            for operand in scratch:
+                load = f"scratch_{operand.name}_{operand.place.value}"
+                found.append(self.step(form, self.templates.body(load, row.where), not found,
+                                       False, []))
+            found.append(self.step(form, body, not found, len(parts) == 1 and not scratch,
+                                   scratch))
+        return tuple(found)
+
+    def scratch(self, form: Form, body: bd.Body) -> list[OperandForm]:
+        """The operands that the policy has in scratch registers: registers only read."""
+        operands = self.operand_forms(form, body)
+        if not self.policy.wants("unexploded", self.stem_of(form, body, operands)):
+            return []
+        access = dict(zip(bd.OPERANDS, form.row.access))
+        return [o for o in operands if access[o.name] == "r" and
+                (o.place is Place.XMM or o.place is Place.REG and o.size > 8)]
+
+    def stem_of(self, form: Form, body: bd.Body, operands: list[OperandForm]) -> str:
+        """What policy patterns call the table."""
+        return self.stem(body, self.templates.mapping.mnemonic(form.row.mnemonic)
+                         if "op" in body.names else "",
+                         main_size(form.row, form.opsize), operands,
+                         "size" in body.names or "s" in body.names, form.prefix == "lock",
+                         form.prefix if form.prefix.startswith("rep") else "")
 
     @staticmethod
     def memory(form: Form, steps: tuple[Step, ...]) -> str:
@@ -256,7 +283,7 @@ class Expander:
             dead = self.table(replace(key, live=False), body, form, 0)
         return Step(live, dead, None, 0, (), params, live.slots, call.name)
 
-    def operand_forms(self, form: Form, body: bd.Body, first: bool) -> list[OperandForm]:
+    def operand_forms(self, form: Form, body: bd.Body) -> list[OperandForm]:
         """The operands that a body mentions, as this form has them."""
         row = form.row
         found: list[OperandForm] = []
@@ -285,11 +312,12 @@ class Expander:
             found.append(OperandForm(name, place, size))
         return found
 
-    def step(self, form: Form, body: bd.Body, first: bool, alone: bool) -> Step:
-        """One body of a form's sequence."""
+    def step(self, form: Form, body: bd.Body, first: bool, alone: bool,
+             scratch: list[OperandForm]) -> Step:
+        """One body of a form's sequence; `scratch`: operands that earlier steps have loaded."""
         row = form.row
         size = main_size(row, form.opsize)
-        operands = self.operand_forms(form, body, first)
+        operands = self.operand_forms(form, body)
         sized = "size" in body.names or "s" in body.names
         op = self.templates.mapping.mnemonic(row.mnemonic) if "op" in body.names else ""
         lock = form.prefix == "lock"
@@ -298,7 +326,8 @@ class Expander:
             raise SpecError(row.where, f"row has LOCK but body {body.name} does not mention lock")
         if rep and alone and "rep" not in body.names:
             raise SpecError(row.where, f"row has REP but body {body.name} does not mention rep")
-        stem = self.stem(body, op, size, operands, sized, lock, rep)
+        stem = self.stem_of(form, body, operands)
+        operands = [replace(o, scratch=o in scratch) for o in operands]
         if first and not lock and not body.ea_only and self.policy.wants("by_base", stem):
             operands = [replace(o, by_base=True) if o.place is Place.MEM else o for o in operands]
         dims, index, offset = self.dims(form, body, operands,
@@ -334,6 +363,8 @@ class Expander:
         parts: list[tuple[Dim, str, int]] = []  # dim, index kind ("" fixed), fixed number
         by_name = dict(zip(bd.OPERANDS, row.operands))
         for o in operands:
+            if o.scratch:
+                continue
             if o.place in (Place.REG, Place.XMM, Place.MMX, Place.ST, Place.SREG):
                 kind, fixed = self.field(by_name[o.name])
                 parts.append((self.index(o), kind, fixed))
@@ -422,6 +453,8 @@ class Expander:
             name += str(size)
         letters = ""
         for o in operands:
+            if o.scratch:
+                continue
             ea = final and o.place is Place.MEM and not o.by_base
             letters += "e" if ea else o.place.value
             if o in general and o.size not in (size, 0):

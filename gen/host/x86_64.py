@@ -73,6 +73,11 @@ NAMES = {
 ADDR, TMP, EA, SLOT = (NAMES[name] for name in ("addr", "tmp", "ea", "slot"))
 
 
+# Where the bodies scratch_src_x, scratch_src_r ... put operands.
+SCRATCH_XMM = {"src": "%xmm8"}
+SCRATCH = {"src": TMP, "src2": ADDR}
+
+
 def register(number: int, bits: int) -> str:
     """Host name of a guest register in a width."""
     names = {8: R8, 16: R16, 32: R32, 64: R64}[bits]
@@ -212,6 +217,18 @@ class Imm(Rendered):
         if fetch:
             self.pre = f"mov {slot}, {TMP.r32}\n"
             self.text = TMP[size]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Scratch(Rendered):
+    """An operand that an earlier step of the sequence has put into a scratch register."""
+
+    def __init__(self, kind: str, name: str, size: int) -> None:
+        super().__init__(size)
+        self.kind = kind
+        self.text = SCRATCH_XMM[name] if kind == "x" else SCRATCH[name][size]
 
     def __str__(self) -> str:
         return self.text

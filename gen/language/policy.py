@@ -5,6 +5,8 @@ Reads gen/spec/default.policy, lines of
     budget gadgets N | budget bytes N
     by_base PATTERN...      tables whose memory operand is exploded by base register
     fuse PATTERN...         tables that are also fused with a following Jcc
+    unexploded PATTERN...   tables of which registers that are only read are no index: a step before
+                            loads each into a scratch register (body scratch_<operand>_<place>)
 
 A pattern is a table name as in gadgets/REPORT.txt (`add32_rm`), with `*` and `?`.
 """
@@ -17,7 +19,7 @@ from pathlib import Path
 
 from gen.language.errors import SpecError, Where
 
-VERBS = ("by_base", "fuse")
+VERBS = ("by_base", "fuse", "unexploded")
 
 
 @dataclass

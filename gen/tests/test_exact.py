@@ -75,6 +75,31 @@ class Gadgets(unittest.TestCase):
                 ["addl 8(%r14), %edx", "jnz 71f", "mov 24(%r14), %r14", "jmp *(%r14)", "71:",
                  "mov 16(%r14), %r14", "mov CPU_POLL(%r13), %r9", "jmp *(%r14,%r9)"])
 
+    def test_unexploded(self) -> None:
+        """Registers that are only read come by way of scratch registers; memory stays memory."""
+        spec = "insn ANDN\n  VEX.LZ.0F38.W0 F2 /r RVM Gd Bd Ed\n  flags OSZAPC = 0wwuu0\n" \
+               "  access w r r\n  does dst = ~src & src2\n  body alu3\n" \
+               "insn PAVGB\n  66 0F E0 /r RM Vx Wx\n  flags OSZAPC = ------\n  access rw r\n" \
+               "  does dst = (dst + src + 1) >> 1\n  body x_op\n"
+        policy = POLICY + "unexploded andn32_rr? pavgb_xx\nby_base pavgb128_xm\n"
+        with Project(spec, policy=policy) as project:
+            project.run()
+            end = ["lea 8(%r14), %r14", "jmp *(%r14)"]
+            text = project.gadget_file("scratch_src_r32_r")
+            self.assertEqual(gadget(text, "g_scratch_src_r32_r_edi"), ["mov %edi, %r10d"] + end)
+            self.assertEqual(gadget(project.gadget_file("andn32_r"), "g_andn32_r_edx"),
+                             ["andnl %r9d, %r10d, %edx"] + end)
+            self.assertEqual(gadget(project.gadget_file("andn32_re"), "g_andn32_re_edx"),
+                             ["andnl %gs:(%r11d), %r10d, %edx"] + end)
+            self.assertEqual(gadget(project.gadget_file("pavgb_x"), "g_pavgb_x_xmm3"),
+                             ["pavgb %xmm8, %xmm3"] + end)
+            rows = project.read("out/rows.c")
+            for table, kind in (("scratch_src_r32_r", "VVVV"), ("scratch_src2_r32_r", "RM"),
+                                ("andn32_r", "REG"), ("scratch_src_x_x", "RM"),
+                                ("pavgb_x", "REG"), ("andn32_re", "REG")):
+                self.assertRegex(rows, rf"gt_{table}, 0, 0, \d+, 0, \{{\{{IX_{kind}, 8\}}\}}")
+            self.assertIn("gt_pavgb128_xm, ", rows)  # alone: may still be by base
+
     def test_second_run_writes_nothing(self) -> None:
         with Project(ADD) as project:
             project.run()

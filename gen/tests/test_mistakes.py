@@ -432,6 +432,15 @@ class Mistakes(unittest.TestCase):
     def test_policy_matches_nothing(self) -> None:
         self.policy(POLICY + "by_base mov32_*\n", 3, "matches no table")
 
+    def test_policy_unexploded(self) -> None:
+        self.policy(POLICY + "unexploded paddb_xx\n", 3, "unexploded paddb_xx matches no table")
+        text = block("VEX.128.66.0F3A.W0 4A /r is4 RVMR Vx Hx Wx Lx", name="VBLENDVPS",
+                     tail=TAIL.replace("alu2", "four"))
+        message = mistake(text, policy=POLICY + "unexploded vblendvps_xxxx\n",
+                          templates={"vector/four.j2": "{#- four: operands -#}\n    {{ op }} "
+                                     "{{ src3 }}, {{ src2 }}, {{ src }}, {{ dst }}\n"})
+        self.check(message, "gen/spec/mini.x86:2", "body scratch_src2_x is missing for this host")
+
     def test_policy_budget_exceeded(self) -> None:
         message = mistake(block("01 /r MR Ev Gv"),
                           policy="budget gadgets 10\nbudget bytes 100000\n")
