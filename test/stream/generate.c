@@ -131,6 +131,29 @@ static void put_inputs(struct item *item, const struct form *f, const struct tca
     }
 }
 
+/* Processors differ in which operand of CMPS they read first: do both fault in one iteration? */
+static bool both_fault(const struct form *f, const struct tcase *inputs) {
+    uint32_t size = f->bytes[f->len - 1] & 1 ? f->opsize : 1;
+    uint32_t mask = f->hints & HINT_ADDR16 ? 0xffff : 0xffffffff;
+    uint32_t base = f->seg == 4 ? FS_BASE : f->seg == 5 ? GS_BASE : 0;
+    uint32_t times = f->hints & HINT_REP ? inputs->regs[CX] & mask : 1;
+    for (int way = -1; way <= 1; way += 2) { /* DF is drawn later */
+        uint32_t si = inputs->regs[SI], di = inputs->regs[DI];
+        for (uint32_t i = 0; i < times; i++, si += way * size, di += way * size) {
+            uint32_t from = (si & mask) + base, to = di & mask;
+            bool from_faults = first_unreadable(from, size) != from + size;
+            bool to_faults = first_unreadable(to, size) != to + size;
+            if (from_faults && to_faults) {
+                return true;
+            }
+            if (from_faults || to_faults) {
+                break;
+            }
+        }
+    }
+    return false;
+}
+
 static void plain_item(struct item *item, const struct pool *pool, struct random *r) {
     static const uint8_t kinds[8] = {KIND_INTEGER, KIND_INTEGER, KIND_INTEGER, KIND_INTEGER,
                                      KIND_INTEGER, KIND_SIMD,    KIND_SIMD,    KIND_X87};
@@ -147,7 +170,8 @@ static void plain_item(struct item *item, const struct pool *pool, struct random
             continue;
         }
         expand(&inputs, &ok, form, (uint32_t)random64(r), CODE_ADDR);
-        if (!ok.over_limit) {
+        bool cmps = form->vendor & vendor_bit("cmps_order");
+        if (!ok.over_limit && !(cmps && both_fault(form, &inputs))) {
             break;
         }
     }

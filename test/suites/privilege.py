@@ -379,7 +379,7 @@ def _() -> None:
               socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as given):
             server.bind(("127.0.0.1", 0))
             done = subprocess.run([*FG, "--network", network, str(program("given")),
-                                   str(server.getsockname()[1])], stdin=given, check=False,
+                                   str(server.getsockname()[1])], stdin=given.fileno(), check=False,
                                   capture_output=True, timeout=60, text=True)
             check_equal(f"--network {network}", done.stdout, wanted)
 
