@@ -189,6 +189,14 @@ bool code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
 
 /* --- files ----------------------------------------------------------------------------- */
 
+/* Of a region that others may be building in. */
+static size_t region_bytes(struct region *region) {
+    pthread_mutex_lock(&region->lock);
+    size_t bytes = chunks_bytes(region->chunks);
+    pthread_mutex_unlock(&region->lock);
+    return bytes;
+}
+
 /* Forget idle file regions beyond `most` bytes, least recently attached first; file_regions_lock
  * held.
  */
@@ -197,10 +205,11 @@ static void evict_file_regions(size_t most) {
     size_t bytes = 0;
     for (struct region **link = &file_regions; *link;) {
         struct region *region = *link;
-        bytes += chunks_bytes(region->chunks);
+        size_t own = region_bytes(region);
+        bytes += own;
         if (bytes > most && region->refs == 0 && region->idle_epoch <= safe) {
             *link = region->next;
-            bytes -= chunks_bytes(region->chunks);
+            bytes -= own;
             region_free(region);
         } else {
             link = &region->next;

@@ -29,8 +29,9 @@ int proc_io_text(const struct synth_ref *ref, struct strbuf *out) {
     struct process *process = proc_process(ref);
     for (struct task *task = process ? process->tasks : NULL; task && count < IO_TASKS;
          task = task->next) {
-        if (task->host_tid && (!ref->tid || task->tid == ref->tid)) {
-            tid[count++] = task->host_tid;
+        int32_t host_tid = __atomic_load_n(&task->host_tid, __ATOMIC_ACQUIRE);
+        if (host_tid && (!ref->tid || task->tid == ref->tid)) {
+            tid[count++] = host_tid;
         }
     }
     pthread_mutex_unlock(&process_lock);
