@@ -268,14 +268,15 @@ static int helper_check(struct cpu *cpu, const uint32_t *params) {
     (void)params;
     struct space *space = cpu->space;
     uint64_t *slot = (uint64_t *)(uintptr_t)cpu->fiber;
-    bool runs_out =
-        slot[0] == (uint64_t)(uintptr_t)core_gadgets.check && slot[CHECK_RUNS_SLOT] == 0;
+    uint64_t *runs = &slot[CHECK_RUNS_SLOT]; /* gadgets of all threads count it down */
+    bool runs_out = slot[0] == (uint64_t)(uintptr_t)core_gadgets.check &&
+                    __atomic_load_n(runs, __ATOMIC_RELAXED) == 0;
     bool retired = true;
     pthread_mutex_lock(&space->code_lock);
     pthread_mutex_lock(&space->own->lock);
     struct fiber *fiber = checked_fiber(space, cpu->pc, slot);
     if (runs_out) {
-        slot[CHECK_RUNS_SLOT] = CHECK_RUNS;
+        __atomic_store_n(runs, CHECK_RUNS, __ATOMIC_RELAXED);
         retired = !fiber || code_cool(space, fiber);
     } else if (fiber) {
         STAT(checked_changes);
