@@ -86,7 +86,7 @@ def main() -> int:
     try:
         output = generate(target, args.out, args.gadgets, ROOT / "gen/spec",
                           ROOT / "templates" / target.host, ROOT, docs=ROOT / "docs")
-        syscalls.emit(ROOT / "syscalls/table", args.out, ROOT / "docs")
+        syscalls.emit(ROOT / "syscalls/table", args.out, ROOT / "docs", output)
         recorder.write(f"{args.out}/stamp", args.out / "gen.d", output,
                        ("build", "gadgets", "docs"))
     except SpecError as error:

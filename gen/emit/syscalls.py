@@ -4,18 +4,15 @@ Reads the table (its head explains the columns) and writes the table of calls of
 typed thunk for each call, the prototypes that the files of syscalls/ include so that the compiler
 compares them with the definitions, and the status page. Mistakes in the table stop with
 `file:line: sentence`.
-
-Stand-alone: python3 -m gen.emit.syscalls [--out build/gen] [--docs docs]
 """
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gen.emit.files import Output
 from gen.language.errors import SpecError, Where
 
 STATES = ("done", "partial", "missing")
@@ -143,14 +140,6 @@ def c_string(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def write_if_changed(path: Path, text: str) -> None:
-    """Keeps the time of a file whose text is the same, so that make rebuilds nothing."""
-    if path.exists() and path.read_text() == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
 def functions(calls: list[Call]) -> dict[str, list[str]]:
     """C functions that exist, each with its argument kinds, by name."""
     return {call.function: call.kinds for call in calls if live(call)}
@@ -236,28 +225,10 @@ def page(calls: list[Call], source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def emit(table: Path, out: Path, docs: Path) -> None:
+def emit(table: Path, out: Path, docs: Path, output: Output) -> None:
     """Writes syscall_table.c and syscall_protos.h into `out`, syscalls.md into `docs`."""
     calls = parse(table)
     source = "/".join(table.parts[-2:])
-    write_if_changed(out / "syscall_protos.h", protos(calls, source))
-    write_if_changed(out / "syscall_table.c", table_c(calls, source))
-    write_if_changed(docs / "syscalls.md", page(calls, source))
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", type=Path, default=Path("syscalls/table"))
-    parser.add_argument("--out", type=Path, default=Path("build/gen"))
-    parser.add_argument("--docs", type=Path, default=Path("docs"))
-    options = parser.parse_args()
-    try:
-        emit(options.table, options.out, options.docs)
-    except SpecError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    output.write(out / "syscall_protos.h", protos(calls, source))
+    output.write(out / "syscall_table.c", table_c(calls, source))
+    output.write(docs / "syscalls.md", page(calls, source))

@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from gen.emit.files import Output
 from gen.emit.syscalls import emit, parse
 from gen.language.errors import SpecError
 
@@ -64,7 +65,7 @@ class Table(unittest.TestCase):
             "180 pread64 partial pread64(fd ptr size off64) says what\n"
             "26 ptrace missing - later\n"
         )
-        emit(self.table, self.dir / "gen", self.dir)
+        emit(self.table, self.dir / "gen", self.dir, Output())
         table = (self.dir / "gen/syscall_table.c").read_text()
         self.assertIn("return sys_pread64(task, (int32_t)args[0], (uint32_t)args[1], "
                       "(uint32_t)args[2], (int64_t)((uint32_t)args[3] | args[4] << 32));", table)
