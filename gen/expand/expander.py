@@ -140,18 +140,25 @@ def layout(guest: Guest, params: tuple[str, ...]) -> tuple[dict[str, int], int]:
 
 
 def split_slow(row: Row) -> Iterator[Row]:
-    """A row with `slow` becomes three: itself, and its helper for 16-bit addresses and FS/GS."""
+    """A row with `slow` becomes three of each guest: itself, for the address size that the guest
+    has without a prefix, and its helper for the other address size and for FS/GS."""
     if row.slow is None:
         yield row
         return
     call = HelperCall(row.slow, ("next", "raw", "imm"))
-    wide = row.addrsizes or (4, 8)
-    yield replace(row, addrsizes=tuple(a for a in wide if a != 2) or wide, seg=0)
-    slow = replace(row, body="", helper=call, synthetic=True)
-    modes = tuple(g.name for g in GUESTS if g.name in row.modes and 2 in g.addrsizes)
-    if modes and (not row.addrsizes or 2 in row.addrsizes):
-        yield replace(slow, addrsizes=(2,), modes=modes)
-    yield replace(slow, addrsizes=tuple(a for a in wide if a != 2) or wide, seg=1)
+    for guest in GUESTS:
+        if guest.name not in row.modes:
+            continue
+        here = replace(row, modes=(guest.name,))
+        slow = replace(here, body="", helper=call, synthetic=True)
+        for size in guest.addrsizes:
+            if row.addrsizes and size not in row.addrsizes:
+                continue
+            if size == max(guest.addrsizes):
+                yield replace(here, addrsizes=(size,), seg=0)
+                yield replace(slow, addrsizes=(size,), seg=1)
+            else:
+                yield replace(slow, addrsizes=(size,))
 
 
 def declared_helpers() -> frozenset[str]:

@@ -178,7 +178,7 @@ class Row:
     flags: dict[str, str] = field(hash=False)
     body: str = ""               # "": a helper does it
     helper: HelperCall | None = None
-    slow: str | None = None      # helper for 16-bit addressing and FS/GS of implicit memory
+    slow: str | None = None      # helper for prefix 67 and FS/GS of implicit memory
     does: str = ""
     feature: str = ""
     access: tuple[str, ...] = ()        # of each operand, one of ACCESSES
