@@ -13,7 +13,6 @@
 #define FX_MXCSR      24 /* offsets in an FXSAVE image, SDM Vol. 2A FXSAVE */
 #define FX_MXCSR_MASK 28
 #define FX_XMM        160
-#define FX_END        288
 #define FX_POINTERS   8
 
 /* Selectors of a 32-bit process under a 64-bit Linux kernel. */
@@ -40,7 +39,8 @@ struct cpu *cpu_create(enum guest_mode mode) {
     cpu->mode = mode;
     cpu->anchor = (uint64_t)(uintptr_t)host_null_entry;
     cpu->flags_hidden = FLAG_IF;
-    cpu->seg[SEG_CS] = flat_segment(SEL_USER_CS, FLAT_CODE);
+    cpu->seg[SEG_CS] = mode == GUEST_I386 ? flat_segment(SEL_USER_CS, FLAT_CODE)
+                                          : flat_segment(SEL_USER_CS64, FLAT_CODE64);
     cpu->seg[SEG_DS] = flat_segment(SEL_USER_DS, FLAT_DATA);
     cpu->seg[SEG_ES] = flat_segment(SEL_USER_DS, FLAT_DATA);
     cpu->seg[SEG_SS] = flat_segment(SEL_USER_DS, FLAT_DATA);
@@ -82,6 +82,11 @@ void cpu_kick_clear(struct cpu *cpu) {
     atomic_store(&cpu->poll, POLL_RUN);
 }
 
+/* XMM registers that the guest has, in bytes. */
+static size_t xmm_bytes(const struct cpu *cpu) {
+    return cpu->mode == GUEST_I386 ? sizeof cpu->xmm / 2 : sizeof cpu->xmm;
+}
+
 void cpu_fpu_save(struct cpu *cpu) {
     if (!cpu->fx_valid) {
         uint8_t image[512] __attribute__((aligned(16))) = {0}; /* FXSAVE leaves gaps */
@@ -92,16 +97,17 @@ void cpu_fpu_save(struct cpu *cpu) {
     }
     memcpy(cpu->fx + FX_MXCSR, &cpu->mxcsr, 4);
     memcpy(cpu->fx + FX_MXCSR_MASK, &(uint32_t){0xffff}, 4);
-    memcpy(cpu->fx + FX_XMM, cpu->xmm, 8 * 16);
+    memcpy(cpu->fx + FX_XMM, cpu->xmm, xmm_bytes(cpu));
     /* The guest has no more registers. A gadget's FXSAVE leaves the host's here, and sigreturn what
      * the guest wrote. */
-    memset(cpu->fx + FX_END, 0, sizeof cpu->fx - FX_END);
+    size_t end = FX_XMM + xmm_bytes(cpu);
+    memset(cpu->fx + end, 0, sizeof cpu->fx - end);
 }
 
 void cpu_fpu_dirty(struct cpu *cpu) {
     memcpy(&cpu->mxcsr, cpu->fx + FX_MXCSR, 4);
     cpu->mxcsr &= 0xffff; /* LDMXCSR of reserved bits would fault on the host */
-    memcpy(cpu->xmm, cpu->fx + FX_XMM, 8 * 16);
+    memcpy(cpu->xmm, cpu->fx + FX_XMM, xmm_bytes(cpu));
     cpu->fx_valid = true;
 }
 
@@ -157,12 +163,12 @@ bool cpu_find_segment(const struct cpu *cpu, uint16_t selector, struct cpu_segme
            read_descriptor(cpu->tls_desc[index - GDT_TLS_FIRST], selector, out);
 }
 
-/* May the register hold such a segment? SDM Vol. 2B MOV, Vol. 3A 5.6 and 5.7. Linux's 64-bit code
- * segment can be looked at and read through, but not yet entered. */
-static bool suits(int seg, uint16_t selector, uint16_t attr) {
+/* May the register hold such a segment? SDM Vol. 2B MOV, Vol. 3A 5.6 and 5.7. The code segment of
+ * the other mode can be looked at and read through, but not yet entered. */
+static bool suits(const struct cpu *cpu, int seg, uint16_t selector, uint16_t attr) {
     bool code = attr & ATTR_CODE, rw = attr & ATTR_RW;
     if (seg == SEG_CS) {
-        return code && !(attr & ATTR_LONG);
+        return code && !(attr & ATTR_LONG) == (cpu->mode == GUEST_I386);
     }
     return seg == SEG_SS ? !code && rw && (selector & 3) == 3 : !code || rw;
 }
@@ -176,15 +182,19 @@ int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
         cpu->seg[seg] = (struct cpu_segment){.selector = selector};
         return 0;
     }
-    if (!cpu_find_segment(cpu, selector, &loaded) || !suits(seg, selector, loaded.attr)) {
+    if (!cpu_find_segment(cpu, selector, &loaded) || !suits(cpu, seg, selector, loaded.attr)) {
         return -TRAP_GP;
     }
     if (!(loaded.attr & ATTR_PRESENT)) {
         return seg == SEG_SS ? -TRAP_SS : -TRAP_NP;
     }
-    /* Gadgets add a base for FS and GS alone: another segment with one cannot be had. */
+    /* Gadgets add a base for FS and GS alone: another segment with one cannot be had, but for
+     * 64-bit code, where it counts for nothing. */
     if (seg != SEG_FS && seg != SEG_GS && loaded.base != 0) {
-        return -TRAP_GP;
+        if (cpu->mode == GUEST_I386) {
+            return -TRAP_GP;
+        }
+        loaded.base = 0;
     }
     cpu->seg[seg] = loaded;
     return 0;

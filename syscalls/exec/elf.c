@@ -4,7 +4,7 @@
  * interpreter's are ELIBBAD (exec.c), what goes wrong while mapping is the mapping's own error. All
  * offsets and sizes are 64 bits here whatever the file's class; each one is checked where it is
  * used. Not here: argument strings and scripts (exec.c), the stack (elf_stack.c). Sources: elf(5),
- * execve(2), System V ABI, i386 supplement. */
+ * execve(2), System V ABI, i386 and x86-64 supplements. */
 #include "syscalls/exec/elf.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/process.h"
@@ -65,22 +65,70 @@ const char *elf_machine_name(uint16_t machine) {
     return "an unknown machine";
 }
 
-/* Guest mode of an ELF file by class and machine, or -1. EM_486 was used by early compilers. */
-static int mode_of(const unsigned char *ident, uint16_t machine) {
-    if (ident[EI_CLASS] == ELFCLASS32 && (machine == EM_386 || machine == 6 /* EM_486 */)) {
-        return GUEST_I386;
-    }
-    return -1; /* ELFCLASS64 and EM_X86_64 once the engine has x86-64 guests */
+/* --- the two classes ------------------------------------------------------------------- */
+
+/* Headers of a class: how long they are, and what they say in host form. */
+struct elf_class {
+    size_t head_bytes, segment_bytes;
+    void (*head)(struct elf_file *elf, const void *raw);
+    void (*segment)(struct elf_segment *to, const void *raw);
+};
+
+static void head_32(struct elf_file *elf, const void *raw) {
+    const Elf32_Ehdr *head = raw;
+    elf->type = head->e_type;
+    elf->entry = head->e_entry;
+    elf->phoff = head->e_phoff;
+    elf->phnum = head->e_phnum;
+    elf->phentsize = head->e_phentsize;
 }
 
-static void segment_from_32(struct elf_segment *to, const Elf32_Phdr *from) {
+static void head_64(struct elf_file *elf, const void *raw) {
+    const Elf64_Ehdr *head = raw;
+    elf->type = head->e_type;
+    elf->entry = head->e_entry;
+    elf->phoff = head->e_phoff;
+    elf->phnum = head->e_phnum;
+    elf->phentsize = head->e_phentsize;
+}
+
+static void segment_32(struct elf_segment *to, const void *raw) {
+    const Elf32_Phdr *from = raw;
     *to = (struct elf_segment){from->p_type,   from->p_flags, from->p_offset, from->p_vaddr,
                                from->p_filesz, from->p_memsz, from->p_align};
 }
 
-static int read_segments(struct task *task, struct elf_file *elf) {
-    size_t bytes = (size_t)elf->phnum * sizeof(Elf32_Phdr);
-    Elf32_Phdr *raw = malloc(bytes);
+static void segment_64(struct elf_segment *to, const void *raw) {
+    const Elf64_Phdr *from = raw;
+    *to = (struct elf_segment){from->p_type,   from->p_flags, from->p_offset, from->p_vaddr,
+                               from->p_filesz, from->p_memsz, from->p_align};
+}
+
+static const struct elf_class class_32 = {sizeof(Elf32_Ehdr), sizeof(Elf32_Phdr), head_32,
+                                          segment_32};
+static const struct elf_class class_64 = {sizeof(Elf64_Ehdr), sizeof(Elf64_Phdr), head_64,
+                                          segment_64};
+
+/* The class of a file that is for a guest mode which programs can have, else NULL. EM_486 was used
+ * by early compilers. */
+static const struct elf_class *class_of(const unsigned char *ident, uint16_t machine,
+                                        enum guest_mode *mode) {
+    const struct elf_class *class = NULL;
+    if (ident[EI_CLASS] == ELFCLASS32 && (machine == EM_386 || machine == 6 /* EM_486 */)) {
+        *mode = GUEST_I386;
+        class = &class_32;
+    } else if (ident[EI_CLASS] == ELFCLASS64 && machine == EM_X86_64) {
+        *mode = GUEST_X86_64;
+        class = &class_64;
+    }
+    return class && abi_of_mode(*mode) ? class : NULL;
+}
+
+/* --- headers --------------------------------------------------------------------------- */
+
+static int read_segments(struct task *task, struct elf_file *elf, const struct elf_class *class) {
+    size_t bytes = elf->phnum * class->segment_bytes;
+    uint8_t *raw = malloc(bytes);
     elf->segment = calloc(elf->phnum, sizeof *elf->segment);
     int err = 0;
     if (!raw || !elf->segment) {
@@ -89,55 +137,58 @@ static int read_segments(struct task *task, struct elf_file *elf) {
         err = -ENOEXEC;
     }
     for (unsigned i = 0; !err && i < elf->phnum; i++) {
-        segment_from_32(&elf->segment[i], &raw[i]);
+        class->segment(&elf->segment[i], raw + i * class->segment_bytes);
     }
     free(raw);
     return err;
 }
 
 int elf_open(struct task *task, struct file *file, struct elf_file *elf, const char **why) {
-    Elf32_Ehdr head;
+    union {
+        unsigned char ident[EI_NIDENT];
+        Elf32_Ehdr narrow; /* the machine is at the same place in both */
+        Elf64_Ehdr wide;
+    } head;
     *elf = (struct elf_file){.file = file};
     ssize_t n = file_read_at(file, task, &head, sizeof head, 0);
     if (n < 0) {
         *why = "cannot be read";
         return (int)n;
     }
-    if (n < SELFMAG || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) {
+    if (n < SELFMAG || memcmp(head.ident, ELFMAG, SELFMAG) != 0) {
         *why = n == 0 ? "is empty" : "is neither an ELF program nor a script";
         return -ENOEXEC;
     }
-    if (n < (ssize_t)sizeof head) {
+    if (n < (ssize_t)sizeof head.narrow) {
         *why = "is a truncated ELF file";
         return -ENOEXEC;
     }
-    elf->bits = head.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
-    elf->machine = head.e_machine;
-    if (head.e_ident[EI_DATA] == ELFDATA2MSB) {
-        elf->machine = (uint16_t)(head.e_machine >> 8 | head.e_machine << 8);
+    elf->bits = head.ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
+    elf->machine = head.narrow.e_machine;
+    if (head.ident[EI_DATA] == ELFDATA2MSB) {
+        elf->machine = (uint16_t)(elf->machine >> 8 | elf->machine << 8);
     }
-    int mode = mode_of(head.e_ident, head.e_machine);
-    if (mode < 0) {
+    const struct elf_class *class = class_of(head.ident, head.narrow.e_machine, &elf->mode);
+    if (!class) {
         *why = "is for another machine";
         elf->foreign = true;
         return -ENOEXEC;
     }
-    elf->mode = (enum guest_mode)mode;
-    elf->type = head.e_type;
-    elf->entry = head.e_entry;
-    elf->phoff = head.e_phoff;
-    elf->phnum = head.e_phnum;
-    elf->phentsize = head.e_phentsize;
-    if (head.e_type != ET_EXEC && head.e_type != ET_DYN) {
+    if (n < (ssize_t) class->head_bytes) {
+        *why = "is a truncated ELF file";
+        return -ENOEXEC;
+    }
+    class->head(elf, &head);
+    if (elf->type != ET_EXEC && elf->type != ET_DYN) {
         *why = "is an ELF file but no program";
         return -ENOEXEC;
     }
-    if (elf->phentsize != sizeof(Elf32_Phdr) || elf->phnum == 0 ||
-        (size_t)elf->phnum * sizeof(Elf32_Phdr) > MAX_PHDR_BYTES) {
+    if (elf->phentsize != class->segment_bytes || elf->phnum == 0 ||
+        elf->phnum * class->segment_bytes > MAX_PHDR_BYTES) {
         *why = "has a bad count or size of program headers";
         return -ENOEXEC;
     }
-    int err = read_segments(task, elf);
+    int err = read_segments(task, elf, class);
     if (err) {
         *why = err == -ENOEXEC ? "is truncated: its program headers lie past its end"
                                : "needs more memory than there is";
@@ -172,6 +223,8 @@ int elf_interpreter(struct task *task, const struct elf_file *elf, char *path, c
     }
     return 0;
 }
+
+/* --- mapping --------------------------------------------------------------------------- */
 
 /* Extent of all PT_LOAD segments, page-aligned. False: none, or absurd. */
 static bool load_extent(const struct elf_file *elf, gaddr_t top, gaddr_t *low, gaddr_t *high,
@@ -284,7 +337,7 @@ static int map_file(struct mm *mm, const struct elf_file *elf, gaddr_t wanted,
         }
     } else {
         gaddr_t extra = align > PAGE_BYTES ? align : 0;
-        int64_t place = extra > mm_end(mm) ? -ENOMEM : mm_place(mm, 0, len + extra);
+        int64_t place = extra > mm_end(mm) ? -ENOMEM : mm_place(mm, 0, len + extra, 0);
         if (place < 0) {
             return (int)place;
         }
@@ -315,8 +368,8 @@ static gaddr_t phdr_address(const struct elf_file *elf, gaddr_t bias) {
     return 0;
 }
 
-static int map_vdso(struct task *task, struct mm *mm, struct elf_image *image) {
-    const struct vdso *vdso = task->abi->vdso();
+static int map_vdso(struct mm *mm, struct elf_image *image) {
+    const struct vdso *vdso = abi_of_mode(mm->space->mode)->vdso();
     if (!vdso) {
         return -ENOMEM;
     }
@@ -326,14 +379,14 @@ static int map_vdso(struct task *task, struct mm *mm, struct elf_image *image) {
         return (int)at;
     }
     mm->vdso = (gaddr_t)at;
-    image->sysinfo = mm->vdso + vdso->vsyscall;
+    image->sysinfo = vdso->vsyscall ? mm->vdso + vdso->vsyscall : 0;
     return 0;
 }
 
-/* i386: without PT_GNU_STACK everything readable is executable; with it, its flags say what the
- * stack is (Linux: Documentation/arch/x86, the table at elf_read_implies_exec). */
+/* Without PT_GNU_STACK everything readable is executable in i386 programs, nothing in x86-64 ones;
+ * with it, its flags say what the stack is (Linux: the table at elf_read_implies_exec). */
 static void stack_policy(const struct elf_file *elf, struct elf_image *image) {
-    image->exec_stack = image->read_implies_exec = true;
+    image->exec_stack = image->read_implies_exec = elf->mode == GUEST_I386;
     for (unsigned i = 0; i < elf->phnum; i++) {
         if (elf->segment[i].type == PT_GNU_STACK) {
             image->exec_stack = elf->segment[i].flags & PF_X;
@@ -347,14 +400,15 @@ int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
     gaddr_t bias, low, high, align;
     *image = (struct elf_image){.phentsize = program->phentsize, .phnum = program->phnum};
     stack_policy(program, image);
-    if (task->process->personality & PERSONA_READ_IMPLIES_EXEC) {
+    /* An x86-64 program does not inherit it. */
+    if (program->mode == GUEST_I386 && task->process->personality & PERSONA_READ_IMPLIES_EXEC) {
         image->read_implies_exec = true;
     }
 
     /* A program that needs no interpreter but is position-independent (static PIE, or ld.so itself)
      * goes where libraries go, so that it does not stand in the way of the one it will load. */
-    int err = map_file(mm, program, interpreter ? mm_low_base(mm) + MM_I386_PIE_GAP : 0,
-                       image->read_implies_exec, &bias);
+    int err =
+        map_file(mm, program, interpreter ? mm_pie_base(mm) : 0, image->read_implies_exec, &bias);
     if (err) {
         return err;
     }
@@ -363,7 +417,7 @@ int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
     (void)load_extent(program, mm_end(mm), &low, &high, &align);
     mm->brk_start = high + bias;
     if (program->type == ET_DYN && !interpreter) {
-        mm->brk_start = mm_low_base(mm) + MM_I386_PIE_GAP;
+        mm->brk_start = mm_pie_base(mm);
     }
     mm->brk = mm->brk_start;
 
@@ -383,5 +437,5 @@ int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,
         (void)mm_map(mm, 0, PAGE_BYTES, PROT_READ | PROT_EXEC,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, NULL);
     }
-    return map_vdso(task, mm, image);
+    return map_vdso(mm, image);
 }

@@ -1,6 +1,6 @@
 /* ELF programs: reading their headers, mapping them, the stack a program starts with. The way of an
- * execve is exec.c -> elf.c -> elf_stack.c. Sources: elf(5), the System V ABI with its i386
- * supplement, getauxval(3). */
+ * execve is exec.c -> elf.c -> elf_stack.c. Sources: elf(5), the System V ABI with its i386 and
+ * x86-64 supplements, getauxval(3). */
 #ifndef FG_SYSCALLS_ELF_H
 #define FG_SYSCALLS_ELF_H
 
@@ -34,7 +34,7 @@ struct elf_image {
     gaddr_t phdr;  /* AT_PHDR */
     uint16_t phentsize, phnum;
     bool exec_stack, read_implies_exec;
-    gaddr_t sysinfo; /* __kernel_vsyscall, 0: no vDSO */
+    gaddr_t sysinfo; /* __kernel_vsyscall, 0: the ABI has none */
 };
 
 /* Argument strings of an execve, each with its NUL, argv then envp. */

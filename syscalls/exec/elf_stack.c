@@ -3,8 +3,8 @@
  * The layout is Linux's to the byte (without address randomisation), from the top downwards: a zero
  * word of 8 bytes, the file name, environment strings, argument strings, the machine's name, 16
  * random bytes, then 16-byte aligned upwards from the stack pointer: argc, argv, NULL, envp, NULL,
- * auxiliary vector. Sources: System V ABI i386 supplement ("Process Initialization"), getauxval(3).
- */
+ * auxiliary vector. Words are the program's longs. Sources: System V ABI, i386 and x86-64
+ * supplements ("Process Initialization"), getauxval(3). */
 #include "core/decode/cpuid.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/abi/abi.h"
@@ -83,6 +83,8 @@ static void put_auxv(struct words *words, struct task *task, struct mm *mm,
     cpuid(1, 0, id);
     if (image->sysinfo) {
         put_aux(words, AT_SYSINFO, image->sysinfo);
+    }
+    if (mm->vdso) {
         put_aux(words, AT_SYSINFO_EHDR, mm->vdso);
     }
     put_aux(words, AT_MINSIGSTKSZ, GUEST_MINSIGSTKSZ);
@@ -109,7 +111,8 @@ static void put_auxv(struct words *words, struct task *task, struct mm *mm,
 
 int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *image,
                     const struct exec_args *args, const char *name, gaddr_t *sp) {
-    const char *platform_name = task->abi->process->machine;
+    const struct abi *abi = abi_of_mode(mm->space->mode); /* the caller's may be another */
+    const char *platform_name = abi->process->machine;
     size_t platform_len = strlen(platform_name) + 1;
     uint8_t random_bytes[16];
     int err = map_stack(task, mm, image, args);
@@ -132,9 +135,8 @@ int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *im
     gaddr_t platform = (strings & ~(gaddr_t)15) - platform_len;
     gaddr_t random = platform - sizeof random_bytes;
 
-    unsigned bytes = abi_long_bytes(task);
-    struct words words = {.bytes = bytes};
-    words.data = malloc((args->argc + args->envc + 3 + 2 * 24) * (size_t)bytes);
+    struct words words = {.bytes = abi->pointer_bytes};
+    words.data = malloc((args->argc + args->envc + 3 + 2 * 24) * (size_t)words.bytes);
     if (!words.data) {
         return -ENOMEM;
     }

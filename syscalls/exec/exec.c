@@ -286,8 +286,9 @@ static int open_elf(struct task *task, struct program *program, struct elf_file 
     if (err && elf->foreign) {
         return fail(failure, err,
                     "'%s' is not an x86 ELF program that Fiberglass runs: it is for %s, %d bits; "
-                    "it takes i386 programs, say from a root given with --root",
-                    program->path, elf_machine_name(elf->machine), elf->bits);
+                    "it takes i386 %sprograms, say from a root given with --root",
+                    program->path, elf_machine_name(elf->machine), elf->bits,
+                    abi_of_mode(GUEST_X86_64) ? "and x86-64 " : "");
     }
     if (err) {
         return fail(failure, err, "'%s' %s", program->path, why);
@@ -331,6 +332,8 @@ static void commit(struct task *task, struct program *program, struct mm *mm, co
     program->file = NULL;
     if (image->read_implies_exec) {
         process->personality |= PERSONA_READ_IMPLIES_EXEC;
+    } else if (mm->space->mode != GUEST_I386) {
+        process->personality &= ~(uint32_t)PERSONA_READ_IMPLIES_EXEC;
     }
     pthread_mutex_unlock(&process_lock);
     if (old) {
@@ -362,7 +365,6 @@ static int exec_file(struct task *task, struct program *program, const char *nam
     if (err) {
         goto out;
     }
-    task->abi = abi_of_mode(elf.mode);
     bool dumpable = set_credentials(task, &program->st); /* the auxiliary vector shows them */
     struct mm *mm =
         build(task, program, args, name, &elf, &interpreter, &image, &sp, &err, failure);

@@ -31,35 +31,12 @@ struct mm *mm_create(enum guest_mode mode) {
         return NULL;
     }
     pthread_mutex_init(&mm->lock, NULL);
-    mm->task_top = mode == GUEST_I386 ? MM_I386_TOP : 0x7ffffffff000;
     mm->refs = 1;
     mm->account = account_current();
     mm->host_maps = 1;
     account_add(mm->account, SHARE_MAPS, mm->host_maps);
     mm_set_layout(mm, mm_limit(RLIMIT_STACK));
     return mm;
-}
-
-gaddr_t mm_end(const struct mm *mm) {
-    if (mm->space->mode != GUEST_I386 || !current) {
-        return mm->task_top;
-    }
-    return current->process->personality & PERSONA_LIMIT_3GB ? MM_I386_TOP_3GB : MM_I386_TOP;
-}
-
-void mm_set_layout(struct mm *mm, uint64_t stack_limit) {
-    mm->task_top = mm_end(mm);
-    mm->bottom_up = current && (current->process->personality & PERSONA_COMPAT_LAYOUT);
-    gaddr_t gap = stack_limit > mm->task_top ? mm->task_top : stack_limit;
-    gap += MM_STACK_GAP;
-    if (gap < 128 << 20) {
-        gap = 128 << 20;
-    }
-    if (gap > mm->task_top / 6 * 5) {
-        gap = mm->task_top / 6 * 5;
-    }
-    mm->mmap_top = mm->place_from = PAGE_BASE(mm->task_top - gap);
-    mm->place_size = 0;
 }
 
 struct mm *mm_ref(struct mm *mm) {
@@ -223,7 +200,7 @@ static int check_file(const struct file *file, int prot, int flags, bool *anonym
 /* The address that mmap's arguments ask for, or -errno. */
 static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flags) {
     if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
-        return mm_place(mm, addr, len);
+        return mm_place(mm, addr, len, flags);
     }
     if (len > mm_end(mm) || addr > mm_end(mm) - len) {
         return -ENOMEM;
@@ -246,7 +223,7 @@ static int64_t choose_address(struct mm *mm, gaddr_t addr, gaddr_t len, int flag
 #define MAP_LEGACY_MASK                                                                            \
     (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |       \
      MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |        \
-     MAP_HUGETLB | 0x40 /* MAP_32BIT */ | 0x80 /* MAP_ABOVE4G */ |                                 \
+     MAP_HUGETLB | MAP_32BIT | 0x80 /* MAP_ABOVE4G */ |                                            \
      0x7c000000 /* MAP_UNINITIALIZED and the sizes of huge pages */)
 
 int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int flags,
@@ -459,7 +436,7 @@ int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot) {
     if (len == 0) {
         return 0;
     }
-    if (len > mm->space->top - addr) {
+    if (!space_range_ok(mm->space, addr, len)) {
         return -ENOMEM;
     }
     len = PAGE_ALIGN(len);

@@ -28,16 +28,9 @@ struct vma {
     uint16_t policy; /* MPOL_* and its flags, see mm_policy.c */
 };
 
-/* An i386 program under a 64-bit kernel: where its addresses end, where PIEs go (above a third of
- * the address space), where the search
- * for room begins when there is none below mmap_top (all without randomisation, so that the same
- * file is mapped at the same address in every run, which is what lets fibers be shared). */
-#define MM_I386_TOP     0xffffe000u
-#define MM_I386_TOP_3GB 0xc0000000u
-#define MM_I386_PIE_GAP 0x1000000u
-#define MM_MIN_ADDR     0x10000u  /* vm.mmap_min_addr as distributions set it */
-#define MM_STACK_GAP    0x100000u /* kept free below a MAP_GROWSDOWN mapping */
-#define MM_MAX_VMAS     65530
+#define MM_MIN_ADDR  0x10000u  /* vm.mmap_min_addr as distributions set it */
+#define MM_STACK_GAP 0x100000u /* kept free below a MAP_GROWSDOWN mapping */
+#define MM_MAX_VMAS  65530
 
 struct mm {
     struct space *space;
@@ -81,7 +74,7 @@ int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot);
 bool mm_grow_stack(struct mm *mm, gaddr_t addr);
 
 /* Set where addresses end and how they are chosen, for a stack limit (RLIMIT_STACK) and the running
- * process's personality, as exec does. */
+ * process's personality, as exec does (mm_layout.c). */
 void mm_set_layout(struct mm *mm, uint64_t stack_limit);
 /* Move the break; returns the new one, or the old one when it cannot move (brk(2)). */
 gaddr_t mm_brk(struct mm *mm, gaddr_t brk);

@@ -21,8 +21,9 @@ void mm_set_bounds(struct mm *mm, struct vma *vma, gaddr_t start, gaddr_t end);
 void mm_insert(struct mm *mm, struct vma vma);
 /* Merge like neighbours around and inside [start, end]. */
 void mm_merge(struct mm *mm, gaddr_t start, gaddr_t end);
-/* An address for len bytes, `hint` if it is free, or -ENOMEM. len is page-aligned. */
-int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len);
+/* An address for len bytes, `hint` if it is free, or -ENOMEM. len is page-aligned; of mmap's flags
+ * MAP_32BIT matters. */
+int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len, int flags);
 /* First address that `vma` keeps free below itself (stack guard gap). */
 gaddr_t vma_start_gap(const struct vma *vma);
 
@@ -50,9 +51,12 @@ uint64_t mm_limit(int resource);
  * time (where the stack is and where places are looked for is of the last exec). */
 gaddr_t mm_end(const struct mm *mm);
 /* From where places are looked for upwards, a third of the address space. */
-static inline gaddr_t mm_low_base(const struct mm *mm) {
-    return PAGE_ALIGN(mm->task_top / 3);
-}
+gaddr_t mm_low_base(const struct mm *mm);
+/* Where position-independent programs go that have an interpreter, and the heap of those that have
+ * none. */
+gaddr_t mm_pie_base(const struct mm *mm);
+/* Where places for MAP_32BIT are: the room [*low, *high); false: the flag means nothing. */
+bool mm_room_32bit(const struct mm *mm, gaddr_t *low, gaddr_t *high);
 /* Below vm.mmap_min_addr, where only the superuser may map. */
 bool mm_too_low(gaddr_t addr);
 /* mm_unmap without the lock and checks. */

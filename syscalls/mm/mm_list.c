@@ -210,37 +210,49 @@ static gaddr_t place_below_top(struct mm *mm, gaddr_t len) {
     return 0;
 }
 
-/* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then
- * the lowest one above the low base. */
-int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len) {
-    if (len > mm_end(mm)) {
-        return -ENOMEM;
-    }
-    hint = PAGE_BASE(hint);
-    if (hint && hint < MM_MIN_ADDR) {
-        hint = MM_MIN_ADDR;
-    }
-    if (hint && hint <= mm_end(mm) - len) {
-        size_t i = mm_index(mm, hint);
-        if (i == mm->vma_count || hint + len <= vma_start_gap(&mm->vma[i])) {
-            return (int64_t)hint;
-        }
-    }
-    gaddr_t below = mm->bottom_up ? 0 : place_below_top(mm, len);
-    if (below) {
-        return below > mm_end(mm) - len ? -ENOMEM : (int64_t)below;
-    }
-    gaddr_t low = mm_low_base(mm);
+/* The lowest gap of len bytes in [low, end), or -ENOMEM. */
+static int64_t place_upwards(const struct mm *mm, gaddr_t low, gaddr_t end, gaddr_t len) {
     for (size_t i = mm_index(mm, low);; i++) {
-        gaddr_t high = i == mm->vma_count ? mm_end(mm) : vma_start_gap(&mm->vma[i]);
+        gaddr_t high = i == mm->vma_count ? end : vma_start_gap(&mm->vma[i]);
+        if (high > end) {
+            high = end;
+        }
         if (high >= low && high - low >= len) {
             return (int64_t)low;
         }
-        if (i == mm->vma_count) {
+        if (i == mm->vma_count || high == end) {
             return -ENOMEM;
         }
         if (mm->vma[i].end > low) {
             low = mm->vma[i].end;
         }
     }
+}
+
+/* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then
+ * the lowest one above the low base; with MAP_32BIT the lowest one where such mappings are. */
+int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len, int flags) {
+    gaddr_t low = mm_low_base(mm), end = mm_end(mm);
+    bool upwards = mm->bottom_up;
+    if (flags & MAP_32BIT && mm_room_32bit(mm, &low, &end)) {
+        upwards = true;
+    }
+    if (len > end) {
+        return -ENOMEM;
+    }
+    hint = PAGE_BASE(hint);
+    if (hint && hint < MM_MIN_ADDR) {
+        hint = MM_MIN_ADDR;
+    }
+    if (hint && hint <= end - len) {
+        size_t i = mm_index(mm, hint);
+        if (i == mm->vma_count || hint + len <= vma_start_gap(&mm->vma[i])) {
+            return (int64_t)hint;
+        }
+    }
+    gaddr_t below = upwards ? 0 : place_below_top(mm, len);
+    if (below) {
+        return below > end - len ? -ENOMEM : (int64_t)below;
+    }
+    return place_upwards(mm, low, end, len);
 }

@@ -120,7 +120,7 @@ static int64_t move_fixed(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t n
         return err;
     }
     if (!(flags & MREMAP_FIXED)) {
-        int64_t place = mm_place(mm, to, new_len);
+        int64_t place = mm_place(mm, to, new_len, 0);
         if (place < 0) {
             return place;
         }
@@ -182,7 +182,7 @@ static int64_t remap_locked(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t
     if (!(flags & MREMAP_MAYMOVE)) {
         return -ENOMEM;
     }
-    int64_t place = mm_place(mm, 0, new_len);
+    int64_t place = mm_place(mm, 0, new_len, 0);
     if (place < 0) {
         return place;
     }

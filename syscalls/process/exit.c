@@ -350,6 +350,8 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path, bool
     pthread_mutex_lock(&process_lock);
     struct mm *old = process->mm;
     process->mm = mm;
+    task->abi = abi_of_mode(mm->space->mode);
+    task->cpu->mode = mm->space->mode;
     __atomic_store_n(&task->cpu->space, mm->space, __ATOMIC_RELAXED);
     const char *slash = strrchr(path, '/');
     strncpy(task->comm, slash ? slash + 1 : path, sizeof task->comm - 1);

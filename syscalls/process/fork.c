@@ -206,7 +206,6 @@ static int set_up_child(struct task *task, struct task *child,
     }
     memcpy(child->comm, task->comm, sizeof child->comm);
     child->nice = *task_nice(task->process, task);
-    child->abi = task->abi;
     child->memory_policy = task->memory_policy;
     child->signals.blocked =
         task->signals.restore_blocked ? task->signals.saved_blocked : task->signals.blocked;
@@ -246,7 +245,7 @@ static struct task *make_child(struct task *task, const struct clone_request *re
         }
     }
     struct cpu *cpu = cpu_clone(task->cpu);
-    struct task *child = cpu ? task_create(process, cpu, task->abi) : NULL;
+    struct task *child = cpu ? task_create(process, cpu, abi_of_mode(cpu->mode)) : NULL;
     if (child) {
         __atomic_store_n(&child->cpu->space, process->mm->space, __ATOMIC_RELAXED);
         child->policy = task->policy & ~SCHED_RESET_ON_FORK; /* which resets only real time */

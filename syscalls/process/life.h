@@ -62,7 +62,8 @@ long task_clone(struct task *task, const struct clone_request *request);
  * die). */
 int process_kill_other_threads(struct task *task);
 /* The point of no return: takes over the reference `mm` as the process's memory (cpu->space too),
- * lets go of the old one (robust list, clear_child_tid, vfork parent), resets signal handlers,
+ * whose mode becomes the task's (its ABI and its cpu's mode), lets go of the old one (robust list,
+ * clear_child_tid, vfork parent), resets signal handlers,
  * alternate stack, rseq, restart state, parent-death signal, TLS descriptors; closes close-on-exec
  * descriptors; runs the exec hooks; sets comm to the base name of `path`. Registers are the
  * caller's business. `dumpable`: of the new program, as process->dumpable. */

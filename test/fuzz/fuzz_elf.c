@@ -237,6 +237,7 @@ int main(int argc, char **argv) {
     (void)mkdir(keep, 0755);
     engine_init();
     task.process = &process;
+    abi_add(&abi_i386);
     task.abi = &abi_i386;
     process.uid = process.euid = 1000; /* root may map below MM_MIN_ADDR */
     for (size_t n = 0; n < ARRAY_LEN(process.limits); n++) {

@@ -1,0 +1,59 @@
+/* Where things are in a program's memory, by its mode: where addresses end, where programs, heaps
+ * and mappings go. All without randomisation: the same file is mapped at the same address in every
+ * run, which is what lets fibers be shared.
+ *
+ * i386: as under a 64-bit kernel. x86-64: as there, in proportion to the space: addresses end one
+ * page below its end, where Linux has 2^47 (what lies between the two can be asked for, and is not
+ * to be had). Sources: mmap(2), personality(2), "Memory management" of the kernel's x86 pages. */
+#include "syscalls/mm/mm_internal.h"
+#include "syscalls/task/task.h"
+
+#define I386_TOP     0xffffe000u
+#define I386_TOP_3GB 0xc0000000u
+#define I386_PIE_GAP 0x1000000u
+#define X86_64_TOP   0x7ffffffff000u
+#define LOW_FIRST    0x40000000u /* of MAP_32BIT: the second of four GiB */
+#define LOW_END      0x80000000u
+#define LEAST_GAP    (128u << 20) /* kept for the stack */
+
+gaddr_t mm_end(const struct mm *mm) {
+    if (mm->space->mode == GUEST_I386) {
+        bool less = current && current->process->personality & PERSONA_LIMIT_3GB;
+        return less ? I386_TOP_3GB : I386_TOP;
+    }
+    gaddr_t end = mm->space->top - PAGE_BYTES;
+    return end < X86_64_TOP ? end : X86_64_TOP;
+}
+
+gaddr_t mm_low_base(const struct mm *mm) {
+    return PAGE_ALIGN(mm->task_top / 3);
+}
+
+gaddr_t mm_pie_base(const struct mm *mm) {
+    return mm->space->mode == GUEST_I386 ? mm_low_base(mm) + I386_PIE_GAP
+                                         : PAGE_BASE(mm->task_top / 3 * 2);
+}
+
+bool mm_room_32bit(const struct mm *mm, gaddr_t *low, gaddr_t *high) {
+    if (mm->space->mode == GUEST_I386) {
+        return false;
+    }
+    *low = LOW_FIRST;
+    *high = LOW_END;
+    return true;
+}
+
+void mm_set_layout(struct mm *mm, uint64_t stack_limit) {
+    mm->task_top = mm_end(mm);
+    mm->bottom_up = current && (current->process->personality & PERSONA_COMPAT_LAYOUT);
+    gaddr_t gap = stack_limit > mm->task_top ? mm->task_top : stack_limit;
+    gap += MM_STACK_GAP;
+    if (gap < LEAST_GAP) {
+        gap = LEAST_GAP;
+    }
+    if (gap > mm->task_top / 6 * 5) {
+        gap = mm->task_top / 6 * 5;
+    }
+    mm->mmap_top = mm->place_from = PAGE_BASE(mm->task_top - gap);
+    mm->place_size = 0;
+}
