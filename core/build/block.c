@@ -62,6 +62,7 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
     const gaddr_t page_end = PAGE_BASE(pc) + PAGE_BYTES;
     gaddr_t at = pc;
 
+    block->mode = space->mode;
     block->pc = pc;
     block->count = 0;
     block->checked = checked;

@@ -25,6 +25,7 @@ enum block_status {
 };
 
 struct block {
+    enum guest_mode mode;
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;
     bool checked;            /* ends after the first store, gets a check in front */
@@ -49,13 +50,14 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
 
 /* Gadgets in front of checked code. The first has a count that goes down with each run. */
 #define CHECK_BYTES     16
-#define CHECK_SLOTS     8
+#define CHECK_SLOTS     9
 #define CHECK_RUNS      1024
-#define CHECK_RUNS_SLOT 3
+#define CHECK_RUNS_SLOT 4
 #define MAX_CHECKS      (1 + FIBER_MAX_INSNS * INSN_MAX_BYTES / (2 * CHECK_BYTES))
 
 /* Slots of a lowered block, before they have an address. */
 struct lowered {
+    enum guest_mode mode;
     unsigned slots, marks, exits;
     unsigned gadgets;
     unsigned copies; /* replicated gadgets used so far */

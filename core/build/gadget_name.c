@@ -41,39 +41,6 @@ static void collect(void) {
     qsort(known, known_count, sizeof *known, by_address);
 }
 
-static int part(char *to, size_t size, unsigned kind, unsigned n) {
-    static const char *const r8[] = {"al", "cl", "dl", "bl", "ah", "ch", "dh", "bh"};
-    static const char *const r16[] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di"};
-    static const char *const base[] = {"m_eax", "m_ecx", "m_edx", "m_ebx", "m_esp",
-                                       "m_ebp", "m_esi", "m_edi", "m_abs", "m_ea"};
-    static const char *const seg[] = {"es", "cs", "ss", "ds", "fs", "gs", "?", "?"};
-    static const char *const cond[] = {"o", "no", "c", "nc", "z", "nz", "na", "a",
-                                       "s", "ns", "p", "np", "l", "nl", "ng", "g"};
-    switch (kind) {
-    case NAME_REG8:
-        return snprintf(to, size, "_%s", r8[n & 7]);
-    case NAME_REG16:
-        return snprintf(to, size, "_%s", r16[n & 7]);
-    case NAME_REG32:
-        return snprintf(to, size, "_e%s", r16[n & 7]);
-    case NAME_BASE:
-        return snprintf(to, size, "_%s", base[n % 10]);
-    case NAME_XMM:
-        return snprintf(to, size, "_xmm%u", n);
-    case NAME_MMX:
-        return snprintf(to, size, "_mm%u", n);
-    case NAME_ST:
-        return snprintf(to, size, "_st%u", n);
-    case NAME_SREG:
-        return snprintf(to, size, "_%s", seg[n & 7]);
-    case NAME_COND:
-        return snprintf(to, size, "_%s", cond[n & 15]);
-    case NAME_NUMBER:
-        return snprintf(to, size, "_%u", n);
-    }
-    return 0;
-}
-
 bool gadget_find(const void *gadget, const struct gadget_table **table, unsigned *entry) {
     pthread_once(&once, collect);
     struct known key = {.gadget = gadget};
@@ -94,14 +61,17 @@ const char *gadget_name(const void *gadget) {
     }
     unsigned digit[ARRAY_LEN(table->dim)] = {0};
     for (unsigned i = ARRAY_LEN(table->dim); i-- > 0;) {
-        if (table->dim[i].kind != NAME_NONE) {
+        if (table->dim[i].radix) {
             digit[i] = rest % table->dim[i].radix;
             rest /= table->dim[i].radix;
         }
     }
     size_t at = (size_t)snprintf(name, sizeof name, "%s", table->name);
-    for (unsigned i = 0; i < ARRAY_LEN(table->dim) && at < sizeof name; i++) {
-        at += (size_t)part(name + at, sizeof name - at, table->dim[i].kind, digit[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(table->dim) && table->dim[i].radix && at < sizeof name;
+         i++) {
+        const char *const *names = table->dim[i].names;
+        at += (size_t)(names ? snprintf(name + at, sizeof name - at, "_%s", names[digit[i]])
+                             : snprintf(name + at, sizeof name - at, "_%u", digit[i]));
     }
     return name;
 }

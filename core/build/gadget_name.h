@@ -4,27 +4,14 @@
 
 #include "core/base/types.h"
 
-enum name_kind {
-    NAME_NONE,
-    NAME_REG8,
-    NAME_REG16,
-    NAME_REG32,
-    NAME_BASE,
-    NAME_XMM,
-    NAME_MMX,
-    NAME_ST,
-    NAME_SREG,
-    NAME_COND,
-    NAME_NUMBER,
-};
-
 /* One gadget table: its entries are numbered by up to four indices, the first most significant. */
 struct gadget_table {
     void *const *table;
     unsigned count;
     const char *name;
     struct {
-        uint16_t kind, radix;
+        const char *const *names; /* of the index's entries; NULL: they are numbers */
+        unsigned radix;           /* 0: no index */
     } dim[4];
 };
 

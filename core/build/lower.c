@@ -20,6 +20,10 @@ struct emitter {
     unsigned at;
 };
 
+static const struct guest_shape *shape_of(const struct lowered *low) {
+    return &guest_shapes[low->mode];
+}
+
 static void begin(struct emitter *e, const void *gadget, uint32_t id) {
     assert(e->low->slots + 12 < ARRAY_LEN(e->low->slot));
     assert(e->low->gadgets < ARRAY_LEN(e->low->gadget));
@@ -61,6 +65,20 @@ static gaddr_t next_pc(const struct insn *insn) {
     return insn->pc + insn->len;
 }
 
+/* A guest address as a gadget's parameter. */
+static void put_address(struct emitter *e, gaddr_t address) {
+    put64(e, e->low->mode == GUEST_I386 ? (uint32_t)address : address);
+}
+
+/* A number as a parameter: 4 bytes, but 8 for a helper. */
+static void put_number(struct emitter *e, const struct step *step, int64_t value) {
+    if (step->helper) {
+        put64(e, (uint64_t)value);
+    } else {
+        put32(e, (uint32_t)value);
+    }
+}
+
 static uint32_t raw_word(const struct insn *insn) {
     uint32_t low = insn->modrm;
     if (!insn->has_modrm) {
@@ -75,22 +93,22 @@ static void put_params(struct emitter *e, const struct step *step, const struct 
     for (unsigned i = 0; i < ARRAY_LEN(step->param) && step->param[i] != P_NONE; i++) {
         switch (step->param[i]) {
         case P_DISP:
-            put32(e, base == BASE_EA ? 0 : (uint32_t)insn->disp);
+            put_number(e, step, base == shape_of(e->low)->base_ea ? 0 : insn->disp);
             break;
         case P_IMM:
-            put32(e, (uint32_t)insn->imm);
+            put_number(e, step, insn->imm);
             break;
         case P_IMM2:
-            put32(e, insn->imm2);
+            put_number(e, step, insn->imm2);
             break;
         case P_PC:
-            put32(e, (uint32_t)insn->pc);
+            put_address(e, insn->pc);
             break;
         case P_NEXT:
-            put32(e, (uint32_t)next_pc(insn));
+            put_address(e, next_pc(insn));
             break;
         case P_RAW:
-            put32(e, raw_word(insn));
+            put_number(e, step, raw_word(insn));
             break;
         case P_TARGET:
             put_link(e, (gaddr_t)insn->imm);
@@ -165,23 +183,25 @@ static void emit_disp(struct lowered *low, const void *gadget, uint32_t id, int6
 
 /* Put the address of a memory operand into the EA register. */
 static void emit_ea(struct lowered *low, const struct insn *insn, enum mem_mode mem) {
+    const struct ea_tables *tables = &ea_tables[low->mode];
     bool with_segment = mem != MEM_LEA;
     int64_t disp = insn->disp;
     if (mem == MEM_POP && insn->addrsize != 2 && insn->base == REG_SP) {
         disp += insn->opsize;
     }
     if (insn->addrsize == 2) {
-        emit_disp(low, ea_tables.addr16[insn->base], 0, disp);
+        emit_disp(low, tables->addr16[insn->base], 0, disp);
     } else {
-        unsigned base = insn->base < 0 ? BASE_NONE : (unsigned)insn->base;
+        unsigned registers = shape_of(low)->registers;
+        unsigned base = insn->base < 0 ? registers : (unsigned)insn->base;
         unsigned index = insn->index < 0 ? 4 : (unsigned)insn->index;
         unsigned scale = insn->index < 0 ? 0 : insn->scale;
-        unsigned entry = (base * 8 + index) * 4 + scale;
-        emit_disp(low, ea_tables.index[entry], ea_tables.index_id + entry, disp);
+        unsigned entry = (base * registers + index) * 4 + scale;
+        emit_disp(low, tables->index[entry], tables->index_id + entry, disp);
     }
     if (with_segment && has_segment_base(insn)) {
         struct emitter e = {.low = low};
-        begin(&e, ea_tables.add_seg[insn->seg], 0);
+        begin(&e, tables->add_seg[insn->seg], 0);
         finish(&e);
     }
 }
@@ -209,8 +229,8 @@ static void begin_check(struct emitter *e, const struct block *block, const void
                         gaddr_t where) {
     begin(e, gadget, 0);
     put64(e, (uint64_t)(uintptr_t)block->check);
-    put32(e, (uint32_t)block->pc);
-    put32(e, (uint32_t)where);
+    put64(e, block->pc);
+    put64(e, where);
 }
 
 static void put_bytes(struct emitter *e, const struct block *block, gaddr_t where) {
@@ -227,7 +247,7 @@ static void emit_checks(struct lowered *low, const struct block *block) {
     if (PAGE_BASE(where + CHECK_BYTES - 1) > PAGE_BASE(block->end - 1)) {
         before = CHECK_BYTES - used; /* such a block is shorter than the piece */
     }
-    begin_check(&e, block, core_gadgets.check, where - before);
+    begin_check(&e, block, core_gadgets[low->mode].check, where - before);
     put64(&e, CHECK_RUNS);
     uint8_t *bytes = (uint8_t *)e.gadget + e.at, *any = bytes + CHECK_BYTES;
     memset(any, 0xff, CHECK_BYTES);
@@ -239,9 +259,8 @@ static void emit_checks(struct lowered *low, const struct block *block) {
         gaddr_t last = block->end - CHECK_BYTES;
         gaddr_t second = where + CHECK_BYTES < last ? where + CHECK_BYTES : last;
         where = where < last ? where : last;
-        begin_check(&e, block, core_gadgets.check_more, where);
-        put32(&e, (uint32_t)second);
-        put32(&e, 0);
+        begin_check(&e, block, core_gadgets[low->mode].check_more, where);
+        put64(&e, second);
         put_bytes(&e, block, where);
         put_bytes(&e, block, second);
         finish(&e);
@@ -250,9 +269,9 @@ static void emit_checks(struct lowered *low, const struct block *block) {
 
 static void emit_trap(struct lowered *low, const struct insn *insn, uint32_t vector) {
     struct emitter e = {.low = low};
-    begin(&e, core_gadgets.trap, 0);
+    begin(&e, core_gadgets[low->mode].trap, 0);
     put32(&e, vector);
-    put32(&e, (uint32_t)insn->pc);
+    put_address(&e, insn->pc);
     finish(&e);
 }
 
@@ -265,8 +284,9 @@ static bool has_base_index(const struct step *step) {
     return false;
 }
 
-/* The IX_BASE value of the instruction's memory operand: BASE_EA when it needs a prelude. */
-static unsigned operand_base(const struct insn *insn, const struct variant *variant) {
+/* The IX_BASE value of the instruction's memory operand: base_ea when it needs a prelude. */
+static unsigned operand_base(const struct guest_shape *shape, const struct insn *insn,
+                             const struct variant *variant) {
     if (!insn->is_mem || variant->mem == MEM_NONE) {
         return 0;
     }
@@ -275,9 +295,9 @@ static unsigned operand_base(const struct insn *insn, const struct variant *vari
         by_base = has_base_index(variant->step);
     }
     if (by_base && insn->addrsize != 2 && insn->index < 0) {
-        return insn->base < 0 ? BASE_NONE : (unsigned)insn->base;
+        return insn->base < 0 ? shape->base_none : (unsigned)insn->base;
     }
-    return BASE_EA;
+    return shape->base_ea;
 }
 
 /* False when a gadget of the sequence was not generated: nothing but preludes was emitted. */
@@ -286,8 +306,8 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
     if (!variant->steps) {
         return false;
     }
-    unsigned base = operand_base(insn, variant);
-    if (base == BASE_EA) {
+    unsigned base = operand_base(shape_of(low), insn, variant);
+    if (base == shape_of(low)->base_ea) {
         emit_ea(low, insn, variant->mem);
     }
     for (unsigned i = 0; i < variant->steps; i++) {
@@ -318,13 +338,13 @@ static bool emit_fused(struct lowered *low, const struct insn *insn, const struc
     if (!variant->fuse_jcc || !is_jcc(jcc) || (insn->seg == SEG_CS && variant->writes)) {
         return false;
     }
-    unsigned base = operand_base(insn, variant);
+    unsigned base = operand_base(shape_of(low), insn, variant);
     unsigned index = table_index(low, variant->step, insn, base) * 16 + (jcc->opcode & 15);
     const void *gadget = variant->fuse_jcc[index];
     if (!gadget) {
         return false;
     }
-    if (base == BASE_EA) {
+    if (base == shape_of(low)->base_ea) {
         emit_ea(low, insn, variant->mem);
     }
     struct emitter e = {.low = low};
@@ -360,12 +380,13 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     const struct insn *last = &block->insn[block->count - 1];
     bool open = true; /* control falls off the end */
 
+    low->mode = block->mode;
     low->slots = low->marks = low->exits = 0;
     low->gadgets = low->copies = 0;
     low->pc = block->pc;
     find_dead_flags(block, dead);
     if (fg_debug.profile && !step) {
-        emit_plain64(low, core_gadgets.count, 0);
+        emit_plain64(low, core_gadgets[low->mode].count, 0);
     }
     if (block->checked) {
         emit_checks(low, block);
@@ -403,9 +424,10 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     }
     if (open) {
         struct emitter e = {.low = low};
-        begin(&e, step ? core_gadgets.exit_step : core_gadgets.jump_next, 0);
+        const struct core_gadgets *core = &core_gadgets[low->mode];
+        begin(&e, step ? core->exit_step : core->jump_next, 0);
         if (step) {
-            put32(&e, (uint32_t)block->end);
+            put_address(&e, block->end);
         } else {
             put_link(&e, block->end);
         }

@@ -19,27 +19,30 @@ static const struct ngram *next_ngram(const struct ngram *ngram) {
 }
 
 /* The list of n-grams that begin with these two; NULL: none. */
-static const struct ngram *find_list(uint32_t first, uint32_t second) {
+static const struct ngram *find_list(const struct ngram_tables *tables, uint32_t first,
+                                     uint32_t second) {
     uint32_t hash = ngram_hash(first, second);
-    if (!(ngram_filter[hash % NGRAM_FILTER_BITS / 64] >> hash % 64 & 1)) {
+    if (!(tables->filter[hash % NGRAM_FILTER_BITS / 64] >> hash % 64 & 1)) {
         return NULL;
     }
-    for (uint32_t at = hash & ngram_pair_mask; ngram_pairs[at].first;
-         at = (at + 1) & ngram_pair_mask) {
-        if (ngram_pairs[at].first == first && ngram_pairs[at].second == second) {
-            return (const struct ngram *)&ngram_lists[ngram_pairs[at].list];
+    const struct ngram_pair *pairs = tables->pairs;
+    for (uint32_t at = hash & tables->pair_mask; pairs[at].first;
+         at = (at + 1) & tables->pair_mask) {
+        if (pairs[at].first == first && pairs[at].second == second) {
+            return (const struct ngram *)&tables->lists[pairs[at].list];
         }
     }
     return NULL;
 }
 
 /* The longest n-gram that gadgets `number`, `number` + 1, ... make; NULL: none. */
-static const struct ngram *find(const struct lowered *low, unsigned number) {
+static const struct ngram *find(const struct ngram_tables *tables, const struct lowered *low,
+                                unsigned number) {
     if (number + 1 >= low->gadgets) {
         return NULL;
     }
     const uint32_t *id = &low->id[number];
-    const struct ngram *ngram = find_list(id[0], id[1]);
+    const struct ngram *ngram = find_list(tables, id[0], id[1]);
     for (; ngram && ngram->combined; ngram = next_ngram(ngram)) {
         if (number + ngram->count > low->gadgets) {
             continue;
@@ -61,14 +64,15 @@ static unsigned slots_of(const struct lowered *low, unsigned number) {
 }
 
 void ngram_merge(struct lowered *low) {
-    if (fg_debug.plain) {
+    const struct ngram_tables *tables = &ngram_tables[low->mode];
+    if (fg_debug.plain || !tables->count) {
         return;
     }
     /* `out` is where the next slot goes; marks and exits are walked along, both ascending. */
     unsigned out = 0, mark = 0, exit = 0, gadgets = 0;
     const struct ngram *ngram = NULL;
     for (unsigned number = 0; number < low->gadgets; gadgets++) {
-        ngram = find(low, number);
+        ngram = find(tables, low, number);
         unsigned parts = ngram ? ngram->count : 1, start = out;
         for (unsigned part = 0; part < parts; part++, number++) {
             unsigned from = low->gadget[number], count = slots_of(low, number);
@@ -116,33 +120,41 @@ static const struct ngram *follower(const struct ngram *ngram) {
     return ngram;
 }
 
-const struct ngram *ngram_get(uint32_t number) {
-    const struct ngram *ngram = (const struct ngram *)ngram_lists;
+const struct ngram *ngram_get(enum guest_mode mode, uint32_t number) {
+    const struct ngram *ngram = (const struct ngram *)ngram_tables[mode].lists;
     while (number--) {
         ngram = follower(ngram);
     }
     return ngram;
 }
 
-const char *ngram_name(const void *gadget) {
-    static _Thread_local char name[512];
+/* The n-gram of a gadget; NULL: it is none. */
+static const struct ngram *ngram_of(const void *gadget) {
     const char *start = gadget;
     if (start < __start_fg_gadgets || start >= __stop_fg_gadgets) {
-        return ""; /* most words of a fiber are parameters */
+        return NULL; /* most words of a fiber are parameters */
     }
-    const struct ngram *ngram = (const struct ngram *)ngram_lists;
-    for (uint32_t number = 0; number < ngram_count; number++, ngram = follower(ngram)) {
-        if (ngram->combined != gadget && ngram->self != gadget) {
-            continue;
+    for (unsigned mode = 0; mode < GUEST_MODES; mode++) {
+        const struct ngram *ngram = (const struct ngram *)ngram_tables[mode].lists;
+        for (uint32_t left = ngram_tables[mode].count; left; left--, ngram = follower(ngram)) {
+            if (ngram->combined == gadget || ngram->self == gadget) {
+                return ngram;
+            }
         }
-        size_t at = 0;
-        for (uint32_t i = 0; i < ngram->count && at < sizeof name; i++) {
-            at += (size_t)snprintf(name + at, sizeof name - at, "%s%s", i ? " + " : "",
-                                   gadget_name(ngram_gadget(ngram->id[i])));
-        }
-        return name;
     }
-    return "";
+    return NULL;
+}
+
+const char *ngram_name(const void *gadget) {
+    static _Thread_local char name[512];
+    const struct ngram *ngram = ngram_of(gadget);
+    size_t at = 0;
+    name[0] = 0;
+    for (uint32_t i = 0; ngram && i < ngram->count && at < sizeof name; i++) {
+        at += (size_t)snprintf(name + at, sizeof name - at, "%s%s", i ? " + " : "",
+                               gadget_name(ngram_gadget(ngram->id[i])));
+    }
+    return name;
 }
 
 unsigned ngram_part(const void *gadget, const void *at) {

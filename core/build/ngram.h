@@ -8,7 +8,7 @@
 /* The generated tables (build/gen/ngrams.S). A gadget has a number, its id: that of its table plus
  * its entry (rows.h). N-grams are found by the ids of their first two gadgets: open addressing,
  * first 0: free; in front of it a filter that fits the first-level cache, for most neighbours begin
- * no n-gram. `list` is where the n-grams with these two begin in ngram_lists. */
+ * no n-gram. `list` is where the n-grams with these two begin in lists. */
 struct ngram_pair {
     uint32_t first, second, list;
 };
@@ -20,11 +20,13 @@ struct ngram {
     uint32_t id[];
 };
 #define NGRAM_FILTER_BITS 65536
-extern const uint64_t ngram_filter[NGRAM_FILTER_BITS / 64];
-extern const uint32_t ngram_pair_mask;
-extern const struct ngram_pair ngram_pairs[];
-extern const uint64_t ngram_lists[];
-extern const uint32_t ngram_count;
+struct ngram_tables {
+    const uint64_t *filter; /* NGRAM_FILTER_BITS */
+    const struct ngram_pair *pairs;
+    const uint64_t *lists;
+    uint32_t pair_mask, count; /* count 0: the guest has no n-grams */
+};
+extern const struct ngram_tables ngram_tables[GUEST_MODES];
 
 static inline uint32_t ngram_hash(uint32_t first, uint32_t second) {
     return (uint32_t)((((uint64_t)first * 31 + second) * 0x9e3779b97f4a7c15u) >> 32);
@@ -34,8 +36,8 @@ static inline uint32_t ngram_hash(uint32_t first, uint32_t second) {
  * an n-gram are those of its parts in a row; marks and exits are kept in step. Thread-safe. */
 void ngram_merge(struct lowered *low);
 
-/* N-gram `number`, 0 .. ngram_count - 1. Slow: for dumps and tests. */
-const struct ngram *ngram_get(uint32_t number);
+/* N-gram `number` of a guest mode, below the count of its tables. Slow: for dumps and tests. */
+const struct ngram *ngram_get(enum guest_mode mode, uint32_t number);
 /* The gadget of an id. Slow too. */
 const void *ngram_gadget(uint32_t id);
 

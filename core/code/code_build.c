@@ -58,7 +58,8 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
     fiber->pc = block->pc;
     fiber->guest_len = (uint32_t)(block->end - block->pc);
     fiber->checked = block->checked;
-    *entry_of(slot) = (struct entry){-(int64_t)block->pc, core_gadgets.poll_stop};
+    const struct core_gadgets *core = &core_gadgets[block->mode];
+    *entry_of(slot) = (struct entry){-(int64_t)block->pc, core->poll_stop};
     memcpy(slot, low->slot, low->slots * sizeof *low->slot);
     memcpy(fiber_marks(fiber), low->mark, low->marks * sizeof *low->mark);
     for (unsigned i = 0; i < low->exits; i++) {
@@ -67,9 +68,8 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
         *exit = (struct exit){
             .number = (uint16_t)i,
             .link_slot = (uint16_t)low->exit[i].slot,
-            .stub = {-(int64_t)target, core_gadgets.poll_stop},
-            .stub_slot =
-                {[STUB_GADGET] = (uint64_t)(uintptr_t)core_gadgets.exit_link, [STUB_PC] = target},
+            .stub = {-(int64_t)target, core->poll_stop},
+            .stub_slot = {[STUB_GADGET] = (uint64_t)(uintptr_t)core->exit_link, [STUB_PC] = target},
         };
         slot[exit->link_slot] = (uint64_t)(uintptr_t)exit->stub_slot;
     }
@@ -78,7 +78,7 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
 static __thread struct block scratch_block;
 static __thread struct lowered scratch_low;
 
-static int helper_check(struct cpu *cpu, const uint32_t *params);
+static int helper_check(struct cpu *cpu, const uint64_t *params);
 
 static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step) {
     block->check = helper_check;
@@ -157,11 +157,11 @@ static struct region *region_at(struct space *space, gaddr_t pc) {
 
 /* Link an exit that was taken to its target. A target in another region is never linked: its stub
  * will look it up. The target's region is locked. */
-static void link_exit(struct exit *exit, struct fiber *to) {
+static void link_exit(enum guest_mode mode, struct exit *exit, struct fiber *to) {
     const struct fiber *from = exit_fiber(exit);
     if (from->region != to->region) {
-        __atomic_store_n(&exit->stub_slot[STUB_GADGET],
-                         (uint64_t)(uintptr_t)core_gadgets.exit_lookup, __ATOMIC_RELEASE);
+        uint64_t lookup = (uint64_t)(uintptr_t)core_gadgets[mode].exit_lookup;
+        __atomic_store_n(&exit->stub_slot[STUB_GADGET], lookup, __ATOMIC_RELEASE);
     } else if (!from->retired && !exit->to) {
         exit_link_to(exit, to);
         STAT(links);
@@ -182,7 +182,7 @@ static struct fiber *find_or_build(struct space *space, gaddr_t pc, struct exit 
             fiber = build(space, order[i], pc, addr, error);
         }
         if (fiber && exit) {
-            link_exit(exit, fiber);
+            link_exit(space->mode, exit, fiber);
         }
         pthread_mutex_unlock(&order[i]->lock);
     }
@@ -264,12 +264,12 @@ static struct fiber *checked_fiber(const struct space *space, gaddr_t pc, const 
 
 /* A check gadget found other bytes than the fiber was made of, or its count is 0. The fiber is
  * retired, unless there are more runs to come on pages that stay hot. */
-static int helper_check(struct cpu *cpu, const uint32_t *params) {
+static int helper_check(struct cpu *cpu, const uint64_t *params) {
     (void)params;
     struct space *space = cpu->space;
     uint64_t *slot = (uint64_t *)(uintptr_t)cpu->fiber;
     uint64_t *runs = &slot[CHECK_RUNS_SLOT]; /* gadgets of all threads count it down */
-    bool runs_out = slot[0] == (uint64_t)(uintptr_t)core_gadgets.check &&
+    bool runs_out = slot[0] == (uint64_t)(uintptr_t)core_gadgets[cpu->mode].check &&
                     __atomic_load_n(runs, __ATOMIC_RELAXED) == 0;
     bool retired = true;
     pthread_mutex_lock(&space->code_lock);
@@ -289,8 +289,9 @@ static int helper_check(struct cpu *cpu, const uint32_t *params) {
 
 bool code_check_failed(struct cpu *cpu) {
     const uint64_t *slot = (const uint64_t *)(uintptr_t)cpu->fiber;
-    if (slot[0] != (uint64_t)(uintptr_t)core_gadgets.check &&
-        slot[0] != (uint64_t)(uintptr_t)core_gadgets.check_more) {
+    const struct core_gadgets *core = &core_gadgets[cpu->mode];
+    if (slot[0] != (uint64_t)(uintptr_t)core->check &&
+        slot[0] != (uint64_t)(uintptr_t)core->check_more) {
         return false;
     }
     struct space *space = cpu->space;

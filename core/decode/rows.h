@@ -5,8 +5,9 @@
  * special about one is in its row.
  *
  * A slot is 8 bytes. A gadget's slots: slot 0 is its address, then its parameters in the order of
- * step.param, each at the next multiple of its own size (4 or 8), padded to 8 at the end. The fiber
- * register points at slot 0, so that the first parameter is at offset 8. */
+ * step.param, each at the next multiple of its own size (4 or 8; all of a helper's gadget have 8),
+ * padded to 8 at the end. The fiber register points at slot 0, so that the first parameter is at
+ * offset 8. */
 #ifndef FG_CORE_ROWS_H
 #define FG_CORE_ROWS_H
 
@@ -18,22 +19,36 @@ struct cpu;
  * first kind most significant. */
 enum index_kind {
     IX_NONE,
-    IX_REG,   /* ModRM.reg; byte operands: 4..7 are AH CH DH BH */
-    IX_RM,    /* ModRM.rm when mod = 3 */
-    IX_OPREG, /* low 3 bits of the opcode */
-    IX_BASE,  /* memory operand: 0..7 base register, 8 none (absolute), 9 address in the EA register
-               */
-    IX_COND,  /* low 4 bits of the opcode */
-    IX_IMM,   /* the immediate, modulo the radix */
-    IX_COPY,  /* one of several equal gadgets, in turn (gen/spec/default.policy: replicate) */
+    IX_REG,     /* ModRM.reg; byte operands: 4..7 are AH CH DH BH */
+    IX_RM,      /* ModRM.rm when mod = 3 */
+    IX_OPREG,   /* low 3 bits of the opcode */
+    IX_BASE,    /* memory operand: by base register, none or EA register (struct guest_shape) */
+    IX_COND,    /* low 4 bits of the opcode */
+    IX_IMM,     /* the immediate, modulo the radix */
+    IX_COPY,    /* one of several equal gadgets, in turn (gen/spec/default.policy: replicate) */
     IX_IMM_SAT, /* the immediate, at most radix - 1 */
     IX_VVVV,    /* register in VEX.vvvv */
     IX_IS4,     /* register in the immediate's high four bits */
 };
-#define BASE_NONE 8
-#define BASE_EA   9
+/* What the entries of an index are, of those that are numbers of registers. */
+enum index_class {
+    IX_OTHER,
+    IX_GENERAL, /* general registers of 16 bits and more */
+    IX_BYTE,    /* byte registers */
+    IX_VECTOR,  /* XMM registers */
+};
 
-/* Parameters of a gadget. 8 bytes: TARGET, FALL, HELPER; the others 4 bytes. */
+/* Registers of a guest mode, and how the indices by them are numbered. `resident` of the general
+ * and of the XMM registers are host registers while gadgets run and have an entry each, the others
+ * share the one after them. */
+struct guest_shape {
+    uint8_t registers, resident;
+    uint8_t base_none; /* IX_BASE: an operand without base register, whose address is P_DISP */
+    uint8_t base_ea;   /* IX_BASE: the address is in the EA register */
+};
+extern const struct guest_shape guest_shapes[GUEST_MODES];
+
+/* Parameters of a gadget. 8 bytes: TARGET, FALL, HELPER, PC, NEXT; the others 4 bytes. */
 enum param_kind {
     P_NONE,
     P_DISP,   /* displacement of the memory operand; 0 when its address is in the EA register */
@@ -49,13 +64,14 @@ enum param_kind {
 };
 
 /* A C helper: called with the guest state saved in *cpu (cpu->ea: address of the memory operand)
- * and the gadget's parameters after P_HELPER. cpu->pc is that of the instruction. Returns 0 to go
- * on with the next gadget, or an enum exit_reason to leave (with cpu->trap... filled for EXIT_TRAP,
- * and cpu->pc set as it shall be then). */
-typedef int (*helper_fn)(struct cpu *cpu, const uint32_t *params);
+ * and the gadget's parameters after P_HELPER and P_PC, sign-extended. cpu->pc is that of the
+ * instruction. Returns 0 to go on with the next gadget, or an enum exit_reason to leave (with
+ * cpu->trap... filled for EXIT_TRAP, and cpu->pc set as it shall be then). */
+typedef int (*helper_fn)(struct cpu *cpu, const uint64_t *params);
 
 struct index_spec {
-    uint8_t kind; /* enum index_kind */
+    uint8_t kind;  /* enum index_kind */
+    uint8_t class; /* enum index_class */
     uint16_t radix;
 };
 
@@ -205,7 +221,7 @@ struct ea_tables {
     void *const *add_seg;
     uint32_t index_id; /* number of index's first entry; the others are in no n-gram */
 };
-extern const struct ea_tables ea_tables;
+extern const struct ea_tables ea_tables[GUEST_MODES];
 
 /* Gadgets that the fiber code itself needs. */
 struct core_gadgets {
@@ -219,7 +235,7 @@ struct core_gadgets {
     void *check;       /* checked code: compares up to 16 guest bytes and counts its runs */
     void *check_more;  /* compares 32 (lower.c: emit_checks) */
 };
-extern const struct core_gadgets core_gadgets;
+extern const struct core_gadgets core_gadgets[GUEST_MODES];
 
 /* Gadget names for dumps: sorted by address at first use. "" when unknown. */
 const char *gadget_name(const void *gadget);

@@ -7,36 +7,36 @@
 #include "core/cpu/cpu.h"
 #include "core/decode/rows.h"
 
-#define HELPER(name) int helper_##name(struct cpu *cpu, const uint32_t *params)
+#define HELPER(name) int helper_##name(struct cpu *cpu, const uint64_t *params)
 
 /* P_RAW, taken apart. */
-static inline unsigned raw_mod(uint32_t raw) {
+static inline unsigned raw_mod(uint64_t raw) {
     return raw >> 6 & 3;
 }
-static inline unsigned raw_reg(uint32_t raw) {
+static inline unsigned raw_reg(uint64_t raw) {
     return raw >> 3 & 7;
 }
-static inline unsigned raw_rm(uint32_t raw) {
+static inline unsigned raw_rm(uint64_t raw) {
     return raw & 7;
 }
-static inline unsigned raw_opcode(uint32_t raw) {
+static inline unsigned raw_opcode(uint64_t raw) {
     return raw >> 8 & 0xff;
 }
-static inline unsigned raw_opsize(uint32_t raw) {
+static inline unsigned raw_opsize(uint64_t raw) {
     return raw >> 16 & 0xff;
 }
 /* Of an instruction without ModRM. */
-static inline bool raw_addr16(uint32_t raw) {
+static inline bool raw_addr16(uint64_t raw) {
     return raw & 1;
 }
-static inline bool raw_repz(uint32_t raw) {
+static inline bool raw_repz(uint64_t raw) {
     return raw & 2;
 }
-static inline bool raw_repnz(uint32_t raw) {
+static inline bool raw_repnz(uint64_t raw) {
     return raw & 4;
 }
-static inline unsigned raw_seg(uint32_t raw) {
-    return raw >> 24;
+static inline unsigned raw_seg(uint64_t raw) {
+    return raw >> 24 & 0xff;
 }
 
 /* helpers_common.c: exits and guest memory for helpers. Both accesses return 0 or what the helper

@@ -70,7 +70,7 @@ static void enter_mmx(struct cpu *cpu) {
 /* MASKMOVQ and MASKMOVDQU with 16-bit addressing or an FS or GS override. Parameters: next pc, raw,
  * immediate (none). The whole operand must be writable, as on processors that test it before they
  * look at the mask. SDM Vol. 2B, MASKMOVQ. */
-int helper_maskmov(struct cpu *cpu, const uint32_t *params) {
+int helper_maskmov(struct cpu *cpu, const uint64_t *params) {
     uint32_t raw = params[1];
     unsigned reg = raw_reg(raw), rm = raw_rm(raw), seg = raw_seg(raw);
     bool wide = raw_opsize(raw) == 2;

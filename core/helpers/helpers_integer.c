@@ -52,12 +52,12 @@ static void decimal_adjust(struct cpu *cpu, int sign) {
     put_flags(cpu, FLAGS_NOT_OF, flags | szp(al));
 }
 
-int helper_daa(struct cpu *cpu, const uint32_t *params) {
+int helper_daa(struct cpu *cpu, const uint64_t *params) {
     decimal_adjust(cpu, 1);
     return 0;
 }
 
-int helper_das(struct cpu *cpu, const uint32_t *params) {
+int helper_das(struct cpu *cpu, const uint64_t *params) {
     decimal_adjust(cpu, -1);
     return 0;
 }
@@ -75,17 +75,17 @@ static void ascii_adjust(struct cpu *cpu, int sign) {
     put_flags(cpu, FLAGS_NOT_OF, flags | szp((uint8_t)ax));
 }
 
-int helper_aaa(struct cpu *cpu, const uint32_t *params) {
+int helper_aaa(struct cpu *cpu, const uint64_t *params) {
     ascii_adjust(cpu, 1);
     return 0;
 }
 
-int helper_aas(struct cpu *cpu, const uint32_t *params) {
+int helper_aas(struct cpu *cpu, const uint64_t *params) {
     ascii_adjust(cpu, -1);
     return 0;
 }
 
-int helper_aam(struct cpu *cpu, const uint32_t *params) {
+int helper_aam(struct cpu *cpu, const uint64_t *params) {
     uint8_t base = (uint8_t)params[0], al = get_al(cpu);
     if (base == 0) {
         return helper_trap(cpu, TRAP_DE, 0);
@@ -95,14 +95,14 @@ int helper_aam(struct cpu *cpu, const uint32_t *params) {
     return 0;
 }
 
-int helper_aad(struct cpu *cpu, const uint32_t *params) {
+int helper_aad(struct cpu *cpu, const uint64_t *params) {
     uint8_t al = (uint8_t)(get_al(cpu) + get_ah(cpu) * params[0]);
     set_ax(cpu, al, 0);
     put_flags(cpu, FLAGS_STATUS, szp(al));
     return 0;
 }
 
-int helper_enter(struct cpu *cpu, const uint32_t *params) {
+int helper_enter(struct cpu *cpu, const uint64_t *params) {
     unsigned size = raw_opsize(params[0]), level = params[2] & 31;
     uint32_t esp = (uint32_t)cpu->regs[REG_SP], ebp = (uint32_t)cpu->regs[REG_BP];
     uint32_t frame = esp - size;
@@ -136,7 +136,7 @@ int helper_enter(struct cpu *cpu, const uint32_t *params) {
     return 0;
 }
 
-int helper_popf(struct cpu *cpu, const uint32_t *params) {
+int helper_popf(struct cpu *cpu, const uint64_t *params) {
     unsigned size = raw_opsize(params[0]);
     uint32_t flags = 0, esp = (uint32_t)cpu->regs[REG_SP];
     int leave = helper_read(cpu, &flags, esp, size);
@@ -151,7 +151,7 @@ int helper_popf(struct cpu *cpu, const uint32_t *params) {
     return 0;
 }
 
-int helper_bound(struct cpu *cpu, const uint32_t *params) {
+int helper_bound(struct cpu *cpu, const uint64_t *params) {
     unsigned size = raw_opsize(params[0]);
     uint32_t reg = (uint32_t)cpu->regs[raw_reg(params[0])];
     int32_t index, low, high;
@@ -177,7 +177,7 @@ int helper_bound(struct cpu *cpu, const uint32_t *params) {
 /* BT, BTS, BTR, BTC of memory by a register offset with 16-bit addressing: the address of the word
  * wraps at 64 KiB, which the host's instruction does not do. The bit is changed atomically, so that
  * LOCK is kept. */
-int helper_bit16(struct cpu *cpu, const uint32_t *params) {
+int helper_bit16(struct cpu *cpu, const uint64_t *params) {
     uint32_t raw = params[0];
     unsigned size = raw_opsize(raw), seg = raw_seg(raw), operation = raw_opcode(raw) >> 3 & 3;
     uint32_t base = seg == SEG_FS || seg == SEG_GS ? (uint32_t)cpu->seg[seg].base : 0;
@@ -215,7 +215,7 @@ int helper_bit16(struct cpu *cpu, const uint32_t *params) {
     return 0;
 }
 
-int helper_arpl(struct cpu *cpu, const uint32_t *params) {
+int helper_arpl(struct cpu *cpu, const uint64_t *params) {
     bool mem = raw_mod(params[0]) != 3;
     uint16_t selector = (uint16_t)cpu->regs[raw_rm(params[0])];
     uint16_t rpl = cpu->regs[raw_reg(params[0])] & 3;

@@ -114,7 +114,7 @@ static struct string decode_string(struct cpu *cpu, uint32_t raw) {
     };
 }
 
-int helper_string(struct cpu *cpu, const uint32_t *params) {
+int helper_string(struct cpu *cpu, const uint64_t *params) {
     uint32_t raw = params[1];
     struct string s = decode_string(cpu, raw);
     if (!raw_repz(raw) && !raw_repnz(raw)) {
@@ -139,7 +139,7 @@ int helper_string(struct cpu *cpu, const uint32_t *params) {
     return 0;
 }
 
-int helper_xlat(struct cpu *cpu, const uint32_t *params) {
+int helper_xlat(struct cpu *cpu, const uint64_t *params) {
     struct string s = decode_string(cpu, params[1]);
     uint32_t at = ((uint32_t)cpu->regs[REG_BX] + (uint8_t)cpu->regs[REG_AX]) & s.mask;
     uint8_t al;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-int helper_cpuid(struct cpu *cpu, const uint32_t *params) {
+int helper_cpuid(struct cpu *cpu, const uint64_t *params) {
     uint32_t out[4];
     cpuid((uint32_t)cpu->regs[REG_AX], (uint32_t)cpu->regs[REG_CX], out);
     cpu->regs[REG_AX] = out[0];
@@ -30,7 +30,7 @@ static void set_reg(struct cpu *cpu, unsigned reg, uint32_t value, unsigned size
     *to = size == 2 ? (*to & 0xffff0000u) | (value & 0xffff) : value;
 }
 
-int helper_mov_sreg(struct cpu *cpu, const uint32_t *params) {
+int helper_mov_sreg(struct cpu *cpu, const uint64_t *params) {
     uint32_t raw = params[0];
     uint16_t selector = (uint16_t)cpu->regs[raw_rm(raw)];
     if (raw_mod(raw) != 3) {
@@ -42,7 +42,7 @@ int helper_mov_sreg(struct cpu *cpu, const uint32_t *params) {
     return load_segment(cpu, (int)raw_reg(raw), selector);
 }
 
-int helper_pop_sreg(struct cpu *cpu, const uint32_t *params) {
+int helper_pop_sreg(struct cpu *cpu, const uint64_t *params) {
     unsigned size = raw_opsize(params[0]);
     uint32_t value = 0, esp = (uint32_t)cpu->regs[REG_SP];
     int seg;
@@ -85,7 +85,7 @@ static int read_far(struct cpu *cpu, unsigned size, uint32_t *offset, uint16_t *
     return leave;
 }
 
-int helper_load_far(struct cpu *cpu, const uint32_t *params) {
+int helper_load_far(struct cpu *cpu, const uint64_t *params) {
     uint32_t raw = params[0], offset;
     uint16_t selector;
     int leave = read_far(cpu, raw_opsize(raw), &offset, &selector);
@@ -117,7 +117,7 @@ static void set_zf(struct cpu *cpu, bool zf) {
     cpu->flags = (cpu->flags & ~(uint64_t)FLAG_ZF) | (zf ? FLAG_ZF : 0);
 }
 
-int helper_lar(struct cpu *cpu, const uint32_t *params) {
+int helper_lar(struct cpu *cpu, const uint64_t *params) {
     uint16_t selector;
     struct cpu_segment seg;
     int leave = read_selector(cpu, params[0], &selector);
@@ -132,7 +132,7 @@ int helper_lar(struct cpu *cpu, const uint32_t *params) {
     return 0;
 }
 
-int helper_lsl(struct cpu *cpu, const uint32_t *params) {
+int helper_lsl(struct cpu *cpu, const uint64_t *params) {
     uint16_t selector;
     struct cpu_segment seg;
     int leave = read_selector(cpu, params[0], &selector);
@@ -163,11 +163,11 @@ static int verify(struct cpu *cpu, uint32_t raw, bool write) {
     return 0;
 }
 
-int helper_verr(struct cpu *cpu, const uint32_t *params) {
+int helper_verr(struct cpu *cpu, const uint64_t *params) {
     return verify(cpu, params[0], false);
 }
 
-int helper_verw(struct cpu *cpu, const uint32_t *params) {
+int helper_verw(struct cpu *cpu, const uint64_t *params) {
     return verify(cpu, params[0], true);
 }
 
@@ -179,7 +179,7 @@ int helper_verw(struct cpu *cpu, const uint32_t *params) {
 #define UMIP_TASK        0x40u       /* the task register's selector in 64-bit kernels */
 #define UMIP_STATUS_WORD 0x80050033u /* CR0: PE MP ET NE WP AM PG */
 
-int helper_umip(struct cpu *cpu, const uint32_t *params) {
+int helper_umip(struct cpu *cpu, const uint64_t *params) {
     uint32_t raw = params[0], value = UMIP_STATUS_WORD;
     if (raw_opcode(raw) == 0x01 && raw_reg(raw) < 2) {
         uint8_t image[6] = {0}; /* limit 0, base */
@@ -249,26 +249,26 @@ static int far_call(struct cpu *cpu, uint32_t next, uint32_t offset, uint16_t se
     return go(cpu, offset, size);
 }
 
-int helper_jmp_far(struct cpu *cpu, const uint32_t *params) {
+int helper_jmp_far(struct cpu *cpu, const uint64_t *params) {
     return far_jump(cpu, params[1], (uint16_t)params[2], raw_opsize(params[0]));
 }
 
-int helper_jmp_far_mem(struct cpu *cpu, const uint32_t *params) {
+int helper_jmp_far_mem(struct cpu *cpu, const uint64_t *params) {
     uint32_t offset;
     uint16_t selector;
     int leave = read_far(cpu, raw_opsize(params[0]), &offset, &selector);
     return leave ? leave : far_jump(cpu, offset, selector, raw_opsize(params[0]));
 }
 
-int helper_call_far(struct cpu *cpu, const uint32_t *params) {
+int helper_call_far(struct cpu *cpu, const uint64_t *params) {
     return far_call(cpu, params[0], params[1], (uint16_t)params[2], 4);
 }
 
-int helper_call_far16(struct cpu *cpu, const uint32_t *params) {
+int helper_call_far16(struct cpu *cpu, const uint64_t *params) {
     return far_call(cpu, params[0], params[1], (uint16_t)params[2], 2);
 }
 
-int helper_call_far_mem(struct cpu *cpu, const uint32_t *params) {
+int helper_call_far_mem(struct cpu *cpu, const uint64_t *params) {
     uint32_t offset;
     uint16_t selector;
     unsigned size = raw_opsize(params[1]);
@@ -276,7 +276,7 @@ int helper_call_far_mem(struct cpu *cpu, const uint32_t *params) {
     return leave ? leave : far_call(cpu, params[0], offset, selector, size);
 }
 
-int helper_ret_far(struct cpu *cpu, const uint32_t *params) {
+int helper_ret_far(struct cpu *cpu, const uint64_t *params) {
     uint32_t raw = params[0], esp = (uint32_t)cpu->regs[REG_SP], target = 0;
     unsigned size = raw_opsize(raw);
     uint32_t release = raw_opcode(raw) == 0xca ? params[1] & 0xffff : 0;
@@ -293,7 +293,7 @@ int helper_ret_far(struct cpu *cpu, const uint32_t *params) {
     return go(cpu, target, size);
 }
 
-int helper_iret(struct cpu *cpu, const uint32_t *params) {
+int helper_iret(struct cpu *cpu, const uint64_t *params) {
     uint32_t esp = (uint32_t)cpu->regs[REG_SP], target = 0, flags = 0;
     unsigned size = raw_opsize(params[0]);
     uint16_t selector;

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gen.emit.assembly import END, gadget, gadget_file, words
+from gen.emit.assembly import gadget, gadget_file, words
 from gen.emit.files import Output, made_by
 from gen.expand.bodies import Templates, tidy
 from gen.host import x86_64 as ops
@@ -18,9 +18,9 @@ from gen.language.target import Guest, Target
 # With their parameters, by name and offset (core/decode/rows.h: struct core_gadgets).
 MEMBERS: dict[str, dict[str, int]] = {
     "poll_stop": {}, "exit_link": {}, "exit_lookup": {"pc": 8}, "exit_step": {"pc": 8},
-    "jump_next": {"fall": 8}, "trap": {"imm": 8, "pc": 12}, "count": {"counter": 8},
-    "check": {"where": 20, "runs": 24, "bytes": 32, "any": 48},
-    "check_more": {"where": 20, "where2": 24, "bytes": 32, "bytes2": 48},
+    "jump_next": {"fall": 8}, "trap": {"imm": 8, "pc": 16}, "count": {"counter": 8},
+    "check": {"where": 24, "runs": 32, "bytes": 40, "any": 56},
+    "check_more": {"where": 24, "where2": 32, "bytes": 40, "bytes2": 56},
 }
 NO_INDEX = 4  # SIB.index of an address without index register
 # 16-bit addressing: numbers of the registers that rm 0 to 7 add, and none (SDM Vol. 2A, table 2-1).
@@ -85,8 +85,4 @@ def emit(templates: Templates, target: Target, directory: Path, output: Output) 
         path = base / f"{table}.S"
         output.write(path, one_file(templates, host, template, table, what, entries))
         paths.append(path)
-    # struct core_gadgets: its words are link-time constants that C cannot name.
-    path = base / "core_gadgets.S"
-    head = f"# struct core_gadgets of core/decode/rows.h. {made_by(__name__)}.\n"
-    output.write(path, head + words("core_gadgets", (f"g_core_{m}" for m in MEMBERS)) + END)
-    return paths + [path]
+    return paths

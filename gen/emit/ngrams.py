@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import Callable
 
-from gen.emit.assembly import END, PART, gadget, gadget_file, section
+from gen.emit.assembly import END, PART, gadget, gadget_file, section, words
 from gen.emit.core import ea_entries
 from gen.emit.files import Output, made_by
 from gen.emit.render import Renderer
@@ -25,7 +25,7 @@ from gen.expand.bodies import HELPER_BODY, Templates, tidy
 from gen.expand.expander import Library, Table
 from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
-from gen.language.target import Target
+from gen.language.target import GUESTS, Target
 
 GOES_ON = "@goes on@"
 EA_SLOTS = 16
@@ -190,8 +190,8 @@ def pair_hash(first: int, second: int) -> int:
     return ((first * 31 + second) * 0x9e3779b97f4a7c15 & 0xffffffffffffffff) >> 32
 
 
-def tables_text(ngrams: list[Ngram]) -> str:
-    """ngrams.S: what core/build/ngram.h declares. Assembly: C arrays have items of one size."""
+def guest_text(guest: str, ngrams: list[Ngram]) -> str:
+    """The tables of one guest; `guest` is in the names of their labels."""
     by_pair: dict[tuple[int, int], list[Ngram]] = {}
     for ngram in sorted(ngrams, key=lambda n: (n.ids[:2], -len(n.ids), n.ids)):
         by_pair.setdefault((ngram.ids[0], ngram.ids[1]), []).append(ngram)
@@ -218,14 +218,25 @@ def tables_text(ngrams: list[Ngram]) -> str:
         lists.append("    .quad 0\n")
         word += 1
     return "".join([
-        f"# {made_by(__name__)}. Shapes: core/build/ngram.h.\n",
-        section(".data.rel.ro", "aw", 64), "    .globl ngram_lists\nngram_lists:\n", *lists,
-        section(".rodata", "a", 64), "    .globl ngram_pairs\nngram_pairs:\n",
+        section(".data.rel.ro", "aw", 64), f"lists_{guest}:\n", *lists,
+        section(".rodata", "a", 64), f"pairs_{guest}:\n",
         *(f"    .long {one}, {two}, {at}\n" for one, two, at in pairs),
-        "    .balign 64\n    .globl ngram_filter\nngram_filter:\n",
-        *(f"    .quad {bit:#x}\n" for bit in bits),
-        f"    .globl ngram_pair_mask\nngram_pair_mask:\n    .long {room - 1}\n"
-        f"    .globl ngram_count\nngram_count:\n    .long {len(ngrams)}\n", END])
+        f"    .balign 64\nfilter_{guest}:\n", *(f"    .quad {bit:#x}\n" for bit in bits),
+        f"    .set last_{guest}, {room - 1}\n    .set count_{guest}, {len(ngrams)}\n"])
+
+
+def tables_text(ngrams: dict[str, list[Ngram]]) -> str:
+    """ngrams.S: what core/build/ngram.h declares, for guests by name; a guest that is not there has
+    no n-grams. Assembly: C arrays have items of one size."""
+    names = {guest.name: guest.mode.lower() for guest in GUESTS}
+    text = [f"# {made_by(__name__)}. Shapes: core/build/ngram.h.\n",
+            *(guest_text(names[guest], found) for guest, found in ngrams.items()),
+            words("ngram_tables", ())]
+    for guest, name in names.items():
+        text.append(f"    .quad filter_{name}, pairs_{name}, lists_{name}\n"
+                    f"    .long last_{name}, count_{name}\n" if guest in ngrams else
+                    "    .quad 0, 0, 0, 0\n")
+    return "".join(text + [END])
 
 
 def header(first: str, second: str, tables: list[Table], profile: str) -> str:
@@ -273,7 +284,7 @@ def emit(library: Library, templates: Templates, target: Target, directory: Path
                       f"gen/spec/{profile.name}")
         output.write(path, gadget_file(head, lines))
         paths.append(path)
-    output.write(out / "ngrams.S", tables_text(made))
+    output.write(out / "ngrams.S", tables_text({target.guest.name: made}))
     if stale:
         print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
     return paths, len(ngrams) - stale

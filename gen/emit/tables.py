@@ -1,7 +1,7 @@
 """C tables of core/decode/rows.h.
 
-Writes <out>/rows.c (rows, variants, steps, gadget name parts, ea_tables, core_gadgets) and
-<out>/opmap.c (opcode maps).
+Writes <out>/rows.c (rows, variants, steps, guest_shapes, ea_tables, core_gadgets, parts of gadget
+names) and <out>/opmap.c (opcode maps).
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from pathlib import Path
 
 from gen.emit.core import ADDR16, MEMBERS, ea_entries
 from gen.emit.files import Output, made_by
-from gen.expand.expander import Library, Step, Table, Variant
+from gen.expand.expander import Dim, Library, Step, Table, Variant
 from gen.expand.opmap import QUESTIONS, SPLIT, Maps, Split
-from gen.language.model import Place, Row
+from gen.host import x86_64 as ops
+from gen.language.model import CONDITIONS, Place, Row
 
 PARAM = {"target": "P_TARGET", "fall": "P_FALL", "disp": "P_DISP", "imm": "P_IMM",
          "imm2": "P_IMM2", "pc": "P_PC", "nextpc": "P_NEXT", "raw": "P_RAW", "helper": "P_HELPER"}
@@ -21,6 +22,16 @@ PFX = {"": 0, "lock": 1, "rep": 1, "repe": 1, "repne": 2}
 IMM = {"iw": "IMM_W", "iz": "IMM_Z", "iv": "IMM_V", "ifar": "IMM_FAR", "moffs": "IMM_MOFFS",
        "cb": "IMM_JB", "cz": "IMM_JZ", "is4": "IMM_B"}
 TOP = f"/* {made_by(__name__, 'gen/spec')}. Shapes: core/decode/rows.h. */\n"
+
+
+def index_class(table: Table, dim: Dim) -> str:
+    """enum index_class of a table's index: what its entries are."""
+    form = next((o for o in table.key.operands if o.name == dim.what), None)
+    if form is None:
+        return "OTHER"
+    if form.place is Place.REG:
+        return "BYTE" if form.size == 8 else "GENERAL"
+    return "VECTOR" if form.place is Place.XMM else "OTHER"
 
 
 def c_string(text: str) -> str:
@@ -94,7 +105,9 @@ class Tables:
         """Initialiser of one step."""
         if step.helper:
             self.helpers[step.helper] = None
-        index = ", ".join(f"{{IX_{kind}, {radix}}}" for kind, radix in step.index) or "{0}"
+        dims = step.table.key.dims[-len(step.index):]  # those of fixed registers come before
+        index = ", ".join(f"{{IX_{kind}, IX_{index_class(step.table, dim)}, {radix}}}"
+                          for (kind, radix), dim in zip(step.index, dims)) or "{0}"
         params = ", ".join(PARAM[p] for p in step.params) or "0"
         helper = f"helper_{step.helper}" if step.helper else "0"
         dead = self.ref(step.dead, step.offset)
@@ -174,29 +187,67 @@ def gadget_ids(library: Library) -> dict[str, int]:
     return ids
 
 
+def entry_names(library: Library, table: Table, dim: Dim) -> str:
+    """C name of the list of what an index's entries are called; 0: they are numbers."""
+    if dim.what in ("imm", "copy"):
+        return "0"
+    if dim.what == "cc":
+        return "names_cc"
+    form = next(o for o in table.key.operands if o.name == dim.what)
+    bits = library.guest.width(form.size) if form.place is Place.REG else ""
+    return f"names_{library.guest.mode.lower()}_{form.place.value}{bits}"
+
+
+def name_parts(libraries: list[Library]) -> list[str]:
+    """The lists that name_lines() refers to."""
+    lists: dict[str, tuple[str, ...]] = {"names_cc": CONDITIONS}
+    for library in libraries:
+        for table in library.tables.values():
+            for dim in table.key.dims:
+                form = next((o for o in table.key.operands if o.name == dim.what), None)
+                if form is not None:
+                    lists[entry_names(library, table, dim)] = library.guest.entries(
+                        form.place.value, form.size)
+    return [f"static const char *const {name}[] = {{{', '.join(c_string(n) for n in names)}}};\n"
+            for name, names in lists.items()]
+
+
 def name_lines(library: Library) -> str:
     """Parts from which gadget_name() makes names."""
-    kinds = {Place.REG: "REG", Place.MEM: "BASE", Place.XMM: "XMM", Place.MMX: "MMX",
-             Place.ST: "ST", Place.SREG: "SREG"}
     lines: list[str] = []
     for table in library.tables.values():
-        dims: list[str] = []
-        for dim in table.key.dims:
-            if dim.what in ("cc", "imm", "copy"):
-                kind = "COND" if dim.what == "cc" else "NUMBER"
-            else:
-                form = next(o for o in table.key.operands if o.name == dim.what)
-                kind = kinds[form.place]
-                if kind == "REG":
-                    kind = f"REG{library.guest.width(form.size)}"
-            dims.append(f"{{NAME_{kind}, {dim.radix}}}")
+        dims = ", ".join(f"{{{entry_names(library, table, dim)}, {dim.radix}}}"
+                         for dim in table.key.dims)
         lines.append(f"    {{gt_{table.name}, {table.count}, \"{table.name}\", "
-                     f"{{{', '.join(dims) or '{0}'}}}}},\n")
+                     f"{{{dims or '{0}'}}}}},\n")
     for name, count in preludes(library).items():
-        lines.append(f"    {{gt_{name}, {count}, \"{name}\", {{{{NAME_NUMBER, {count}}}}}}},\n")
+        lines.append(f"    {{gt_{name}, {count}, \"{name}\", {{{{0, {count}}}}}}},\n")
     for member in MEMBERS:
         lines.append(f"    {{gt_core_{member}, 1, \"{member}\", {{{{0}}}}}},\n")
     return "".join(lines)
+
+
+def shape_lines(libraries: list[Library]) -> list[str]:
+    """guest_shapes: how the indices of each guest are numbered."""
+    text = ["\nconst struct guest_shape guest_shapes[GUEST_MODES] = {\n"]
+    for guest in (library.guest for library in libraries):
+        registers, resident = len(guest.registers(0)), len(ops.R64)
+        none = resident + (registers > resident)
+        text.append(f"    [{guest.mode}] = {{{registers}, {resident}, {none}, {none + 1}}},\n")
+    return text + ["};\n"]
+
+
+def fiber_lines(library: Library, ids: dict[str, int]) -> list[str]:
+    """ea_tables and core_gadgets: zero for guests without gadgets."""
+    mode = library.guest.mode
+    found = preludes(library)
+    tables = ", ".join(f"gt_{name}" if name in found else "0"
+                       for name in ("ea_index", "ea_addr16", "ea_seg"))
+    return [f"\nextern char {', '.join(f'g_core_{m}[]' for m in MEMBERS)};\n",
+            "const struct ea_tables ea_tables[GUEST_MODES] = {\n"
+            f"    [{mode}] = {{{tables}, {ids['ea_index']}}},\n}};\n",
+            "const struct core_gadgets core_gadgets[GUEST_MODES] = {\n"
+            f"    [{mode}] = {{{', '.join(f'g_core_{m}' for m in MEMBERS)}}},\n}};\n"]
 
 
 def form_tables(libraries: list[Library], tables: Tables) -> list[str]:
@@ -242,10 +293,9 @@ def emit_rows(libraries: list[Library], features: dict[str, int], out: Path, out
              f"const uint16_t variant_count = {len(tables.variant_lines)};\n",
              "\nconst struct row rows[] = {\n", *rows, "};\n",
              f"const uint16_t row_count = {len(rows)};\n", *forms,
-             "\nconst struct ea_tables ea_tables = {gt_ea_index, gt_ea_addr16, gt_ea_seg, "
-             f"{ids['ea_index']}}};\n"]
-    # Table words are link-time constants, but C can't use them as such: filled by assembly.
-    text += ["\nconst struct gadget_table gadget_tables[] = {\n", name_lines(library), "};\n",
+             *shape_lines(libraries), *fiber_lines(library, ids), "\n"]
+    text += [*name_parts([library]),
+             "\nconst struct gadget_table gadget_tables[] = {\n", name_lines(library), "};\n",
              "const unsigned gadget_table_count = ARRAY_LEN(gadget_tables);\n"]
     output.write(out / "rows.c", "".join(text))
 

@@ -127,12 +127,13 @@ class Library:
     missing: list[tuple[Form, SpecError]] = field(default_factory=list)
 
 
-def layout(guest: Guest, params: tuple[str, ...]) -> tuple[dict[str, int], int]:
-    """Offsets of parameters from slot 0, and the padded size (core/decode/rows.h)."""
+def layout(guest: Guest, body: str, params: tuple[str, ...]) -> tuple[dict[str, int], int]:
+    """Offsets of parameters from slot 0, and the padded size (core/decode/rows.h): C functions get
+    all of theirs as words of 8 bytes."""
     offsets: dict[str, int] = {}
     at = 8
     for param in params:
-        size = guest.param_bytes(param)
+        size = 8 if body == HELPER_BODY else guest.param_bytes(param)
         at = (at + size - 1) & -size
         offsets[param] = at
         at += size
@@ -486,7 +487,7 @@ class Expander:
                 while f"{name}_{number}" in library.names:
                     number += 1
                 name = f"{name}_{number}"
-            offsets, slots = layout(self.guest, key.params)
+            offsets, slots = layout(self.guest, key.body, key.params)
             family = "core" if key.body == HELPER_BODY else form.row.family
             table = Table(key, name, family, body, size, offsets, slots)
             library.tables[key] = table

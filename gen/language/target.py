@@ -26,7 +26,6 @@ class Guest:
     name: str                      # as rows, folders and pages call it
     opsizes: tuple[int, ...]       # bytes
     addrsizes: tuple[int, ...]     # bytes
-    pc_bytes: int                  # of a guest address as a gadget's parameter
     base: str                      # its line in gen/spec/features: what needs no CPUID bit
     general: dict[int, tuple[str, ...]] = field(hash=False)  # by width in bits
     vectors: tuple[str, ...]
@@ -75,11 +74,9 @@ class Guest:
         return {"x": self.vectors, "mm": self.media, "st": self.stack87, "s": self.segments}[kind]
 
     def param_bytes(self, param: str) -> int:
-        """Width of a gadget's parameter: host addresses 8, guest addresses as wide as the guest's,
-        others 4 (core/decode/rows.h: enum param_kind)."""
-        if param in ("target", "fall", "helper"):
-            return 8
-        return self.pc_bytes if param in ("pc", "nextpc") else 4
+        """Width of a gadget's parameter: addresses 8, others 4 (core/decode/rows.h:
+        enum param_kind)."""
+        return 8 if param in ("target", "fall", "helper", "pc", "nextpc") else 4
 
 
 @dataclass(frozen=True)
@@ -104,13 +101,13 @@ NEW = family("r", 16)[8:]
 HIGH = ("ah", "ch", "dh", "bh")
 
 I386 = Guest(
-    name="i386", opsizes=(2, 4), addrsizes=(2, 4), pc_bytes=4, base="i686",
+    name="i386", opsizes=(2, 4), addrsizes=(2, 4), base="i686",
     general={8: ("al", "cl", "dl", "bl") + HIGH, 16: WORDS, 32: tuple(f"e{w}" for w in WORDS)},
     vectors=family("xmm", 8))
 
 # Byte operands: sixteen as a REX prefix numbers them, behind them the four that need its absence.
 X86_64 = Guest(
-    name="x86-64", opsizes=(2, 4, 8), addrsizes=(4, 8), pc_bytes=8, base="x86-64",
+    name="x86-64", opsizes=(2, 4, 8), addrsizes=(4, 8), base="x86-64",
     general={8: ("al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil") +
              tuple(f"{r}b" for r in NEW) + HIGH,
              16: WORDS + tuple(f"{r}w" for r in NEW),

@@ -97,7 +97,8 @@ class Gadgets(unittest.TestCase):
             for table, kind in (("scratch_src_r32_r", "VVVV"), ("scratch_src2_r32_r", "RM"),
                                 ("andn32_r", "REG"), ("scratch_src_x_x", "RM"),
                                 ("pavgb_x", "REG"), ("andn32_re", "REG")):
-                self.assertRegex(rows, rf"gt_{table}, 0, 0, \d+, 0, \{{\{{IX_{kind}, 8\}}\}}")
+                self.assertRegex(rows, rf"gt_{table}, 0, 0, \d+, 0, \{{\{{IX_{kind}, "
+                                 r"IX_(GENERAL|VECTOR), 8\}\}")
             self.assertIn("gt_pavgb128_xm, ", rows)  # alone: may still be by base
 
     def test_second_run_writes_nothing(self) -> None:
@@ -149,11 +150,11 @@ class Tables(unittest.TestCase):
             project.run()
             text = project.read("out/rows.c")
             self.assertIn('{"ADD", "mini.x86:3: 01 /r MR Ev Gv lock",', text)
-            first = re.search(r"\{gt_add32_rr, 0, 0, (\d+), 0, \{\{IX_RM, 8\}, \{IX_REG, 8\}\}",
-                              text)
+            first = re.search(r"\{gt_add32_rr, 0, 0, (\d+), 0, \{\{IX_RM, IX_GENERAL, 8\}, "
+                              r"\{IX_REG, IX_GENERAL, 8\}\}", text)
             assert first
             self.assertIn(f"{{gt_add32_rr, 0, 0, {first[1]}, 0, "
-                          "{{IX_REG, 8}, {IX_RM, 8}}, {0}, 8}", text)
+                          "{{IX_REG, IX_GENERAL, 8}, {IX_RM, IX_GENERAL, 8}}, {0}, 8}", text)
             # rAX: entry 0
             self.assertRegex(text, r"\{gt_add32_ri, 0, 0, [1-9]\d*, 0, \{\{0\}\}, \{P_IMM\}, 16\}")
             self.assertIn("ROW_MODRM | ROW_LOCK | ROW_BYTE, IMM_NONE", text)
@@ -273,8 +274,8 @@ insn PUSH
             # W0 of a general register: 64-bit mode alone asks for VEX.W
             self.assertEqual(re.findall(r"SPLIT_VEX_W, \{.*\}", text),
                              ["SPLIT_VEX_W, {0, 3}}", "SPLIT_VEX_W, {2, 0}}"])
-            self.assertIn("{IX_REG, 8}, {IX_VVVV, 8}}", tables)
-            self.assertIn("{IX_REG, 8}, {IX_IS4, 8}}", tables)
+            self.assertIn("{IX_REG, IX_VECTOR, 8}, {IX_VVVV, IX_VECTOR, 8}}", tables)
+            self.assertIn("{IX_REG, IX_VECTOR, 8}, {IX_IS4, IX_VECTOR, 8}}", tables)
             self.assertEqual(tables.count("ROW_MODRM | ROW_VVVV, "), 3)
             self.assertEqual(text.count("    {\n"), 14)  # maps of both guests
 

@@ -62,13 +62,14 @@ class Text(unittest.TestCase):
         loop = text[text.index(f"{symbol}_self:"):text.index(".section .note")]
         self.assertNotIn("mov 24(%r14), %r14", loop)
         self.assertIn("mov CPU_POLL(%r13), %r9\n    jmp *(%r14,%r9)", loop)
-        self.assertIn(f"ngram_lists:\n    .quad {symbol}, {symbol}_self\n    .long 2, ",
+        self.assertIn(f"lists_guest_i386:\n    .quad {symbol}, {symbol}_self\n    .long 2, ",
                       self.tables)
 
     def test_lists_hold_the_longest_first(self) -> None:
         self.run_profile("add32_rm_eax_m_ebx add32_rm_ecx_m_ebx\n"
                          "add32_rm_eax_m_ebx add32_rm_ecx_m_ebx add32_ri_jcc_eax_jz\n")
-        lists = self.tables[self.tables.index("ngram_lists:"):self.tables.index("ngram_pairs:")]
+        lists = self.tables[self.tables.index("lists_guest_i386:"):
+                            self.tables.index("pairs_guest_i386:")]
         counts = re.findall(r"^    \.long (\d+), (\d+), (\d+)", lists, re.M)
         self.assertEqual([count for count, *_ in counts], ["3", "2"])
         self.assertEqual(counts[0][1:], counts[1][1:])

@@ -12,7 +12,7 @@ from gen.language.target import GUESTS, HOST, MEMORY, Guest, Target
 from gen.tests.project import POLICY, Project
 
 TOY = Target(HOST, Guest(
-    name="i386", opsizes=(4,), addrsizes=(4,), pc_bytes=8, base="i686",
+    name="i386", opsizes=(4,), addrsizes=(4,), base="i686",
     general={8: ("al", "cl", "dl", "bl", "ah"), 32: ("one", "two", "three", "four", "five", "six")},
     vectors=("v0", "v1", "v2")), "flat")
 
@@ -70,7 +70,7 @@ class MadeUp(unittest.TestCase):
             rows = project.read("out/rows.c")
             self.assertRegex(rows, r"\{gt_ea_index, 168, ")
             self.assertNotIn("ea_addr16, 9", rows)
-            self.assertIn("{IX_REG, 6}, {IX_BASE, 8}", rows)
+            self.assertIn("{IX_REG, IX_GENERAL, 6}, {IX_BASE, IX_OTHER, 8}", rows)
             self.assertIn(f"host {HOST}, guest i386, memory flat",
                           project.read("gadgets/REPORT.txt"))
 

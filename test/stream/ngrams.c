@@ -31,7 +31,7 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
         }
         if (!way) {
             unsigned ea = 0;
-            while (ea < 9 * 32 && ea_tables.index[ea] != ngram_gadget(ngram->id[at])) {
+            while (ea < 9 * 32 && ea_tables[GUEST_I386].index[ea] != ngram_gadget(ngram->id[at])) {
                 ea++;
             }
             bool last = at + 1 == ngram->count; /* ends between address and access: any access */
@@ -194,10 +194,10 @@ static uint32_t run_ngram(struct runner *runner, const struct ngram *ngram, uint
 }
 
 static void run_ngrams(struct runner *runner, const struct options *o) {
-    uint32_t made = 0;
+    uint32_t made = 0, count = ngram_tables[GUEST_I386].count;
     uint64_t before = differ;
-    for (uint32_t number = 0; number < ngram_count; number++) {
-        const struct ngram *ngram = ngram_get(number);
+    for (uint32_t number = 0; number < count; number++) {
+        const struct ngram *ngram = ngram_get(GUEST_I386, number);
         if (o->only != UINT32_MAX && number != o->only) {
             continue;
         }
@@ -209,8 +209,8 @@ static void run_ngrams(struct runner *runner, const struct options *o) {
     }
     flush(runner, o->details);
     printf("%s n-grams\n", differ != before ? "not ok" : "ok");
-    printf("note %u n-grams, %u of them tested in %llu cases, %llu end in a fault\n", ngram_count,
-           made, (unsigned long long)cases, (unsigned long long)faults);
+    printf("note %u n-grams, %u of them tested in %llu cases, %llu end in a fault\n", count, made,
+           (unsigned long long)cases, (unsigned long long)faults);
 }
 
 /* Which gadgets ran, by the number of their table's first and their entry. */

@@ -133,15 +133,15 @@ fg_leave_saved:
         .size   host_enter, . - host_enter
 
 /* Call step.helper of the running gadget: function at 8(%r14), pc at 16(%r14), further parameters
- * from 20(%r14); r11 the effective address, r10d the gadget's size in bytes. */
+ * from 24(%r14) on, 8 bytes each; r11 the effective address, r10d the gadget's size in bytes. */
         .macro  HELPER_CALL
         mov     %r11, CPU_EA(%r13)
         mov     %r10d, %r15d
         SAVE_STATE
-        mov     16(%r14), %eax
+        mov     16(%r14), %rax
         mov     %rax, CPU_PC(%r13)
         mov     %r13, %rdi
-        lea     20(%r14), %rsi
+        lea     24(%r14), %rsi
         call    *8(%r14)
         lea     (%r14,%r15), %r14
         mov     CPU_WINDOW(%r13), %r15
