@@ -122,6 +122,7 @@ static enum exit_reason run(struct cpu *cpu) {
         switch (reason) {
         case EXIT_LINK:
             if (step) {
+                fiber_acquire();
                 cpu->pc = ((const uint64_t *)(uintptr_t)cpu->fiber)[STUB_PC];
                 break;
             }
@@ -136,6 +137,7 @@ static enum exit_reason run(struct cpu *cpu) {
             break;
         case EXIT_FAULT: {
             const uint64_t *slot = (const uint64_t *)(uintptr_t)cpu->fiber;
+            fiber_acquire();
             unsigned part = ngram_part((const void *)(uintptr_t)*slot, cpu->fault_at);
             cpu->pc = fiber_slot_pc(fiber_of_slot(slot), slot, part);
             STAT(faults);

@@ -90,9 +90,11 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
     if (pts >= 0) {
         return owner_check(task, &place->st) ? -EPERM : fs_terminals->chmod(pts, mode & 0777);
     }
-    if (place->is_synth) /* /proc and /dev keep their modes */
+    if (place
+            ->is_synth) /* /proc and /dev keep their modes; Linux has no such change of a process */
     {
-        return task_is_root(task) && (place->st.st_mode & 07777) == (mode & 07777) ? 0 : -EPERM;
+        bool same = (place->st.st_mode & 07777) == (mode & 07777);
+        return task_is_root(task) && same && !place->ref.pid ? 0 : -EPERM;
     }
     int error = place_writable(place);
     if (!error) {
@@ -335,9 +337,6 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
                  uint32_t flags) {
     struct place place;
     int error;
-    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
-        return -EINVAL;
-    }
     for (int i = 0; times && i < 2; i++) {
         long ns = times[i].tv_nsec;
         if (ns != UTIME_NOW && ns != UTIME_OMIT && (ns < 0 || ns >= 1000000000)) {
@@ -345,7 +344,10 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
         }
     }
     if (times && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT) {
-        return 0;
+        return 0; /* whatever flags and path are */
+    }
+    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
+        return -EINVAL;
     }
     if (!path && dirfd != AT_FDCWD) { /* futimens(3) */
         if (flags) {

@@ -20,11 +20,8 @@ bool task_owns(const struct task *task, const struct stat *st) {
     return st->st_uid == task->process->fsuid || task_capable(task, CAP_FOWNER);
 }
 
-bool task_in_group(const struct task *task, uint32_t gid) {
-    const struct process *process = task->process;
-    if (process->fsgid == gid) {
-        return true;
-    }
+/* Is it one of the supplementary groups? */
+static bool in_list(const struct process *process, uint32_t gid) {
     for (int i = 0; i < process->group_count; i++) {
         if (process->groups[i] == gid) {
             return true;
@@ -33,9 +30,14 @@ bool task_in_group(const struct task *task, uint32_t gid) {
     return false;
 }
 
+bool task_in_group(const struct task *task, uint32_t gid) {
+    return task->process->fsgid == gid || in_list(task->process, gid);
+}
+
+/* `uid` and `gid`: the real ids or those for files, which the others do not count beside. */
 static int check_bits(const struct task *task, uint32_t uid, uint32_t gid, uint64_t caps,
                       const struct stat *st, int want) {
-    bool group = gid == st->st_gid || task_in_group(task, st->st_gid);
+    bool group = gid == st->st_gid || in_list(task->process, st->st_gid);
     mode_t bits = st->st_mode >> (uid == st->st_uid ? 6 : group ? 3 : 0);
     bool directory = S_ISDIR(st->st_mode), executable = directory || (st->st_mode & 0111);
     if (!((unsigned)want & ~bits & 7)) {

@@ -119,6 +119,11 @@ static bool is_small(const struct file *file, const struct task *task) {
            task->abi->fs->offset_most != INT64_MAX;
 }
 
+/* See small_file_limit(). Threads that seek and write at the same time bind themselves alone. */
+static void forget_room(struct file *file) {
+    __atomic_store_n(&file->position, 0, __ATOMIC_RELAXED);
+}
+
 /* preadv2 and pwritev2 with flags on kinds that have operations of their own: RWF_NOWAIT where the
  * kind knows it, nothing else. */
 static ssize_t own_rw_flags(struct file *file, struct task *task, bool write,
@@ -135,7 +140,7 @@ ssize_t file_readv(struct file *file, struct task *task, const struct iovec *iov
         return -EBADF;
     }
     if (is_small(file, task) && offset < 0) {
-        file->position = 0;
+        forget_room(file);
     }
     if (file->ops->read && flags) {
         return own_rw_flags(file, task, false, iov, count, offset, flags);
@@ -163,8 +168,10 @@ static int64_t write_position(struct file *file, int64_t offset) {
  * without another look, since the last one; seeks and reads take it away. */
 static int64_t small_file_limit(struct file *file, int64_t most, int64_t offset, int64_t len) {
     bool goes_on = offset < 0 && !(file->flags & O_APPEND);
-    if (goes_on && file->position >= len) {
-        file->position -= len;
+    int64_t room = __atomic_load_n(&file->position, __ATOMIC_RELAXED);
+    if (goes_on && room >= len &&
+        __atomic_compare_exchange_n(&file->position, &room, room - len, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED)) {
         return len;
     }
     int64_t at = write_position(file, offset);
@@ -178,7 +185,7 @@ static int64_t small_file_limit(struct file *file, int64_t most, int64_t offset,
         len = most - at;
     }
     if (goes_on) {
-        file->position = most - at - len;
+        __atomic_store_n(&file->position, most - at - len, __ATOMIC_RELAXED);
     }
     return len;
 }
@@ -268,7 +275,7 @@ int64_t file_seek(struct file *file, int64_t offset, int whence) {
         return -ESPIPE;
     }
     if (file->ops == &file_ops_regular) {
-        file->position = 0;
+        forget_room(file);
     }
     int64_t at = lseek(file->host_fd, offset, whence);
     return at < 0 ? -errno : at;

@@ -131,9 +131,11 @@ static long change(struct task *task, struct ids ids, rule_fn *rule, struct wish
 static long get_res(struct task *task, struct ids ids, gaddr_t real, gaddr_t effective,
                     gaddr_t saved) {
     struct space *space = task->cpu->space;
-    return guest_write(space, real, ids.real, 4) ||
-                   guest_write(space, effective, ids.effective, 4) ||
-                   guest_write(space, saved, ids.saved, 4)
+    pthread_mutex_lock(&process_lock); /* not half a change */
+    const uint32_t now[3] = {*ids.real, *ids.effective, *ids.saved};
+    pthread_mutex_unlock(&process_lock);
+    return guest_write(space, real, &now[0], 4) || guest_write(space, effective, &now[1], 4) ||
+                   guest_write(space, saved, &now[2], 4)
                ? -EFAULT
                : 0;
 }
@@ -199,14 +201,24 @@ long sys_setfsgid(struct task *task, uint32_t id) {
     return change(task, group_ids(task->process), set_fs, (struct wish){.real = id});
 }
 
+int groups_get(const struct process *process, uint32_t *group) {
+    pthread_mutex_lock(&process_lock);
+    int count = process->group_count;
+    for (int i = 0; i < count; i++) {
+        group[i] = process->groups[i];
+    }
+    pthread_mutex_unlock(&process_lock);
+    return count;
+}
+
 /* getgroups(2) */
 long sys_getgroups(struct task *task, int32_t size, gaddr_t list) {
-    const struct process *process = task->process;
-    int count = process->group_count;
+    uint32_t group[ARRAY_LEN(task->process->groups)];
+    int count = groups_get(task->process, group);
     if (size < 0 || (size > 0 && size < count)) {
         return -EINVAL;
     }
-    if (size > 0 && guest_write(task->cpu->space, list, process->groups, (size_t)count * 4)) {
+    if (size > 0 && guest_write(task->cpu->space, list, group, (size_t)count * 4)) {
         return -EFAULT;
     }
     return count;
@@ -221,7 +233,9 @@ int groups_check(const struct task *task, int32_t size) {
 
 void groups_set(struct process *process, const uint32_t *group, int count) {
     pthread_mutex_lock(&process_lock);
-    memcpy(process->groups, group, (size_t)count * sizeof *group);
+    for (int i = 0; i < count; i++) {
+        process->groups[i] = group[i];
+    }
     process->group_count = count;
     __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&process_lock);

@@ -41,6 +41,9 @@ void machine_name(struct task *task, struct utsname *name);
 /* setgroups(2), creds.c: may the task set so many groups (0, -EPERM, -EINVAL)? And the doing. */
 int groups_check(const struct task *task, int32_t size);
 void groups_set(struct process *process, const uint32_t *group, int count);
+/* The process's groups of one moment into an array as long as process->groups; how many. Takes
+ * process_lock. */
+int groups_get(const struct process *process, uint32_t *group);
 /* One of the caller's limits (rlimit.c): 0 or -EINVAL. */
 long process_limit(struct task *task, uint32_t resource, struct rlimit *limit);
 /* What fork, clone and clone3 can ask for. */

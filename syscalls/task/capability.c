@@ -16,7 +16,7 @@
      BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MKNOD) | BIT(CAP_MAC_OVERRIDE))
 
 bool process_capable(const struct process *process, int capability) {
-    return __atomic_load_n(&process->caps.effective, __ATOMIC_RELAXED) & BIT(capability);
+    return process->caps.effective & BIT(capability);
 }
 
 bool task_capable(const struct task *task, int capability) {
@@ -27,15 +27,11 @@ static bool secure(const struct process *process, int bit) {
     return process->caps.securebits & issecure_mask(bit);
 }
 
-static void set_effective(struct process *process, uint64_t set) {
-    __atomic_store_n(&process->caps.effective, set, __ATOMIC_RELAXED);
-}
-
 void capability_start(struct process *process) {
     struct capabilities *caps = &process->caps;
     caps->bounding = CAPABILITY_ALL;
     caps->permitted = process->euid == 0 || process->uid == 0 ? CAPABILITY_ALL : 0;
-    set_effective(process, process->euid == 0 ? CAPABILITY_ALL : 0);
+    caps->effective = process->euid == 0 ? CAPABILITY_ALL : 0;
 }
 
 void capability_fsuid_changed_locked(struct process *process, uint32_t old) {
@@ -44,9 +40,9 @@ void capability_fsuid_changed_locked(struct process *process, uint32_t old) {
         return;
     }
     if (old == 0 && process->fsuid != 0) {
-        set_effective(process, caps->effective & ~FILE_SET);
+        caps->effective &= ~FILE_SET;
     } else if (old != 0 && process->fsuid == 0) {
-        set_effective(process, caps->effective | (caps->permitted & FILE_SET));
+        caps->effective |= caps->permitted & FILE_SET;
     }
 }
 
@@ -59,14 +55,14 @@ void capability_ids_changed_locked(struct process *process, const struct user_id
     if (was_root && process->uid != 0 && process->euid != 0 && process->suid != 0) {
         if (!secure(process, SECURE_KEEP_CAPS)) {
             caps->permitted = 0;
-            set_effective(process, 0);
+            caps->effective = 0;
         }
         caps->ambient = 0;
     }
     if (old->effective == 0 && process->euid != 0) {
-        set_effective(process, 0);
+        caps->effective = 0;
     } else if (old->effective != 0 && process->euid == 0) {
-        set_effective(process, caps->permitted);
+        caps->effective = caps->permitted;
     }
 }
 
@@ -82,7 +78,7 @@ bool capability_exec_locked(struct process *process, bool set_id) {
         effective = process->euid == 0;
     }
     caps->permitted = permitted | caps->ambient;
-    set_effective(process, effective ? caps->permitted : caps->ambient);
+    caps->effective = effective ? caps->permitted : caps->ambient;
     caps->securebits &= ~(uint32_t)issecure_mask(SECURE_KEEP_CAPS);
     return process->uid != 0 && (effective || (caps->permitted & ~caps->ambient));
 }
@@ -152,7 +148,7 @@ static int set_caps_locked(struct process *process, uint64_t effective, uint64_t
     caps->permitted = permitted;
     caps->inheritable = inheritable;
     caps->ambient &= permitted & inheritable;
-    set_effective(process, effective);
+    caps->effective = effective;
     __atomic_fetch_add(&process->ids_changed, 1, __ATOMIC_RELEASE); /* the host's follow */
     return 0;
 }

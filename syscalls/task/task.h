@@ -74,10 +74,12 @@ struct task {
     bool vfork_done;        /* parent's side of vfork: the child let go of the memory */
 };
 
-/* Sets of capabilities, bit n: number n (capability.h). */
+/* Sets of capabilities, bit n: number n (capability.h). Changed under process_lock; the atomic ones
+ * are asked for by other threads at any time. */
 struct capabilities {
-    uint64_t effective, permitted, inheritable, bounding, ambient;
-    uint32_t securebits;
+    _Atomic uint64_t effective, permitted;
+    uint64_t inheritable, bounding, ambient;
+    _Atomic uint32_t securebits;
 };
 
 /* /proc/PID/coredump_filter, core(5) */
@@ -98,8 +100,8 @@ struct process {
     struct process_signals signals;
     /* Changed under process_lock; other threads ask for one of them at any time. */
     _Atomic uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
-    uint32_t groups[32];
-    int group_count;
+    _Atomic uint32_t groups[32]; /* the whole list of one moment: groups_get() */
+    _Atomic int group_count;
     struct capabilities caps;
     uint32_t login_uid, login_session; /* of /proc/PID/loginuid and sessionid; UINT32_MAX: none */
     unsigned ids_changed;              /* atomic: counts changes of those that matter to files */

@@ -91,14 +91,14 @@ long sys_getresgid16(struct task *task, gaddr_t real, gaddr_t effective, gaddr_t
 }
 
 long sys_getgroups16(struct task *task, int32_t size, gaddr_t list) {
-    const struct process *process = task->process;
-    int count = process->group_count;
+    uint32_t wide[ARRAY_LEN(task->process->groups)];
+    uint16_t group[ARRAY_LEN(wide)];
+    int count = groups_get(task->process, wide);
     if (size < 0 || (size > 0 && size < count)) {
         return -EINVAL;
     }
-    uint16_t group[ARRAY_LEN(process->groups)];
     for (int i = 0; i < count; i++) {
-        group[i] = (uint16_t)narrow(process->groups[i]);
+        group[i] = (uint16_t)narrow(wide[i]);
     }
     if (size > 0 && guest_write(task->cpu->space, list, group, (size_t)count * 2)) {
         return -EFAULT;
