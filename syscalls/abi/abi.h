@@ -34,6 +34,9 @@ struct abi {
      * mask that the handler's return brings back. 0, or -EFAULT when the stack cannot take it. */
     int (*signal_frame)(struct task *task, const struct sigaction_guest *action,
                         const struct sigqueue_info *info, sigset64 blocked);
+    /* rt_sigreturn(2): loads what the frame at the stack pointer says. Where it cannot be, the task
+     * gets a signal. */
+    void (*signal_return)(struct task *task);
     /* struct siginfo, 128 bytes: 0 or -EFAULT. Reading keeps the guest's si_code as it is. */
     int (*write_siginfo)(struct task *task, gaddr_t to, const struct sigqueue_info *info);
     int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
@@ -68,6 +71,10 @@ int abi_write_pointers(struct task *task, gaddr_t to, const uint64_t *value, uns
 /* Bytes of a long, which is also what one is aligned to. */
 static inline unsigned abi_long_bytes(const struct task *task) {
     return task->abi->pointer_bytes;
+}
+/* The same of an ABI that is not yet the task's, as execve asks for it. */
+static inline unsigned abi_long_bytes_of(const struct abi *abi) {
+    return abi->pointer_bytes;
 }
 /* The largest long: a size_t above it is a negative ssize_t. */
 static inline uint64_t abi_long_most(const struct task *task) {

@@ -135,7 +135,7 @@ int elf_build_stack(struct task *task, struct mm *mm, const struct elf_image *im
     gaddr_t platform = (strings & ~(gaddr_t)15) - platform_len;
     gaddr_t random = platform - sizeof random_bytes;
 
-    struct words words = {.bytes = abi->pointer_bytes};
+    struct words words = {.bytes = abi_long_bytes_of(abi)};
     words.data = malloc((args->argc + args->envc + 3 + 2 * 24) * (size_t)words.bytes);
     if (!words.data) {
         return -ENOMEM;

@@ -6,21 +6,16 @@
 #include "syscalls/abi/times.h"
 #include "syscalls/file/io.h"
 #include "syscalls/process/signal_calls.h"
+#include "syscalls/process/signal_frame.h"
 #include "syscalls/task/process.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
-#ifndef SA_RESTORER
-#define SA_RESTORER 0x04000000
-#endif
-#ifndef SS_AUTODISARM
-#define SS_AUTODISARM (1u << 31)
-#endif
 #define SIGSET_BYTES 8
 #define UNBLOCKABLE  (signal_bit(SIGKILL) | signal_bit(SIGSTOP))
-#define MIN_STACK    2048 /* MINSIGSTKSZ of i386 */
+#define MIN_STACK    2048 /* MINSIGSTKSZ of every x86 */
 
 /* --- actions --------------------------------------------------------------------------- */
 
@@ -220,9 +215,7 @@ long sys_rt_sigtimedwait_time64(struct task *task, gaddr_t set, gaddr_t info, ga
 long sys_sigaltstack(struct task *task, gaddr_t set, gaddr_t old) {
     struct task_signals *signals = &task->signals;
     gaddr_t sp = task->cpu->regs[REG_SP];
-    bool on_it = signals->altstack_size && !(signals->altstack_flags & SS_AUTODISARM) &&
-                 sp > signals->altstack_base &&
-                 sp - signals->altstack_base <= signals->altstack_size;
+    bool on_it = altstack_in_use(signals, sp);
     const uint64_t before[3] = {
         signals->altstack_base,
         signals->altstack_flags | (on_it ? SS_ONSTACK : 0),

@@ -66,6 +66,14 @@ long sys_restart_syscall(struct task *task) {
     return task->restart ? task->restart(task) : -EINTR;
 }
 
+/* rt_sigreturn(2) */
+long sys_rt_sigreturn(struct task *task) {
+    task->no_restart = true;
+    task->restart = NULL;
+    task->abi->signal_return(task);
+    return 0;
+}
+
 /* --- default actions -------------------------------------------------------------------- */
 
 static void default_action(struct task *task, int signo) {

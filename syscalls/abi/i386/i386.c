@@ -10,6 +10,7 @@ const struct abi abi_i386 = {
     .pointer_bytes = 4,
     .registers = &abi_i386_registers,
     .signal_frame = abi_i386_signal_frame,
+    .signal_return = abi_i386_signal_return,
     .write_siginfo = abi_i386_write_siginfo,
     .read_siginfo = abi_i386_read_siginfo,
     .vdso = abi_i386_vdso,

@@ -10,6 +10,7 @@ extern const struct syscall_table abi_i386_calls; /* generated from syscalls/tab
 extern const struct abi_registers abi_i386_registers; /* registers.c */
 int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *action,
                           const struct sigqueue_info *info, sigset64 blocked);
+void abi_i386_signal_return(struct task *task);
 int abi_i386_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_info *info);
 int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info);
 

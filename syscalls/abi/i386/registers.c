@@ -5,10 +5,9 @@
 #include "syscalls/abi/i386/fpu.h"
 #include "syscalls/abi/i386/i386.h"
 #include "syscalls/abi/registers.h"
-#include "syscalls/signal/signal.h"
+#include "syscalls/process/signal_frame.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #define SYSCALL_BYTES   2 /* int $0x80, sysenter */
@@ -131,17 +130,6 @@ int i386_registers_set(struct task *task, const struct i386_registers *in, uint1
     return trap;
 }
 
-/* The exception that IRET raises finds all registers restored: the bad selectors are in the
- * signal's frame, and no instruction runs with them, since a handler starts with segments of its
- * own. */
-void i386_return_fault(struct task *task, int trap, uint16_t bad) {
-    struct sigqueue_info info = {.signo = trap == TRAP_GP ? SIGSEGV : SIGBUS, .code = SI_KERNEL};
-    task->last_trap = (uint32_t)trap;
-    /* Linux returns to an SS of the local table in another way, in which the number is lost. */
-    task->last_trap_error = task->cpu->seg[SEG_SS].selector & 4 ? 0 : bad & 0xfffc;
-    signal_fault(task, &info);
-}
-
 static void get(struct task *task, void *image) {
     i386_registers_get(task, image);
 }
@@ -150,7 +138,7 @@ static void set(struct task *task, const void *image) {
     uint16_t bad;
     int trap = i386_registers_set(task, image, &bad);
     if (trap) {
-        i386_return_fault(task, trap, bad);
+        frame_return_fault(task, trap, bad);
     }
 }
 

@@ -23,7 +23,5 @@ void i386_registers_get(struct task *task, struct i386_registers *out);
  * becomes null. 0, or the exception that the return to the program with this code or stack segment
  * raises: then the selector is in place, the segment is the old one, and *bad is the selector. */
 int i386_registers_set(struct task *task, const struct i386_registers *in, uint16_t *bad);
-/* Gives the task the signal of that exception. */
-void i386_return_fault(struct task *task, int trap, uint16_t bad);
 
 #endif

@@ -11,6 +11,7 @@
 #include "syscalls/abi/i386/fpu.h"
 #include "syscalls/abi/i386/registers.h"
 #include "syscalls/mm/mm.h"
+#include "syscalls/process/signal_frame.h"
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/exec/vdso.h"
@@ -18,13 +19,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-
-#ifndef SA_RESTORER
-#define SA_RESTORER 0x04000000
-#endif
-#ifndef SS_AUTODISARM
-#define SS_AUTODISARM (1u << 31)
-#endif
 
 struct i386_sigcontext {
     uint32_t gs, fs, es, ds; /* selectors; the upper halves are padding */
@@ -74,47 +68,13 @@ static const uint8_t rt_sigreturn_code[8] = {0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0};
 
 /* --- siginfo --------------------------------------------------------------------------- */
 
-enum info_layout { INFO_KILL, INFO_TIMER, INFO_QUEUE, INFO_CHILD, INFO_FAULT, INFO_POLL, INFO_SYS };
-
-static enum info_layout layout_of(int signo, int code) {
-    if (code == SI_TIMER) {
-        return INFO_TIMER;
-    }
-    if (code == SI_SIGIO) {
-        return INFO_POLL;
-    }
-    if (code < 0) {
-        return INFO_QUEUE;
-    }
-    if (code == SI_USER || code == SI_KERNEL) {
-        return INFO_KILL;
-    }
-    switch (signo) {
-    case SIGILL:
-    case SIGFPE:
-    case SIGSEGV:
-    case SIGBUS:
-    case SIGTRAP:
-        return INFO_FAULT;
-    case SIGCHLD:
-        return INFO_CHILD;
-    case SIGPOLL:
-        return INFO_POLL;
-    case SIGSYS:
-        return INFO_SYS;
-    default:
-        /* Descriptors with F_SETSIG send POLL_* codes with any signal. */
-        return code >= POLL_IN && code <= POLL_HUP ? INFO_POLL : INFO_KILL;
-    }
-}
-
 static void siginfo_out(struct i386_siginfo *out, const struct sigqueue_info *info) {
     memset(out, 0, sizeof *out);
     out->signo = info->signo;
     out->err = info->err;
     out->code = info->code;
     uint32_t *word = out->u.word;
-    switch (layout_of(info->signo, info->code)) {
+    switch (siginfo_form(info->signo, info->code)) {
     case INFO_QUEUE:
     case INFO_TIMER: /* pid and uid are the timer's number and its overruns */
         word[2] = (uint32_t)info->value;
@@ -172,27 +132,12 @@ int abi_i386_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info 
 
 /* --- the frame ------------------------------------------------------------------------- */
 
-/* Writes to the guest's stack, which may have to grow for it. */
-static int stack_write(struct task *task, gaddr_t to, const void *from, size_t len) {
-    struct space *space = task->cpu->space;
-    int error = guest_write(space, to, from, len);
-    if (error && space_range_ok(space, to, len) && mm_grow_stack(task->process->mm, to)) {
-        error = guest_write(space, to, from, len);
-    }
-    return error;
-}
-
-static bool on_altstack(const struct task_signals *signals, uint32_t sp) {
-    return !(signals->altstack_flags & SS_AUTODISARM) && signals->altstack_size &&
-           sp > signals->altstack_base && sp - signals->altstack_base <= signals->altstack_size;
-}
-
 /* Top of the stack that the handler shall run on; *overflow: the alternate stack is used up. */
 static uint32_t choose_stack(struct task *task, const struct sigaction_guest *action) {
     struct task_signals *signals = &task->signals;
     uint32_t sp = (uint32_t)task->cpu->regs[REG_SP];
     if ((action->flags & SA_ONSTACK) && !(signals->altstack_flags & SS_DISABLE) &&
-        !on_altstack(signals, sp)) {
+        !altstack_in_use(signals, sp)) {
         return (uint32_t)(signals->altstack_base + signals->altstack_size);
     }
     return sp;
@@ -255,7 +200,7 @@ static int write_rt_frame(struct task *task, const struct sigaction_guest *actio
     context_out(task, &frame.context, fpstate, blocked);
     frame.uc_mask = blocked;
     memcpy(frame.code, rt_sigreturn_code, sizeof frame.code);
-    return stack_write(task, at, &frame, sizeof frame);
+    return frame_write(task, at, &frame, sizeof frame);
 }
 
 static int write_frame(struct task *task, const struct sigaction_guest *action,
@@ -269,7 +214,7 @@ static int write_frame(struct task *task, const struct sigaction_guest *action,
     context_out(task, &frame.context, fpstate, blocked);
     frame.extra_mask = (uint32_t)(blocked >> 32);
     memcpy(frame.code, sigreturn_code, sizeof frame.code);
-    return stack_write(task, at, &frame, sizeof frame);
+    return frame_write(task, at, &frame, sizeof frame);
 }
 
 int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *action,
@@ -277,7 +222,7 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
     struct cpu *cpu = task->cpu;
     struct task_signals *signals = &task->signals;
     bool rt = action->flags & SA_SIGINFO;
-    bool was_on_altstack = on_altstack(signals, (uint32_t)cpu->regs[REG_SP]);
+    bool was_on_altstack = altstack_in_use(signals, (uint32_t)cpu->regs[REG_SP]);
     uint32_t top = choose_stack(task, action);
 
     /* The FXSAVE image wants 16 bytes of alignment; 64 is what programs see elsewhere. */
@@ -287,13 +232,13 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
     /* At the handler's first instruction the stack looks as after a call: 4 below a multiple of
      * 16. */
     uint32_t at = ((fpstate - size + 4) & ~15u) - 4;
-    if (was_on_altstack && !on_altstack(signals, at)) {
+    if (was_on_altstack && !altstack_in_use(signals, at)) {
         return -EFAULT; /* signals nested beyond the alternate stack must not write below it */
     }
 
     struct i386_fpstate image;
     i386_fpstate_save(cpu, &image);
-    if (stack_write(task, fpstate, &image, sizeof image)) {
+    if (frame_write(task, fpstate, &image, sizeof image)) {
         return -EFAULT;
     }
     int error = rt ? write_rt_frame(task, action, info, blocked, fpstate, at)
@@ -301,11 +246,7 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
     if (error) {
         return error;
     }
-    if (signals->altstack_flags & SS_AUTODISARM) {
-        signals->altstack_base = 0;
-        signals->altstack_size = 0;
-        signals->altstack_flags = SS_DISABLE;
-    }
+    altstack_entered(signals);
 
     cpu->regs[REG_SP] = at;
     cpu->regs[REG_AX] = (uint32_t)info->signo;
@@ -332,11 +273,6 @@ static bool fpu_in(struct cpu *cpu, uint32_t from) {
         cpu_fpu_reset(cpu);
     }
     return good || !from;
-}
-
-static long bad_frame(struct task *task) {
-    signal_fault(task, &(struct sigqueue_info){.signo = SIGSEGV, .code = SI_KERNEL});
-    return 0;
 }
 
 /* Loads everything from a context that the handler may have edited: nothing of it is trusted, but a
@@ -366,9 +302,9 @@ static void context_in(struct task *task, const struct i386_sigcontext *context)
     int trap = i386_registers_set(task, &then, &bad);
     if (!good_frame) {
         task->cpu->regs[REG_AX] = 0; /* what the call returns */
-        bad_frame(task);
+        frame_bad(task);
     } else if (trap) {
-        i386_return_fault(task, trap, bad);
+        frame_return_fault(task, trap, bad);
     }
 }
 
@@ -379,7 +315,8 @@ long sys_sigreturn(struct task *task) {
     task->no_restart = true;
     task->restart = NULL;
     if (guest_read(task->cpu->space, &frame, at, sizeof frame)) {
-        return bad_frame(task);
+        frame_bad(task);
+        return 0;
     }
     signal_set_blocked(task, frame.context.oldmask | (sigset64)frame.extra_mask << 32);
     context_in(task, &frame.context);
@@ -387,18 +324,14 @@ long sys_sigreturn(struct task *task) {
 }
 
 /* rt_sigreturn(2): the handler's `ret` is done. */
-long sys_rt_sigreturn(struct task *task) {
+void abi_i386_signal_return(struct task *task) {
     struct i386_rt_sigframe frame;
     gaddr_t at = (uint32_t)(task->cpu->regs[REG_SP] - 4);
-    task->no_restart = true;
-    task->restart = NULL;
     if (guest_read(task->cpu->space, &frame, at, sizeof frame)) {
-        return bad_frame(task);
+        frame_bad(task);
+        return;
     }
     signal_set_blocked(task, frame.uc_mask);
     context_in(task, &frame.context);
-    task->signals.altstack_base = frame.uc_stack.sp;
-    task->signals.altstack_size = frame.uc_stack.size;
-    task->signals.altstack_flags = frame.uc_stack.flags & (SS_AUTODISARM | SS_DISABLE);
-    return 0;
+    altstack_restore(&task->signals, frame.uc_stack.sp, frame.uc_stack.flags, frame.uc_stack.size);
 }
