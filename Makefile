@@ -35,7 +35,7 @@ GEN_SRC   := $(wildcard gen/*.py gen/*/*.py gen/spec/* templates/$(HOST)/*/*) sy
 ENGINE_C  := $(filter-out %/offsets.c,$(wildcard core/*/*.c core/host/$(HOST)/*.c))
 CORE_C    := $(ENGINE_C) $(wildcard syscalls/*/*.c syscalls/abi/*/*.c)
 CORE_S    := $(wildcard core/host/$(HOST)/*.S)
-GEN_OBJS  := rows opmap ngrams cpuid syscall_table
+GEN_OBJS  := rows opmap ngrams cpuid syscall_table_i386 syscall_table_x86_64
 LIB_OBJS  := $(CORE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) $(GEN_OBJS:%=$(BUILD)/obj/gen/%.o) $(COVER_OBJ)
 
 .PHONY: all gadgets fuzz soak clean distclean help
@@ -50,7 +50,7 @@ build/gen/stamp: $(GEN_SRC)
 	$(PYTHON) -m gen --host $(HOST) --out build/gen --gadgets gadgets
 	@touch $@
 -include $(wildcard build/gen/gen.d build/gen/cases.d)
-build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/ngrams.S build/gen/cpuid.c build/gen/syscall_table.c: build/gen/stamp ;
+build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/ngrams.S build/gen/cpuid.c $(patsubst %,build/gen/%.c,$(filter syscall_table%,$(GEN_OBJS))): build/gen/stamp ;
 
 # The list of gadget files; make reads itself again when the generator changed it. Not for goals that
 # start with `make setup`: the generator's Python may not be there yet, and they build by a make of their own.

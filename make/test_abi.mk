@@ -1,4 +1,4 @@
-# System calls of an artificial ABI: test/abi/main.c says how.
+# System calls of the x86-64 ABI: test/abi/main.c says how.
 
 ABI_TEST_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard test/abi/*.c))
 

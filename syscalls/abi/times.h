@@ -30,6 +30,16 @@ struct abi_times {
     int (*put_timex)(struct task *task, gaddr_t to, const struct timex *timex);
 };
 
+/* The layouts with 64-bit seconds, which every ABI has for some of its calls (times64.c). A 32-bit
+ * program's tv_nsec is half of what is read here. */
+#define TIMES64_PAIR_BYTES 16
+void times64_pack(void *to, int64_t seconds, int64_t fraction);
+int times64_get_timespec(struct task *task, gaddr_t from, struct timespec *ts);
+int times64_put_timespec(struct task *task, gaddr_t to, const struct timespec *ts);
+int times64_get_timeval(struct task *task, gaddr_t from, struct timeval *tv);
+int times64_put_timeval(struct task *task, gaddr_t to, const struct timeval *tv);
+int times64_put_timex(struct task *task, gaddr_t to, const struct timex *timex);
+
 /* struct itimerspec: it_interval, it_value. */
 static inline int times_get_itimerspec(struct task *task, const struct abi_times *times,
                                        gaddr_t from, struct itimerspec *its) {

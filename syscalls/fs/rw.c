@@ -307,7 +307,7 @@ static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t 
     return result;
 }
 
-static long rw_vector(struct task *task, int fd, gaddr_t vec, uint32_t count, int64_t offset,
+static long rw_vector(struct task *task, int fd, gaddr_t vec, uint64_t count, int64_t offset,
                       int flags, bool write) {
     struct guest_iov iov;
     struct file *file = fd_get(task, fd);
@@ -349,27 +349,27 @@ long sys_pwrite64(struct task *task, int32_t fd, gaddr_t at, uint64_t len, int64
 }
 
 /* readv(2) */
-long sys_readv(struct task *task, int32_t fd, gaddr_t vec, uint32_t count) {
+long sys_readv(struct task *task, int32_t fd, gaddr_t vec, uint64_t count) {
     return rw_vector(task, fd, vec, count, -1, 0, false);
 }
 
 /* writev(2) */
-long sys_writev(struct task *task, int32_t fd, gaddr_t vec, uint32_t count) {
+long sys_writev(struct task *task, int32_t fd, gaddr_t vec, uint64_t count) {
     return rw_vector(task, fd, vec, count, -1, 0, true);
 }
 
 /* preadv(2) */
-long sys_preadv(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset) {
+long sys_preadv(struct task *task, int32_t fd, gaddr_t vec, uint64_t count, int64_t offset) {
     return offset < 0 ? -EINVAL : rw_vector(task, fd, vec, count, offset, 0, false);
 }
 
 /* pwritev(2) */
-long sys_pwritev(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset) {
+long sys_pwritev(struct task *task, int32_t fd, gaddr_t vec, uint64_t count, int64_t offset) {
     return offset < 0 ? -EINVAL : rw_vector(task, fd, vec, count, offset, 0, true);
 }
 
 /* preadv2(2): offset -1 is the position; the flags are the host's */
-long sys_preadv2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset,
+long sys_preadv2(struct task *task, int32_t fd, gaddr_t vec, uint64_t count, int64_t offset,
                  uint32_t flags) {
     if (offset < -1) {
         return -EINVAL;
@@ -378,7 +378,7 @@ long sys_preadv2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int
 }
 
 /* pwritev2(2) */
-long sys_pwritev2(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, int64_t offset,
+long sys_pwritev2(struct task *task, int32_t fd, gaddr_t vec, uint64_t count, int64_t offset,
                   uint32_t flags) {
     if (offset < -1) {
         return -EINVAL;

@@ -195,7 +195,7 @@ long sys_tee(struct task *task, int32_t in_fd, int32_t out_fd, uint64_t len, uin
 }
 
 /* vmsplice(2): into a pipe it copies, so that later changes of the guest's pages do not matter */
-long sys_vmsplice(struct task *task, int32_t fd, gaddr_t vec, uint32_t count, uint32_t flags) {
+long sys_vmsplice(struct task *task, int32_t fd, gaddr_t vec, uint64_t count, uint32_t flags) {
     struct guest_iov iov;
     struct file *file = fd_get(task, fd);
     if (!file) {

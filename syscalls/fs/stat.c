@@ -73,6 +73,10 @@ long sys_lstat(struct task *task, gaddr_t path, gaddr_t to) {
     return fs_stat_to(task, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, to, task->abi->fs->put_stat);
 }
 
+long sys_newfstatat(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t to, uint32_t flags) {
+    return fs_stat_to(task, dirfd, path, flags, to, task->abi->fs->put_stat);
+}
+
 long sys_fstat(struct task *task, int32_t fd, gaddr_t to) {
     return fs_fstat_to(task, fd, to, task->abi->fs->put_stat);
 }

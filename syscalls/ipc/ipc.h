@@ -98,13 +98,6 @@ struct abi_ipc {
     int (*get_perm)(struct task *task, gaddr_t at, struct ipc_object *perm, uint32_t *most);
 };
 
-/* Inner functions of semop(2); deadline NULL: none. The second takes the ABI's own timespec in the
- * guest. */
-long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t count,
-                          const struct timespec *deadline);
-long semaphore_operations_timed(struct task *task, int32_t id, gaddr_t at, uint32_t count,
-                                gaddr_t timeout);
-
 extern const struct file_ops pipe_ops; /* pipe.c */
 /* Registers what process exits undo (SEM_UNDO). Call once at start. */
 void ipc_init(void);

@@ -214,8 +214,8 @@ static int run_ops(struct task *task, int32_t id, const struct sem_op *op, uint3
     return error;
 }
 
-long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t count,
-                          const struct timespec *deadline) {
+static long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint32_t count,
+                                 const struct timespec *deadline) {
     struct sem_op op[SEM_MOST_OPS];
     if (count < 1 || id < 0) {
         return -EINVAL;
@@ -247,8 +247,12 @@ static long timed_operations(struct task *task, const struct abi_times *times, i
     return semaphore_operations(task, id, at, count, timeout_at ? &deadline : NULL);
 }
 
-long semaphore_operations_timed(struct task *task, int32_t id, gaddr_t at, uint32_t count,
-                                gaddr_t timeout) {
+/* semop(2) */
+long sys_semop(struct task *task, int32_t id, gaddr_t at, uint32_t count) {
+    return semaphore_operations(task, id, at, count, NULL);
+}
+
+long sys_semtimedop(struct task *task, int32_t id, gaddr_t at, uint32_t count, gaddr_t timeout) {
     return timed_operations(task, task->abi->times, id, at, count, timeout);
 }
 

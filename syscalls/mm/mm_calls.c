@@ -61,8 +61,11 @@ long sys_pkey_free(struct task *task, int32_t key) {
     return -EINVAL; /* nobody has one */
 }
 
-long sys_mremap(struct task *task, gaddr_t old, uint64_t old_len, uint64_t new_len, uint32_t flags,
+long sys_mremap(struct task *task, gaddr_t old, uint64_t old_len, uint64_t new_len, uint64_t flags,
                 gaddr_t new_addr) {
+    if (flags >> 32) {
+        return -EINVAL;
+    }
     return mm_remap(task->process->mm, old, old_len, new_len, (int)flags, new_addr);
 }
 

@@ -117,9 +117,9 @@ static int policy_at(struct mm *mm, gaddr_t addr) {
 }
 
 long sys_get_mempolicy(struct task *task, gaddr_t mode, gaddr_t nodes, uint64_t bits, gaddr_t addr,
-                       uint32_t flags) {
+                       uint64_t flags) {
     int32_t value;
-    if (flags & ~(GET_NODE | GET_ADDR | GET_ALLOWED)) {
+    if (flags & ~(uint64_t)(GET_NODE | GET_ADDR | GET_ALLOWED)) {
         return -EINVAL;
     }
     if (nodes && bits < 1) {

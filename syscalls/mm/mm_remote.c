@@ -173,7 +173,7 @@ static bool no_bytes(const struct guest_span *span, uint64_t count) {
 
 /* An empty list ends the call before anything after it is looked at, also the process. */
 static long process_vm(struct task *task, int32_t pid, gaddr_t local, uint64_t local_count,
-                       gaddr_t remote, uint64_t remote_count, uint32_t flags, bool write) {
+                       gaddr_t remote, uint64_t remote_count, uint64_t flags, bool write) {
     int err;
     long result;
     if (flags || local_count > IOV_LIMIT || remote_count > IOV_LIMIT) {
@@ -207,11 +207,11 @@ static long process_vm(struct task *task, int32_t pid, gaddr_t local, uint64_t l
 }
 
 long sys_process_vm_readv(struct task *task, int32_t pid, gaddr_t local, uint64_t local_count,
-                          gaddr_t remote, uint64_t remote_count, uint32_t flags) {
+                          gaddr_t remote, uint64_t remote_count, uint64_t flags) {
     return process_vm(task, pid, local, local_count, remote, remote_count, flags, false);
 }
 
 long sys_process_vm_writev(struct task *task, int32_t pid, gaddr_t local, uint64_t local_count,
-                           gaddr_t remote, uint64_t remote_count, uint32_t flags) {
+                           gaddr_t remote, uint64_t remote_count, uint64_t flags) {
     return process_vm(task, pid, local, local_count, remote, remote_count, flags, true);
 }

@@ -450,6 +450,10 @@ long sys_accept4(struct task *task, int32_t fd, gaddr_t at, gaddr_t len_at, uint
     return result;
 }
 
+long sys_accept(struct task *task, int32_t fd, gaddr_t at, gaddr_t len_at) {
+    return sys_accept4(task, fd, at, len_at, 0);
+}
+
 static long show_name(struct task *task, int fd, gaddr_t at, gaddr_t len_at,
                       int (*get)(int, struct sockaddr *, socklen_t *)) {
     long error;

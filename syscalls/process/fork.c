@@ -337,6 +337,23 @@ long task_clone(struct task *task, const struct clone_request *request) {
     return tid;
 }
 
+long task_clone_plain(struct task *task, uint32_t flags, gaddr_t stack, gaddr_t parent_tid,
+                      gaddr_t child_tid, uint64_t tls) {
+    struct clone_request request = {
+        .flags = flags & ~(uint32_t)CSIGNAL,
+        .exit_signal = (int)(flags & CSIGNAL),
+        .stack = stack,
+        .parent_tid = parent_tid,
+        .child_tid = child_tid,
+        .tls = tls,
+        .pidfd = parent_tid,
+    };
+    if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID)) {
+        return -EINVAL; /* both want the same argument */
+    }
+    return task_clone(task, &request);
+}
+
 /* fork(2) */
 long sys_fork(struct task *task) {
     return task_clone(task, &(struct clone_request){.exit_signal = SIGCHLD});

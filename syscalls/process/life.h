@@ -57,6 +57,9 @@ struct clone_request {
 /* Makes a task, and unless CLONE_THREAD says so a process for it, and starts it (fork.c): its
  * number, or -errno. */
 long task_clone(struct task *task, const struct clone_request *request);
+/* clone(2); each ABI has the order of its arguments. */
+long task_clone_plain(struct task *task, uint32_t flags, gaddr_t stack, gaddr_t parent_tid,
+                      gaddr_t child_tid, uint64_t tls);
 
 /* --- execve(2), in this order ---------------------------------------------------------- */
 

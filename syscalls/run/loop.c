@@ -25,12 +25,11 @@
 
 /* One line per missing call and run; calls that programs only try (note "silent: ...") get none. */
 static void report_missing(const struct abi *abi, unsigned number, const struct syscall_row *row) {
-    static _Atomic uint8_t seen[1024];
+    static _Atomic uint8_t seen[GUEST_MODES][1024];
     if (row && row->note && strncmp(row->note, "silent:", 7) == 0) {
         return;
     }
-    if (number < ARRAY_LEN(seen) ? atomic_exchange(&seen[number], 1)
-                                 : atomic_exchange(&seen[0], 1)) {
+    if (atomic_exchange(&seen[abi->mode][number < ARRAY_LEN(seen[0]) ? number : 0], 1)) {
         return;
     }
     fprintf(stderr, "fiberglass: system call %d (%s, %s) is not implemented\n", (int)number,

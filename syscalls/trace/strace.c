@@ -222,9 +222,14 @@ static const char *signal_name(int signo, char text[16]) {
     return text;
 }
 
-/* How many registers an argument of 64 bits is in. */
-static unsigned offset_registers(const struct task *task) {
-    return 8 / abi_long_bytes(task);
+/* Is an argument of 64 bits in two registers? */
+static bool offset_is_split(const struct task *task) {
+    return abi_long_bytes(task) == 4;
+}
+
+/* How many registers an argument is in. */
+static unsigned registers_of(const struct task *task, char kind) {
+    return kind == 'h' || (kind == 'o' && offset_is_split(task)) ? 2 : 1;
 }
 
 static void add_argument(struct task *task, struct strace_line *line, char kind,
@@ -272,8 +277,9 @@ static void add_argument(struct task *task, struct strace_line *line, char kind,
         add_address(task, line, arg[0], (uint32_t)arg[1]);
         break;
     case 'o':
+    case 'h':
         add(line, "%lld",
-            (long long)(offset_registers(task) == 2 ? (uint32_t)arg[0] | arg[1] << 32 : arg[0]));
+            (long long)(offset_is_split(task) ? (uint32_t)arg[0] | arg[1] << 32 : arg[0]));
         break;
     case 'p':
         if (!arg[0]) {
@@ -307,7 +313,7 @@ static void add_arguments(struct task *task, struct strace_line *line, bool afte
                 add_argument(task, line, *kind, &line->args[at]);
             }
         }
-        at += *kind == 'o' ? offset_registers(task) : 1;
+        at += registers_of(task, *kind);
     }
 }
 

@@ -1,4 +1,4 @@
-/* What the cases of this folder share: a task of the artificial ABI, guest memory to give to system
+/* What the cases of this folder share: a task of the x86-64 ABI, guest memory to give to system
  * calls, and checks. A case is a function; a check that fails says so and counts. */
 #ifndef FG_TEST_ABI_TEST_H
 #define FG_TEST_ABI_TEST_H
@@ -14,6 +14,7 @@
 extern struct task *task;    /* the calling one */
 extern const char *root_dir; /* the host's path of the guest's root */
 extern unsigned failures;
+extern _Atomic uint64_t thread_pointer; /* of the last thread that a case made */
 
 #define ROOM   4096u /* bytes of each piece of guest memory */
 #define PIECES 16u
@@ -62,5 +63,7 @@ void test_signals(void);
 void test_words(void);
 void test_process(void);
 void test_vectors(void);
+void test_table(void);
+void test_layouts(void);
 
 #endif

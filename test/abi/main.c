@@ -1,17 +1,19 @@
-/* System calls of an artificial ABI with 64-bit structures (lp64.h): the kernel layer has to reach
- * each structure through the task's ABI, or these cases see another layout than the host's.
+/* System calls of the x86-64 ABI, whose structures are those of the host (layouts.c): what the
+ * kernel layer writes is compared with what the host itself writes.
  *
  *     abi --list
  *     abi ROOT PROGRAM CASE...     prints "ok CASE" or "not ok CASE", and why
  *
  * A run begins as any other, with an i386 PROGRAM in a ROOT of its own. Where its first task would
- * enter the run loop (the linker's --wrap leads task_run here) it makes the calls of the cases
- * instead, by the functions that the table of calls leads to, and ends. */
+ * enter the run loop (the linker's --wrap leads task_run here) it gets the x86-64 ABI, but for the
+ * registers, which are an i386 program's, makes the calls of the cases instead, by the functions
+ * that the table of calls leads to, and ends. */
 #include "test/abi/abi_test.h"
 #include "core/fiberglass.h"
+#include "syscalls/abi/i386/i386.h"
+#include "syscalls/abi/x86_64/x86_64.h"
 #include "syscalls/mm/mm.h"
 #include "syscalls/run/loop.h"
-#include "test/abi/lp64.h"
 
 #include <limits.h>
 #include <sys/mman.h>
@@ -19,6 +21,7 @@
 struct task *task;
 const char *root_dir;
 unsigned failures;
+_Atomic uint64_t thread_pointer;
 
 static char *const *chosen; /* names of cases, ended by NULL */
 static gaddr_t memory;
@@ -39,6 +42,8 @@ static const struct {
     {"words", test_words},
     {"process", test_process},
     {"vectors", test_vectors},
+    {"table", test_table},
+    {"layouts", test_layouts},
 };
 
 gaddr_t piece(unsigned n) {
@@ -103,12 +108,16 @@ static bool run_case(const char *name) {
 _Noreturn void __wrap_task_run(struct task *self);
 _Noreturn void __wrap_task_run(struct task *self) {
     if (task) { /* a thread that a case made */
+        thread_pointer = self->cpu->seg[SEG_FS].base;
         sys_exit(self, 0);
     }
     int64_t at = mm_map(self->process->mm, 0, PIECES * ROOM, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0, NULL);
+    static struct abi abi;
+    abi = abi_x86_64;
+    abi.registers = abi_i386.registers;
     task = self;
-    task->abi = &lp64;
+    task->abi = &abi;
     memory = (gaddr_t)at;
     bool known = at > 0;
     for (char *const *name = chosen; *name && known; name++) {

@@ -20,8 +20,9 @@ from pathlib import Path
 from elf import compile_c
 from harness import BUILD, FG, TOP, Failure
 
-sys.path.insert(0, str(TOP / "test/mutants"))
+sys.path[:0] = [str(TOP / "test/mutants"), str(TOP)]
 from confine import confined, may_confine  # noqa: E402
+from gen.emit.syscalls import ABIS, live, parse  # noqa: E402
 
 HERE = BUILD / "test/fuzz"
 MOST_MEMORY = 6 << 30
@@ -60,14 +61,14 @@ RARE = re.compile(r"fork|setpgid|setsid|set(res|re|fs)?[ug]id(32)?|setgroups(32)
 def table() -> str:
     """The C header with every call that Fiberglass has, out of syscalls/table."""
     lines = []
-    for line in (TOP / "syscalls/table").read_text().splitlines():
-        match = re.match(r"(\d+)\s+(\w+)\s+(?:done|partial)\s+\w+\((.*?)\)", line)
-        if not match or LEFT_OUT.fullmatch(match[2]):
+    abi = ABIS[0]  # the programs of test/fuzz are i386 ones
+    for call in parse(TOP / "syscalls/table"):
+        name = call.names.get(abi)
+        if name is None or not live(call) or LEFT_OUT.fullmatch(name):
             continue
-        number, name, words = match.groups()
         kinds: list[str] = []
-        for word in words.split():
-            kinds += ["low", "high"] if word == "off64" else [word]
+        for word in call.kinds:
+            kinds += ["low", "high"] if word in ("off64", "pos64") else [word]
         for kind in kinds:
             if kind not in KINDS:
                 raise Failure(f"fuzzing.py does not know the kind {kind!r} of syscalls/table")
@@ -76,7 +77,7 @@ def table() -> str:
         kind = ", ".join("KIND_" + k.upper() for k in kinds)
         bits = [bool(DEADLY.fullmatch(name)), bool(SPARES.fullmatch(name)),
                 bool(RARE.fullmatch(name))]
-        lines.append(f'    {{{number}, "{name}", {{{kind}}}, AT_{at.upper()}, '
+        lines.append(f'    {{{call.numbers[abi]}, "{name}", {{{kind}}}, AT_{at.upper()}, '
                      + ", ".join(str(int(b)) for b in bits) + "},")
     sorts = ", ".join("AT_" + sort.upper() for sort in (*AT, "anything", "sorts"))
     return (f"enum kind {{ {', '.join('KIND_' + k.upper() for k in KINDS)} }};\n"

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-# suite: system calls of an artificial ABI with a 64-bit host's structures
+# suite: system calls of the x86-64 ABI, whose structures are the host's
 # time: 60
 # order: 45
-"""test/abi calls the kernel layer by an ABI that no guest has: whatever does not reach a structure
-through `struct abi` sees another layout than the host's, and its case fails. One case a subject."""
+"""test/abi calls the kernel layer by the x86-64 ABI: whatever does not reach a structure through
+`struct abi` sees another layout than the host's, and its case fails. One case a subject."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import threading
 from harness import BUILD, TOP, Suite, check, check_equal, command
 
 CASES = ("registers", "times", "files", "locks", "messages", "sockets", "ipc", "queues", "signals",
-         "words", "process", "vectors")
+         "words", "process", "vectors", "table", "layouts")
 PROGRAM = TOP / "test/fuzz/corpus/elf/static"  # any that can be loaded: none of its code runs
 suite = Suite()
 lock = threading.Lock()

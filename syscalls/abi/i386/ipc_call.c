@@ -71,9 +71,9 @@ long sys_ipc(struct task *task, uint32_t call, int32_t first, int32_t second, in
     unsigned version = call >> 16;
     switch (call & 0xffff) {
     case CALL_SEMOP:
-        return semaphore_operations(task, first, at, (uint32_t)second, NULL);
+        return sys_semop(task, first, at, (uint32_t)second);
     case CALL_SEMTIMEDOP:
-        return semaphore_operations_timed(task, first, at, (uint32_t)second, (uint32_t)fifth);
+        return sys_semtimedop(task, first, at, (uint32_t)second, (uint32_t)fifth);
     case CALL_SEMGET:
         return sys_semget(task, first, second, (uint32_t)third);
     case CALL_SEMCTL:

@@ -7,7 +7,6 @@
 #include "syscalls/process/life.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -16,19 +15,7 @@
 /* The order of the arguments is the one of CONFIG_CLONE_BACKWARDS. */
 long sys_clone(struct task *task, uint32_t flags, gaddr_t stack, gaddr_t parent_tid, gaddr_t tls,
                gaddr_t child_tid) {
-    struct clone_request request = {
-        .flags = flags & ~(uint32_t)CSIGNAL,
-        .exit_signal = (int)(flags & CSIGNAL),
-        .stack = stack,
-        .parent_tid = parent_tid,
-        .child_tid = child_tid,
-        .tls = tls,
-        .pidfd = parent_tid,
-    };
-    if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID)) {
-        return -EINVAL; /* both want the same argument */
-    }
-    return task_clone(task, &request);
+    return task_clone_plain(task, flags, stack, parent_tid, child_tid, tls);
 }
 
 /* waitpid(2) */

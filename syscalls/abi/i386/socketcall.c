@@ -26,7 +26,7 @@ long sys_socketcall(struct task *task, int32_t call, gaddr_t args) {
     case 4:
         return sys_listen(task, fd, (int32_t)a[1]);
     case 5:
-        return sys_accept4(task, fd, a[1], a[2], 0);
+        return sys_accept(task, fd, a[1], a[2]);
     case 6:
         return sys_getsockname(task, fd, a[1], a[2]);
     case 7:

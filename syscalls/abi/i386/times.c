@@ -79,54 +79,22 @@ const struct abi_times abi_i386_times = {
 
 /* --- 64-bit seconds -------------------------------------------------------------------- */
 
-static void pack64(void *to, int64_t seconds, int64_t fraction) {
-    const int64_t pair[2] = {seconds, fraction};
-    memcpy(to, pair, sizeof pair);
-}
-
 /* The upper half of tv_nsec is padding in a 32-bit program (clock_gettime(2), "C library/kernel
  * differences"). */
 static int get_timespec64(struct task *task, gaddr_t from, struct timespec *ts) {
-    int64_t pair[2];
-    if (guest_read(task->cpu->space, pair, from, sizeof pair)) {
-        return -EFAULT;
-    }
-    *ts = (struct timespec){pair[0], (int32_t)pair[1]};
-    return 0;
-}
-
-static int put_timespec64(struct task *task, gaddr_t to, const struct timespec *ts) {
-    int64_t pair[2] = {ts->tv_sec, ts->tv_nsec};
-    return guest_write(task->cpu->space, to, pair, sizeof pair);
-}
-
-static int get_timeval64(struct task *task, gaddr_t from, struct timeval *tv) {
-    int64_t pair[2];
-    if (guest_read(task->cpu->space, pair, from, sizeof pair)) {
-        return -EFAULT;
-    }
-    *tv = (struct timeval){pair[0], pair[1]};
-    return 0;
-}
-
-static int put_timeval64(struct task *task, gaddr_t to, const struct timeval *tv) {
-    int64_t pair[2] = {tv->tv_sec, tv->tv_usec};
-    return guest_write(task->cpu->space, to, pair, sizeof pair);
-}
-
-/* struct __kernel_timex is a 64-bit host's. */
-static int put_timex64(struct task *task, gaddr_t to, const struct timex *timex) {
-    return guest_write(task->cpu->space, to, timex, sizeof *timex);
+    int error = times64_get_timespec(task, from, ts);
+    ts->tv_nsec = (int32_t)ts->tv_nsec;
+    return error;
 }
 
 const struct abi_times abi_i386_times64 = {
-    .pair_bytes = 16,
-    .pack = pack64,
+    .pair_bytes = TIMES64_PAIR_BYTES,
+    .pack = times64_pack,
     .get_timespec = get_timespec64,
-    .put_timespec = put_timespec64,
-    .get_timeval = get_timeval64,
-    .put_timeval = put_timeval64,
-    .put_timex = put_timex64,
+    .put_timespec = times64_put_timespec,
+    .get_timeval = times64_get_timeval,
+    .put_timeval = times64_put_timeval,
+    .put_timex = times64_put_timex,
 };
 
 /* stime(2): nobody sets a clock */
