@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -24,9 +25,11 @@
 #define SLOT_COUNT 3200                        /* up to 0x2a0000000000 */
 #define SLOT_TRIES 64
 
+enum slot_state { SLOT_FREE, SLOT_WINDOW, SLOT_TAKEN /* by something of the host's that stays */ };
+
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint8_t slot_used[SLOT_COUNT];
-static bool slots_refused; /* the host does not let us choose */
+static _Atomic uint8_t slot_state[SLOT_COUNT]; /* changed under the lock */
+static bool slots_refused;                     /* the host does not let us choose */
 
 /* Where the search begins: another place in each run, so that nobody outside knows it. */
 static size_t first_slot(void) {
@@ -43,6 +46,20 @@ static uint8_t *reserve(void *first, size_t len, int flags) {
     return at == MAP_FAILED ? NULL : at;
 }
 
+/* The number of the slot whose window holds `at`, or SLOT_COUNT. */
+static size_t slot_of(const uint8_t *at) {
+    uintptr_t offset = (uintptr_t)at - SLOT_FIRST;
+    bool none = (uintptr_t)at < SLOT_FIRST || offset / SLOT_BYTES >= SLOT_COUNT ||
+                offset % SLOT_BYTES < WINDOW_BYTES;
+    return none ? SLOT_COUNT : (size_t)(offset / SLOT_BYTES);
+}
+
+/* Is this a byte of a window that is where the host places nothing by itself? */
+static bool in_slot(const uint8_t *at) {
+    size_t slot = slot_of(at);
+    return slot < SLOT_COUNT && atomic_load(&slot_state[slot]) == SLOT_WINDOW;
+}
+
 static uint8_t *window_in_slot(void) {
     const size_t len = WINDOW_BYTES + 2 * WINDOW_GUARD;
     uint8_t *window = NULL;
@@ -53,7 +70,7 @@ static uint8_t *window_in_slot(void) {
         if (slots_refused) {
             break;
         }
-        if (slot_used[slot]) {
+        if (slot_state[slot] != SLOT_FREE) {
             continue;
         }
         tries++;
@@ -67,7 +84,7 @@ static uint8_t *window_in_slot(void) {
         } else if (errno != EEXIST) {
             break;
         }
-        slot_used[slot] = 1; /* by us, or by something of the host's that stays there */
+        atomic_store(&slot_state[slot], window ? SLOT_WINDOW : SLOT_TAKEN);
     }
     pthread_mutex_unlock(&slots_lock);
     return window;
@@ -98,11 +115,10 @@ uint8_t *window_new(void) {
 }
 
 void window_free(uint8_t *window) {
-    uintptr_t slot = ((uintptr_t)window - WINDOW_BYTES - SLOT_FIRST) / SLOT_BYTES;
     munmap(window - WINDOW_GUARD, WINDOW_BYTES + 2 * WINDOW_GUARD);
-    if ((uintptr_t)window > SLOT_FIRST && slot < SLOT_COUNT) {
+    if (in_slot(window)) {
         pthread_mutex_lock(&slots_lock);
-        slot_used[slot] = 0;
+        atomic_store(&slot_state[slot_of(window)], SLOT_FREE);
         pthread_mutex_unlock(&slots_lock);
     }
 }
@@ -158,6 +174,14 @@ int window_fill(void *at, size_t len, int prot) {
 int window_map(void *at, size_t len, int prot, bool shared, int fd, off_t offset, bool *lost) {
     int flags = MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE) | (fd < 0 ? MAP_ANONYMOUS : 0);
     *lost = false;
+    if (!shared && in_slot(at)) {
+        if (mmap(at, len, prot, flags | MAP_FIXED, fd, offset) != MAP_FAILED) {
+            return 0;
+        }
+        int err = -errno;
+        *lost = fill_hole(at, len);
+        return err;
+    }
     void *made = mmap(NULL, len, prot, flags, fd, offset);
     return made == MAP_FAILED ? -errno : put_in_place(made, at, len, lost);
 }

@@ -2,8 +2,10 @@
  *
  * The one rule here: no byte of a window or of its guards may ever belong to anything but the
  * window, for the guest reaches all of it. So nothing is ever unmapped to be mapped again:
- *  - new mappings are made at a place that the host chooses and moved into place in one call, since
- *    mmap(MAP_FIXED) of a file gives the old mapping up before it asks the file, which may refuse;
+ *  - shared mappings, which files refuse (seals, devices), are made at a place that the host
+ * chooses and moved into place in one call, since mmap(MAP_FIXED) may give the old mapping up
+ * before it asks the file. Private ones are put in place at once where the next but one rule holds
+ * without exception: a fork and an exec make twenty of them, and the two calls cost twice as much;
  *  - pages that hold nothing yet become anonymous memory by a change of their protection;
  *  - where the host takes the old pages away and fails then (it may, for want of its own memory),
  *    the hole is filled at once (lost), and until then nobody can get it: windows are below the
