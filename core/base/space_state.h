@@ -21,12 +21,22 @@ enum {
     PAGE_MAPPED = 64, /* part of a mapping (also when PROT_NONE) */
 };
 
+#define JUMP_CACHE_WORDS ((size_t)65536)
+#define JUMP_CACHE_PARTS 32
+
+/* See core/memory/jump_cache.h. */
+struct jump_cache {
+    uint64_t *entry;
+    uint32_t present; /* parts, by bit, that have their pages */
+    uint32_t used;    /* parts that may hold other words than 0 */
+};
+
 struct space {
     enum guest_mode mode;
-    uint8_t *window;              /* host address of guest address 0 */
-    gaddr_t top;                  /* first address that does not exist: 4 GiB for i386 */
-    _Atomic uint8_t *page;        /* PAGE_* bits by page number */
-    uint64_t *jump_cache;         /* see cpu.h */
+    uint8_t *window;       /* host address of guest address 0 */
+    gaddr_t top;           /* first address that does not exist: 4 GiB for i386 */
+    _Atomic uint8_t *page; /* PAGE_* bits by page number */
+    struct jump_cache jump_cache;
     pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
     struct space_region *regions; /* sorted by start; see region.c */
     size_t region_count;

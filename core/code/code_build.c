@@ -5,6 +5,7 @@
 #include "core/code/dump.h"
 #include "core/host/host.h"
 #include "core/code/region_internal.h"
+#include "core/memory/jump_cache.h"
 #include "core/base/stats.h"
 
 #include <string.h>
@@ -192,13 +193,13 @@ static struct fiber *find_or_build(struct space *space, gaddr_t pc, struct exit 
 static void cache_entry(struct space *space, const struct fiber *fiber) {
     fiber_published();
     uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - (uint64_t)(uintptr_t)host_null_entry;
-    __atomic_store_n(&space->jump_cache[fiber->pc & 0xffff], word, __ATOMIC_RELEASE);
+    jump_cache_set(&space->jump_cache, fiber->pc, word);
 }
 
 const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error) {
     struct space *space = cpu->space;
     STAT(lookups);
-    uint64_t word = __atomic_load_n(&space->jump_cache[pc & 0xffff], __ATOMIC_ACQUIRE);
+    uint64_t word = __atomic_load_n(jump_cache_word(&space->jump_cache, pc), __ATOMIC_ACQUIRE);
     const uint64_t *slot0 = (const uint64_t *)((uintptr_t)host_null_entry + word);
     if (word && entry_pc(slot0, space->mode) == pc) {
         STAT(lookup_hits);

@@ -2,6 +2,7 @@
  */
 #include "core/host/host.h"
 #include "core/code/region_internal.h"
+#include "core/memory/jump_cache.h"
 #include "core/base/stats.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define JUMP_CACHE_BYTES (65536 * sizeof(uint64_t))
 /* Fibers of files that nobody maps at the moment are kept up to this many bytes. */
 #define FILE_REGIONS_BYTES (96u << 20)
 /* Pages that are written and run in turn. Watched code costs nothing to run and much to drop (a
@@ -150,17 +150,13 @@ static void region_release(struct region *region) {
     pthread_mutex_unlock(&file_regions_lock);
 }
 
-static void clear_jump_cache(struct space *space) {
-    madvise(space->jump_cache, JUMP_CACHE_BYTES, MADV_DONTNEED);
-}
-
 /* Leave region number `index` of the space; code_lock is held. */
 static void leave_region(struct space *space, size_t index) {
     region_release(space->regions[index].region);
     memmove(&space->regions[index], &space->regions[index + 1],
             (space->region_count - index - 1) * sizeof *space->regions);
     space->region_count--;
-    clear_jump_cache(space);
+    jump_cache_clear(&space->jump_cache);
     STAT(leaves);
 }
 

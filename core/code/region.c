@@ -1,6 +1,7 @@
 /* Tables of regions: fibers by pc and by page, and their retirement. See region.h. */
 #include "core/code/region_internal.h"
 #include "core/host/host.h"
+#include "core/memory/jump_cache.h"
 #include "core/base/stats.h"
 
 #include <stdlib.h>
@@ -178,7 +179,7 @@ void region_retire(struct space *space, struct region *region, struct fiber *fib
     for (unsigned i = 0; i < fiber->exits; i++) {
         exit_unlink(&fiber->exit[i]);
     }
-    uint64_t *cached = &space->jump_cache[fiber->pc & 0xffff];
+    uint64_t *cached = jump_cache_word(&space->jump_cache, fiber->pc);
     uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - (uint64_t)(uintptr_t)host_null_entry;
     if (__atomic_load_n(cached, __ATOMIC_RELAXED) == word) {
         __atomic_store_n(cached, 0, __ATOMIC_RELAXED);

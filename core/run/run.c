@@ -181,7 +181,7 @@ enum exit_reason cpu_run(struct cpu *cpu) {
         __atomic_store_n(&cpu->thread, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
     }
     cpu->window = (uint64_t)(uintptr_t)cpu->space->window;
-    cpu->jump_cache = cpu->space->jump_cache;
+    cpu->jump_cache = cpu->space->jump_cache.entry;
     host_use_window(cpu->window);
     atomic_store_explicit(&cpu->host_writes, 0, memory_order_release); /* the call is over */
     epoch_enter(cpu);

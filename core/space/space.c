@@ -3,6 +3,7 @@
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
 #include "core/code/region.h"
+#include "core/memory/jump_cache.h"
 #include "core/memory/window.h"
 
 #include <errno.h>
@@ -12,9 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define I386_TOP         ((gaddr_t)1 << 32)
-#define JUMP_CACHE_BYTES (65536 * sizeof(uint64_t))
-#define OWN_MEMORY       (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define I386_TOP   ((gaddr_t)1 << 32)
+#define OWN_MEMORY (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 struct space *space_create(enum guest_mode mode) {
     struct space *space = calloc(1, sizeof *space);
@@ -27,10 +27,9 @@ struct space *space_create(enum guest_mode mode) {
     pthread_mutex_init(&space->code_lock, NULL);
     space->window = window_new();
     void *pages = mmap(NULL, space->top >> PAGE_BITS, PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
-    void *cache = mmap(NULL, JUMP_CACHE_BYTES, PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
+    bool cache = jump_cache_new(&space->jump_cache);
     space->page = pages == MAP_FAILED ? NULL : pages;
-    space->jump_cache = cache == MAP_FAILED ? NULL : cache;
-    if (!space->window || !space->page || !space->jump_cache || code_init(space) != 0) {
+    if (!space->window || !space->page || !cache || code_init(space) != 0) {
         space_unref(space);
         errno = ENOMEM;
         return NULL;
@@ -56,9 +55,7 @@ void space_unref(struct space *space) {
     if (space->page) {
         munmap((void *)space->page, space->top >> PAGE_BITS);
     }
-    if (space->jump_cache) {
-        munmap(space->jump_cache, JUMP_CACHE_BYTES);
-    }
+    jump_cache_free(&space->jump_cache);
     pthread_mutex_destroy(&space->code_lock);
     free(space);
 }

@@ -408,6 +408,27 @@ static void threads_share_a_space(void) {
     guest_free(guest);
 }
 
+/* Memory of a space that is gone is used by the next one, which must not find the code of the
+ * first: everywhere in 64 KiB of addresses, what each space wrote there itself is run. */
+static void spaces_find_nothing_of_dead_ones(void) {
+    enum { SPACES = 12 };
+    const uint64_t bytes = 0x10000, step = 0x800;
+    for (uint8_t number = 1; number <= SPACES; number++) {
+        struct guest guest = GUEST(0xcc);
+        CHECK("map", fg_space_map(guest.space, CODE, bytes, ALL), 0);
+        /* Some spaces run code in half of the places alone. */
+        for (uint64_t at = CODE; at < CODE + bytes / (number % 3 ? 1 : 2); at += step) {
+            const uint8_t code[] = {0xb8, number, 0, 0, 0, 0xcc}; /* mov eax, number; int3 */
+            CHECK("write", fg_space_write(guest.space, at, code, sizeof code), 0);
+            struct fg_registers regs = {.pc = at};
+            fg_cpu_set(guest.cpu, &regs);
+            expect_trap(guest, BP, at + sizeof code);
+            CHECK("whose code", reg(guest, EAX), number);
+        }
+        guest_free(guest);
+    }
+}
+
 /* The x87 stack goes with the cpu from thread to thread, and does not leak to another cpu. */
 static void cpus_change_threads(void) {
     struct guest guest = GUEST(0xd9, 0xeb, 0xcc,                 /* fldpi; int3 */
@@ -433,6 +454,7 @@ static const struct {
     {"spaces refuse", space_refuses},
     {"copies", space_copies},
     {"spaces are given back", spaces_are_given_back},
+    {"spaces find nothing of dead ones", spaces_find_nothing_of_dead_ones},
     {"registers", registers},
     {"system calls", system_calls},
     {"traps", traps},

@@ -1,0 +1,28 @@
+/* Memory of jump caches: 64 Ki words, entered by the low 16 bits of a pc (cpu_state.h), 0 where
+ * nothing is cached. A program uses nearly all of one within its first few thousand blocks, so
+ * their pages were half of the page faults of an exec: memory is asked for by parts, and the caches
+ * of spaces that died are used again, emptied. A word leads to a fiber, which is gone with its
+ * space: no cache is ever handed on that holds one. */
+#ifndef FG_CORE_JUMP_CACHE_H
+#define FG_CORE_JUMP_CACHE_H
+
+#include "core/base/space_state.h"
+#include <stdbool.h>
+
+/* An empty cache; false: no memory. Any thread. */
+bool jump_cache_new(struct jump_cache *cache);
+/* Nobody reads it any more. May be called for one that jump_cache_new() refused. Any thread. */
+void jump_cache_free(struct jump_cache *cache);
+
+/* Enter a word, while gadgets of any thread read. Serialised by the caller (code_lock), as is
+ * clearing. */
+void jump_cache_set(struct jump_cache *cache, gaddr_t pc, uint64_t word);
+/* Empty it, while gadgets of any thread read. */
+void jump_cache_clear(struct jump_cache *cache);
+
+/* The word of `pc`. Any thread. */
+static inline uint64_t *jump_cache_word(const struct jump_cache *cache, gaddr_t pc) {
+    return &cache->entry[pc & (JUMP_CACHE_WORDS - 1)];
+}
+
+#endif
