@@ -373,6 +373,12 @@ static long open_guest(struct task *task, int dirfd, gaddr_t guest, int flags, u
                        int resolve) {
     char path[PATH_MAX];
     struct file *file;
+    if (task->abi->fs->offset_most == INT64_MAX) { /* open(2): O_LARGEFILE goes without saying */
+        flags |= FILE_LARGEFILE;
+    }
+    if (flags & O_PATH) {
+        flags &= ~FILE_LARGEFILE;
+    }
     int error = guest_path(task, guest, path);
     if (!error) {
         error = open_path(task, dirfd, path, flags, mode, resolve, &file);

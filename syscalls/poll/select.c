@@ -169,10 +169,11 @@ long sys_select(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr_t e
         if (task->abi->times->get_timeval(task, timeout_at, &tv)) {
             return -EFAULT;
         }
-        if (tv.tv_sec < 0 || tv.tv_usec < 0) {
+        struct timespec timeout = {.tv_nsec = tv.tv_usec % 1000000 * 1000};
+        if (tv.tv_sec < 0 || tv.tv_usec < 0 ||
+            __builtin_add_overflow(tv.tv_sec, tv.tv_usec / 1000000, &timeout.tv_sec)) {
             return -EINVAL;
         }
-        struct timespec timeout = {tv.tv_sec + tv.tv_usec / 1000000, tv.tv_usec % 1000000 * 1000};
         deadline_after(&deadline, &timeout);
     }
     long result = select_sets(task, n, (gaddr_t[]){in, out, except}, timeout_at ? &deadline : NULL);

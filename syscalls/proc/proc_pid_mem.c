@@ -123,6 +123,11 @@ static void print_vma(const struct vma *vma, bool wide, struct strbuf *out) {
     strbuf_add(out, "\n", 1);
 }
 
+/* Are its addresses printed with more than 32 bits? The names of mappings then begin later. */
+static bool is_wide(const struct mm *mm) {
+    return mm->space->mode != GUEST_I386;
+}
+
 static void print_smaps(struct mm *mm, const struct vma *vma, struct strbuf *out) {
     unsigned long long kb = PAGE_BYTES / 1024;
     unsigned long long size = (vma->end - vma->start) / 1024;
@@ -147,7 +152,7 @@ static int print_maps(const struct synth_ref *ref, struct strbuf *out, bool deta
     size_t count;
     struct vma *vma = copy_vmas(mm, &count);
     for (size_t i = 0; i < count; i++) {
-        print_vma(&vma[i], mm->space->top > (gaddr_t)1 << 32, out);
+        print_vma(&vma[i], is_wide(mm), out);
         if (details) {
             print_smaps(mm, &vma[i], out);
         }
@@ -172,10 +177,17 @@ int proc_smaps_rollup(const struct synth_ref *ref, struct strbuf *out) {
         return -ESRCH;
     }
     proc_pages(mm, &pages);
+    pthread_mutex_lock(&mm->lock);
+    struct vma all = {.name = "[rollup]"};
+    if (mm->vma_count) {
+        all.start = mm->vma[0].start;
+        all.end = mm->vma[mm->vma_count - 1].end;
+    }
+    pthread_mutex_unlock(&mm->lock);
+    print_vma(&all, is_wide(mm), out);
     mm_unref(mm);
     unsigned long long kb = PAGE_BYTES / 1024;
     strbuf_printf(out,
-                  "00000000-ffffffff ---p 00000000 00:00 0                          [rollup]\n"
                   "Rss:            %8llu kB\nPss:            %8llu kB\nPrivate_Clean:  %8llu kB\n"
                   "Private_Dirty:  %8llu kB\nSwap:                  0 kB\n",
                   pages.resident * kb, pages.resident * kb, pages.shared * kb,

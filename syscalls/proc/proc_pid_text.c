@@ -1,5 +1,6 @@
 /* Texts of /proc/PID that are neither memory nor descriptors: stat, status, limits, mounts and
  * small ones. What needs process_lock is copied first and printed without it. */
+#include "syscalls/abi/abi.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/proc/proc_internal.h"
 #include "syscalls/task/process.h"
@@ -117,6 +118,7 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
     }
     struct timespec start = snap.start;
     uint64_t limit = process->limits[RLIMIT_RSS].rlim_cur;
+    unsigned long long most = current && abi_long_bytes(current) == 8 ? UINT64_MAX : UINT32_MAX;
     strbuf_printf(out, "%d (%s) %c %d %d %d %d %d %u", ref->tid ? ref->tid : ref->pid, snap.comm,
                   snap.state, snap.ppid, process->pgid, process->sid, (int)snap.tty_number,
                   snap.foreground, 0x400000u);
@@ -126,7 +128,7 @@ int proc_stat_text(const struct synth_ref *ref, struct strbuf *out) {
         ticks_of(process->child_usage.ru_stime), 20 + snap.nice, snap.nice, process->task_count,
         (unsigned long long)start.tv_sec * 100 + (unsigned long long)start.tv_nsec / 10000000,
         (unsigned long long)pages.size * PAGE_BYTES, (unsigned long long)pages.resident,
-        limit == RLIM_INFINITY ? 4294967295ull : (unsigned long long)limit);
+        limit > most ? most : (unsigned long long)limit);
     strbuf_printf(out, " 0 0 %llu 0 0 %llu %llu %llu %llu 0 0 0 %d 0 0 %d 0 0 0 0 0 %llu",
                   (unsigned long long)stack, (unsigned long long)(snap.pending & 0x7fffffff),
                   (unsigned long long)(snap.blocked & 0x7fffffff),

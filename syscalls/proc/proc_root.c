@@ -3,6 +3,7 @@
  * settings under /proc/sys are proc_sys.c. */
 #include "syscalls/proc/proc_internal.h"
 #include "core/decode/cpuid.h"
+#include "syscalls/abi/abi.h"
 #include "syscalls/file/lock.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
         memcpy(name, brand, 48);
         name[48] = 0;
     }
+    unsigned bits = current && abi_long_bytes(current) == 8 ? 48 : 32; /* as programs see them */
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
     if (cache <= 0) {
@@ -56,8 +58,10 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
                 strbuf_printf(out, " %s", cpuid_feature_list[f].name);
             }
         }
-        strbuf_printf(out, "\nbogomips\t: 4000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
-                           "address sizes\t: 32 bits physical, 32 bits virtual\n\n");
+        strbuf_printf(out,
+                      "\nbogomips\t: 4000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
+                      "address sizes\t: %u bits physical, %u bits virtual\n\n",
+                      bits, bits);
     }
     return 0;
 }

@@ -11,7 +11,8 @@ struct cpu;
 struct task;
 
 struct abi_process {
-    const char *machine; /* what uname(2) and the auxiliary vector call it: "i686" */
+    /* What uname(2) and the auxiliary vector call it ("i686"), and uname(2) with PER_LINUX32. */
+    const char *machine, *machine32;
     /* struct rlimit of getrlimit(2), where the largest value means no limit (RLIM_INFINITY); what
      * is larger than that is told as it. prlimit64(2) has 64-bit values everywhere. */
     int (*get_rlimit)(struct task *task, gaddr_t from, struct rlimit *limit);

@@ -151,9 +151,9 @@ long sys_prctl(struct task *task, int32_t option, uint64_t arg2, uint64_t arg3, 
 }
 
 /* personality(2). What has an effect: ADDR_LIMIT_3GB, ADDR_COMPAT_LAYOUT, MMAP_PAGE_ZERO and
- * READ_IMPLIES_EXEC (mm.c, elf.c), UNAME26 (sysinfo.c), STICKY_TIMEOUTS (select.c, poll.c);
- * addresses are never random. WHOLE_SECONDS, SHORT_INODE, ADDR_LIMIT_32BIT, FDPIC_FUNCPTRS and the
- * numbers of other systems are kept and do nothing for an i386 program, as under Linux. */
+ * READ_IMPLIES_EXEC (mm.c, elf.c), UNAME26 and PER_LINUX32 (sysinfo.c), STICKY_TIMEOUTS (select.c,
+ * poll.c); addresses are never random. WHOLE_SECONDS, SHORT_INODE, ADDR_LIMIT_32BIT, FDPIC_FUNCPTRS
+ * and the numbers of other systems are kept and do nothing, as under Linux. */
 long sys_personality(struct task *task, uint32_t persona) {
     uint32_t old = task->process->personality;
     if (persona != UINT32_MAX) {

@@ -15,6 +15,8 @@
 
 #include "gen/syscall_protos.h"
 
+#define PERSONA_SYSTEM  0xff /* whose behaviour a program has */
+#define PERSONA_LINUX32 8
 #define PERSONA_UNAME26 0x0020000
 
 /* UNAME26: 3.x is 2.6.(40+x), later ones 2.6.(60+x); what comes after the numbers stays. */
@@ -34,8 +36,10 @@ static void old_release(char *release, size_t size) {
 void machine_name(struct task *task, struct utsname *name) {
     uname(name);
     strcpy(name->sysname, "Linux");
-    strcpy(name->machine, task->abi->process->machine);
-    if (task->process->personality & PERSONA_UNAME26) {
+    uint32_t persona = task->process->personality;
+    bool narrow = (persona & PERSONA_SYSTEM) == PERSONA_LINUX32;
+    strcpy(name->machine, narrow ? task->abi->process->machine32 : task->abi->process->machine);
+    if (persona & PERSONA_UNAME26) {
         old_release(name->release, sizeof name->release);
     }
 }

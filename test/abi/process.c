@@ -34,6 +34,11 @@ static void check_machine(void) {
     RETURNS(0, sys_uname(task, piece_clear(0)));
     memcpy(&name, piece_ptr(0), sizeof name);
     CHECK(!strcmp(name.machine, "x86_64"), "the machine is %s", name.machine);
+    sys_personality(task, 8); /* PER_LINUX32, what setarch(8) i686 sets */
+    RETURNS(0, sys_uname(task, piece_clear(0)));
+    memcpy(&name, piece_ptr(0), sizeof name);
+    CHECK(!strcmp(name.machine, "i686"), "the machine is then %s", name.machine);
+    sys_personality(task, 0);
 }
 
 static void check_thread(void) {

@@ -114,6 +114,7 @@ long sys_oldolduname(struct task *task, gaddr_t at) {
 
 const struct abi_process abi_i386_process = {
     .machine = "i686",
+    .machine32 = "i686",
     .get_rlimit = get_rlimit,
     .put_rlimit = put_rlimit,
     .put_sysinfo = put_sysinfo,

@@ -81,6 +81,7 @@ static int set_tls(struct task *task, struct cpu *cpu, uint64_t tls) {
 
 const struct abi_process abi_x86_64_process = {
     .machine = "x86_64",
+    .machine32 = "i686",
     .get_rlimit = get_rlimit,
     .put_rlimit = put_rlimit,
     .put_sysinfo = put_sysinfo,
