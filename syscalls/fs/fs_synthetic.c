@@ -324,7 +324,8 @@ static int may_open(struct synth_ref *ref, struct task *task, int flags) {
     if (S_ISDIR(st.st_mode) && (mode != O_RDONLY || (flags & O_TRUNC))) {
         return -EISDIR;
     }
-    error = permission_bits(task, &st, mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6);
+    int want = mode == O_RDONLY ? 4 : mode == O_WRONLY ? 2 : 6;
+    error = permission_bits(task, &st, flags & O_TRUNC ? want | 2 : want);
     return ref->entry->guard ? ref->entry->guard(ref, task, error) : error;
 }
 

@@ -230,7 +230,7 @@ static long readlink_at(struct task *task, int dirfd, gaddr_t path, gaddr_t to, 
         return !name[0] && dirfd == AT_FDCWD ? -ENOENT : error;
     }
     ssize_t len;
-    if (!place.file) {
+    if (!place.file || (place.is_synth && S_ISLNK(place.st.st_mode))) {
         len = place_readlink(&place, text, sizeof text);
     } else if (!S_ISLNK(place.st.st_mode)) {
         len = name[0] ? -EINVAL : -ENOENT;

@@ -26,7 +26,8 @@ WORK = (BUILD / "test/fs").absolute()
 SOURCES = TOP / "test/syscalls/fs"
 # What prints the same in a private root as natively (run as the same user).
 ALIKE = ("paths", "open", "names", "stat", "dirs", "locks", "rw", "fds", "xattr", "proc", "chroot",
-         "race", "ids", "reopen", "setid", "attributes", "ioctls")
+         "race", "ids", "reopen", "setid", "attributes", "ioctls",
+         "synthetic")
 NOBODY = 65534
 
 suite = Suite()
