@@ -283,6 +283,20 @@ int64_t file_seek(struct file *file, int64_t offset, int whence) {
 
 /* --- the calls ------------------------------------------------------------------------- */
 
+static bool is_stream(const struct file *file) {
+    return file->ops->nowhere == FILE_PIPE || file->ops->nowhere == FILE_SOCKET;
+}
+
+/* Moving no byte is done without asking the file: by vectors always, for sockets when it is read
+ * (recv(2) would take a message away; writing nothing sends an empty one). */
+static bool moves_nothing(const struct file *file, bool vectors, bool write) {
+    bool socket = file->ops->nowhere == FILE_SOCKET;
+    if (file->flags & O_PATH) {
+        return false;
+    }
+    return vectors ? socket || (file->ops == &file_ops_directory && !write) : socket && !write;
+}
+
 static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t offset,
                    bool write) {
     struct iovec iov;
@@ -291,7 +305,9 @@ static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t 
         return -EBADF;
     }
     long result;
-    if ((int64_t)len < 0) {
+    if (offset >= 0 && is_stream(file)) {
+        result = -ESPIPE; /* whoever may read or write it */
+    } else if ((int64_t)len < 0) {
         result = -EINVAL;
     } else {
         if (len > RW_MAX) {
@@ -299,7 +315,7 @@ static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t 
         }
         result = guest_buffer(task, at, len, !write, &iov);
     }
-    if (!result) {
+    if (!result && (len || !moves_nothing(file, false, write))) {
         result = write ? file_writev(file, task, &iov, 1, offset, 0)
                        : file_readv(file, task, &iov, 1, offset, 0);
     }
@@ -314,8 +330,11 @@ static long rw_vector(struct task *task, int fd, gaddr_t vec, uint64_t count, in
     if (!file) {
         return -EBADF;
     }
-    long result = guest_iov_get(task, vec, count, !write, &iov);
-    if (!result) {
+    long result =
+        offset >= 0 && is_stream(file) ? -ESPIPE : guest_iov_get(task, vec, count, !write, &iov);
+    if (!result && !iov.total && moves_nothing(file, true, write)) {
+        guest_iov_free(&iov);
+    } else if (!result) {
         if (!iov.count && !flags) /* nothing to move, but the mode counts */
         {
             iov.fast[0] = (struct iovec){NULL, 0}, iov.count = 1;

@@ -51,7 +51,10 @@ static ssize_t socket_write_flags(struct file *file, struct task *task, const st
             ? socket_send_plain(task, file, &host, NULL, MSG_NOSIGNAL | (uint32_t)flags)
         : flags ? host_call(task, SYS_sendmsg, file->host_fd, (long)&host, flags | MSG_NOSIGNAL, 0,
                             0, 0)
-                : host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
+        : count == 1 /* an empty message, too */
+            ? host_call(task, SYS_write, file->host_fd, (long)iov->iov_base, (long)iov->iov_len, 0,
+                        0, 0)
+            : host_call(task, SYS_writev, file->host_fd, (long)iov, count, 0, 0, 0);
     if (done == -EPIPE) {
         socket_broken_pipe(task, file);
     }
