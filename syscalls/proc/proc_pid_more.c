@@ -84,11 +84,7 @@ int proc_syscall_text(const struct synth_ref *ref, struct strbuf *out) {
     return task ? 0 : -ESRCH;
 }
 
-static int compare(const void *a, const void *b) {
-    return *(const int32_t *)a - *(const int32_t *)b;
-}
-
-/* Children belong to the process; they are shown with its first thread. */
+/* Children belong to the process; they are shown with its first thread, the oldest first. */
 int proc_children_text(const struct synth_ref *ref, struct strbuf *out) {
     int count = 0;
     pthread_mutex_lock(&process_lock);
@@ -105,7 +101,6 @@ int proc_children_text(const struct synth_ref *ref, struct strbuf *out) {
     if (!pid) {
         return -ENOMEM;
     }
-    qsort(pid, (size_t)count, sizeof *pid, compare);
     for (int i = 0; i < count; i++) {
         strbuf_printf(out, "%d ", pid[i]);
     }

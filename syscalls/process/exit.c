@@ -148,19 +148,27 @@ static struct process *new_parent(const struct process *process) {
     return process_find(INIT_PID);
 }
 
+/* Tells the parent of a zombie how it ended; gone when it does not want to know. */
+static void tell_end(struct process *process) {
+    int status = process->exit_status, code = CLD_EXITED, shown = status >> 8 & 0xff;
+    if (status & 0x7f) {
+        code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+        shown = status & 0x7f;
+    }
+    if (process_notify_parent_locked(process, code, shown)) {
+        process_reap_locked(process);
+    }
+}
+
 static void reparent_children(struct process *process) {
     struct process *adopter = new_parent(process);
     struct process *next;
     for (struct process *child = process->children; child; child = next) {
         next = child->sibling;
-        child->parent = adopter;
-        child->sibling = adopter->children;
-        adopter->children = child;
+        process_set_parent_locked(child, adopter);
         child->exit_signal = SIGCHLD;
         if (child->zombie) {
-            if (process_notify_parent_locked(child, CLD_EXITED, child->exit_status >> 8 & 0xff)) {
-                process_reap_locked(child);
-            }
+            tell_end(child);
             continue;
         }
         if (child->pdeath_signal) {
@@ -182,16 +190,8 @@ static void become_zombie(struct process *process) {
     if (process->handle) {
         pid_handle_ended(process->handle);
     }
-    int code = CLD_EXITED;
-    int shown = status >> 8 & 0xff;
-    if (status & 0x7f) {
-        code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
-        shown = status & 0x7f;
-    }
     bool first = process == process_first;
-    if (process_notify_parent_locked(process, code, shown)) {
-        process_reap_locked(process);
-    }
+    tell_end(process);
     if (first) {
         process_first_ended_locked(status);
     }
@@ -263,8 +263,8 @@ _Noreturn void task_exit(struct task *task, int status) {
     task_release_files(task);
 
     pthread_mutex_lock(&process_lock);
-    if (task->tid == process->pid && !process->group_exit) {
-        process->exit_status = status;
+    if (!process->group_exit) {
+        process->exit_status = status; /* that of the last thread counts, as since Linux 5.17 */
     }
     task->exiting = true;
     if (process->task_count == 1) {

@@ -89,6 +89,8 @@ struct process *process_alloc(void);
 uint64_t process_next_image(void);
 /* Into the list of all processes and under `parent`. */
 void process_link_locked(struct process *process, struct process *parent);
+/* Makes it the last of a parent's children (NULL: nobody's); it is in no such list. */
+void process_set_parent_locked(struct process *process, struct process *parent);
 /* Takes a process without tasks out of the tree, if it is there, and frees it. */
 void process_reap_locked(struct process *process);
 /* Hooks, called by fork.c, exit.c and exec. */

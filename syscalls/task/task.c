@@ -114,10 +114,18 @@ void process_link_locked(struct process *process, struct process *parent) {
     }
     process->next = NULL;
     *at = process;
+    process_set_parent_locked(process, parent);
+}
+
+void process_set_parent_locked(struct process *process, struct process *parent) {
     process->parent = parent;
+    process->sibling = NULL;
     if (parent) {
-        process->sibling = parent->children;
-        parent->children = process;
+        struct process **at = &parent->children;
+        while (*at) { /* at the end: wait(2) takes the oldest of those that have ended */
+            at = &(*at)->sibling;
+        }
+        *at = process;
     }
 }
 
