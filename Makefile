@@ -5,6 +5,8 @@ PYTHON   ?= $(shell /usr/bin/python3 -c 'import jinja2' 2>/dev/null && echo /usr
 CC       ?= gcc
 AS       ?= as
 BUILD    ?= build
+# Guests that programs can be run for; without one, its programs are refused: make GUESTS=i386
+GUESTS   ?= i386,x86-64
 O        ?= -O2
 include core/host/$(HOST)/host.mk
 WARN      = -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes
@@ -45,9 +47,16 @@ help:
 	@cat make/help.txt
 
 # --- generated: one run of the generator rewrites only the files whose text changes -------------
-build/gen/stamp: $(GEN_SRC)
+# What GUESTS was at the last run.
+ifneq ($(GUESTS),$(file <build/gen/guests))
+.PHONY: build/gen/guests
+endif
+build/gen/guests:
 	@mkdir -p build/gen
-	$(PYTHON) -m gen --host $(HOST) --out build/gen --gadgets gadgets
+	@echo '$(GUESTS)' >$@
+build/gen/stamp: $(GEN_SRC) build/gen/guests
+	@mkdir -p build/gen
+	$(PYTHON) -m gen --host $(HOST) --guests $(GUESTS) --out build/gen --gadgets gadgets
 	@touch $@
 -include $(wildcard build/gen/gen.d build/gen/cases.d)
 build/gen/gadgets.mk build/gen/rows.c build/gen/opmap.c build/gen/ngrams.S build/gen/cpuid.c $(patsubst %,build/gen/%.c,$(filter syscall_table%,$(GEN_OBJS))): build/gen/stamp ;

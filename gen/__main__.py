@@ -1,4 +1,4 @@
-"""python3 -m gen --host x86_64 --out build/gen --gadgets gadgets
+"""python3 -m gen --host x86_64 [--guests i386,x86-64] --out build/gen --gadgets gadgets
 
 Reads gen/spec, templates/<host>, syscalls/table; writes the gadget files, the C tables and pages.
 A file is rewritten only when its text changes.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from gen.emit import core, cpuid, dry, gadgets, ngrams, reference, report, syscalls, tables
+from gen.emit import core, cpuid, gadgets, ngrams, reference, report, syscalls, tables
 from gen.emit.dependencies import Recorder
 from gen.emit.files import Output
 from gen.expand import opmap
@@ -19,58 +18,65 @@ from gen.expand.bodies import Templates
 from gen.expand.expander import Expander, Library
 from gen.language.errors import SpecError, Where
 from gen.language.features import read_features
-from gen.language.model import Spec
 from gen.language.policy import Policy, read_policy
 from gen.language.reader import read_spec
-from gen.language.target import DEFAULT, GUESTS, Guest, Target
+from gen.language.target import DEFAULT, GUESTS, MEMORY, Target
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def dry_run(spec: Spec, templates: Templates, spec_dir: Path, guest: Guest, root: Path
-            ) -> tuple[Library, Policy]:
-    """What is known of a guest that has no gadgets yet: it is decoded and counted."""
-    path = spec_dir / guest.policy
-    policy = read_policy(path, root) if path.exists() else Policy(Where(str(path), 1))
-    library = Expander(spec, templates, policy, guest, partial=True).run()
-    return library, policy
-
-
-def generate(target: Target, out: Path, directory: Path, spec_dir: Path, templates_dir: Path,
-             root: Path, policy_file: Path | None = None, docs: Path | None = None) -> Output:
-    """One whole run; see the module's docstring. `directory`: where gadgets go; `docs`: where
-    committed pages go, or nowhere."""
+def generate(targets: list[Target], out: Path, directory: Path, spec_dir: Path,
+             templates_dir: Path, root: Path, policy_file: Path | None = None,
+             docs: Path | None = None) -> Output:
+    """One whole run; see the module's docstring. `targets`: of one host; their guests get gadgets,
+    others are decoded alone. `directory`: where gadgets go; `docs`: where committed pages go, or
+    nowhere; `policy_file`: instead of the guests' own."""
     output = Output()
+    own = {target.guest.name: target for target in targets}
     spec = read_spec(spec_dir, root)
-    templates = Templates(templates_dir, root)
-    policy = read_policy(policy_file or spec_dir / target.guest.policy, root)
-    library = Expander(spec, templates, policy, target.guest).run()
-    dry_runs = [dry_run(spec, templates, spec_dir, guest, root)
-                for guest in GUESTS if guest.name != target.guest.name]
-    libraries = [library] + [other for other, _ in dry_runs]
-    maps, splits = opmap.build((one.guest, one.rows) for one in libraries)
-    made = gadgets.emit(library, templates, target, directory, output)
-    rest = core.emit(templates, target, directory, output)
-    joined, _ = ngrams.emit(library, templates, target, directory, out,
-                            spec_dir / target.guest.profile, root, output)
-    paths = [m.path for m in made] + rest + joined
-    output.remove_stale(directory / target.directory.parent, ".S")
-    gadgets.emit_list(paths, out, output)
     every = read_features(spec_dir / "features", root)
+    libraries: list[Library] = []
+    made: list[tuple[Target, Templates, Library]] = []
+    for guest in GUESTS:
+        target = own.get(guest.name)
+        guest = target.guest if target else guest
+        templates = Templates(templates_dir, root, guest)
+        path = policy_file or spec_dir / guest.policy
+        policy = read_policy(path, root) if target else Policy(Where(str(path), 1))
+        library = Expander(spec, templates, policy, guest, partial=target is None).run()
+        libraries.append(library)
+        if target:
+            made.append((target, templates, library))
+    ids = tables.gadget_ids([library for _, _, library in made])
+    paths: list[Path] = []
+    joined: dict[str, list[ngrams.Ngram]] = {}
+    count = 0
+    for target, templates, library in made:
+        files = [m.path for m in gadgets.emit(library, templates, target, directory, output)]
+        files += core.emit(templates, target, directory, output)
+        more, joined[target.guest.name] = ngrams.emit(
+            library, templates, target, ids, directory, spec_dir / target.guest.profile, root,
+            output)
+        files += more
+        output.remove_stale(directory / target.directory.parent, ".S")
+        gadget_count, size = report.emit(files, target, directory, output)
+        library.policy.check_budget(gadget_count, size)
+        count += gadget_count
+        paths += files
+    ngrams.emit_tables(joined, out, output)
+    gadgets.emit_list(paths, out, output)
+    maps, splits = opmap.build((one.guest, one.rows) for one in libraries)
     features = cpuid.present(spec, every)
-    tables.emit_rows(libraries, cpuid.numbers(features), out, output)
+    tables.emit_rows(libraries, [library for _, _, library in made], cpuid.numbers(features), out,
+                     output)
     tables.emit_opmap(maps, splits, out, output)
     cpuid.emit(features, every, out, output)
     reference.emit(spec, out, output)
     if docs is not None:
         reference.emit_index(spec, docs, output)
-    for other, others_policy in dry_runs:
-        dry.emit(replace(target, guest=other.guest), templates, library, other, others_policy,
-                 directory, output)
-    count, size = report.emit(paths, target, directory, output)
-    policy.check_budget(count, size)
-    print(f"gen: {len(spec.insns)} instructions, {len(library.rows)} rows, {len(made)} tables, "
-          f"{count} gadgets; {output.written} files written")
+    print(f"gen: {len(spec.insns)} instructions, {len(libraries[0].rows)} rows, "
+          f"{sum(len(library.tables) for _, _, library in made)} tables, {count} gadgets; "
+          f"{output.written} files written")
     return output
 
 
@@ -80,12 +86,19 @@ def main() -> int:
     parser.add_argument("--host", default=DEFAULT.host)
     parser.add_argument("--out", type=Path, default=Path("build/gen"))
     parser.add_argument("--gadgets", type=Path, default=Path("gadgets"))
+    parser.add_argument("--guests", default=",".join(guest.name for guest in GUESTS),
+                        help="guests that get gadgets, by commas; default: %(default)s")
     args = parser.parse_args()
-    target = replace(DEFAULT, host=args.host)
+    known = {guest.name: guest for guest in GUESTS}
+    unknown = [name for name in args.guests.split(",") if name not in known]
+    if unknown:
+        parser.error(f"{unknown[0]} is no guest ({' '.join(known)})")
+    targets = [Target(args.host, guest, MEMORY) for guest in GUESTS
+               if guest.name in args.guests.split(",")]
     recorder = Recorder(ROOT)
     try:
-        output = generate(target, args.out, args.gadgets, ROOT / "gen/spec",
-                          ROOT / "templates" / target.host, ROOT, docs=ROOT / "docs")
+        output = generate(targets, args.out, args.gadgets, ROOT / "gen/spec",
+                          ROOT / "templates" / args.host, ROOT, docs=ROOT / "docs")
         syscalls.emit(ROOT / "syscalls/table", args.out, ROOT / "docs", output)
         recorder.write(f"{args.out}/stamp", args.out / "gen.d", output,
                        ("build", "gadgets", "docs"))

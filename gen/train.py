@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from itertools import product
 from pathlib import Path
 from typing import Iterable
 
@@ -34,12 +33,7 @@ def labels_of(library: Library, templates: Templates) -> dict[str, list[str]]:
     labels: dict[str, list[str]] = {
         "ea_index": [name for name, _ in ea_entries(library.guest)]}
     for table in library.tables.values():
-        dims = table.key.dims
-        names: list[str] = []
-        for numbers in product(*(range(d.radix) for d in dims)):
-            parts = [renderer.part(table, d.what, n) for d, n in zip(dims, numbers)]
-            names.append("_".join([table.name] + parts) if all(parts) else "")
-        labels[table.name] = names
+        labels[table.name] = [label for label, _ in renderer.entries(table)]
     return labels
 
 

@@ -219,7 +219,8 @@ struct ea_tables {
     void *const *index;
     void *const *addr16;
     void *const *add_seg;
-    uint32_t index_id; /* number of index's first entry; the others are in no n-gram */
+    void *const *trunc32; /* x86-64: cuts the EA register to 32 bits (address size prefix) */
+    uint32_t index_id;    /* number of index's first entry; the others are in no n-gram */
 };
 extern const struct ea_tables ea_tables[GUEST_MODES];
 

@@ -70,7 +70,7 @@ def table_text(renderer: Renderer, table: Table, head: str) -> tuple[str, int]:
     entries = list(renderer.gadgets(table))
     gadgets = [gadget(label, text) for label, text in entries if label]
     return gadget_file(head, gadgets,
-                       words(f"gt_{table.name}", (label for label, _ in entries))), len(gadgets)
+                       words(table.symbol, (label for label, _ in entries))), len(gadgets)
 
 
 def emit(library: Library, templates: Templates, target: Target, directory: Path, output: Output
@@ -92,7 +92,7 @@ def emit(library: Library, templates: Templates, target: Target, directory: Path
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         if old.startswith(head):
             output.kept.add(path)
-            made.append(Made(table, path, old.count("\ng_"), False))
+            made.append(Made(table, path, old.count(f"\n{target.guest.gadget}"), False))
             continue
         text, count = table_text(renderer, table, head)
         made.append(Made(table, path, count, output.write(path, text)))

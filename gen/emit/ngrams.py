@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
@@ -20,7 +19,6 @@ from gen.emit.assembly import END, PART, gadget, gadget_file, section, words
 from gen.emit.core import ea_entries
 from gen.emit.files import Output, made_by
 from gen.emit.render import Renderer
-from gen.emit.tables import gadget_ids
 from gen.expand.bodies import HELPER_BODY, Templates, tidy
 from gen.expand.expander import Library, Table
 from gen.host import x86_64 as ops
@@ -50,14 +48,15 @@ class PartRenderer(Renderer):
     ending: str | None = None
     loops = False  # a taken branch goes to the n-gram's own start
 
-    def next_of(self, table: Table, cc: str) -> Callable[[], str]:
+    def next_of(self, table: Table, cc: str, offsets: dict[str, int], slots: int
+                ) -> Callable[[], str]:
         if self.ending is not None and not table.key.fused:  # nothing goes on after a branch
             ending = self.ending
             return lambda: ending
         if self.loops and table.key.fused:
-            text = self.templates.macro("jcc_self", cc, table.offsets["fall"])
+            text = self.templates.macro("jcc_self", cc, offsets["fall"])
             return lambda: text
-        return super().next_of(table, cc)
+        return super().next_of(table, cc, offsets, slots)
 
 
 class Parts:
@@ -75,15 +74,9 @@ class Parts:
     def labels(self) -> dict[str, tuple[str, dict[str, int], int]]:
         """Label -> table, numbers by dimension, entry."""
         if self.index is None:
-            self.index = {}
-            for table in self.tables.values():
-                dims = table.key.dims
-                for entry, numbers in enumerate(product(*(range(d.radix) for d in dims))):
-                    names = [self.renderer.part(table, d.what, n) for d, n in zip(dims, numbers)]
-                    if all(names):
-                        label = "_".join([table.name] + names)
-                        self.index[label] = (table.name, {d.what: n for d, n in zip(dims, numbers)},
-                                             entry)
+            self.index = {label: (table.name, values, entry) for table in self.tables.values()
+                          for entry, (label, values) in enumerate(self.renderer.entries(table))
+                          if label}
         return self.index
 
     def known(self, label: str) -> bool:
@@ -107,12 +100,12 @@ class Parts:
             name, values, entry = self.labels()[label]
             table = self.tables[name]
 
+            _, slots = self.renderer.layout(table, values)
+
             def text(shift: int, total: int | None) -> str:
-                moved = {param: offset + shift for param, offset in table.offsets.items()}
-                slots = table.slots if total is None else total
                 self.renderer.ending = GOES_ON if total is None else None
-                return self.renderer.one(replace(table, offsets=moved, slots=slots), values)
-            made = Part(label, name, entry, table.slots, text, table.key.body == HELPER_BODY)
+                return self.renderer.one(table, values, shift, total)
+            made = Part(label, name, entry, slots, text, table.key.body == HELPER_BODY)
         else:
             raise SpecError(where, f"{label} is no gadget; train the profile again (make train)")
         self.found[label] = made
@@ -248,12 +241,14 @@ def header(first: str, second: str, tables: list[Table], profile: str) -> str:
             f"# {made_by(__name__, profile)}, of gadgets for\n{cites}")
 
 
-def emit(library: Library, templates: Templates, target: Target, directory: Path, out: Path,
-         profile: Path, root: Path, output: Output) -> tuple[list[Path], int]:
-    """Write the n-gram files and ngrams.S; returns the files and the number of n-grams."""
+def emit(library: Library, templates: Templates, target: Target, ids: dict[str, int],
+         directory: Path, profile: Path, root: Path, output: Output
+         ) -> tuple[list[Path], list[Ngram]]:
+    """Write the n-gram files of one guest; returns them and the n-grams. `ids`:
+    tables.gadget_ids()"""
     base = directory / target.directory / "ngrams"
     parts = Parts(library, templates)
-    ids = gadget_ids(library)
+    prefix = target.guest.table
     made: list[Ngram] = []
     files: dict[tuple[str, str], list[tuple[Where, list[Part]]]] = {}
     ngrams = read_profile(profile, root)
@@ -270,7 +265,8 @@ def emit(library: Library, templates: Templates, target: Target, directory: Path
         lines: list[str] = []
         for where, found in entries:
             title = " ".join(part.label for part in found)
-            symbol = "n_" + hashlib.sha256(title.encode()).hexdigest()[:12]
+            digest = hashlib.sha256(title.encode()).hexdigest()[:12]
+            symbol = target.guest.gadget.replace("g", "n") + digest
             lines.append(f"# {title}\n{gadget(symbol, ngram_text(found, where), shared=True)}")
             last = parts.tables.get(found[-1].table)
             loop = last is not None and last.key.fused
@@ -278,13 +274,18 @@ def emit(library: Library, templates: Templates, target: Target, directory: Path
                 parts.renderer.loops = True
                 lines.append(gadget(f"{symbol}_self", ngram_text(found, where), shared=True))
                 parts.renderer.loops = False
-            made.append(Ngram(tuple(ids[part.table] + part.entry for part in found), symbol, loop))
+            made.append(Ngram(tuple(ids[prefix + part.table] + part.entry for part in found),
+                              symbol, loop))
         path = base / first / f"{second}.S"
         head = header(first, second, [parts.tables[name] for name in used],
                       f"gen/spec/{profile.name}")
         output.write(path, gadget_file(head, lines))
         paths.append(path)
-    output.write(out / "ngrams.S", tables_text({target.guest.name: made}))
     if stale:
         print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
-    return paths, len(ngrams) - stale
+    return paths, made
+
+
+def emit_tables(ngrams: dict[str, list[Ngram]], out: Path, output: Output) -> None:
+    """Write ngrams.S, by which the engine finds the n-grams of guests (by name)."""
+    output.write(out / "ngrams.S", tables_text(ngrams))

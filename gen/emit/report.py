@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gen.emit.files import Output, made_by
 from gen.host import x86_64 as ops
-from gen.language.target import Target
+from gen.language.target import DEFAULT, Target
 
 
 @dataclass
@@ -34,7 +34,7 @@ def emit(paths: list[Path], target: Target, directory: Path, output: Output) -> 
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()
         gadgets = sum(1 for line in lines if line[-1:] == ":" and line[0].isalpha()
-                      and not line.startswith("gt_"))
+                      and not line.startswith(target.guest.table))
         insns = sum(1 for line in lines if line.startswith("    ") and line[4].isalpha())
         family, _, name = str(path.relative_to(base).with_suffix("")).partition("/")
         for sums in (families.setdefault(family, Family()), total):
@@ -51,5 +51,6 @@ def emit(paths: list[Path], target: Target, directory: Path, output: Output) -> 
     page.append("\nlargest tables\n")
     for gadgets, name in sorted(biggest, key=lambda b: (-b[0], b[1]))[:25]:
         page.append(f"{gadgets:>9}  {name}\n")
-    output.write(directory / "REPORT.txt", "".join(page))
+    name = "" if target.guest.name == DEFAULT.guest.name else f"-{target.guest.name}"
+    output.write(directory / f"REPORT{name}.txt", "".join(page))
     return total.gadgets, int(total.size)

@@ -80,8 +80,8 @@ def row_flags(row: Row) -> str:
 class Tables:
     """Collects steps and variants, each once."""
 
-    def __init__(self, ids: dict[str, int]) -> None:
-        self.ids = ids
+    def __init__(self, libraries: list[Library]) -> None:
+        self.ids = gadget_ids(libraries)
         self.steps: dict[tuple[Step, ...], int] = {}
         self.step_lines: list[str] = []
         self.step_count = 0
@@ -94,12 +94,12 @@ class Tables:
         """C expression of a table's address."""
         if table is None:
             return "0"
-        self.externs[table.name] = None
-        return f"gt_{table.name}" + (f" + {offset}" if offset else "")
+        self.externs[table.symbol] = None
+        return table.symbol + (f" + {offset}" if offset else "")
 
     def id(self, table: Table | None, offset: int = 0) -> int:
         """Number of a table's entry."""
-        return self.ids[table.name] + offset if table else 0
+        return self.ids[table.symbol] + offset if table else 0
 
     def step(self, step: Step) -> str:
         """Initialiser of one step."""
@@ -168,22 +168,29 @@ def forms_line(variants: dict[tuple[int, bool, str], Variant], tables: Tables) -
 def preludes(library: Library) -> dict[str, int]:
     """Address preludes (gen/emit/core.py) and their numbers of entries."""
     guest = library.guest
-    counts = {"ea_index": len(ea_entries(guest)), "ea_addr16": len(ADDR16),
+    counts = {"ea_index": len(ea_entries(guest)),
               "ea_seg": sum(1 for name in guest.segments if name)}
-    if 2 not in guest.addrsizes:
-        del counts["ea_addr16"]
+    if 2 in guest.addrsizes:
+        counts["ea_addr16"] = len(ADDR16)
+    if guest.long_mode:
+        counts["ea_trunc32"] = 1
     return counts
 
 
-def gadget_ids(library: Library) -> dict[str, int]:
-    """Number of each table's first entry: tables in the order of gadget_tables, from 1 on. Gadgets
-    that are in no n-gram (core, other preludes) have none."""
+def gadget_ids(libraries: list[Library]) -> dict[str, int]:
+    """Number of each table's first entry, by the table's symbol: tables in the order of
+    gadget_tables, from 1 on. Of those that are no instruction's, ea_index alone is in n-grams."""
     ids: dict[str, int] = {}
     at = 1
-    for table in library.tables.values():
-        ids[table.name] = at
-        at += table.count
-    ids["ea_index"] = at
+    for library in libraries:
+        prefix = library.guest.table
+        for table in library.tables.values():
+            ids[table.symbol] = at
+            at += table.count
+        for name, count in preludes(library).items():
+            ids[prefix + name] = at
+            at += count
+        at += len(MEMBERS)
     return ids
 
 
@@ -202,11 +209,12 @@ def name_parts(libraries: list[Library]) -> list[str]:
     """The lists that name_lines() refers to."""
     lists: dict[str, tuple[str, ...]] = {"names_cc": CONDITIONS}
     for library in libraries:
+        residence = ops.Residence(library.guest)
         for table in library.tables.values():
             for dim in table.key.dims:
                 form = next((o for o in table.key.operands if o.name == dim.what), None)
                 if form is not None:
-                    lists[entry_names(library, table, dim)] = library.guest.entries(
+                    lists[entry_names(library, table, dim)] = residence.entries(
                         form.place.value, form.size)
     return [f"static const char *const {name}[] = {{{', '.join(c_string(n) for n in names)}}};\n"
             for name, names in lists.items()]
@@ -218,46 +226,52 @@ def name_lines(library: Library) -> str:
     for table in library.tables.values():
         dims = ", ".join(f"{{{entry_names(library, table, dim)}, {dim.radix}}}"
                          for dim in table.key.dims)
-        lines.append(f"    {{gt_{table.name}, {table.count}, \"{table.name}\", "
+        lines.append(f"    {{{table.symbol}, {table.count}, \"{table.name}\", "
                      f"{{{dims or '{0}'}}}}},\n")
+    prefix = library.guest.table
     for name, count in preludes(library).items():
-        lines.append(f"    {{gt_{name}, {count}, \"{name}\", {{{{0, {count}}}}}}},\n")
+        lines.append(f"    {{{prefix}{name}, {count}, \"{name}\", {{{{0, {count}}}}}}},\n")
     for member in MEMBERS:
-        lines.append(f"    {{gt_core_{member}, 1, \"{member}\", {{{{0}}}}}},\n")
+        lines.append(f"    {{{prefix}core_{member}, 1, \"{member}\", {{{{0}}}}}},\n")
     return "".join(lines)
 
 
 def shape_lines(libraries: list[Library]) -> list[str]:
     """guest_shapes: how the indices of each guest are numbered."""
     text = ["\nconst struct guest_shape guest_shapes[GUEST_MODES] = {\n"]
-    for guest in (library.guest for library in libraries):
-        registers, resident = len(guest.registers(0)), len(ops.R64)
-        none = resident + (registers > resident)
-        text.append(f"    [{guest.mode}] = {{{registers}, {resident}, {none}, {none + 1}}},\n")
+    for library in libraries:
+        guest, entries = library.guest, ops.Residence(library.guest).entries("m", 0)
+        text.append(f"    [{guest.mode}] = {{{len(guest.registers(0))}, {ops.RESIDENT}, "
+                    f"{len(entries) - 2}, {len(entries) - 1}}},\n")
     return text + ["};\n"]
 
 
-def fiber_lines(library: Library, ids: dict[str, int]) -> list[str]:
+def fiber_lines(libraries: list[Library], ids: dict[str, int]) -> list[str]:
     """ea_tables and core_gadgets: zero for guests without gadgets."""
-    mode = library.guest.mode
-    found = preludes(library)
-    tables = ", ".join(f"gt_{name}" if name in found else "0"
-                       for name in ("ea_index", "ea_addr16", "ea_seg"))
-    return [f"\nextern char {', '.join(f'g_core_{m}[]' for m in MEMBERS)};\n",
-            "const struct ea_tables ea_tables[GUEST_MODES] = {\n"
-            f"    [{mode}] = {{{tables}, {ids['ea_index']}}},\n}};\n",
-            "const struct core_gadgets core_gadgets[GUEST_MODES] = {\n"
-            f"    [{mode}] = {{{', '.join(f'g_core_{m}' for m in MEMBERS)}}},\n}};\n"]
+    text: list[str] = []
+    tables: list[str] = []
+    members: list[str] = []
+    for library in libraries:
+        guest = library.guest
+        found = preludes(library)
+        names = ", ".join(guest.table + name if name in found else "0"
+                          for name in ("ea_index", "ea_addr16", "ea_seg", "ea_trunc32"))
+        words = [f"{guest.gadget}core_{m}" for m in MEMBERS]
+        text.append(f"\nextern char {', '.join(f'{word}[]' for word in words)};\n")
+        tables.append(f"    [{guest.mode}] = {{{names}, {ids[guest.table + 'ea_index']}}},\n")
+        members.append(f"    [{guest.mode}] = {{{', '.join(words)}}},\n")
+    return [*text, "const struct ea_tables ea_tables[GUEST_MODES] = {\n", *tables, "};\n",
+            "const struct core_gadgets core_gadgets[GUEST_MODES] = {\n", *members, "};\n"]
 
 
-def form_tables(libraries: list[Library], tables: Tables) -> list[str]:
+def form_tables(libraries: list[Library], made: list[Library], tables: Tables) -> list[str]:
     """row_forms: a guest without gadgets has its forms, but no steps."""
     text: list[str] = []
     for library in libraries:
         text.append(f"\nstatic const struct row_forms {forms_name(library)}[] = {{\n"
                     "    {{{{0}}}},\n")
         for variants in library.variants:
-            if library != libraries[0]:
+            if library not in made:
                 variants = {key: replace(v, steps=()) for key, v in variants.items()}
             text.append(forms_line(variants, tables))
         text.append("};\n")
@@ -271,31 +285,29 @@ def forms_name(library: Library) -> str:
     return library.guest.mode.lower() + "_forms"
 
 
-def emit_rows(libraries: list[Library], features: dict[str, int], out: Path, output: Output
-              ) -> None:
-    """rows.c; `libraries`: first the one whose gadgets are made, then those of guests that are only
+def emit_rows(libraries: list[Library], made: list[Library], features: dict[str, int], out: Path,
+              output: Output) -> None:
+    """rows.c; `libraries`: of all guests, `made`: those that have gadgets, the others are only
     decoded; `features`: the number of each (emit_cpuid.numbers)"""
-    library = libraries[0]
-    ids = gadget_ids(library)
-    tables = Tables(ids)
+    tables = Tables(made)
     rows = ['    {"(none)", "", 0, 0, 0, 0},\n']
-    rows += [row_line(row, features[row.feature]) for row in library.rows]
-    forms = form_tables(libraries, tables)
-    for table in library.tables.values():
-        tables.externs[table.name] = None
-    externs = sorted(tables.externs) + list(preludes(library)) + \
-        [f"core_{m}" for m in MEMBERS]
+    rows += [row_line(row, features[row.feature]) for row in libraries[0].rows]
+    forms = form_tables(libraries, made, tables)
+    for library in made:
+        prefix = library.guest.table
+        tables.externs.update(dict.fromkeys(t.symbol for t in library.tables.values()))
+        tables.externs.update(dict.fromkeys(prefix + name for name in preludes(library)))
+        tables.externs.update(dict.fromkeys(f"{prefix}core_{m}" for m in MEMBERS))
     text = [TOP, '#include "core/cpu/cpu.h"\n#include "core/build/gadget_name.h"\n'
                  '#include "core/helpers/helpers.h"\n#include "core/decode/rows.h"\n\n']
-    text += [f"extern void *const gt_{name}[];\n" for name in externs]
+    text += [f"extern void *const {name}[];\n" for name in sorted(tables.externs)]
     text += ["\nstatic const struct step steps[] = {\n", *tables.step_lines, "};\n",
              "\nconst struct variant variants[] = {\n", *tables.variant_lines, "};\n",
              f"const uint16_t variant_count = {len(tables.variant_lines)};\n",
              "\nconst struct row rows[] = {\n", *rows, "};\n",
              f"const uint16_t row_count = {len(rows)};\n", *forms,
-             *shape_lines(libraries), *fiber_lines(library, ids), "\n"]
-    text += [*name_parts([library]),
-             "\nconst struct gadget_table gadget_tables[] = {\n", name_lines(library), "};\n",
+             *shape_lines(libraries), *fiber_lines(made, tables.ids), "\n", *name_parts(made),
+             "\nconst struct gadget_table gadget_tables[] = {\n", *map(name_lines, made), "};\n",
              "const unsigned gadget_table_count = ARRAY_LEN(gadget_tables);\n"]
     output.write(out / "rows.c", "".join(text))
 

@@ -19,6 +19,7 @@ from jinja2 import meta
 from gen.expand.mapping import read_mapping
 from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
+from gen.language.target import I386, Guest
 
 OPERANDS = ("dst", "src", "src2", "src3")
 PARAMS = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
@@ -67,9 +68,9 @@ class Body:
 
 
 class Templates:
-    """The templates of one host."""
+    """The templates of one host, as they are for a guest."""
 
-    def __init__(self, directory: Path, root: Path | None = None) -> None:
+    def __init__(self, directory: Path, root: Path | None = None, guest: Guest = I386) -> None:
         self.directory = directory
         self.root = root
         self.env = jinja2.Environment(
@@ -83,7 +84,9 @@ class Templates:
             self.files[path.stem] = name
         self.mapping = read_mapping(directory / "mapping", self.where("mapping"))
         self.bodies: dict[str, Body] = {}
-        self.env.globals.update(ops.NAMES, suffix=ops.SUFFIX)
+        self.residence = ops.Residence(guest)
+        self.env.globals.update(ops.NAMES, suffix=ops.SUFFIX, named=ops.named, probe=ops.probe,
+                                long_mode=guest.long_mode, address_bits=self.residence.bits)
         self.library = sorted(path.relative_to(directory).as_posix()
                               for path in directory.glob(f"{LIBRARY}/*.j2"))
         self.dispatch = self.macros(DISPATCH)

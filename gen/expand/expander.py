@@ -44,6 +44,7 @@ class OperandForm:
     size: int
     by_base: bool = False
     scratch: bool = False  # in a scratch register (policy `unexploded`)
+    access: str = ""       # for guests whose registers are not all the host's, else ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Table:
     family: str
     body: bd.Body
     main_size: int
+    symbol: str                      # of its table of addresses
     offsets: dict[str, int]
     slots: int                       # bytes, slot 0 included
     cites: list[str] = field(default_factory=list)
@@ -118,6 +120,7 @@ class Library:
     """Everything the emitters of one host and guest need."""
 
     guest: Guest
+    policy: Policy
     rows: list[Row]                  # of all guests; those of others have no variants
     tables: dict[TableKey, Table] = field(default_factory=dict)
     names: dict[str, TableKey] = field(default_factory=dict)
@@ -189,8 +192,8 @@ class Expander:
         self.policy = policy
         self.guest = guest
         self.helpers = declared_helpers()
-        self.library = Library(guest, [row_of_guest(part, guest) for row in spec.rows
-                                       for part in split_slow(row)])
+        rows = [row_of_guest(part, guest) for row in spec.rows for part in split_slow(row)]
+        self.library = Library(guest, policy, rows)
 
     def run(self) -> Library:
         """Expand every row of the guest."""
@@ -317,7 +320,8 @@ class Expander:
             size = operand.bits(form.opsize)
             if place in (Place.XMM, Place.MMX, Place.ST, Place.SREG):
                 size = 0
-            found.append(OperandForm(name, place, size))
+            access = row.access[number] if self.guest.long_mode else ""
+            found.append(OperandForm(name, place, size, access=access))
         return found
 
     def step(self, form: Form, body: bd.Body, first: bool, alone: bool,
@@ -412,7 +416,7 @@ class Expander:
     @lru_cache(maxsize=None)
     def radix(self, kind: str, bits: int) -> int:
         """Entries of an index by a register operand."""
-        return len(self.guest.entries(kind, bits))
+        return len(self.templates.residence.entries(kind, bits))
 
     @staticmethod
     def field(operand: Operand) -> tuple[str, int]:
@@ -489,7 +493,8 @@ class Expander:
                 name = f"{name}_{number}"
             offsets, slots = layout(self.guest, key.body, key.params)
             family = "core" if key.body == HELPER_BODY else form.row.family
-            table = Table(key, name, family, body, size, offsets, slots)
+            table = Table(key, name, family, body, size, self.guest.table + name, offsets,
+                          slots)
             library.tables[key] = table
             library.names[name] = key
         cite = form.row.cite

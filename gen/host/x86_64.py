@@ -7,17 +7,18 @@ guest memory, or guest registers in a way that a fault after it would show, as l
 
 from __future__ import annotations
 
-import re
-
 from gen.language.target import SEGMENTS, Guest
 
 R64 = ("rax", "rcx", "rdx", "rbx", "r8", "rbp", "rsi", "rdi")
 R32 = ("eax", "ecx", "edx", "ebx", "r8d", "ebp", "esi", "edi")
 R16 = ("ax", "cx", "dx", "bx", "r8w", "bp", "si", "di")
-R8 = ("al", "cl", "dl", "bl", "ah", "ch", "dh", "bh")
+R8 = ("al", "cl", "dl", "bl", "r8b", "bpl", "sil", "dil")
+HIGH = ("ah", "ch", "dh", "bh")
 SUFFIX = {8: "b", 16: "w", 32: "l", 64: "q"}
 BYTES_PER_INSN = 3.8  # of the whole library, measured
-ABSOLUTE, IN_EA = -1, -2  # memory operands without base register, and by the EA register
+# Memory operands without base register, by the EA register, by a base register at home in the cpu.
+ABSOLUTE, IN_EA, HOME = -1, -2, -3
+RESIDENT = 8  # guest registers of a kind that are in host registers, the first ones
 
 
 class HostRegister:
@@ -76,30 +77,78 @@ ADDR, TMP, EA, SLOT = (NAMES[name] for name in ("addr", "tmp", "ea", "slot"))
 # Where the bodies scratch_src_x, scratch_src_r ... put operands.
 SCRATCH_XMM = {"src": "%xmm8"}
 SCRATCH = {"src": TMP, "src2": ADDR}
+# Where vector registers that are at home in the cpu are while a gadget works on them.
+HOME_XMM = {"dst": "%xmm14", "src": "%xmm15", "src2": "%xmm13", "src3": "%xmm12"}
+
+
+class Residence:
+    """Where a guest's registers are: the first RESIDENT of a kind in host registers, the others at
+    home in `struct cpu`. An index of a table has one entry for all that are at home; which one it
+    is, says a parameter of the gadget, its offset in the cpu."""
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+        self.bits = max(guest.general)  # of an address
+
+    def entries(self, kind: str, bits: int) -> tuple[str, ...]:
+        """Names of the entries of a table's index by an operand (Guest.entries)."""
+        names = self.guest.entries(kind, bits)
+        if kind == "r" and len(self.guest.registers(64)) > RESIDENT:
+            suffix = {8: "b", 16: "w", 32: "d"}.get(self.guest.width(bits), "")
+            return names[:RESIDENT] + (f"rN{suffix}",) + names[2 * RESIDENT:]
+        if kind == "m" and len(self.guest.registers(64)) > RESIDENT:
+            return names[:RESIDENT] + ("m_rN",) + names[-2:]
+        if kind == "x" and len(names) > RESIDENT:
+            return names[:RESIDENT] + ("xmmN",)
+        return names
+
+    def is_home(self, kind: str, entry: int) -> bool:
+        """The entry stands for all registers that are at home."""
+        wide = {"r": self.guest.registers(64), "m": self.guest.registers(64),
+                "x": self.guest.vectors}.get(kind, ())
+        return len(wide) > RESIDENT and entry == RESIDENT
+
+    def high_byte(self, entry: int) -> int | None:
+        """The number of AH, CH, DH, BH (0 to 3) by an entry of byte registers; None: another."""
+        name = self.entries("r", 8)[entry]
+        return HIGH.index(name) if name in HIGH else None
+
+    def base(self, entry: int) -> int:
+        """What a memory operand's base is by its entry: a number, ABSOLUTE, IN_EA or HOME."""
+        last = len(self.entries("m", 0)) - 1
+        if self.is_home("m", entry):
+            return HOME
+        return {last - 1: ABSOLUTE, last: IN_EA}.get(entry, entry)
+
+    def impossible(self, operands: list[tuple[str, int, int]]) -> bool:
+        """No instruction has these operands (kind, bits, entry) together: AH to BH beside what
+        needs a REX prefix."""
+        if not self.guest.long_mode:
+            return False
+        high = any(kind == "r" and bits == 8 and self.high_byte(entry) is not None
+                   for kind, bits, entry in operands)
+        rex = any(kind in ("r", "m") and self.is_home(kind, entry) or
+                  kind == "r" and (bits == 64 or bits == 8 and RESIDENT > entry >= len(HIGH))
+                  for kind, bits, entry in operands)
+        return high and rex
 
 
 def register(number: int, bits: int) -> str:
-    """Host name of a guest register in a width."""
-    names = {8: R8, 16: R16, 32: R32, 64: R64}[bits]
-    return "%" + names[number]
+    """Host name of a resident guest register in a width."""
+    return "%" + {8: R8, 16: R16, 32: R32, 64: R64}[bits][number]
 
 
-# Names in templates that mean another thing for another guest: addresses, stack and window.
-OF_A_GUEST = frozenset({"pc", "nextpc", "indirect", "sp", "window"})
+def named(name: str, bits: int) -> str:
+    """Host name of a resident guest register by the name of its 16 bits (cx, si)."""
+    return register(("ax", "cx", "dx", "bx", "sp", "bp", "si", "di").index(name), bits)
 
 
-def homes(guest: Guest, kind: str, bits: int) -> int:
-    """How many entries of an index (Guest.entries) have a place on this host."""
-    names = guest.entries(kind, bits)
-    if kind == "r" and bits == 8:
-        return sum(1 for name in names if name in R8)
-    limit = {"r": len(R64), "x": len(R64), "m": len(R64) + 2}.get(kind, len(names))
-    return min(limit, len(names))
-
-
-def spells_registers(text: str) -> bool:
-    """Does a template name a guest register by a name that is 32 bits wide?"""
-    return re.search(r"%e([abcd]x|[sd]i|bp)", text) is not None
+def probe(address: HostRegister | str, temp: HostRegister) -> str:
+    """Lines that fault when the 64-bit guest address in a register is not in the window; no flag is
+    touched. The fault handler finds the address by the first instruction, which comes directly
+    before the second (core/host/x86_64/fault.c)."""
+    return (f"shrx {NAMES['anchor']}, {address}, {temp}\n"
+            f"movzbl PROBE({NAMES['window']},{temp}), {temp.r32}\n")
 
 
 class Slot:
@@ -110,6 +159,16 @@ class Slot:
 
     def __str__(self) -> str:
         return f"{self.offset}({SLOT})"
+
+
+class CpuSlot:
+    """A general register at home in the cpu, where a gadget is made for it alone."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"CPU_REGS+{8 * self.number}({NAMES['cpu']})"
 
 
 class Rendered:
@@ -126,21 +185,30 @@ class Rendered:
 
 
 class Reg(Rendered):
-    """General register. `rex`: the instruction has another operand that needs a REX prefix;
-    `source`: it is read beside a memory destination, so it must be fetched into tmp."""
+    """General register. `high`: AH to BH, whose `num` is 4 to 7 as in the instruction; `rex`: the
+    instruction has another operand that needs a REX prefix; `source`: it is read beside a memory
+    destination, so it must be fetched into tmp. `whole`: bits that a guest register has."""
 
     kind = "r"
 
-    def __init__(self, number: int, size: int, rex: bool = False, source: bool = False) -> None:
+    def __init__(self, number: int, size: int, whole: int, high: bool = False, rex: bool = False,
+                 source: bool = False) -> None:
         super().__init__(size)
         self.num = number
-        self.text = register(number, size)
-        if size == 8 and number >= 4 and rex:
-            low, wide = "%" + R8[number - 4], "%" + R32[number - 4]
+        self.high = high
+        self.whole = register(number - 4 if high else number, whole)
+        self.whole_bits = whole
+        if not high:
+            self.text = register(number, size)
+            return
+        self.text = "%" + HIGH[number - 4]
+        if rex:
+            low = "%" + R8[number - 4]
+            scratch = TMP[whole]
             swap = f"xchg {low}, {self.text}\n"
             if source:
-                self.pre = (f"mov {wide}, {TMP.r32}\nmov {self.text}, {low}\n"
-                            f"xchg {wide}, {TMP.r32}\n")
+                self.pre = (f"mov {self.whole}, {scratch}\nmov {self.text}, {low}\n"
+                            f"xchg {self.whole}, {scratch}\n")
                 self.post = f"{swap}mov {TMP.r8}, {low}\n{swap}"
                 self.text = TMP.r8
             else:
@@ -150,9 +218,17 @@ class Reg(Rendered):
     def __str__(self) -> str:
         return self.text
 
+    def load(self, to: HostRegister) -> str:
+        """Lines that bring the whole guest register into a scratch register."""
+        return f"mov {self.whole}, {to[self.whole_bits]}"
+
+    def store(self, value: HostRegister, temp: HostRegister) -> str:
+        """Lines that make the whole guest register what a scratch register holds."""
+        return f"mov {value[self.whole_bits]}, {self.whole}"
+
     @property
     def r8(self) -> str:
-        """Low byte; only eax to ebx have one."""
+        """Low byte."""
         return register(self.num, 8)
 
     @property
@@ -171,18 +247,69 @@ class Reg(Rendered):
         return register(self.num, 64)
 
 
+class Home(Rendered):
+    """General register at home in the cpu: worked on in the scratch register `value`, written back
+    by `post`; `temp`: another one, for the offset."""
+
+    kind = "r"
+    num = -1
+    high = False
+
+    def __init__(self, size: int, offset: Slot, value: HostRegister, temp: HostRegister,
+                 access: str) -> None:
+        super().__init__(size)
+        self.offset = offset
+        self.value = value
+        if access != "w" or size < 32:  # a narrow write keeps the rest
+            self.pre = self.load(value) + "\n"
+        if "w" in access or "c" in access:
+            self.post = self.store(value, temp) + "\n"
+
+    def __str__(self) -> str:
+        return self.value[self.size]
+
+    def load(self, to: HostRegister) -> str:
+        """As Reg.load."""
+        return f"mov {self.offset}, {to.r32}\nmov ({NAMES['cpu']},{to}), {to}"
+
+    def store(self, value: HostRegister, temp: HostRegister) -> str:
+        """As Reg.store; `temp` is lost."""
+        return f"mov {self.offset}, {temp.r32}\nmov {value}, ({NAMES['cpu']},{temp})"
+
+    @property
+    def r8(self) -> str:
+        """Low byte."""
+        return self.value[8]
+
+    @property
+    def r16(self) -> str:
+        """Low 16 bits."""
+        return self.value[16]
+
+    @property
+    def r32(self) -> str:
+        """Low 32 bits."""
+        return self.value[32]
+
+    @property
+    def r64(self) -> str:
+        """All of it."""
+        return self.value[64]
+
+
 class Mem(Rendered):
-    """Memory operand by base register, ABSOLUTE or IN_EA. `high`: the other operand is AH..BH as
-    destination, so the value is loaded into tmp first."""
+    """Memory operand of an i386 guest by base register, ABSOLUTE or IN_EA. `high`: the other
+    operand is AH..BH as destination, so the value is loaded into tmp first."""
 
     kind = "m"
 
     def __init__(self, base: int, size: int, disp: Slot | None, high: bool = False) -> None:
         super().__init__(size)
         self.base = base
-        self.load = high
+        self.into_tmp = high
         if base != IN_EA and disp is not None:
             self.pre = f"mov {disp}, {ADDR.r32}\n"
+        self.fetch = self.pre
         if high:
             self.pre += f"mov {self.at(0)}, {TMP.r8}\n"
 
@@ -196,14 +323,61 @@ class Mem(Rendered):
         return f"%gs:{plus}({ADDR.r32},%{R32[self.base]})"
 
     @property
-    def address(self) -> str:
-        """For LEA: no segment, 64-bit registers (the sum is cut to the destination's width)."""
+    def sum(self) -> str:
+        """For LEA, after `fetch`: no segment, 64-bit registers (the sum is cut to the destination's
+        width)."""
         if self.base == IN_EA:
             return f"({EA})"
         return f"({ADDR})" if self.base == ABSOLUTE else f"({ADDR},%{R64[self.base]})"
 
+    @property
+    def address(self) -> str:
+        """The guest address, for LEA after `pre`."""
+        return self.sum
+
     def __str__(self) -> str:
-        return TMP.r8 if self.load else self.at(0)
+        return TMP.r8 if self.into_tmp else self.at(0)
+
+
+class ProbedMem(Rendered):
+    """Memory operand of an x86-64 guest by base register, ABSOLUTE (in the window for sure), IN_EA
+    or HOME (`home`: the base's offset in the cpu). `pre` leaves its address in addr, one IN_EA
+    stays there, and has probed it; `fetch` has not, and its address is `sum`."""
+
+    kind = "m"
+
+    def __init__(self, base: int, size: int, disp: Slot | None, home: Slot | None,
+                 high: bool = False) -> None:
+        super().__init__(size)
+        self.into_tmp = high
+        self.register = EA if base == IN_EA else ADDR
+        self.fetch, self.sum = "", f"({self.register})"
+        if base != IN_EA and disp is not None:
+            self.fetch = f"mov {disp}, {ADDR}\n"
+        if base >= 0:
+            self.sum = f"({ADDR},%{R64[base]})"
+        elif base == HOME:
+            self.fetch += f"mov {home}, {EA.r32}\nmov ({NAMES['cpu']},{EA}), {EA}\n"
+            self.sum = f"({ADDR},{EA})"
+        self.pre = self.fetch
+        if base >= 0 or base == HOME:
+            self.pre += f"lea {self.sum}, {ADDR}\n"
+        if base != ABSOLUTE:
+            self.pre += probe(self.register, ADDR if base == IN_EA else EA)
+        if high:
+            self.pre += f"mov {self.at(0)}, {TMP.r8}\n"
+
+    def at(self, offset: int) -> str:
+        """Operand `offset` bytes further on; the guard follows the window."""
+        return f"{offset or ''}({NAMES['window']},{self.register})"
+
+    @property
+    def address(self) -> str:
+        """The guest address, for LEA after `pre`."""
+        return f"({self.register})"
+
+    def __str__(self) -> str:
+        return TMP.r8 if self.into_tmp else self.at(0)
 
 
 class Imm(Rendered):
@@ -215,7 +389,7 @@ class Imm(Rendered):
         super().__init__(size)
         self.text = str(slot)
         if fetch:
-            self.pre = f"mov {slot}, {TMP.r32}\n"
+            self.pre = f"mov {slot}, {TMP[max(size, 32)]}\n"
             self.text = TMP[size]
 
     def __str__(self) -> str:
@@ -229,6 +403,25 @@ class Scratch(Rendered):
         super().__init__(size)
         self.kind = kind
         self.text = SCRATCH_XMM[name] if kind == "x" else SCRATCH[name][size]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class HomeVector(Rendered):
+    """XMM register at home in the cpu, worked on in a scratch register of its own by its place."""
+
+    kind = "x"
+    num = -1
+
+    def __init__(self, name: str, size: int, offset: Slot, temp: HostRegister, access: str) -> None:
+        super().__init__(size)
+        self.text = HOME_XMM[name]
+        place = f"({NAMES['cpu']},{temp})"
+        where = f"mov {offset}, {temp.r32}\n"
+        self.pre = f"{where}movaps {place}, {self.text}\n"
+        if "w" in access or "c" in access:
+            self.post = f"{where}movaps {self.text}, {place}\n"
 
     def __str__(self) -> str:
         return self.text

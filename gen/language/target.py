@@ -26,6 +26,7 @@ class Guest:
     name: str                      # as rows, folders and pages call it
     opsizes: tuple[int, ...]       # bytes
     addrsizes: tuple[int, ...]     # bytes
+    word_bytes: int                # of displacements and immediates as parameters of gadgets
     base: str                      # its line in gen/spec/features: what needs no CPUID bit
     general: dict[int, tuple[str, ...]] = field(hash=False)  # by width in bits
     vectors: tuple[str, ...]
@@ -46,14 +47,14 @@ class Guest:
         return 8 in self.opsizes
 
     @property
-    def base_none(self) -> int:
-        """Index entry of a memory operand without base register: one behind the registers."""
-        return len(self.registers(0))
+    def gadget(self) -> str:
+        """What symbols of its gadgets begin with; gt_ instead of g_ are tables of them."""
+        return "g64_" if self.long_mode else "g_"
 
     @property
-    def base_ea(self) -> int:
-        """Index entry of a memory operand whose address is in the EA register."""
-        return self.base_none + 1
+    def table(self) -> str:
+        """What symbols of its tables begin with."""
+        return self.gadget.replace("g", "gt")
 
     def width(self, bits: int) -> int:
         """Bits of the names for a register operand; an operand without a width has the widest."""
@@ -74,9 +75,11 @@ class Guest:
         return {"x": self.vectors, "mm": self.media, "st": self.stack87, "s": self.segments}[kind]
 
     def param_bytes(self, param: str) -> int:
-        """Width of a gadget's parameter: addresses 8, others 4 (core/decode/rows.h:
-        enum param_kind)."""
-        return 8 if param in ("target", "fall", "helper", "pc", "nextpc") else 4
+        """Width of a gadget's parameter (core/decode/rows.h: enum param_kind): addresses of code
+        and of the host 8, displacements and immediates as wide as the guest's, others 4."""
+        if param in ("target", "fall", "helper", "pc", "nextpc"):
+            return 8
+        return self.word_bytes if param in ("disp", "imm") else 4
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,13 @@ NEW = family("r", 16)[8:]
 HIGH = ("ah", "ch", "dh", "bh")
 
 I386 = Guest(
-    name="i386", opsizes=(2, 4), addrsizes=(2, 4), base="i686",
+    name="i386", opsizes=(2, 4), addrsizes=(2, 4), word_bytes=4, base="i686",
     general={8: ("al", "cl", "dl", "bl") + HIGH, 16: WORDS, 32: tuple(f"e{w}" for w in WORDS)},
     vectors=family("xmm", 8))
 
 # Byte operands: sixteen as a REX prefix numbers them, behind them the four that need its absence.
 X86_64 = Guest(
-    name="x86-64", opsizes=(2, 4, 8), addrsizes=(4, 8), base="x86-64",
+    name="x86-64", opsizes=(2, 4, 8), addrsizes=(4, 8), word_bytes=8, base="x86-64",
     general={8: ("al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil") +
              tuple(f"{r}b" for r in NEW) + HIGH,
              16: WORDS + tuple(f"{r}w" for r in NEW),

@@ -36,7 +36,7 @@ class Project:
         self.spec.mkdir(parents=True)
         (self.spec / "mini.x86").write_text(spec, encoding="utf-8")
         if policy:
-            (self.spec / "default.policy").write_text(policy, encoding="utf-8")
+            (self.spec / target.guest.policy).write_text(policy, encoding="utf-8")
         (self.spec / "features").write_text(features, encoding="utf-8")
         if vendors:
             (self.spec / "vendors").write_text(vendors, encoding="utf-8")
@@ -55,8 +55,8 @@ class Project:
     def run(self) -> None:
         """Run the generator; raises SpecError as the command line would print it."""
         with contextlib.redirect_stdout(io.StringIO()):
-            generate(self.target, self.root / "out", self.root / "gadgets", self.spec,
-                     self.templates, self.root)
+            generate([self.target], self.root / "out",
+                     self.root / "gadgets", self.spec, self.templates, self.root)
 
     def read(self, name: str) -> str:
         """Text of a file below the root."""

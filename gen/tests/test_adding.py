@@ -42,7 +42,7 @@ class Adding(unittest.TestCase):
     def generate(cls, name: str) -> None:
         """Run the generator on the copy."""
         with contextlib.redirect_stdout(io.StringIO()):
-            generate(DEFAULT, cls.root / name / "gen", cls.root / name / "gadgets",
+            generate([DEFAULT], cls.root / name / "gen", cls.root / name / "gadgets",
                      cls.root / "spec", ROOT / "templates/x86_64", cls.root)
 
     @classmethod

@@ -8,11 +8,11 @@ import re
 import unittest
 
 from gen.__main__ import ROOT
-from gen.language.target import GUESTS, HOST, MEMORY, Guest, Target
+from gen.language.target import GUESTS, HOST, MEMORY, X86_64, Guest, Target
 from gen.tests.project import POLICY, Project
 
 TOY = Target(HOST, Guest(
-    name="i386", opsizes=(4,), addrsizes=(4,), base="i686",
+    name="i386", opsizes=(4,), addrsizes=(4,), word_bytes=4, base="i686",
     general={8: ("al", "cl", "dl", "bl", "ah"), 32: ("one", "two", "three", "four", "five", "six")},
     vectors=("v0", "v1", "v2")), "flat")
 
@@ -75,25 +75,41 @@ class MadeUp(unittest.TestCase):
                           project.read("gadgets/REPORT.txt"))
 
 
-class DryRun(unittest.TestCase):
-    """The page of a guest without gadgets, and what rows.c has of it."""
+class Guests(unittest.TestCase):
+    """A guest without gadgets, and one with more registers than the host has for it."""
 
-    def test_page(self) -> None:
+    def test_decoded_alone(self) -> None:
         more = "insn SYSCALL\n  0F 05 ZO x86-64only\n  flags OSZAPC = ------\n" \
                "  does things\n  body nowhere\n"
         with Project(SPEC + more) as project:
             project.run()
-            page = project.read("gadgets/REPORT-x86-64.txt")
-            self.assertRegex(page, r"rows of the spec +5 +6\n  of this guest alone +0 +1\n")
-            self.assertRegex(page, r"forms +18 +30\n  of 16 bits +9 +10\n")
-            self.assertRegex(page, r"  of 64 bits +0 +10\n")
-            self.assertIn(" 3 of SYSCALL (0F 05 ZO x86-64only): body nowhere is missing", page)
-            self.assertIn("\n      400  add8_rr\n      256  add16_rr\n", page)
-            # 8 of 20 byte registers have a place, 8 of 16 others: 5 x 64 and 8 x 8 gadgets
-            self.assertIn("no register of the host yet: 1172 of 1558.", page)
             rows = project.read("out/rows.c")
             self.assertNotIn("nowhere", rows)
+            self.assertNotIn("gt64_", rows)
             self.assertIn('{"SYSCALL", ', rows)
+            self.assertFalse((project.root / "gadgets" / HOST / X86_64.name).exists())
+
+    def test_registers_at_home(self) -> None:
+        """One entry for all of them; which it is, says a parameter after the others."""
+        policy = POLICY + "by_base add64_rm\n"
+        with Project(SPEC, policy=policy, target=Target(HOST, X86_64, MEMORY)) as project:
+            project.run()
+            text = project.gadget_file("add64_rm")
+            self.assertIn("# Table: [dst 9] [src 11].", text)
+            gadget = re.search(r"^g64_add64_rm_rN_m_rN:\n(.*?)^g64", text, re.M | re.S)
+            assert gadget
+            self.assertEqual(re.findall(r"\d+\(%r14\)", gadget[1]),
+                             ["8(%r14)", "20(%r14)", "16(%r14)", "16(%r14)", "24(%r14)"])
+            self.assertIn("[dst 13] [src 13]", project.gadget_file("add8_rr"))
+            # Without REX there is AH, with it r8b: never both.
+            bytes_text = project.gadget_file("add8_rr")
+            self.assertNotIn("_ah_rNb:", bytes_text)
+            self.assertNotIn("_sil_ch:", bytes_text)
+            self.assertIn("_sil_rNb:", bytes_text)
+            self.assertIn("[dst 9] [src 9]", project.gadget_file("pxor_xx"))
+            rows = project.read("out/rows.c")
+            self.assertIn("[GUEST_X86_64] = {16, 8, 9, 10},", rows)
+            self.assertIn("{IX_REG, IX_GENERAL, 9}, {IX_BASE, IX_OTHER, 11}", rows)
 
 
 class Spelled(unittest.TestCase):

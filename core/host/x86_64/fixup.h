@@ -5,4 +5,11 @@
 #define FG_CORE_FIXUP_H
 #define FIXUP_CX_IN_TMP    1 /* guest ecx is in tmp (r10d) */
 #define FIXUP_FLAGS_PUSHED 2 /* guest flags were pushed: at (%rsp) */
+/* The window's base was added to the address registers of a string instruction. */
+#define FIXUP_WINDOW_SI    3
+#define FIXUP_WINDOW_DI    4
+#define FIXUP_WINDOW_SI_DI 5
+/* From the window's base (and an address shifted right by the window's bits) to the last byte of
+ * the probe page, which other pages of the guard follow (lib/memory.j2: check()). */
+#define PROBE (-0x7ffff001)
 #endif
