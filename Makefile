@@ -101,13 +101,18 @@ $(BUILD)/obj/%.S.o: %.S build/gen/offsets.inc
 	$(CC) $(CFLAGS) -Ibuild/gen -MMD -MP -c -o $@ $<
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-# The vDSO: guest code, linked as a 32-bit shared object and embedded by syscalls/abi/i386/vdso.c.
+# The vDSOs: guest code, linked as shared objects and embedded by syscalls/abi/NAME/vdso.c.
+VDSO_LDFLAGS := --hash-style=both --eh-frame-hdr --build-id=none -z noexecstack -z max-page-size=4096
 build/gen/vdso_i386.so: syscalls/abi/i386/vdso.S syscalls/abi/i386/vdso.ld
 	@mkdir -p $(dir $@)
 	$(I386_AS) -o $(@:.so=.o) $<
-	$(I386_LD) -shared -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr --build-id=none \
-	    -z noexecstack -z max-page-size=4096 -T syscalls/abi/i386/vdso.ld -o $@ $(@:.so=.o)
+	$(I386_LD) -shared -soname linux-gate.so.1 $(VDSO_LDFLAGS) -T syscalls/abi/i386/vdso.ld -o $@ $(@:.so=.o)
+build/gen/vdso_x86_64.so: syscalls/abi/x86_64/vdso.S syscalls/abi/x86_64/vdso.ld
+	@mkdir -p $(dir $@)
+	$(X86_64_AS) -o $(@:.so=.o) $<
+	$(X86_64_LD) -shared -soname linux-vdso.so.1 $(VDSO_LDFLAGS) -T syscalls/abi/x86_64/vdso.ld -o $@ $(@:.so=.o)
 $(BUILD)/obj/syscalls/abi/i386/vdso.o: build/gen/vdso_i386.so
+$(BUILD)/obj/syscalls/abi/x86_64/vdso.o: build/gen/vdso_x86_64.so
 
 $(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
 	@rm -f $@.$$PPID; ar qcsD $@.$$PPID @build/gadgets.list $(LIB_OBJS) && mv $@.$$PPID $@

@@ -54,8 +54,10 @@ enum {
     TRAP_XM = 19,
 };
 
-/* trap_error of TRAP_PF, beside the architecture's bits: the host said SIGBUS (the page lies past
- * the end of its file). */
+/* trap_error of TRAP_PF: the architecture's bit for a fetch. */
+#define FAULT_FETCH 0x10
+/* ... and beside the architecture's bits: the host said SIGBUS (the page lies past the end of its
+ * file). */
 #define FAULT_BUS 0x100
 /* ... and of a fetch: there is no memory for the code, even after all that could go was given back.
  * The program cannot go on. */

@@ -24,7 +24,7 @@ static bool page_executable(struct space *space, gaddr_t addr, struct block *blo
         return true;
     }
     block->fault_addr = addr;
-    block->fault_error = 0x10 | !!(flags & PAGE_MAPPED);
+    block->fault_error = FAULT_FETCH | !!(flags & PAGE_MAPPED);
     return false;
 }
 

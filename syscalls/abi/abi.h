@@ -40,6 +40,10 @@ struct abi {
     /* struct siginfo, 128 bytes: 0 or -EFAULT. Reading keeps the guest's si_code as it is. */
     int (*write_siginfo)(struct task *task, gaddr_t to, const struct sigqueue_info *info);
     int (*read_siginfo)(struct task *task, gaddr_t from, struct sigqueue_info *info);
+    /* The running task jumped to where nothing can be (a page fault of the fetch at cpu->pc): true
+     * when that is a call of the ABI's, or its own fault, and was seen to. NULL: there is none
+     * such. */
+    bool (*jump_outside)(struct task *task);
     /* The vDSO of its programs (exec/vdso.h), made at the first call, by any thread; NULL: no
      * memory for it. */
     const struct vdso *(*vdso)(void);

@@ -11,7 +11,11 @@ struct vdso {
     const uint8_t *image;
     size_t size;
     struct file *file; /* a memory file with the image: mapped, so that its fibers are shared */
-    uint32_t vsyscall, sigreturn, rt_sigreturn; /* offsets in the image */
+    uint32_t vsyscall, sigreturn, rt_sigreturn; /* offsets in the image; 0: the ABI has none */
 };
+
+/* Makes the file of an image that was set, and leaves it NULL where the host has no memory for
+ * it. */
+void vdso_make_file(struct vdso *vdso);
 
 #endif

@@ -57,11 +57,19 @@ static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
     return result;
 }
 
+/* The ABI of the call that brought the task here: int $0x80 is i386's from 64-bit code, too, with
+ * what it passes in registers and its structures (syscall(2)). */
+static const struct abi *abi_of_call(const struct task *task) {
+    bool narrow = task->cpu->gate == GATE_INT80 && task->cpu->mode == GUEST_X86_64;
+    return narrow ? abi_of_mode(GUEST_I386) : task->abi;
+}
+
 static void system_call(struct task *task) {
     const struct abi_registers *registers = task->abi->registers;
     uint64_t args[SYSCALL_ARGUMENTS];
     int64_t number;
-    long result = registers->fetch_call(task, &number, args);
+    task->abi = abi_of_call(task);
+    long result = task->abi->registers->fetch_call(task, &number, args);
     STAT(syscalls);
     __atomic_store_n(&task->syscall_number, number, __ATOMIC_RELAXED); /* /proc shows it */
     task->no_restart = false;
@@ -71,6 +79,7 @@ static void system_call(struct task *task) {
     if (result == 0) {
         result = dispatch(task, (unsigned)number, args);
     }
+    task->abi = abi_of_mode(task->cpu->mode); /* execve may have changed it */
     if (!task->no_restart) {
         registers->set_result(task, result);
     }
@@ -105,6 +114,31 @@ static int simd_code(const struct cpu *cpu) {
     return fp_code(cpu->mxcsr & ~(cpu->mxcsr >> 7) & 0x3f);
 }
 
+/* An address that no page can have: the bits above the 48th are not all as that one. */
+static bool noncanonical(gaddr_t addr) {
+    return (gaddr_t)((int64_t)(addr << 16) >> 16) != addr;
+}
+
+/* What is fetched from an address that cannot be is no page fault. */
+static bool bad_jump(const struct cpu *cpu) {
+    return cpu->trap == TRAP_PF && cpu->trap_error & FAULT_FETCH && noncanonical(cpu->trap_addr);
+}
+
+/* The error code that a signal's frame shows for a page fault (SDM Vol. 3A 4.7): from user mode,
+ * and "present" where there is a page table entry. What is the kernel's is always there, or so it
+ * says.
+ */
+static uint32_t page_fault_error(const struct cpu *cpu) {
+    uint32_t error = (cpu->trap_error & 0x13) | 4;
+    if (cpu->trap_addr >> 47) {
+        return error | 1;
+    }
+    bool mapped = cpu->trap_addr < cpu->space->top &&
+                  atomic_load(&cpu->space->page[cpu->trap_addr >> PAGE_BITS]) &
+                      (PAGE_READ | PAGE_WRITE | PAGE_EXEC);
+    return mapped && !(cpu->trap_error & FAULT_BUS) ? error : error & ~1u;
+}
+
 /* Page faults: si_code says whether anything is mapped there. False: the stack grew, try again. */
 static bool page_fault(struct task *task, struct sigqueue_info *info) {
     struct cpu *cpu = task->cpu;
@@ -128,6 +162,14 @@ static void exception(struct task *task) {
     struct sigqueue_info info = {.signo = SIGSEGV, .code = SI_KERNEL};
     if (cpu->trap == TRAP_PF && cpu->trap_error & FAULT_NO_MEMORY) {
         process_exit_group(task, SIGKILL); /* as Linux does where memory is short */
+    }
+    if (cpu->trap == TRAP_PF && cpu->trap_error & FAULT_FETCH && task->abi->jump_outside &&
+        task->abi->jump_outside(task)) {
+        return;
+    }
+    if (bad_jump(cpu)) {
+        cpu->trap = TRAP_GP;
+        cpu->trap_error = 0;
     }
     switch (cpu->trap) {
     case TRAP_DE:
@@ -177,11 +219,7 @@ static void exception(struct task *task) {
     task->last_trap = cpu->trap;
     task->last_trap_error = cpu->trap == TRAP_DB ? 0 : cpu->trap_error & 0xffff;
     if (cpu->trap == TRAP_PF) {
-        task->last_trap_error = (cpu->trap_error & 0x13) | 4; /* from user mode */
-        uint8_t page = atomic_load(&cpu->space->page[cpu->trap_addr >> PAGE_BITS]);
-        if (!(page & (PAGE_READ | PAGE_WRITE | PAGE_EXEC)) || (cpu->trap_error & FAULT_BUS)) {
-            task->last_trap_error &= ~1u; /* no page table entry says "present" then */
-        }
+        task->last_trap_error = page_fault_error(cpu);
         task->last_trap_addr = cpu->trap_addr;
     }
     signal_fault(task, &info);

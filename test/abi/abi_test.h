@@ -62,6 +62,7 @@ void test_queues(void);
 void test_signals(void);
 void test_words(void);
 void test_process(void);
+void test_x86_64(void);
 void test_vectors(void);
 void test_table(void);
 void test_layouts(void);

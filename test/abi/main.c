@@ -41,6 +41,7 @@ static const struct {
     {"signals", test_signals},
     {"words", test_words},
     {"process", test_process},
+    {"x86_64", test_x86_64},
     {"vectors", test_vectors},
     {"table", test_table},
     {"layouts", test_layouts},

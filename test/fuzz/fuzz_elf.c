@@ -9,6 +9,7 @@
 #include "core/run/run.h"
 #include "core/host/host.h"
 #include "syscalls/abi/i386/i386.h"
+#include "syscalls/abi/x86_64/x86_64.h"
 #include "syscalls/exec/elf.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/file/file.h"
@@ -66,16 +67,56 @@ static uint32_t nasty(void) {
     }
 }
 
-static void poke(struct input *input, size_t at, uint32_t value, size_t bytes) {
+/* The same for fields of 64 bits. */
+static uint64_t nasty_wide(void) {
+    static const uint64_t values[] = {
+        1ull << 36,  1ull << 47,  0x7ffffffff000,   1ull << 63,
+        ~0ull,       ~0ull << 12, 0xfffffffff000,   0xffffff000,
+        0xaaaaaa000, 1ull << 32,  (1ull << 63) - 1,
+    };
+    switch (rnd() % 4) {
+    case 0:
+        return nasty();
+    case 1:
+        return 1ull << rnd() % 64;
+    case 2:
+        return values[rnd() % ARRAY_LEN(values)] + rnd() % 5 - 2;
+    default:
+        return values[rnd() % ARRAY_LEN(values)] - (nasty() & ~0xfffu);
+    }
+}
+
+/* Where things are in the headers of a class. */
+struct places {
+    size_t head, segment, phnum, word;
+    size_t address[8]; /* words of a program header; the others are 4 bytes */
+    size_t addresses;
+};
+static const struct places places_32 = {
+    sizeof(Elf32_Ehdr), sizeof(Elf32_Phdr), 44, 4, {4, 8, 12, 16, 20, 28}, 6};
+static const struct places places_64 = {
+    sizeof(Elf64_Ehdr), sizeof(Elf64_Phdr), 56, 8, {8, 16, 24, 32, 40, 48}, 6};
+
+static const struct places *places_of(const struct input *input) {
+    return input->size > EI_CLASS && input->data[EI_CLASS] == ELFCLASS64 ? &places_64 : &places_32;
+}
+
+static void poke(struct input *input, size_t at, uint64_t value, size_t bytes) {
     if (at + bytes <= input->size) {
         memcpy(input->data + at, &value, bytes);
     }
 }
 
+static void poke_word(struct input *input, size_t at) {
+    bool wide = places_of(input)->word == 8;
+    poke(input, at, wide ? nasty_wide() : nasty(), wide ? 8 : 4);
+}
+
 static void mutate(struct input *input) {
+    const struct places *places = places_of(input);
     for (unsigned n = 1 + rnd() % 4; n-- > 0;) {
-        uint32_t phnum = input->size >= sizeof(Elf32_Ehdr) ? input->data[44] : 0;
-        size_t header = sizeof(Elf32_Ehdr) + (phnum ? rnd() % phnum : 0) * sizeof(Elf32_Phdr);
+        uint32_t phnum = input->size >= places->head ? input->data[places->phnum] : 0;
+        size_t header = places->head + (phnum ? rnd() % phnum : 0) * places->segment;
         switch (rnd() % 10) {
         case 0: /* any byte */
             if (input->size) {
@@ -83,10 +124,10 @@ static void mutate(struct input *input) {
             }
             break;
         case 1: /* a word of the file header */
-            poke(input, 16 + rnd() % 18 * 2, nasty(), 2);
+            poke(input, 16 + rnd() % ((places->head - 16) / 2) * 2, nasty(), 2);
             break;
-        case 2:
-            poke(input, 24 + rnd() % 3 * 4, nasty(), 4);
+        case 2: /* entry, places of headers */
+            poke_word(input, 24 + rnd() % 3 * places->word);
             break;
         case 3: /* shorter */
             if (rnd() % 4 == 0 && input->size) {
@@ -94,15 +135,18 @@ static void mutate(struct input *input) {
             }
             break;
         case 4: /* one program header over another */
-            if (phnum && header + sizeof(Elf32_Phdr) <= input->size) {
-                memmove(input->data + sizeof(Elf32_Ehdr), input->data + header, sizeof(Elf32_Phdr));
+            if (phnum && header + places->segment <= input->size) {
+                memmove(input->data + places->head, input->data + header, places->segment);
             }
             break;
         case 5: /* more headers than there are */
-            poke(input, 44, rnd() % 2 ? nasty() : rnd() % 64, 2);
+            poke(input, places->phnum, rnd() % 2 ? nasty() : rnd() % 64, 2);
             break;
-        default: /* a field of a program header */
-            poke(input, header + rnd() % 8 * 4, nasty(), 4);
+        case 6: /* type or flags */
+            poke(input, header + (rnd() % 2 ? 0 : places->word == 8 ? 4 : 24), nasty(), 4);
+            break;
+        default: /* an address or a size of a program header */
+            poke_word(input, header + places->address[rnd() % places->addresses]);
         }
     }
 }
@@ -164,8 +208,11 @@ static void try_input(const struct input *input, struct file *interpreter_file) 
         } else {
             err = found;
         }
+        if (!err && found > 0 && interpreter.mode != elf.mode) {
+            err = -ELIBBAD; /* as execve says */
+        }
         if (!err) {
-            struct mm *mm = mm_create(GUEST_I386);
+            struct mm *mm = mm_create(elf.mode);
             if (!mm) {
                 perror("mm_create");
                 exit(125);
@@ -238,6 +285,7 @@ int main(int argc, char **argv) {
     engine_init();
     task.process = &process;
     abi_add(&abi_i386);
+    abi_add(&abi_x86_64);
     task.abi = &abi_i386;
     process.uid = process.euid = 1000; /* root may map below MM_MIN_ADDR */
     for (size_t n = 0; n < ARRAY_LEN(process.limits); n++) {

@@ -15,7 +15,7 @@ import threading
 from harness import BUILD, TOP, Suite, check, check_equal, command
 
 CASES = ("registers", "times", "files", "locks", "messages", "sockets", "ipc", "queues", "signals",
-         "words", "process", "vectors", "table", "layouts")
+         "words", "process", "x86_64", "vectors", "table", "layouts")
 PROGRAM = TOP / "test/fuzz/corpus/elf/static"  # any that can be loaded: none of its code runs
 suite = Suite()
 lock = threading.Lock()

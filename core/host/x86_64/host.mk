@@ -6,5 +6,7 @@ HOST_CFLAGS  := -fno-pie
 HOST_LDFLAGS := -no-pie
 
 # For guest code (the vDSO): this host's own assembler and linker know it.
-I386_AS := $(AS) --32
-I386_LD := ld -m elf_i386
+I386_AS   := $(AS) --32
+I386_LD   := ld -m elf_i386
+X86_64_AS := $(AS) --64
+X86_64_LD := ld -m elf_x86_64

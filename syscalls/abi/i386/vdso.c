@@ -2,13 +2,9 @@
  * exec/elf.c maps it, the signal frames return through it. Source: vdso(7). */
 #include "syscalls/exec/vdso.h"
 #include "syscalls/abi/i386/i386.h"
-#include "syscalls/file/file.h"
 #include <elf.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 extern const uint8_t vdso_i386_start[], vdso_i386_end[];
 __asm__(".pushsection .rodata\n"
@@ -42,25 +38,13 @@ static uint32_t symbol(const struct vdso *vdso, const char *name) {
 }
 
 static void make(void) {
-    static const struct file_ops vdso_ops = {.kind = "vdso"};
     struct vdso *vdso = &vdso_i386;
     vdso->image = vdso_i386_start;
     vdso->size = (size_t)(vdso_i386_end - vdso_i386_start);
     vdso->vsyscall = symbol(vdso, "__kernel_vsyscall");
     vdso->sigreturn = symbol(vdso, "__kernel_sigreturn");
     vdso->rt_sigreturn = symbol(vdso, "__kernel_rt_sigreturn");
-    int fd = memfd_create("vdso", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) {
-        return;
-    }
-    /* Sealed, so that its code is shared from the first program on (mm_identity.c). */
-    if (write(fd, vdso->image, vdso->size) != (ssize_t)vdso->size ||
-        ftruncate(fd, (off_t)PAGE_ALIGN(vdso->size)) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
-        close(fd);
-        return;
-    }
-    vdso->file = file_create(&vdso_ops, fd, O_RDONLY);
+    vdso_make_file(vdso);
 }
 
 const struct vdso *abi_i386_vdso(void) {

@@ -1,6 +1,7 @@
 /* x86-64 forms of calls about processes and the machine: clone(2), getrlimit(2), sysinfo(2). */
 #include "core/space/space.h"
 #include "gen/syscall_protos.h"
+#include "syscalls/abi/x86_64/registers.h"
 #include "syscalls/abi/x86_64/x86_64.h"
 #include "syscalls/process/abi_process.h"
 #include "syscalls/process/life.h"
@@ -66,17 +67,9 @@ static int put_sysinfo(struct task *task, gaddr_t to, const struct sysinfo *info
 
 /* --- the thread pointer ---------------------------------------------------------------- */
 
-#define ADDRESS_TOP 0x7ffffffff000u /* of programs with 47-bit addresses */
-
-/* As arch_prctl(2), ARCH_SET_FS. */
 static int set_tls(struct task *task, struct cpu *cpu, uint64_t tls) {
     (void)task;
-    if (tls >= ADDRESS_TOP) {
-        return -EPERM;
-    }
-    cpu->seg[SEG_FS].selector = 0;
-    cpu->seg[SEG_FS].base = tls;
-    return 0;
+    return x86_64_set_base(cpu, SEG_FS, tls);
 }
 
 const struct abi_process abi_x86_64_process = {

@@ -1,5 +1,4 @@
-/* The x86-64 ABI as an object. Each member's file is the one of its subject beside this. Registers,
- * signal frames and the vDSO are not there yet: no program is loaded with it (abi_add()). */
+/* The x86-64 ABI as an object. Each member's file is the one of its subject beside this. */
 #include "syscalls/abi/x86_64/x86_64.h"
 
 const struct abi abi_x86_64 = {
@@ -7,6 +6,13 @@ const struct abi abi_x86_64 = {
     .mode = GUEST_X86_64,
     .calls = &abi_x86_64_calls,
     .pointer_bytes = 8,
+    .registers = &abi_x86_64_registers,
+    .signal_frame = abi_x86_64_signal_frame,
+    .signal_return = abi_x86_64_signal_return,
+    .write_siginfo = abi_x86_64_write_siginfo,
+    .read_siginfo = abi_x86_64_read_siginfo,
+    .jump_outside = abi_x86_64_vsyscall,
+    .vdso = abi_x86_64_vdso,
     .times = &abi_x86_64_times,
     .times64 = &abi_x86_64_times,
     .fs = &abi_x86_64_fs,
