@@ -44,6 +44,7 @@ struct abi {
      * when that is a call of the ABI's, or its own fault, and was seen to. NULL: there is none
      * such. */
     bool (*jump_outside)(struct task *task);
+    gaddr_t vsyscall_page; /* where that is, for /proc/PID/maps; 0: nowhere */
     /* The vDSO of its programs (exec/vdso.h), made at the first call, by any thread; NULL: no
      * memory for it. */
     const struct vdso *(*vdso)(void);

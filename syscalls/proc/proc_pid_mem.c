@@ -1,5 +1,6 @@
 /* /proc/PID: memory. maps, smaps, statm, cmdline, environ, auxv, mem. The list of mappings is
  * copied under mm->lock and printed without it. */
+#include "syscalls/abi/abi.h"
 #include "syscalls/file/open_flags.h"
 #include "syscalls/proc/proc_internal.h"
 #include "syscalls/task/process.h"
@@ -38,6 +39,9 @@ static void free_vmas(struct vma *vma, size_t count) {
 static uint64_t resident(struct space *space, gaddr_t start, gaddr_t end) {
     unsigned char vec[4096];
     uint64_t pages = 0;
+    if (!space_range_ok(space, start, end - start)) {
+        return 0; /* [vsyscall] */
+    }
     while (start < end) {
         gaddr_t n = (end - start) / PAGE_BYTES;
         if (n > sizeof vec) {
@@ -144,17 +148,30 @@ static void print_smaps(struct mm *mm, const struct vma *vma, struct strbuf *out
         size, in, in, clean ? in : 0, clean ? 0 : in, in, vma->file ? 0 : in);
 }
 
+/* What an ABI has beyond all mappings: shown after them, nobody's to change. */
+static bool fixed_page(const struct mm *mm, struct vma *vma) {
+    gaddr_t page = abi_of_mode(mm->space->mode)->vsyscall_page;
+    *vma = (struct vma){.start = page,
+                        .end = page + PAGE_BYTES,
+                        .prot = PROT_EXEC,
+                        .flags = MAP_PRIVATE,
+                        .name = "[vsyscall]"};
+    return page;
+}
+
 static int print_maps(const struct synth_ref *ref, struct strbuf *out, bool details) {
     struct mm *mm = proc_mm(ref);
     if (!mm) {
         return 0;
     }
     size_t count;
-    struct vma *vma = copy_vmas(mm, &count);
-    for (size_t i = 0; i < count; i++) {
-        print_vma(&vma[i], is_wide(mm), out);
+    struct vma *vma = copy_vmas(mm, &count), fixed;
+    size_t all = count + fixed_page(mm, &fixed);
+    for (size_t i = 0; i < all; i++) {
+        const struct vma *one = i < count ? &vma[i] : &fixed;
+        print_vma(one, is_wide(mm), out);
         if (details) {
-            print_smaps(mm, &vma[i], out);
+            print_smaps(mm, one, out);
         }
     }
     free_vmas(vma, count);

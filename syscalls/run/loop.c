@@ -57,18 +57,20 @@ static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
     return result;
 }
 
-/* The ABI of the call that brought the task here: int $0x80 is i386's from 64-bit code, too, with
- * what it passes in registers and its structures (syscall(2)). */
-static const struct abi *abi_of_call(const struct task *task) {
-    bool narrow = task->cpu->gate == GATE_INT80 && task->cpu->mode == GUEST_X86_64;
-    return narrow ? abi_of_mode(GUEST_I386) : task->abi;
+/* int $0x80 is a call of the i386 ABI from 64-bit code, too, with its registers and its structures
+ * (syscall(2)). */
+static bool is_i386_call(const struct cpu *cpu) {
+    return cpu->gate == GATE_INT80 && cpu->mode == GUEST_X86_64;
 }
 
 static void system_call(struct task *task) {
     const struct abi_registers *registers = task->abi->registers;
     uint64_t args[SYSCALL_ARGUMENTS];
     int64_t number;
-    task->abi = abi_of_call(task);
+    bool i386_call = is_i386_call(task->cpu);
+    if (i386_call) {
+        task->abi = abi_of_mode(GUEST_I386);
+    }
     long result = task->abi->registers->fetch_call(task, &number, args);
     STAT(syscalls);
     __atomic_store_n(&task->syscall_number, number, __ATOMIC_RELAXED); /* /proc shows it */
@@ -79,7 +81,9 @@ static void system_call(struct task *task) {
     if (result == 0) {
         result = dispatch(task, (unsigned)number, args);
     }
-    task->abi = abi_of_mode(task->cpu->mode); /* execve may have changed it */
+    if (i386_call) {
+        task->abi = abi_of_mode(task->cpu->mode); /* which execve may have changed */
+    }
     if (!task->no_restart) {
         registers->set_result(task, result);
     }

@@ -10,8 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#define VSYSCALL_PAGE 0xffffffffff600000u
-#define ENTRY_BYTES   1024
+#define ENTRY_BYTES 1024
 
 /* The calls in the order of their entries, and the sizes of what their arguments point to. */
 static const struct {
@@ -40,7 +39,7 @@ static bool reachable(struct task *task, gaddr_t to, size_t size) {
 bool abi_x86_64_vsyscall(struct task *task) {
     struct cpu *cpu = task->cpu;
     uint64_t back, args[6] = {cpu->regs[REG_DI], cpu->regs[REG_SI], cpu->regs[REG_DX]};
-    gaddr_t offset = cpu->pc - VSYSCALL_PAGE;
+    gaddr_t offset = cpu->pc - X86_64_VSYSCALL_PAGE;
     if (offset >= PAGE_BYTES) {
         return false;
     }

@@ -12,6 +12,7 @@ const struct abi abi_x86_64 = {
     .write_siginfo = abi_x86_64_write_siginfo,
     .read_siginfo = abi_x86_64_read_siginfo,
     .jump_outside = abi_x86_64_vsyscall,
+    .vsyscall_page = X86_64_VSYSCALL_PAGE,
     .vdso = abi_x86_64_vdso,
     .times = &abi_x86_64_times,
     .times64 = &abi_x86_64_times,

@@ -13,6 +13,7 @@ int abi_x86_64_signal_frame(struct task *task, const struct sigaction_guest *act
 void abi_x86_64_signal_return(struct task *task);
 int abi_x86_64_write_siginfo(struct task *task, gaddr_t to, const struct sigqueue_info *info);
 int abi_x86_64_read_siginfo(struct task *task, gaddr_t from, struct sigqueue_info *info);
+#define X86_64_VSYSCALL_PAGE 0xffffffffff600000u
 bool abi_x86_64_vsyscall(struct task *task);        /* vsyscall.c */
 const struct vdso *abi_x86_64_vdso(void);           /* vdso.c */
 extern const struct abi_times abi_x86_64_times;     /* times.c */
