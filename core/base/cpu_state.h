@@ -106,7 +106,8 @@ struct cpu {
     _Atomic int64_t poll; /* POLL_RUN or POLL_STOP */
     uint64_t
         *jump_cache;   /* 64 Ki entries: (entry address - cpu->anchor), by the pc's low 16 bits */
-    uint64_t anchor;   /* address of the entry that matches no pc; kept in a register */
+    uint64_t anchor;   /* address of the entry that matches no pc, and modulo 64 the number of
+                          address bits of the window (a count for shifts); kept in a register */
     uint64_t window;   /* host address of guest address 0; 4 GiB aligned */
     uint64_t host_sp;  /* host stack pointer to return to when leaving the gadgets */
     uint64_t host_ip;  /* scratch of the entry code */
@@ -120,20 +121,21 @@ struct cpu {
     uint32_t exit_reason;       /* enum exit_reason */
     uint32_t gate;              /* enum syscall_gate, at EXIT_SYSCALL */
     uint32_t mxcsr, host_mxcsr; /* the guest's and the host C code's MXCSR */
+    enum guest_mode mode;       /* the entry code asks how wide registers are */
     struct cpu_segment seg[SEG_COUNT];
     uint8_t xmm[16][16] __attribute__((aligned(16)));
     uint8_t fx[512]
         __attribute__((aligned(16))); /* FXSAVE image: valid when fx_valid, see cpu_fpu_* */
 
     /* --- C only --- */
-    bool fx_valid; /* fx holds the x87 state; false: it is in the host's unit */
-    enum guest_mode mode;
+    bool fx_valid;          /* fx holds the x87 state; false: it is in the host's unit */
     struct space *space;    /* not owned; changes only between two cpu_run() */
     uint32_t trap;          /* TRAP_*, at EXIT_TRAP */
     uint32_t trap_error;    /* page fault: bit 0 present, 1 write, 4 fetch, FAULT_BUS; debug trap:
                                DEBUG_STEP; else the selector or 0 */
     gaddr_t trap_addr;      /* CR2 of a page fault */
     const void *fault_at;   /* EXIT_FAULT: host instruction, in the gadget at `fiber` */
+    bool fault_probe;       /* ... that looked whether trap_addr is in the window (window.h) */
     uint64_t thread;        /* pthread_t of the running thread, for kicks */
     _Atomic uint64_t epoch; /* epoch seen at the last entry to gadgets; 0 while outside */
     struct cpu *next_cpu;   /* list of all cpus, for epochs */

@@ -33,10 +33,12 @@ struct jump_cache {
 
 struct space {
     enum guest_mode mode;
+    unsigned bits;         /* the window has 2^bits bytes: 32 for i386 */
     uint8_t *window;       /* host address of guest address 0 */
-    gaddr_t top;           /* first address that does not exist: 4 GiB for i386 */
-    _Atomic uint8_t *page; /* PAGE_* bits by page number */
+    gaddr_t top;           /* first address that does not exist: 1 << bits */
+    _Atomic uint8_t *page; /* PAGE_* bits by page number: sparse, never walk all of it */
     struct jump_cache jump_cache;
+    uint64_t anchor;              /* what its entries are relative to: host_null_entry(bits) */
     pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
     struct space_region *regions; /* sorted by start; see region.c */
     size_t region_count;

@@ -63,6 +63,7 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
     gaddr_t at = pc;
 
     block->mode = space->mode;
+    block->top = space->top;
     block->pc = pc;
     block->count = 0;
     block->checked = checked;

@@ -26,6 +26,7 @@ enum block_status {
 
 struct block {
     enum guest_mode mode;
+    gaddr_t top;     /* of the space */
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;
     bool checked;            /* ends after the first store, gets a check in front */
@@ -61,7 +62,7 @@ struct lowered {
     unsigned slots, marks, exits;
     unsigned gadgets;
     unsigned copies; /* replicated gadgets used so far */
-    gaddr_t pc;
+    gaddr_t pc, top;
     uint64_t slot[FIBER_MAX_INSNS * 24 + MAX_CHECKS * CHECK_SLOTS];
     uint16_t gadget[FIBER_MAX_INSNS * 8 + MAX_CHECKS]; /* slot of each gadget */
     uint32_t id[FIBER_MAX_INSNS * 8 + MAX_CHECKS];     /* its number (rows.h); 0: in no n-gram */

@@ -70,7 +70,7 @@ static void put_address(struct emitter *e, gaddr_t address) {
     put64(e, e->low->mode == GUEST_I386 ? (uint32_t)address : address);
 }
 
-/* A number as a parameter: 4 bytes, but 8 for a helper. */
+/* A number as a parameter of 4 bytes, but 8 for a helper. */
 static void put_number(struct emitter *e, const struct step *step, int64_t value) {
     if (step->helper) {
         put64(e, (uint64_t)value);
@@ -79,13 +79,20 @@ static void put_number(struct emitter *e, const struct step *step, int64_t value
     }
 }
 
-static uint32_t raw_word(const struct insn *insn) {
-    uint32_t low = insn->modrm;
-    if (!insn->has_modrm) {
-        low = (insn->addrsize == 2 ? 1 : 0) | (insn->rep == 0xf3 ? 2 : insn->rep == 0xf2 ? 4 : 0);
+/* A displacement or immediate as a parameter: as wide as the guest's addresses. */
+static void put_wide(struct emitter *e, int64_t value) {
+    if (e->low->mode == GUEST_I386) {
+        put32(e, (uint32_t)value);
+    } else {
+        put64(e, (uint64_t)value);
     }
-    return low | (uint32_t)insn->opcode << 8 | (uint32_t)insn->opsize << 16 |
-           (uint32_t)insn->seg << 24;
+}
+
+static int64_t raw_word(const struct insn *insn) {
+    unsigned rep = insn->rep == 0xf3 ? 1 : insn->rep == 0xf2 ? 2 : 0;
+    return (int64_t)(insn->modrm | (uint64_t)insn->opcode << 8 | (uint64_t)insn->opsize << 16 |
+                     (uint64_t)insn->seg << 24 | (uint64_t)insn->rex << 32 |
+                     (uint64_t)insn->addrsize << 40 | (uint64_t)rep << 44);
 }
 
 static void put_params(struct emitter *e, const struct step *step, const struct insn *insn,
@@ -93,10 +100,14 @@ static void put_params(struct emitter *e, const struct step *step, const struct 
     for (unsigned i = 0; i < ARRAY_LEN(step->param) && step->param[i] != P_NONE; i++) {
         switch (step->param[i]) {
         case P_DISP:
-            put_number(e, step, base == shape_of(e->low)->base_ea ? 0 : insn->disp);
+            put_wide(e, base == shape_of(e->low)->base_ea ? 0 : insn->disp);
             break;
         case P_IMM:
-            put_number(e, step, insn->imm);
+            if (step->helper) {
+                put64(e, (uint64_t)insn->imm);
+            } else {
+                put_wide(e, insn->imm);
+            }
             break;
         case P_IMM2:
             put_number(e, step, insn->imm2);
@@ -125,46 +136,92 @@ static void put_params(struct emitter *e, const struct step *step, const struct 
     }
 }
 
+/* Where registers at home are that a gadget finds by parameters: offsets in struct cpu. */
+struct homes {
+    unsigned count;
+    uint32_t at[ARRAY_LEN(((struct step *)0)->index)];
+};
+
+static void put_homes(struct emitter *e, const struct homes *homes) {
+    for (unsigned i = 0; i < homes->count; i++) {
+        put32(e, homes->at[i]);
+    }
+}
+
+/* The number that an index takes from the instruction, for what is no memory operand. */
+static unsigned index_number(struct lowered *low, const struct index_spec *spec,
+                             const struct insn *insn) {
+    unsigned value = 0;
+    switch (spec->kind) {
+    case IX_REG:
+        value = insn->reg;
+        break;
+    case IX_RM:
+        value = insn->rm;
+        break;
+    case IX_OPREG:
+        value = (insn->opcode & 7u) | (insn->rex & 1u) << 3;
+        break;
+    case IX_COND:
+        value = insn->opcode & 15;
+        break;
+    case IX_IMM:
+        value = (unsigned)insn->imm;
+        break;
+    case IX_COPY:
+        /* Neighbours get different ones; the same instruction always gets the same. */
+        value = low->copies++ + (unsigned)(low->pc >> 4);
+        break;
+    case IX_IMM_SAT:
+        value = (unsigned)insn->imm;
+        value = value < spec->radix ? value : spec->radix - 1u;
+        break;
+    case IX_VVVV:
+        value = insn->vvvv;
+        break;
+    case IX_IS4:
+        value = (unsigned)insn->imm >> 4 & 15;
+        break;
+    }
+    return value;
+}
+
+/* The entry of register `number` in an index of its class; one at home is noted. */
+static unsigned register_entry(const struct guest_shape *shape, enum index_class class,
+                               unsigned number, bool rex, struct homes *homes) {
+    number %= shape->registers;
+    if (number >= shape->resident) {
+        homes->at[homes->count++] = class == IX_VECTOR
+                                        ? (uint32_t)offsetof(struct cpu, xmm[number])
+                                        : (uint32_t)offsetof(struct cpu, regs[number]);
+        return shape->resident;
+    }
+    /* AH, CH, DH and BH come last where SPL to DIL have their numbers. */
+    bool high = class == IX_BYTE && shape->registers > shape->resident && !rex && number >= 4;
+    return high ? shape->resident + 1u + number - 4 : number;
+}
+
+/* The entry of a table, and which registers at home its gadget is to be told. */
 static unsigned table_index(struct lowered *low, const struct step *step, const struct insn *insn,
-                            unsigned base) {
+                            unsigned base, struct homes *homes) {
+    const struct guest_shape *shape = shape_of(low);
     unsigned index = 0;
+    homes->count = 0;
     for (unsigned i = 0; i < ARRAY_LEN(step->index) && step->index[i].kind != IX_NONE; i++) {
-        unsigned value = 0;
-        switch (step->index[i].kind) {
-        case IX_REG:
-            value = insn->reg;
-            break;
-        case IX_RM:
-            value = insn->rm;
-            break;
-        case IX_OPREG:
-            value = insn->opcode & 7;
-            break;
-        case IX_BASE:
+        const struct index_spec *spec = &step->index[i];
+        unsigned value;
+        if (spec->kind == IX_BASE) {
             value = base;
-            break;
-        case IX_COND:
-            value = insn->opcode & 15;
-            break;
-        case IX_IMM:
-            value = (unsigned)insn->imm;
-            break;
-        case IX_COPY:
-            /* Neighbours get different ones; the same instruction always gets the same. */
-            value = low->copies++ + (unsigned)(low->pc >> 4);
-            break;
-        case IX_IMM_SAT:
-            value = (unsigned)insn->imm;
-            value = value < step->index[i].radix ? value : step->index[i].radix - 1u;
-            break;
-        case IX_VVVV:
-            value = insn->vvvv;
-            break;
-        case IX_IS4:
-            value = (unsigned)insn->imm >> 4 & 15;
-            break;
+            if (base >= shape->resident && base < shape->base_none) {
+                value = register_entry(shape, IX_GENERAL, (unsigned)insn->base, true, homes);
+            }
+        } else {
+            value = index_number(low, spec, insn);
+            if (spec->class != IX_OTHER) {
+                value = register_entry(shape, spec->class, value, insn->rex != 0, homes);
+            }
         }
-        index = index * step->index[i].radix + value % step->index[i].radix;
+        index = index * spec->radix + value % spec->radix;
     }
     return index;
 }
@@ -177,8 +234,19 @@ static bool has_segment_base(const struct insn *insn) {
 static void emit_disp(struct lowered *low, const void *gadget, uint32_t id, int64_t disp) {
     struct emitter e = {.low = low};
     begin(&e, gadget, id);
-    put32(&e, (uint32_t)disp);
+    put_wide(&e, disp);
     finish(&e);
+}
+
+static void emit_bare(struct lowered *low, const void *gadget) {
+    struct emitter e = {.low = low};
+    begin(&e, gadget, 0);
+    finish(&e);
+}
+
+/* Addresses of 32 bits in a guest whose own are longer. */
+static bool is_short(const struct lowered *low, const struct insn *insn) {
+    return low->mode == GUEST_X86_64 && insn->addrsize == 4;
 }
 
 /* Put the address of a memory operand into the EA register. */
@@ -198,11 +266,12 @@ static void emit_ea(struct lowered *low, const struct insn *insn, enum mem_mode 
         unsigned scale = insn->index < 0 ? 0 : insn->scale;
         unsigned entry = (base * registers + index) * 4 + scale;
         emit_disp(low, tables->index[entry], tables->index_id + entry, disp);
+        if (is_short(low, insn)) {
+            emit_bare(low, *tables->trunc32);
+        }
     }
     if (with_segment && has_segment_base(insn)) {
-        struct emitter e = {.low = low};
-        begin(&e, tables->add_seg[insn->seg], 0);
-        finish(&e);
+        emit_bare(low, tables->add_seg[insn->seg]);
     }
 }
 
@@ -270,7 +339,7 @@ static void emit_checks(struct lowered *low, const struct block *block) {
 static void emit_trap(struct lowered *low, const struct insn *insn, uint32_t vector) {
     struct emitter e = {.low = low};
     begin(&e, core_gadgets[low->mode].trap, 0);
-    put32(&e, vector);
+    put_wide(&e, vector);
     put_address(&e, insn->pc);
     finish(&e);
 }
@@ -284,9 +353,12 @@ static bool has_base_index(const struct step *step) {
     return false;
 }
 
-/* The IX_BASE value of the instruction's memory operand: base_ea when it needs a prelude. */
-static unsigned operand_base(const struct guest_shape *shape, const struct insn *insn,
+/* The IX_BASE entry of the instruction's memory operand: base_ea when it needs a prelude. An
+ * address that is known here needs none where it is one of the window's: what is accessed there
+ * ends within window and guard. */
+static unsigned operand_base(const struct lowered *low, const struct insn *insn,
                              const struct variant *variant) {
+    const struct guest_shape *shape = shape_of(low);
     if (!insn->is_mem || variant->mem == MEM_NONE) {
         return 0;
     }
@@ -294,10 +366,16 @@ static unsigned operand_base(const struct guest_shape *shape, const struct insn 
     if (variant->mem == MEM_LEA) {
         by_base = has_base_index(variant->step);
     }
-    if (by_base && insn->addrsize != 2 && insn->index < 0) {
-        return insn->base < 0 ? shape->base_none : (unsigned)insn->base;
+    if (!by_base || insn->addrsize == 2 || insn->index >= 0 || is_short(low, insn)) {
+        return shape->base_ea;
     }
-    return shape->base_ea;
+    if (insn->base >= 0) {
+        unsigned base = (unsigned)insn->base;
+        return base < shape->resident ? base : shape->resident;
+    }
+    bool there =
+        low->mode == GUEST_I386 || variant->mem == MEM_LEA || (uint64_t)insn->disp < low->top;
+    return there ? shape->base_none : shape->base_ea;
 }
 
 /* False when a gadget of the sequence was not generated: nothing but preludes was emitted. */
@@ -306,14 +384,15 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
     if (!variant->steps) {
         return false;
     }
-    unsigned base = operand_base(shape_of(low), insn, variant);
+    unsigned base = operand_base(low, insn, variant);
     if (base == shape_of(low)->base_ea) {
         emit_ea(low, insn, variant->mem);
     }
     for (unsigned i = 0; i < variant->steps; i++) {
         const struct step *step = &variant->step[i];
         bool dead = flags_dead && step->table_dead;
-        unsigned index = table_index(low, step, insn, base);
+        struct homes homes;
+        unsigned index = table_index(low, step, insn, base, &homes);
         const void *gadget = (dead ? step->table_dead : step->table)[index];
         if (!gadget) {
             return false;
@@ -321,6 +400,7 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
         struct emitter e = {.low = low};
         begin(&e, gadget, (dead ? step->id_dead : step->id) + index);
         put_params(&e, step, insn, base);
+        put_homes(&e, &homes);
         finish(&e);
     }
     return true;
@@ -338,8 +418,9 @@ static bool emit_fused(struct lowered *low, const struct insn *insn, const struc
     if (!variant->fuse_jcc || !is_jcc(jcc) || (insn->seg == SEG_CS && variant->writes)) {
         return false;
     }
-    unsigned base = operand_base(shape_of(low), insn, variant);
-    unsigned index = table_index(low, variant->step, insn, base) * 16 + (jcc->opcode & 15);
+    unsigned base = operand_base(low, insn, variant);
+    struct homes homes;
+    unsigned index = table_index(low, variant->step, insn, base, &homes) * 16 + (jcc->opcode & 15);
     const void *gadget = variant->fuse_jcc[index];
     if (!gadget) {
         return false;
@@ -352,6 +433,7 @@ static bool emit_fused(struct lowered *low, const struct insn *insn, const struc
     put_params(&e, variant->step, insn, base);
     put_link(&e, (gaddr_t)jcc->imm);
     put_link(&e, next_pc(jcc));
+    put_homes(&e, &homes);
     finish(&e);
     return true;
 }
@@ -381,6 +463,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     bool open = true; /* control falls off the end */
 
     low->mode = block->mode;
+    low->top = block->top;
     low->slots = low->marks = low->exits = 0;
     low->gadgets = low->copies = 0;
     low->pc = block->pc;

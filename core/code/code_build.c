@@ -192,7 +192,7 @@ static struct fiber *find_or_build(struct space *space, gaddr_t pc, struct exit 
 
 static void cache_entry(struct space *space, const struct fiber *fiber) {
     fiber_published();
-    uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - (uint64_t)(uintptr_t)host_null_entry;
+    uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - space->anchor;
     jump_cache_set(&space->jump_cache, fiber->pc, word);
 }
 
@@ -200,7 +200,7 @@ const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
     struct space *space = cpu->space;
     STAT(lookups);
     uint64_t word = __atomic_load_n(jump_cache_word(&space->jump_cache, pc), __ATOMIC_ACQUIRE);
-    const uint64_t *slot0 = (const uint64_t *)((uintptr_t)host_null_entry + word);
+    const uint64_t *slot0 = (const uint64_t *)(uintptr_t)(space->anchor + word);
     if (word && entry_pc(slot0, space->mode) == pc) {
         STAT(lookup_hits);
         return slot0;

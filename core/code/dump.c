@@ -84,15 +84,28 @@ static void dump_insn(const struct cpu *cpu, FILE *out) {
     fprintf(out, " %s\n", mnemonic(&insn, text));
 }
 
+/* The general registers in the order that people read them in. */
+static void dump_general(const struct cpu *cpu, FILE *out) {
+    static const struct {
+        const char *name;
+        uint8_t number;
+    } order[] = {{"ax", REG_AX}, {"bx", REG_BX}, {"cx", REG_CX}, {"dx", REG_DX},
+                 {"si", REG_SI}, {"di", REG_DI}, {"bp", REG_BP}, {"sp", REG_SP}};
+    bool wide = cpu->mode != GUEST_I386;
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++) {
+        fprintf(out, " %c%s=%08" PRIx64, wide ? 'r' : 'e', order[i].name,
+                cpu->regs[order[i].number]);
+    }
+    for (unsigned i = 8; wide && i < ARRAY_LEN(cpu->regs); i++) {
+        fprintf(out, " r%u=%08" PRIx64, i, cpu->regs[i]);
+    }
+}
+
 void dump_registers(const struct cpu *cpu) {
-    const uint64_t *r = cpu->regs;
     flockfile(stderr);
-    fprintf(stderr,
-            "%08" PRIx64 " eax=%08" PRIx64 " ebx=%08" PRIx64 " ecx=%08" PRIx64 " edx=%08" PRIx64
-            " esi=%08" PRIx64 " edi=%08" PRIx64 " ebp=%08" PRIx64 " esp=%08" PRIx64
-            " eflags=%06x  ",
-            cpu->pc, r[REG_AX], r[REG_BX], r[REG_CX], r[REG_DX], r[REG_SI], r[REG_DI], r[REG_BP],
-            r[REG_SP], cpu_eflags(cpu));
+    fprintf(stderr, "%08" PRIx64, cpu->pc);
+    dump_general(cpu, stderr);
+    fprintf(stderr, " %cflags=%06x  ", cpu->mode == GUEST_I386 ? 'e' : 'r', cpu_eflags(cpu));
     dump_insn(cpu, stderr);
     funlockfile(stderr);
 }

@@ -180,7 +180,7 @@ void region_retire(struct space *space, struct region *region, struct fiber *fib
         exit_unlink(&fiber->exit[i]);
     }
     uint64_t *cached = jump_cache_word(&space->jump_cache, fiber->pc);
-    uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - (uint64_t)(uintptr_t)host_null_entry;
+    uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - space->anchor;
     if (__atomic_load_n(cached, __ATOMIC_RELAXED) == word) {
         __atomic_store_n(cached, 0, __ATOMIC_RELAXED);
     }

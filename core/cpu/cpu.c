@@ -15,7 +15,7 @@
 #define FX_XMM        160
 #define FX_POINTERS   8
 
-/* Selectors of a 32-bit process under a 64-bit Linux kernel. */
+/* Selectors of a process under a 64-bit Linux kernel. */
 #define SEL_USER_CS   0x23
 #define SEL_USER_CS64 0x33
 #define SEL_USER_DS   0x2b
@@ -37,12 +37,13 @@ struct cpu *cpu_create(enum guest_mode mode) {
     }
     memset(cpu, 0, sizeof *cpu);
     cpu->mode = mode;
-    cpu->anchor = (uint64_t)(uintptr_t)host_null_entry;
     cpu->flags_hidden = FLAG_IF;
     cpu->seg[SEG_CS] = mode == GUEST_I386 ? flat_segment(SEL_USER_CS, FLAT_CODE)
                                           : flat_segment(SEL_USER_CS64, FLAT_CODE64);
-    cpu->seg[SEG_DS] = flat_segment(SEL_USER_DS, FLAT_DATA);
-    cpu->seg[SEG_ES] = flat_segment(SEL_USER_DS, FLAT_DATA);
+    if (mode == GUEST_I386) { /* in 64-bit programs DS and ES are null */
+        cpu->seg[SEG_DS] = flat_segment(SEL_USER_DS, FLAT_DATA);
+        cpu->seg[SEG_ES] = flat_segment(SEL_USER_DS, FLAT_DATA);
+    }
     cpu->seg[SEG_SS] = flat_segment(SEL_USER_DS, FLAT_DATA);
     cpu_fpu_reset(cpu);
     cpu_list_add(cpu);

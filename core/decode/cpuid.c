@@ -9,7 +9,14 @@
 #define CPUID_CLFLUSH     (8u << 8)   /* 64-byte lines, in units of 8 */
 #define CPUID_LOGICAL_ONE (1u << 16)
 #define LEAF_EXTENDED     0x80000000u
+#define LEAF_FEATURES     0x80000001u
 #define LEAF_BRAND        0x80000002u /* and the two after it */
+#define LEAF_SIZES        0x80000008u
+#define SYSCALL_SYSRET    (1u << 11) /* of LEAF_FEATURES, EDX: what 64-bit mode has */
+#define NO_EXECUTE        (1u << 20)
+#define LONG_MODE         (1u << 29)
+#define LAHF_LONG         (1u << 0)        /* ECX: LAHF and SAHF in 64-bit mode */
+#define ADDRESS_SIZES     (48u << 8 | 40u) /* linear, physical */
 
 bool cpuid_has(unsigned number) {
     static _Atomic uint8_t known[256]; /* 0: not asked yet, 1: there, 2: not; row.feature's range */
@@ -40,8 +47,11 @@ static uint32_t highest_leaf(void) {
     return highest;
 }
 
-void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
-    static const char brand[48] = "Fiberglass virtual i686 CPU";
+void cpuid(enum guest_mode mode, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    static const char brands[GUEST_MODES][48] = {
+        [GUEST_I386] = "Fiberglass virtual i686 CPU",
+        [GUEST_X86_64] = "Fiberglass virtual x86-64 CPU",
+    };
     memset(out, 0, 16);
     switch (leaf) {
     case 0:
@@ -58,12 +68,21 @@ void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
         out[0] = 1;
         break;
     case LEAF_EXTENDED:
-        out[0] = LEAF_BRAND + 2;
+        out[0] = mode == GUEST_I386 ? LEAF_BRAND + 2 : LEAF_SIZES;
+        break;
+    case LEAF_FEATURES:
+        if (mode != GUEST_I386) {
+            out[2] = LAHF_LONG;
+            out[3] = SYSCALL_SYSRET | NO_EXECUTE | LONG_MODE;
+        }
+        break;
+    case LEAF_SIZES:
+        out[0] = mode == GUEST_I386 ? 0 : ADDRESS_SIZES;
         break;
     case LEAF_BRAND:
     case LEAF_BRAND + 1:
     case LEAF_BRAND + 2:
-        memcpy(out, brand + (leaf - LEAF_BRAND) * 16, 16);
+        memcpy(out, brands[mode] + (leaf - LEAF_BRAND) * 16, 16);
         break;
     default:
         break;

@@ -3,8 +3,7 @@
 #ifndef FG_CORE_CPUID_H
 #define FG_CORE_CPUID_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "core/base/types.h"
 
 /* The features that have rows; ends with name NULL. */
 struct cpuid_feature {
@@ -20,6 +19,6 @@ extern const unsigned cpuid_feature_count;
 bool cpuid_has(unsigned number);
 
 /* Whole CPUID: out = EAX, EBX, ECX, EDX for a leaf and subleaf. Any thread. */
-void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+void cpuid(enum guest_mode mode, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
 #endif

@@ -13,11 +13,11 @@
 static inline unsigned raw_mod(uint64_t raw) {
     return raw >> 6 & 3;
 }
-static inline unsigned raw_reg(uint64_t raw) {
-    return raw >> 3 & 7;
+static inline unsigned raw_reg(uint64_t raw) { /* with REX.R */
+    return (raw >> 3 & 7) | (raw >> 31 & 8);
 }
-static inline unsigned raw_rm(uint64_t raw) {
-    return raw & 7;
+static inline unsigned raw_rm(uint64_t raw) { /* with REX.B */
+    return (raw & 7) | (raw >> 29 & 8);
 }
 static inline unsigned raw_opcode(uint64_t raw) {
     return raw >> 8 & 0xff;
@@ -25,22 +25,37 @@ static inline unsigned raw_opcode(uint64_t raw) {
 static inline unsigned raw_opsize(uint64_t raw) {
     return raw >> 16 & 0xff;
 }
-/* Of an instruction without ModRM. */
-static inline bool raw_addr16(uint64_t raw) {
-    return raw & 1;
-}
-static inline bool raw_repz(uint64_t raw) {
-    return raw & 2;
-}
-static inline bool raw_repnz(uint64_t raw) {
-    return raw & 4;
-}
 static inline unsigned raw_seg(uint64_t raw) {
     return raw >> 24 & 0xff;
 }
+static inline unsigned raw_addrsize(uint64_t raw) {
+    return raw >> 40 & 15;
+}
+static inline bool raw_repz(uint64_t raw) {
+    return raw >> 44 & 1;
+}
+static inline bool raw_repnz(uint64_t raw) {
+    return raw >> 45 & 1;
+}
+
+/* An address as the guest's mode has them: i386 ones wrap at 4 GiB. */
+static inline gaddr_t helper_address(const struct cpu *cpu, uint64_t address) {
+    return cpu->mode == GUEST_I386 ? (uint32_t)address : address;
+}
+/* The part of a register that counts with an address size, in bytes. */
+static inline uint64_t helper_cut(uint64_t value, unsigned addrsize) {
+    return addrsize == 8 ? value : addrsize == 4 ? (uint32_t)value : (uint16_t)value;
+}
+/* Write `size` bytes of a general register; 4 bytes clear those above. */
+static inline void helper_set_register(struct cpu *cpu, unsigned reg, uint64_t value,
+                                       unsigned size) {
+    uint64_t *to = &cpu->regs[reg];
+    *to = size == 2 ? (*to & ~(uint64_t)0xffff) | (value & 0xffff)
+                    : (size == 4 ? (uint32_t)value : value);
+}
 
 /* helpers_common.c: exits and guest memory for helpers. Both accesses return 0 or what the helper
- * has to return (a page fault, cpu->trap... filled). */
+ * has to return (a page fault, cpu->trap... filled). An address is one of helper_address(). */
 int helper_trap(struct cpu *cpu, uint32_t vector, uint32_t error);
 int helper_read(struct cpu *cpu, void *to, gaddr_t addr, unsigned len);
 int helper_write(struct cpu *cpu, gaddr_t addr, const void *from, unsigned len);
@@ -61,15 +76,12 @@ HELPER(arpl);  /* raw */
 HELPER(umip);  /* raw */
 HELPER(bit16); /* raw */
 
-/* helpers_string.c: 16-bit addresses and FS/GS overrides; next raw imm */
+/* helpers_string.c: short addresses and FS/GS overrides; next raw imm */
 HELPER(string);
 HELPER(xlat);
 
-/* helpers_fp.c: 16-bit addresses and FS/GS overrides; next raw imm */
+/* helpers_fp.c: short addresses and FS/GS overrides; next raw imm */
 HELPER(maskmov);
-
-/* helpers_fp.c */
-HELPER(maskmov); /* next raw imm */
 
 /* helpers_system.c */
 HELPER(cpuid);

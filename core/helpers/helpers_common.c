@@ -13,9 +13,11 @@ int helper_trap(struct cpu *cpu, uint32_t vector, uint32_t error) {
 static gaddr_t first_refused(const struct cpu *cpu, gaddr_t addr, unsigned len, bool write) {
     const struct space *space = cpu->space;
     uint8_t need = write ? PAGE_WRITE : PAGE_READ | PAGE_WRITE | PAGE_EXEC;
-    for (gaddr_t page = PAGE_BASE(addr); page < addr + len && page < space->top;
-         page += PAGE_BYTES) {
-        if (!(space->page[page >> PAGE_BITS] & need)) {
+    if (addr >= space->top) {
+        return addr;
+    }
+    for (gaddr_t page = PAGE_BASE(addr); page < addr + len; page += PAGE_BYTES) {
+        if (page >= space->top || !(space->page[page >> PAGE_BITS] & need)) {
             return page > addr ? page : addr;
         }
     }
@@ -29,10 +31,10 @@ static int page_fault(struct cpu *cpu, gaddr_t at, bool write) {
     return helper_trap(cpu, TRAP_PF, (write ? 2u : 0u) | (present ? 1u : 0u));
 }
 
-/* Addresses wrap at 4 GiB: an access that does is split. */
+/* Addresses of i386 wrap at 4 GiB: an access that does is split. */
 static unsigned before_wrap(const struct cpu *cpu, gaddr_t addr, unsigned len) {
     gaddr_t room = cpu->space->top - addr;
-    return room < len ? (unsigned)room : len;
+    return cpu->mode == GUEST_I386 && room < len ? (unsigned)room : len;
 }
 
 int helper_read(struct cpu *cpu, void *to, gaddr_t addr, unsigned len) {
@@ -48,6 +50,7 @@ int helper_read(struct cpu *cpu, void *to, gaddr_t addr, unsigned len) {
 }
 
 int helper_write_probe(struct cpu *cpu, gaddr_t addr, unsigned len) {
+    len = before_wrap(cpu, addr, len);
     gaddr_t refused = first_refused(cpu, addr, len, true);
     return refused == addr + len ? 0 : page_fault(cpu, refused, true);
 }

@@ -10,44 +10,6 @@
 
 #define FX_ST 32 /* the x87 and MMX registers in an FXSAVE image, 16 bytes each */
 
-static bool is_prefix(uint8_t byte) {
-    switch (byte) {
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-    case 0x64:
-    case 0x65:
-    case 0x66:
-    case 0x67:
-    case 0xf0:
-    case 0xf2:
-    case 0xf3:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Does the instruction at cpu->pc have an address size prefix? */
-static bool has_addr16(const struct cpu *cpu) {
-    uint8_t byte;
-    for (gaddr_t at = cpu->pc; guest_read(cpu->space, &byte, at, 1) == 0 && is_prefix(byte); at++) {
-        if (byte == 0x67) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int write_fault(struct cpu *cpu, gaddr_t addr) {
-    uint8_t flags = atomic_load(&cpu->space->page[addr >> PAGE_BITS]);
-    cpu->trap = TRAP_PF;
-    cpu->trap_error = flags & PAGE_MAPPED ? 7 : 6;
-    cpu->trap_addr = addr;
-    return EXIT_TRAP;
-}
-
 /* MMX register from the x87 image, which holds ST(i): registers counted from TOP. */
 static void read_mmx(const struct cpu *cpu, unsigned number, uint8_t *to) {
     unsigned top = cpu->fx[3] >> 3 & 7;
@@ -67,11 +29,11 @@ static void enter_mmx(struct cpu *cpu) {
     host_fpu_load(cpu->fx); /* gadgets go on after the helper: the unit must have it now */
 }
 
-/* MASKMOVQ and MASKMOVDQU with 16-bit addressing or an FS or GS override. Parameters: next pc, raw,
+/* MASKMOVQ and MASKMOVDQU with short addresses or an FS or GS override. Parameters: next pc, raw,
  * immediate (none). The whole operand must be writable, as on processors that test it before they
  * look at the mask. SDM Vol. 2B, MASKMOVQ. */
 int helper_maskmov(struct cpu *cpu, const uint64_t *params) {
-    uint32_t raw = params[1];
+    uint64_t raw = params[1];
     unsigned reg = raw_reg(raw), rm = raw_rm(raw), seg = raw_seg(raw);
     bool wide = raw_opsize(raw) == 2;
     unsigned count = wide ? 16 : 8;
@@ -87,26 +49,27 @@ int helper_maskmov(struct cpu *cpu, const uint64_t *params) {
         if (status & ~control & 0x3f) {
             return helper_trap(cpu, TRAP_MF, 0);
         }
-        read_mmx(cpu, reg, value);
-        read_mmx(cpu, rm, mask);
+        read_mmx(cpu, reg & 7, value);
+        read_mmx(cpu, rm & 7, mask);
     }
-    gaddr_t addr = has_addr16(cpu) ? (uint16_t)cpu->regs[REG_DI] : cpu->regs[REG_DI];
+    gaddr_t addr = helper_cut(cpu->regs[REG_DI], raw_addrsize(raw));
     if (seg < SEG_COUNT) {
-        addr = (uint32_t)(addr + cpu->seg[seg].base);
+        addr = helper_address(cpu, addr + cpu->seg[seg].base);
     }
     if (!wide) {
         enter_mmx(cpu); /* processors have done so when the store faults */
     }
     for (unsigned i = 0; i < count; i++) {
-        gaddr_t at = (uint32_t)(addr + i);
-        if (!(atomic_load(&cpu->space->page[at >> PAGE_BITS]) & PAGE_WRITE)) {
-            return write_fault(cpu, at);
+        int leave = helper_write_probe(cpu, helper_address(cpu, addr + i), 1);
+        if (leave) {
+            return leave;
         }
     }
     for (unsigned i = 0; i < count; i++) {
-        gaddr_t at = (uint32_t)(addr + i);
-        if (mask[i] & 0x80 && guest_write(cpu->space, at, &value[i], 1) != 0) {
-            return write_fault(cpu, at);
+        gaddr_t at = helper_address(cpu, addr + i);
+        int leave = mask[i] & 0x80 ? helper_write(cpu, at, &value[i], 1) : 0;
+        if (leave) {
+            return leave;
         }
     }
     return 0;

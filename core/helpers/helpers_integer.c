@@ -104,23 +104,22 @@ int helper_aad(struct cpu *cpu, const uint64_t *params) {
 
 int helper_enter(struct cpu *cpu, const uint64_t *params) {
     unsigned size = raw_opsize(params[0]), level = params[2] & 31;
-    uint32_t esp = (uint32_t)cpu->regs[REG_SP], ebp = (uint32_t)cpu->regs[REG_BP];
-    uint32_t frame = esp - size;
-    int leave = helper_write(cpu, frame, &ebp, size);
-    uint32_t top = frame;
+    uint64_t sp = cpu->regs[REG_SP], bp = cpu->regs[REG_BP];
+    gaddr_t frame = helper_address(cpu, sp - size), top = frame;
+    int leave = helper_write(cpu, frame, &bp, size);
     for (unsigned i = 1; !leave && i < level; i++) {
-        uint32_t pointer = 0;
-        leave = helper_read(cpu, &pointer, (uint32_t)(ebp - i * size), size);
-        top -= size;
+        uint64_t pointer = 0;
+        leave = helper_read(cpu, &pointer, helper_address(cpu, bp - (uint64_t)i * size), size);
+        top = helper_address(cpu, top - size);
         if (!leave) {
             leave = helper_write(cpu, top, &pointer, size);
         }
     }
     if (!leave && level > 0) {
-        top -= size;
+        top = helper_address(cpu, top - size);
         leave = helper_write(cpu, top, &frame, size);
     }
-    top -= (uint16_t)params[1];
+    top = helper_address(cpu, top - (uint16_t)params[1]);
     if (!leave) { /* ENTER faults when its new stack top could not be written */
         uint8_t probe;
         leave = helper_read(cpu, &probe, top, 1);
@@ -132,22 +131,22 @@ int helper_enter(struct cpu *cpu, const uint64_t *params) {
         return leave;
     }
     cpu->regs[REG_SP] = top;
-    cpu->regs[REG_BP] = size == 2 ? (ebp & 0xffff0000u) | (frame & 0xffff) : frame;
+    helper_set_register(cpu, REG_BP, frame, size);
     return 0;
 }
 
 int helper_popf(struct cpu *cpu, const uint64_t *params) {
     unsigned size = raw_opsize(params[0]);
-    uint32_t flags = 0, esp = (uint32_t)cpu->regs[REG_SP];
-    int leave = helper_read(cpu, &flags, esp, size);
+    uint64_t flags = 0;
+    int leave = helper_read(cpu, &flags, cpu->regs[REG_SP], size);
     if (leave) {
         return leave;
     }
     if (size == 2) {
         flags |= cpu_eflags(cpu) & 0xffff0000u;
     }
-    cpu_set_eflags(cpu, flags);
-    cpu->regs[REG_SP] = (uint32_t)(esp + size);
+    cpu_set_eflags(cpu, (uint32_t)flags);
+    cpu->regs[REG_SP] = helper_address(cpu, cpu->regs[REG_SP] + size);
     return 0;
 }
 
@@ -178,7 +177,7 @@ int helper_bound(struct cpu *cpu, const uint64_t *params) {
  * wraps at 64 KiB, which the host's instruction does not do. The bit is changed atomically, so that
  * LOCK is kept. */
 int helper_bit16(struct cpu *cpu, const uint64_t *params) {
-    uint32_t raw = params[0];
+    uint64_t raw = params[0];
     unsigned size = raw_opsize(raw), seg = raw_seg(raw), operation = raw_opcode(raw) >> 3 & 3;
     uint32_t base = seg == SEG_FS || seg == SEG_GS ? (uint32_t)cpu->seg[seg].base : 0;
     uint32_t reg = (uint32_t)cpu->regs[raw_reg(raw)];

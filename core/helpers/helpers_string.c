@@ -1,42 +1,42 @@
-/* String instructions and XLAT with 16-bit addresses or an FS/GS override of the source. The common
- * forms are host string instructions (templates/<host>/movs.j2 ...). Restartable as hardware is: a
- * fault leaves the registers of the iteration that faulted; a kick between iterations leaves at the
- * instruction itself. */
+/* String instructions and XLAT with short addresses (prefix 67) or an FS/GS override of the source.
+ * The common forms are host string instructions (templates/<host>/movs.j2 ...). Restartable as
+ * hardware is: a fault leaves the registers of the iteration that faulted; a kick between
+ * iterations leaves at the instruction itself. */
 #include "core/helpers/helpers.h"
 
 #include <stdatomic.h>
 
 struct string {
     struct cpu *cpu;
-    uint32_t raw;
+    uint64_t raw;
     unsigned size;
-    uint32_t mask;     /* 0xffff with 16-bit addressing */
-    uint32_t src_base; /* segment base of the source */
+    unsigned addrsize;
+    uint64_t src_base; /* segment base of the source */
 };
 
-static uint32_t offset(const struct string *s, unsigned reg) {
-    return (uint32_t)s->cpu->regs[reg] & s->mask;
+static uint64_t offset(const struct string *s, unsigned reg) {
+    return helper_cut(s->cpu->regs[reg], s->addrsize);
 }
 
 /* Add to a pointer or counter register, within the address size. */
 static void advance(const struct string *s, unsigned reg, int by) {
-    uint32_t old = (uint32_t)s->cpu->regs[reg];
-    s->cpu->regs[reg] = (old & ~s->mask) | ((old + (uint32_t)by) & s->mask);
+    helper_set_register(s->cpu, reg, s->cpu->regs[reg] + (uint64_t)(int64_t)by, s->addrsize);
 }
 
-static int read_src(const struct string *s, uint32_t *value) {
-    if (offset(s, REG_SI) > 0xffffffffu - (s->size - 1)) {
+static int read_src(const struct string *s, uint64_t *value) {
+    if (s->cpu->mode == GUEST_I386 && offset(s, REG_SI) > 0xffffffffu - (s->size - 1)) {
         return helper_trap(s->cpu, TRAP_GP, 0); /* beyond the segment's limit */
     }
-    return helper_read(s->cpu, value, (uint32_t)(offset(s, REG_SI) + s->src_base), s->size);
+    gaddr_t at = helper_address(s->cpu, offset(s, REG_SI) + s->src_base);
+    return helper_read(s->cpu, value, at, s->size);
 }
 
 /* Status flags of a - b in `size` bytes. */
-static void compare(struct cpu *cpu, uint32_t a, uint32_t b, unsigned size) {
-    unsigned shift = 32 - size * 8;
-    uint32_t x = a << shift, y = b << shift, d = x - y;
-    uint32_t flags = (x < y ? FLAG_CF : 0) | (d == 0 ? FLAG_ZF : 0) | (d >> 31 ? FLAG_SF : 0) |
-                     (((x ^ y) & (x ^ d)) >> 31 ? FLAG_OF : 0) |
+static void compare(struct cpu *cpu, uint64_t a, uint64_t b, unsigned size) {
+    unsigned shift = 64 - size * 8;
+    uint64_t x = a << shift, y = b << shift, d = x - y;
+    uint32_t flags = (x < y ? FLAG_CF : 0) | (d == 0 ? FLAG_ZF : 0) | (d >> 63 ? FLAG_SF : 0) |
+                     (((x ^ y) & (x ^ d)) >> 63 ? FLAG_OF : 0) |
                      ((a ^ b ^ (a - b)) & 16 ? FLAG_AF : 0) |
                      (__builtin_parity((a - b) & 0xff) ? 0 : FLAG_PF);
     cpu->flags = (cpu->flags & ~(uint64_t)FLAGS_STATUS) | flags;
@@ -47,8 +47,7 @@ static int iterate(const struct string *s) {
     struct cpu *cpu = s->cpu;
     int step = cpu->flags & FLAG_DF ? -(int)s->size : (int)s->size;
     unsigned operation = raw_opcode(s->raw) & 0xfe;
-    uint32_t value = (uint32_t)cpu->regs[REG_AX], other = 0;
-    uint32_t mask = s->size == 4 ? 0xffffffffu : (1u << s->size * 8) - 1;
+    uint64_t value = cpu->regs[REG_AX], other = 0, mask = UINT64_MAX >> (64 - s->size * 8);
     bool si = false, di = true;
     int leave = 0;
     switch (operation) {
@@ -68,7 +67,7 @@ static int iterate(const struct string *s) {
         other = 0;
         leave = read_src(s, &other);
         if (!leave) {
-            cpu->regs[REG_AX] = (value & ~mask) | other;
+            cpu->regs[REG_AX] = s->size == 4 ? other : (value & ~mask) | other;
         }
         break;
     case 0xa6: /* CMPS */
@@ -103,19 +102,19 @@ static int iterate(const struct string *s) {
     return 0;
 }
 
-static struct string decode_string(struct cpu *cpu, uint32_t raw) {
+static struct string decode_string(struct cpu *cpu, uint64_t raw) {
     unsigned seg = raw_seg(raw);
     return (struct string){
         .cpu = cpu,
         .raw = raw,
         .size = raw_opcode(raw) & 1 ? raw_opsize(raw) : 1,
-        .mask = raw_addr16(raw) ? 0xffffu : 0xffffffffu,
-        .src_base = seg == SEG_FS || seg == SEG_GS ? (uint32_t)cpu->seg[seg].base : 0,
+        .addrsize = raw_addrsize(raw),
+        .src_base = seg == SEG_FS || seg == SEG_GS ? cpu->seg[seg].base : 0,
     };
 }
 
 int helper_string(struct cpu *cpu, const uint64_t *params) {
-    uint32_t raw = params[1];
+    uint64_t raw = params[1];
     struct string s = decode_string(cpu, raw);
     if (!raw_repz(raw) && !raw_repnz(raw)) {
         return iterate(&s);
@@ -141,11 +140,11 @@ int helper_string(struct cpu *cpu, const uint64_t *params) {
 
 int helper_xlat(struct cpu *cpu, const uint64_t *params) {
     struct string s = decode_string(cpu, params[1]);
-    uint32_t at = ((uint32_t)cpu->regs[REG_BX] + (uint8_t)cpu->regs[REG_AX]) & s.mask;
+    uint64_t at = helper_cut(cpu->regs[REG_BX] + (uint8_t)cpu->regs[REG_AX], s.addrsize);
     uint8_t al;
-    int leave = helper_read(cpu, &al, (uint32_t)(at + s.src_base), 1);
+    int leave = helper_read(cpu, &al, helper_address(cpu, at + s.src_base), 1);
     if (!leave) {
-        cpu->regs[REG_AX] = (cpu->regs[REG_AX] & 0xffffff00u) | al;
+        cpu->regs[REG_AX] = (cpu->regs[REG_AX] & ~(uint64_t)0xff) | al;
     }
     return leave;
 }

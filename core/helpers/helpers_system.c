@@ -9,7 +9,7 @@
 
 int helper_cpuid(struct cpu *cpu, const uint64_t *params) {
     uint32_t out[4];
-    cpuid((uint32_t)cpu->regs[REG_AX], (uint32_t)cpu->regs[REG_CX], out);
+    cpuid(cpu->mode, (uint32_t)cpu->regs[REG_AX], (uint32_t)cpu->regs[REG_CX], out);
     cpu->regs[REG_AX] = out[0];
     cpu->regs[REG_BX] = out[1];
     cpu->regs[REG_CX] = out[2];
@@ -25,13 +25,8 @@ static int load_segment(struct cpu *cpu, int seg, uint16_t selector) {
     return trap < 0 ? helper_trap(cpu, (uint32_t)-trap, selector & 0xfffcu) : 0;
 }
 
-static void set_reg(struct cpu *cpu, unsigned reg, uint32_t value, unsigned size) {
-    uint64_t *to = &cpu->regs[reg];
-    *to = size == 2 ? (*to & 0xffff0000u) | (value & 0xffff) : value;
-}
-
 int helper_mov_sreg(struct cpu *cpu, const uint64_t *params) {
-    uint32_t raw = params[0];
+    uint64_t raw = params[0];
     uint16_t selector = (uint16_t)cpu->regs[raw_rm(raw)];
     if (raw_mod(raw) != 3) {
         int leave = helper_read(cpu, &selector, cpu->ea, 2);
@@ -39,12 +34,12 @@ int helper_mov_sreg(struct cpu *cpu, const uint64_t *params) {
             return leave;
         }
     }
-    return load_segment(cpu, (int)raw_reg(raw), selector);
+    return load_segment(cpu, (int)(raw_reg(raw) & 7), selector);
 }
 
 int helper_pop_sreg(struct cpu *cpu, const uint64_t *params) {
     unsigned size = raw_opsize(params[0]);
-    uint32_t value = 0, esp = (uint32_t)cpu->regs[REG_SP];
+    uint64_t value = 0;
     int seg;
     switch (raw_opcode(params[0])) {
     case 0x07:
@@ -63,19 +58,19 @@ int helper_pop_sreg(struct cpu *cpu, const uint64_t *params) {
         seg = SEG_GS;
         break;
     }
-    int leave = helper_read(cpu, &value, esp, size);
+    int leave = helper_read(cpu, &value, cpu->regs[REG_SP], size);
     if (!leave) {
         leave = load_segment(cpu, seg, (uint16_t)value);
     }
     if (!leave) {
-        cpu->regs[REG_SP] = (uint32_t)(esp + size);
+        cpu->regs[REG_SP] = helper_address(cpu, cpu->regs[REG_SP] + size);
     }
     return leave;
 }
 
 /* Read offset and selector of a far pointer in memory. */
-static int read_far(struct cpu *cpu, unsigned size, uint32_t *offset, uint16_t *selector) {
-    uint8_t bytes[6];
+static int read_far(struct cpu *cpu, unsigned size, uint64_t *offset, uint16_t *selector) {
+    uint8_t bytes[10];
     int leave = helper_read(cpu, bytes, cpu->ea, size + 2);
     if (!leave) {
         *offset = 0;
@@ -86,7 +81,7 @@ static int read_far(struct cpu *cpu, unsigned size, uint32_t *offset, uint16_t *
 }
 
 int helper_load_far(struct cpu *cpu, const uint64_t *params) {
-    uint32_t raw = params[0], offset;
+    uint64_t raw = params[0], offset;
     uint16_t selector;
     int leave = read_far(cpu, raw_opsize(raw), &offset, &selector);
     if (leave) {
@@ -101,14 +96,14 @@ int helper_load_far(struct cpu *cpu, const uint64_t *params) {
         }
     }
     if (!leave) {
-        set_reg(cpu, raw_reg(raw), offset, raw_opsize(raw));
+        helper_set_register(cpu, raw_reg(raw), offset, raw_opsize(raw));
     }
     return leave;
 }
 
 /* --- descriptor queries ---------------------------------------------------------------- */
 
-static int read_selector(struct cpu *cpu, uint32_t raw, uint16_t *selector) {
+static int read_selector(struct cpu *cpu, uint64_t raw, uint16_t *selector) {
     *selector = (uint16_t)cpu->regs[raw_rm(raw)];
     return raw_mod(raw) == 3 ? 0 : helper_read(cpu, selector, cpu->ea, 2);
 }
@@ -126,7 +121,8 @@ int helper_lar(struct cpu *cpu, const uint64_t *params) {
     }
     bool visible = cpu_find_segment(cpu, selector, &seg);
     if (visible) {
-        set_reg(cpu, raw_reg(params[0]), (uint32_t)seg.attr << 8, raw_opsize(params[0]));
+        helper_set_register(cpu, raw_reg(params[0]), (uint32_t)seg.attr << 8,
+                            raw_opsize(params[0]));
     }
     set_zf(cpu, visible);
     return 0;
@@ -141,13 +137,13 @@ int helper_lsl(struct cpu *cpu, const uint64_t *params) {
     }
     bool visible = cpu_find_segment(cpu, selector, &seg);
     if (visible) {
-        set_reg(cpu, raw_reg(params[0]), seg.limit, raw_opsize(params[0]));
+        helper_set_register(cpu, raw_reg(params[0]), seg.limit, raw_opsize(params[0]));
     }
     set_zf(cpu, visible);
     return 0;
 }
 
-static int verify(struct cpu *cpu, uint32_t raw, bool write) {
+static int verify(struct cpu *cpu, uint64_t raw, bool write) {
     uint16_t selector;
     struct cpu_segment seg;
     int leave = read_selector(cpu, raw, &selector);
@@ -171,40 +167,42 @@ int helper_verw(struct cpu *cpu, const uint64_t *params) {
     return verify(cpu, params[0], true);
 }
 
-/* SGDT, SIDT, SLDT, STR, SMSW: what Linux makes of them for 32-bit programs where the processor has
- * UMIP, which forbids them to user mode (arch/x86 umip; measured on Linux 6.18): constants in place
- * of the kernel's addresses, and no fault but that of the operand. */
-#define UMIP_GDT_BASE    0xfffe0000u
-#define UMIP_IDT_BASE    0xffff0000u
+/* SGDT, SIDT, SLDT, STR, SMSW: what Linux makes of them where the processor has UMIP, which forbids
+ * them to user mode (arch/x86 umip; measured on Linux 6.18, 32-bit programs): constants in place of
+ * the kernel's addresses, and no fault but that of the operand. */
+#define UMIP_GDT_BASE    0xfffffffffffe0000u /* 32-bit programs see the lower half */
+#define UMIP_IDT_BASE    0xffffffffffff0000u
 #define UMIP_TASK        0x40u       /* the task register's selector in 64-bit kernels */
 #define UMIP_STATUS_WORD 0x80050033u /* CR0: PE MP ET NE WP AM PG */
 
 int helper_umip(struct cpu *cpu, const uint64_t *params) {
-    uint32_t raw = params[0], value = UMIP_STATUS_WORD;
-    if (raw_opcode(raw) == 0x01 && raw_reg(raw) < 2) {
-        uint8_t image[6] = {0}; /* limit 0, base */
-        uint32_t base = raw_reg(raw) == 0 ? UMIP_GDT_BASE : UMIP_IDT_BASE;
-        memcpy(image + 2, &base, 4);
-        return helper_write(cpu, cpu->ea, image, sizeof image);
+    uint64_t raw = params[0];
+    uint32_t value = UMIP_STATUS_WORD;
+    unsigned which = raw_reg(raw) & 7;
+    if (raw_opcode(raw) == 0x01 && which < 2) {
+        uint8_t image[10] = {0}; /* limit 0, base */
+        uint64_t base = which == 0 ? UMIP_GDT_BASE : UMIP_IDT_BASE;
+        memcpy(image + 2, &base, 8);
+        return helper_write(cpu, cpu->ea, image, cpu->mode == GUEST_I386 ? 6 : 10);
     }
     if (raw_opcode(raw) == 0x00) {
-        value = raw_reg(raw) == 0 ? 0 : UMIP_TASK;
+        value = which == 0 ? 0 : UMIP_TASK;
     }
     if (raw_mod(raw) != 3) {
         return helper_write(cpu, cpu->ea, &value, 2);
     }
-    set_reg(cpu, raw_rm(raw), value, raw_opsize(raw));
+    helper_set_register(cpu, raw_rm(raw), value, raw_opsize(raw));
     return 0;
 }
 
 /* Read what a far return pops, CS before the offset, as processors do. */
-static int read_return(struct cpu *cpu, uint32_t esp, unsigned size, uint32_t *target,
+static int read_return(struct cpu *cpu, gaddr_t sp, unsigned size, uint64_t *target,
                        uint16_t *selector) {
-    uint32_t cs = 0;
-    int leave = helper_read(cpu, &cs, (uint32_t)(esp + size), size);
+    uint64_t cs = 0;
+    int leave = helper_read(cpu, &cs, helper_address(cpu, sp + size), size);
     *selector = (uint16_t)cs;
     *target = 0;
-    return leave ? leave : helper_read(cpu, target, esp, size);
+    return leave ? leave : helper_read(cpu, target, sp, size);
 }
 
 /* --- far transfers --------------------------------------------------------------------- */
@@ -219,33 +217,33 @@ static int load_cs(struct cpu *cpu, uint16_t selector, bool returning) {
     return load_segment(cpu, SEG_CS, selector | 3);
 }
 
-static int go(struct cpu *cpu, uint32_t target, unsigned size) {
-    cpu->pc = size == 2 ? target & 0xffff : target;
+static int go(struct cpu *cpu, uint64_t target, unsigned size) {
+    cpu->pc = helper_cut(target, size);
     return EXIT_LOOKUP;
 }
 
-static int far_jump(struct cpu *cpu, uint32_t offset, uint16_t selector, unsigned size) {
+static int far_jump(struct cpu *cpu, uint64_t offset, uint16_t selector, unsigned size) {
     int leave = load_cs(cpu, selector, false);
     return leave ? leave : go(cpu, offset, size);
 }
 
-static int far_call(struct cpu *cpu, uint32_t next, uint32_t offset, uint16_t selector,
+static int far_call(struct cpu *cpu, uint64_t next, uint64_t offset, uint16_t selector,
                     unsigned size) {
-    uint32_t esp = (uint32_t)(cpu->regs[REG_SP] - 2 * size);
-    uint32_t cs = cpu->seg[SEG_CS].selector;
+    gaddr_t sp = helper_address(cpu, cpu->regs[REG_SP] - (uint64_t)2 * size);
+    uint64_t cs = cpu->seg[SEG_CS].selector;
     struct cpu_segment old = cpu->seg[SEG_CS];
     int leave = load_cs(cpu, selector, false);
     if (!leave) {
-        leave = helper_write(cpu, (uint32_t)(esp + size), &cs, size);
+        leave = helper_write(cpu, helper_address(cpu, sp + size), &cs, size);
     }
     if (!leave) {
-        leave = helper_write(cpu, esp, &next, size);
+        leave = helper_write(cpu, sp, &next, size);
     }
     if (leave) {
         cpu->seg[SEG_CS] = old;
         return leave;
     }
-    cpu->regs[REG_SP] = esp;
+    cpu->regs[REG_SP] = sp;
     return go(cpu, offset, size);
 }
 
@@ -254,7 +252,7 @@ int helper_jmp_far(struct cpu *cpu, const uint64_t *params) {
 }
 
 int helper_jmp_far_mem(struct cpu *cpu, const uint64_t *params) {
-    uint32_t offset;
+    uint64_t offset;
     uint16_t selector;
     int leave = read_far(cpu, raw_opsize(params[0]), &offset, &selector);
     return leave ? leave : far_jump(cpu, offset, selector, raw_opsize(params[0]));
@@ -269,7 +267,7 @@ int helper_call_far16(struct cpu *cpu, const uint64_t *params) {
 }
 
 int helper_call_far_mem(struct cpu *cpu, const uint64_t *params) {
-    uint32_t offset;
+    uint64_t offset;
     uint16_t selector;
     unsigned size = raw_opsize(params[1]);
     int leave = read_far(cpu, size, &offset, &selector);
@@ -277,11 +275,11 @@ int helper_call_far_mem(struct cpu *cpu, const uint64_t *params) {
 }
 
 int helper_ret_far(struct cpu *cpu, const uint64_t *params) {
-    uint32_t raw = params[0], esp = (uint32_t)cpu->regs[REG_SP], target = 0;
+    uint64_t raw = params[0], sp = cpu->regs[REG_SP], target = 0;
     unsigned size = raw_opsize(raw);
     uint32_t release = raw_opcode(raw) == 0xca ? params[1] & 0xffff : 0;
     uint16_t selector;
-    int leave = read_return(cpu, esp, size, &target, &selector);
+    int leave = read_return(cpu, sp, size, &target, &selector);
     if (leave) {
         return leave;
     }
@@ -289,32 +287,45 @@ int helper_ret_far(struct cpu *cpu, const uint64_t *params) {
     if (leave) {
         return leave;
     }
-    cpu->regs[REG_SP] = (uint32_t)(esp + 2 * size + release);
+    cpu->regs[REG_SP] = helper_address(cpu, sp + (uint64_t)2 * size + release);
     return go(cpu, target, size);
 }
 
+/* In 64-bit mode IRET pops RSP and SS too. */
 int helper_iret(struct cpu *cpu, const uint64_t *params) {
-    uint32_t esp = (uint32_t)cpu->regs[REG_SP], target = 0, flags = 0;
+    bool wide = cpu->mode != GUEST_I386;
+    uint64_t sp = cpu->regs[REG_SP], target = 0, flags = 0, new_sp = 0, ss = 0;
     unsigned size = raw_opsize(params[0]);
     uint16_t selector;
     if (cpu->flags_hidden & FLAG_NT) { /* a task return: there is no task to return to */
         return helper_trap(cpu, TRAP_GP, 0);
     }
-    int leave = read_return(cpu, esp, size, &target, &selector);
+    int leave = read_return(cpu, sp, size, &target, &selector);
     if (!leave) {
-        leave = helper_read(cpu, &flags, (uint32_t)(esp + 2 * size), size);
+        leave = helper_read(cpu, &flags, helper_address(cpu, sp + (uint64_t)2 * size), size);
+    }
+    if (!leave && wide) {
+        leave = helper_read(cpu, &new_sp, sp + (uint64_t)3 * size, size);
+    }
+    if (!leave && wide) {
+        leave = helper_read(cpu, &ss, sp + (uint64_t)4 * size, size);
     }
     if (leave) {
         return leave;
     }
+    struct cpu_segment old = cpu->seg[SEG_CS];
     leave = load_cs(cpu, selector, true);
+    if (!leave && wide) {
+        leave = load_segment(cpu, SEG_SS, (uint16_t)ss);
+    }
     if (leave) {
+        cpu->seg[SEG_CS] = old;
         return leave;
     }
     if (size == 2) {
         flags |= cpu_eflags(cpu) & 0xffff0000u;
     }
-    cpu_set_eflags(cpu, flags);
-    cpu->regs[REG_SP] = (uint32_t)(esp + 3 * size);
+    cpu_set_eflags(cpu, (uint32_t)flags);
+    cpu->regs[REG_SP] = wide ? new_sp : helper_address(cpu, sp + (uint64_t)3 * size);
     return go(cpu, target, size);
 }

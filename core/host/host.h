@@ -31,8 +31,11 @@ size_t host_fill_zero(void *to, size_t len);
 int host_load32(const void *from, uint32_t *value);
 int host_cmpxchg32(void *at, uint32_t *old, uint32_t desired);
 
-/* The entry that matches no guest pc: an empty jump-cache word (0) leads to it. */
-extern const uint64_t host_null_entry[];
+/* The entry that matches no guest pc: an empty jump-cache word (0) leads to it. One for each size
+ * of windows (2^bits bytes, 32 <= bits < 48), whose address modulo 64 is `bits`. */
+const uint64_t *host_null_entry(unsigned bits);
+/* Has the host what the gadgets of a guest mode need? NULL, or what is missing. */
+const char *host_lacks(enum guest_mode mode);
 
 /* Can this host run the gadgets of a CPUID feature? reg 0 to 3: EAX EBX ECX EDX. */
 bool host_has_feature(uint32_t leaf, uint32_t subleaf, unsigned reg, unsigned bit);

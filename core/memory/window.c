@@ -19,17 +19,36 @@
  *
  * Linux places mappings without a wish from the stack downwards, or (unlimited stack) from a third
  * of the address space upwards, and takes the first room that is large enough. Slots lie below that
- * third: no such mapping comes here while there is room above, which is terabytes. */
-#define SLOT_BYTES ((uintptr_t)2 * WINDOW_BYTES)
+ * third: no such mapping comes here while there is room above, which is terabytes. A window with
+ * its guards takes as many slots in a row as it needs and begins WINDOW_ALIGN after the first. */
+#define SLOT_BYTES ((uintptr_t)2 * WINDOW_ALIGN)
 #define SLOT_FIRST ((uintptr_t)0x110000000000) /* after the shadow memory of ASan */
 #define SLOT_COUNT 3200                        /* up to 0x2a0000000000 */
 #define SLOT_TRIES 64
 
-enum slot_state { SLOT_FREE, SLOT_WINDOW, SLOT_TAKEN /* by something of the host's that stays */ };
+enum slot_state {
+    SLOT_FREE,
+    SLOT_WINDOW, /* a window begins here */
+    SLOT_INSIDE, /* ... and goes on here */
+    SLOT_TAKEN   /* by something of the host's that stays */
+};
 
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint8_t slot_state[SLOT_COUNT]; /* changed under the lock */
 static bool slots_refused;                     /* the host does not let us choose */
+
+static size_t window_bytes(unsigned bits) {
+    return (size_t)1 << bits;
+}
+
+size_t window_guard(unsigned bits) {
+    return bits > 32 ? WINDOW_PROBE : WINDOW_GUARD;
+}
+
+/* Slots of a window. The guard after it may reach into the next one, half as far as is unused. */
+static size_t slots_of(unsigned bits) {
+    return (WINDOW_ALIGN + window_bytes(bits) + SLOT_BYTES - 1) / SLOT_BYTES;
+}
 
 /* Where the search begins: another place in each run, so that nobody outside knows it. */
 static size_t first_slot(void) {
@@ -46,22 +65,48 @@ static uint8_t *reserve(void *first, size_t len, int flags) {
     return at == MAP_FAILED ? NULL : at;
 }
 
-/* The number of the slot whose window holds `at`, or SLOT_COUNT. */
-static size_t slot_of(const uint8_t *at) {
-    uintptr_t offset = (uintptr_t)at - SLOT_FIRST;
-    bool none = (uintptr_t)at < SLOT_FIRST || offset / SLOT_BYTES >= SLOT_COUNT ||
-                offset % SLOT_BYTES < WINDOW_BYTES;
-    return none ? SLOT_COUNT : (size_t)(offset / SLOT_BYTES);
-}
-
-/* Is this a byte of a window that is where the host places nothing by itself? */
+/* Is this byte of a window where the host places nothing by itself? */
 static bool in_slot(const uint8_t *at) {
-    size_t slot = slot_of(at);
-    return slot < SLOT_COUNT && atomic_load(&slot_state[slot]) == SLOT_WINDOW;
+    uintptr_t offset = (uintptr_t)at - SLOT_FIRST;
+    if ((uintptr_t)at < SLOT_FIRST || offset / SLOT_BYTES >= SLOT_COUNT) {
+        return false;
+    }
+    uint8_t state = atomic_load(&slot_state[offset / SLOT_BYTES]);
+    return state == SLOT_INSIDE || (state == SLOT_WINDOW && offset % SLOT_BYTES >= WINDOW_ALIGN);
 }
 
-static uint8_t *window_in_slot(void) {
-    const size_t len = WINDOW_BYTES + 2 * WINDOW_GUARD;
+static bool slots_free(size_t slot, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (slot + i >= SLOT_COUNT || slot_state[slot + i] != SLOT_FREE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void set_slots(size_t slot, size_t count, uint8_t first, uint8_t others) {
+    for (size_t i = 0; i < count; i++) {
+        atomic_store(&slot_state[slot + i], i ? others : first);
+    }
+}
+
+/* Reserves window and guards at slot number `slot`, if the host has nothing there; NULL: with
+ * errno. */
+static uint8_t *window_at_slot(size_t slot, unsigned bits) {
+    const size_t guard = window_guard(bits), len = window_bytes(bits) + 2 * guard;
+    uint8_t *wanted = (uint8_t *)(SLOT_FIRST + slot * SLOT_BYTES + WINDOW_ALIGN);
+    uint8_t *first = reserve(wanted - guard, len, MAP_FIXED_NOREPLACE);
+    if (first && first != wanted - guard) {
+        munmap(first, len);
+        slots_refused = true;
+        errno = ENOTSUP;
+        return NULL;
+    }
+    return first ? wanted : NULL;
+}
+
+static uint8_t *window_in_slot(unsigned bits) {
+    const size_t slots = slots_of(bits);
     uint8_t *window = NULL;
     unsigned tries = 0;
     pthread_mutex_lock(&slots_lock);
@@ -70,36 +115,33 @@ static uint8_t *window_in_slot(void) {
         if (slots_refused) {
             break;
         }
-        if (slot_state[slot] != SLOT_FREE) {
+        if (!slots_free(slot, slots)) {
             continue;
         }
         tries++;
-        uint8_t *wanted = (uint8_t *)(SLOT_FIRST + slot * SLOT_BYTES + WINDOW_BYTES);
-        uint8_t *first = reserve(wanted - WINDOW_GUARD, len, MAP_FIXED_NOREPLACE);
-        if (first && first != wanted - WINDOW_GUARD) {
-            munmap(first, len);
-            slots_refused = true;
-        } else if (first) {
-            window = wanted;
+        window = window_at_slot(slot, bits);
+        if (window) {
+            set_slots(slot, slots, SLOT_WINDOW, SLOT_INSIDE);
         } else if (errno != EEXIST) {
             break;
+        } else if (slots == 1) {
+            set_slots(slot, 1, SLOT_TAKEN, SLOT_TAKEN);
         }
-        atomic_store(&slot_state[slot], window ? SLOT_WINDOW : SLOT_TAKEN);
     }
     pthread_mutex_unlock(&slots_lock);
     return window;
 }
 
-/* Wherever there is room: ask for twice as much and give back what lies around it. */
-static uint8_t *window_anywhere(void) {
-    size_t room = 2 * WINDOW_BYTES + 2 * WINDOW_GUARD;
+/* Wherever there is room: ask for more than is needed and give back what lies around it. */
+static uint8_t *window_anywhere(unsigned bits) {
+    size_t guard = window_guard(bits), room = WINDOW_ALIGN + window_bytes(bits) + 2 * guard;
     uint8_t *raw = reserve(NULL, room, 0);
     if (!raw) {
         return NULL;
     }
-    uintptr_t start = ((uintptr_t)raw + WINDOW_GUARD + WINDOW_BYTES - 1) & ~(WINDOW_BYTES - 1);
+    uintptr_t start = ((uintptr_t)raw + guard + WINDOW_ALIGN - 1) & ~(WINDOW_ALIGN - 1);
     uint8_t *window = (uint8_t *)start;
-    uint8_t *first = window - WINDOW_GUARD, *end = window + WINDOW_BYTES + WINDOW_GUARD;
+    uint8_t *first = window - guard, *end = window + window_bytes(bits) + guard;
     if (first > raw) {
         munmap(raw, (size_t)(first - raw));
     }
@@ -109,16 +151,26 @@ static uint8_t *window_anywhere(void) {
     return window;
 }
 
-uint8_t *window_new(void) {
-    uint8_t *window = window_in_slot();
-    return window ? window : window_anywhere();
+uint8_t *window_new(unsigned bits) {
+    uint8_t *window = window_in_slot(bits);
+    if (!window) {
+        window = window_anywhere(bits);
+    }
+    if (window && bits > 32 && mprotect(window - WINDOW_PROBE, PAGE, PROT_READ)) {
+        int err = errno;
+        window_free(window, bits);
+        errno = err;
+        return NULL;
+    }
+    return window;
 }
 
-void window_free(uint8_t *window) {
-    munmap(window - WINDOW_GUARD, WINDOW_BYTES + 2 * WINDOW_GUARD);
+void window_free(uint8_t *window, unsigned bits) {
+    munmap(window - window_guard(bits), window_bytes(bits) + 2 * window_guard(bits));
     if (in_slot(window)) {
         pthread_mutex_lock(&slots_lock);
-        atomic_store(&slot_state[slot_of(window)], SLOT_FREE);
+        set_slots(((uintptr_t)window - SLOT_FIRST) / SLOT_BYTES, slots_of(bits), SLOT_FREE,
+                  SLOT_FREE);
         pthread_mutex_unlock(&slots_lock);
     }
 }

@@ -21,17 +21,24 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WINDOW_BYTES ((size_t)1 << 32)
+/* A window has 2^bits bytes, 32 or more of them, and begins at a multiple of WINDOW_ALIGN. Before
+ * and after it is a guard, where nothing is ever mapped. In the large windows of 64-bit guests an
+ * access may name any address, so a gadget looks first, without a flag or a branch: it loads the
+ * byte at (address >> bits) after the last byte of the probe page. That page, the lowest of the
+ * lower guard, is readable; all after it, up to the window, is not (bits > 33, so that every
+ * shifted address ends there). */
+#define WINDOW_ALIGN ((size_t)1 << 32)
 #define WINDOW_GUARD ((size_t)1 << 20)
+#define WINDOW_PROBE ((size_t)1 << 31) /* the probe page is so far below a large window */
+size_t window_guard(unsigned bits);
 
 /* Host protection of guest pages: never executable; what may be executed or written may be read, as
  * on a 32-bit x86. */
 int window_prot(bool read, bool write, bool exec);
 
-/* A new window, all reserved: the address of its byte 0, aligned to WINDOW_BYTES. NULL with errno.
- * Any thread. */
-uint8_t *window_new(void);
-void window_free(uint8_t *window);
+/* A new window, all reserved: the address of its byte 0. NULL with errno. Any thread. */
+uint8_t *window_new(unsigned bits);
+void window_free(uint8_t *window, unsigned bits);
 
 /* All that follow: page-aligned, inside of a window, serialised by the caller for the bytes that
  * are changed; 0 or -errno, and on an error everything is as it was unless *lost says that what was

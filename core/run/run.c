@@ -1,6 +1,7 @@
 /* The run loop of a cpu: finds fibers, enters gadgets, handles the exits that are the engine's own
  * (links, misses, writes to code, single steps) and hands the others to the caller. */
 #include "core/run/run.h"
+#include "core/run/address_fault.h"
 #include "core/base/debug.h"
 #include "core/build/ngram.h"
 #include "core/code/dump.h"
@@ -15,10 +16,19 @@
 
 /* A fetch that failed: a page fault of the guest. */
 static enum exit_reason fetch_fault(struct cpu *cpu, gaddr_t addr, uint32_t error) {
-    cpu->trap = TRAP_PF;
-    cpu->trap_addr = addr;
-    cpu->trap_error = error | 4;
+    bool there = cpu->mode == GUEST_I386 || address_canonical(addr);
+    cpu->trap = there ? TRAP_PF : TRAP_GP;
+    cpu->trap_addr = there ? addr : 0;
+    cpu->trap_error = there ? error | 4 : 0;
     return EXIT_TRAP;
+}
+
+/* A page fault of 64-bit code at an address that no window has: which fault it is. */
+static void complete_fault(struct cpu *cpu) {
+    if (cpu->mode != GUEST_I386 && cpu->trap == TRAP_PF && !(cpu->trap_error & FAULT_BUS) &&
+        (cpu->fault_probe || !address_canonical(cpu->trap_addr))) {
+        address_fault(cpu);
+    }
 }
 
 /* A fetch failed: true when it may be tried again, after room was made for code. The other cpus of
@@ -117,7 +127,11 @@ static enum exit_reason run(struct cpu *cpu) {
         tries = 0;
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
+        cpu->fault_probe = false;
         enum exit_reason reason = host_enter(cpu, slot0);
+        if (cpu->mode == GUEST_I386) {
+            cpu->pc = (uint32_t)cpu->pc;
+        }
         slot0 = NULL;
         switch (reason) {
         case EXIT_LINK:
@@ -150,12 +164,15 @@ static enum exit_reason run(struct cpu *cpu) {
             }
             if (!ours) {
                 cpu->step_once = false;
+                complete_fault(cpu);
                 return EXIT_TRAP;
             }
             continue;
         }
-        case EXIT_SYSCALL:
         case EXIT_TRAP:
+            complete_fault(cpu);
+            /* fall through */
+        case EXIT_SYSCALL:
         case EXIT_KICKED:
             if (step) {
                 enum exit_reason after = step_done(cpu, false);
@@ -182,6 +199,7 @@ enum exit_reason cpu_run(struct cpu *cpu) {
     }
     cpu->window = (uint64_t)(uintptr_t)cpu->space->window;
     cpu->jump_cache = cpu->space->jump_cache.entry;
+    cpu->anchor = cpu->space->anchor;
     host_use_window(cpu->window);
     atomic_store_explicit(&cpu->host_writes, 0, memory_order_release); /* the call is over */
     epoch_enter(cpu);

@@ -13,19 +13,27 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define I386_TOP   ((gaddr_t)1 << 32)
-#define OWN_MEMORY (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+/* Address bits of windows. Those of 64-bit guests are as large as leaves room for some hundreds. */
+#define BITS_I386   32
+#define BITS_X86_64 36
+#define OWN_MEMORY  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 struct space *space_create(enum guest_mode mode) {
+    if (host_lacks(mode)) {
+        errno = ENOTSUP;
+        return NULL;
+    }
     struct space *space = calloc(1, sizeof *space);
     if (!space) {
         return NULL;
     }
     space->mode = mode;
-    space->top = I386_TOP;
+    space->bits = mode == GUEST_I386 ? BITS_I386 : BITS_X86_64;
+    space->top = (gaddr_t)1 << space->bits;
+    space->anchor = (uint64_t)(uintptr_t)host_null_entry(space->bits);
     atomic_store(&space->refs, 1);
     pthread_mutex_init(&space->code_lock, NULL);
-    space->window = window_new();
+    space->window = window_new(space->bits);
     void *pages = mmap(NULL, space->top >> PAGE_BITS, PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
     bool cache = jump_cache_new(&space->jump_cache);
     space->page = pages == MAP_FAILED ? NULL : pages;
@@ -50,7 +58,7 @@ void space_unref(struct space *space) {
         code_fini(space);
     }
     if (space->window) {
-        window_free(space->window);
+        window_free(space->window, space->bits);
     }
     if (space->page) {
         munmap((void *)space->page, space->top >> PAGE_BITS);
@@ -66,8 +74,21 @@ static bool range_bad(const struct space *space, gaddr_t addr, gaddr_t len) {
     return ((addr | len) & (PAGE_BYTES - 1)) || len == 0 || !space_range_ok(space, addr, len);
 }
 
+/* Flags of so many pages are given back to the host where nothing is mapped any more. */
+#define MANY_PAGES ((size_t)64 << 10)
+
 static void set_pages(struct space *space, gaddr_t addr, gaddr_t len, uint8_t flags) {
-    memset((void *)(space->page + (addr >> PAGE_BITS)), flags, len >> PAGE_BITS);
+    uint8_t *first = (uint8_t *)space->page + (addr >> PAGE_BITS);
+    uint8_t *end = first + (len >> PAGE_BITS);
+    if (!flags && (size_t)(end - first) >= MANY_PAGES) {
+        uint8_t *from = (uint8_t *)PAGE_ALIGN((uintptr_t)first);
+        uint8_t *to = (uint8_t *)PAGE_BASE((uintptr_t)end);
+        if (!madvise(from, (size_t)(to - from), MADV_DONTNEED)) {
+            memset(first, 0, (size_t)(from - first));
+            first = to;
+        }
+    }
+    memset(first, flags, (size_t)(end - first));
 }
 
 static uint8_t prot_flags(int prot) {

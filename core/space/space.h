@@ -2,7 +2,8 @@
  * compiled from it. The kernel layer's mm.c keeps the list of mappings above it and calls the
  * functions here to change pages.
  *
- * Window memory model: `window` is 4 GiB-aligned reserved host memory with guards on both sides.
+ * Window memory model: `window` is 4 GiB-aligned reserved host memory with guards on both sides, of
+ * a size that the guest mode says (core/memory/window.h).
  * Guest page protection is host page protection, except that guest-executable pages are never
  * executable on the host, and pages that hold compiled code lose host write permission
  * (PAGE_CODE), which the host fault handler and the copy functions undo on a write. */
@@ -14,7 +15,7 @@
 
 struct cpu;
 
-/* New empty space (every page unmapped), or NULL with errno. */
+/* New empty space (every page unmapped), or NULL with errno; ENOTSUP: host_lacks(mode). */
 struct space *space_create(enum guest_mode mode);
 struct space *space_ref(struct space *space);
 /* Drops a reference; the last one frees the window. No cpu may run on it then. */

@@ -34,15 +34,19 @@ static int check_range(const struct space *space, uintptr_t start, uintptr_t end
                        char *why, size_t size) {
     const uintptr_t window = (uintptr_t)space->window;
     const uint8_t *flags = (const uint8_t *)space->page;
+    const uintptr_t probe = space->bits > 32 ? window - WINDOW_PROBE : 0;
     for (uintptr_t at = start, next; at < end; at = next) {
         bool inside = at >= window && at - window < space->top;
         uintptr_t bound = inside ? window + space->top : at < window ? window : end;
         size_t page = inside ? (at - window) >> PAGE_BITS : 0;
         char want[4];
+        if (at == probe) {
+            bound = at + PAGE_BYTES;
+        }
         bound = bound < end ? bound : end;
         next =
             inside ? at + same_flags(flags + page, (bound - at) >> PAGE_BITS) * PAGE_BYTES : bound;
-        wanted(inside ? flags[page] : 0, want);
+        wanted(inside ? flags[page] : at == probe ? PAGE_READ : 0, want);
         if (memcmp(prot, want, 3) != 0) {
             snprintf(why, size, "page %" PRIxPTR " is %.3s on the host, and should be %s",
                      at - window, prot, want);
@@ -53,8 +57,8 @@ static int check_range(const struct space *space, uintptr_t start, uintptr_t end
 }
 
 int space_check(struct space *space, char *why, size_t size) {
-    const uintptr_t first = (uintptr_t)space->window - WINDOW_GUARD;
-    const uintptr_t last = (uintptr_t)space->window + WINDOW_BYTES + WINDOW_GUARD;
+    const uintptr_t first = (uintptr_t)space->window - window_guard(space->bits);
+    const uintptr_t last = (uintptr_t)space->window + space->top + window_guard(space->bits);
     char line[4400], prot[5];
     uintptr_t at = first, start, end;
     int err = 0;

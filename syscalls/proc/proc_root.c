@@ -16,23 +16,24 @@
 #include <unistd.h>
 
 static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
+    enum guest_mode mode = current->cpu->mode; /* who looks sees its own processor */
     uint32_t id[4], brand[12];
     char vendor[13] = "";
-    cpuid(0, 0, id);
+    cpuid(mode, 0, 0, id);
     memcpy(vendor, &id[1], 4);
     memcpy(vendor + 4, &id[3], 4);
     memcpy(vendor + 8, &id[2], 4);
     uint32_t level = id[0];
-    cpuid(1, 0, id);
+    cpuid(mode, 1, 0, id);
     uint32_t family = (id[0] >> 8 & 15) + (id[0] >> 20 & 255);
     uint32_t model = (id[0] >> 4 & 15) | (id[0] >> 12 & 0xf0);
     uint32_t stepping = id[0] & 15;
     char name[49] = "Fiberglass";
     uint32_t top[4];
-    cpuid(0x80000000, 0, top);
+    cpuid(mode, 0x80000000, 0, top);
     if (top[0] >= 0x80000004 && top[0] < 0x80010000) {
         for (uint32_t i = 0; i < 3; i++) {
-            cpuid(0x80000002 + i, 0, brand + 4 * i);
+            cpuid(mode, 0x80000002 + i, 0, brand + 4 * i);
         }
         memcpy(name, brand, 48);
         name[48] = 0;

@@ -4,6 +4,69 @@
 
         .text
 
+/* Guest registers between cpu and host: `op` NUMBER, 32-bit name, 64-bit name. */
+        .macro  EACH_REGISTER op
+        \op    0, %eax, %rax
+        \op    1, %ecx, %rcx
+        \op    2, %edx, %rdx
+        \op    3, %ebx, %rbx
+        \op    4, %r8d, %r8
+        \op    5, %ebp, %rbp
+        \op    6, %esi, %rsi
+        \op    7, %edi, %rdi
+        .endm
+        .macro  LOAD_32 number, narrow, wide
+        mov     CPU_REGS+8*\number(%r13), \narrow
+        .endm
+        .macro  LOAD_64 number, narrow, wide
+        mov     CPU_REGS+8*\number(%r13), \wide
+        .endm
+        .macro  SAVE_32 number, narrow, wide
+        mov     \narrow, \narrow
+        mov     \wide, CPU_REGS+8*\number(%r13)
+        .endm
+        .macro  SAVE_64 number, narrow, wide
+        mov     \wide, CPU_REGS+8*\number(%r13)
+        .endm
+        .macro  LOAD_VECTORS
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        movups  CPU_XMM+16*\number(%r13), %xmm\number
+        .endr
+        .endm
+
+/* The last of a way into gadgets, by the width of the guest's registers. No flag is touched. */
+        .macro  LOAD_NARROW
+        LOAD_VECTORS
+        EACH_REGISTER LOAD_32
+        jmp     *(%r14)
+        .endm
+        .macro  LOAD_WIDE
+        LOAD_VECTORS
+        EACH_REGISTER LOAD_64
+        jmp     *(%r14)
+        .endm
+
+/* Spill everything the guest owns; rsp must be the entry's. XMM registers from 8 on and general ones
+ * from r8 on are the cpu's own place for them at any time. */
+        .macro  SAVE_STATE
+        pushfq
+        cld
+        cmpl    $GUEST_I386, CPU_MODE(%r13)
+        jne     701f
+        EACH_REGISTER SAVE_32
+        jmp     702f
+701:    EACH_REGISTER SAVE_64
+702:    mov     %r14, CPU_FIBER(%r13)
+        pop     %rax
+        and     $FLAGS_HOST, %eax
+        mov     %rax, CPU_FLAGS(%r13)
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        movups  %xmm\number, CPU_XMM+16*\number(%r13)
+        .endr
+        stmxcsr CPU_MXCSR(%r13)
+        ldmxcsr CPU_HOST_MXCSR(%r13)
+        .endm
+
 /* host_enter(cpu rdi, slot0 rsi): six pushes and 8 bytes leave rsp 16-byte aligned for bodies. */
         .globl  host_enter
         .type   host_enter, @function
@@ -24,65 +87,22 @@ host_enter:
         .globl  fg_load_state
 fg_load_state:
         ldmxcsr CPU_MXCSR(%r13)
+        cmpl    $GUEST_I386, CPU_MODE(%r13)
+        jne     load_wide
         pushq   CPU_FLAGS(%r13)
         popfq
-fg_load_registers:
-        movups  CPU_XMM+0x00(%r13), %xmm0
-        movups  CPU_XMM+0x10(%r13), %xmm1
-        movups  CPU_XMM+0x20(%r13), %xmm2
-        movups  CPU_XMM+0x30(%r13), %xmm3
-        movups  CPU_XMM+0x40(%r13), %xmm4
-        movups  CPU_XMM+0x50(%r13), %xmm5
-        movups  CPU_XMM+0x60(%r13), %xmm6
-        movups  CPU_XMM+0x70(%r13), %xmm7
-        mov     CPU_REGS+0x00(%r13), %eax
-        mov     CPU_REGS+0x08(%r13), %ecx
-        mov     CPU_REGS+0x10(%r13), %edx
-        mov     CPU_REGS+0x18(%r13), %ebx
-        mov     CPU_REGS+0x20(%r13), %r8d
-        mov     CPU_REGS+0x28(%r13), %ebp
-        mov     CPU_REGS+0x30(%r13), %esi
-        mov     CPU_REGS+0x38(%r13), %edi
-        jmp     *(%r14)
+        LOAD_NARROW
+load_wide:
+        pushq   CPU_FLAGS(%r13)
+        popfq
+        LOAD_WIDE
+load_registers:                         /* all but the flags; those of the host's state are lost */
+        cmpl    $GUEST_I386, CPU_MODE(%r13)
+        jne     1f
+        LOAD_NARROW
+1:      LOAD_WIDE
 
-/* Spill everything the guest owns but the flags (rsp must be the entry's): flags are saved by the
- * caller of this macro first, as 32-bit moves clear no flag but loads of MXCSR need none. */
-        .macro  SAVE_STATE
-        pushfq
-        cld
-        mov     %eax, %eax
-        mov     %rax, CPU_REGS+0x00(%r13)
-        mov     %ecx, %ecx
-        mov     %rcx, CPU_REGS+0x08(%r13)
-        mov     %edx, %edx
-        mov     %rdx, CPU_REGS+0x10(%r13)
-        mov     %ebx, %ebx
-        mov     %rbx, CPU_REGS+0x18(%r13)
-        mov     %r8d, %r8d
-        mov     %r8, CPU_REGS+0x20(%r13)
-        mov     %ebp, %ebp
-        mov     %rbp, CPU_REGS+0x28(%r13)
-        mov     %esi, %esi
-        mov     %rsi, CPU_REGS+0x30(%r13)
-        mov     %edi, %edi
-        mov     %rdi, CPU_REGS+0x38(%r13)
-        mov     %r14, CPU_FIBER(%r13)
-        pop     %rax
-        and     $FLAGS_HOST, %eax
-        mov     %rax, CPU_FLAGS(%r13)
-        movups  %xmm0, CPU_XMM+0x00(%r13)
-        movups  %xmm1, CPU_XMM+0x10(%r13)
-        movups  %xmm2, CPU_XMM+0x20(%r13)
-        movups  %xmm3, CPU_XMM+0x30(%r13)
-        movups  %xmm4, CPU_XMM+0x40(%r13)
-        movups  %xmm5, CPU_XMM+0x50(%r13)
-        movups  %xmm6, CPU_XMM+0x60(%r13)
-        movups  %xmm7, CPU_XMM+0x70(%r13)
-        stmxcsr CPU_MXCSR(%r13)
-        ldmxcsr CPU_HOST_MXCSR(%r13)
-        .endm
-
-/* Exits: r9d carries a guest pc where one is named, r10d what else is. */
+/* Exits: r9 carries a guest pc where one is named, r10d what else is. (Of an i386 guest the upper half of pc does not count: run.c.) */
         .globl  fg_exit_lookup
 fg_exit_lookup:
         mov     %r9, CPU_PC(%r13)
@@ -158,7 +178,7 @@ fg_helper_noflags:
         testl   $FLAG_DF, CPU_FLAGS(%r13)
         jnz     fg_load_state
         ldmxcsr CPU_MXCSR(%r13)
-        jmp     fg_load_registers
+        jmp     load_registers
 
 /* A host syscall that a kick interrupts: host_call(task, number, a..f). task->cpu is the first member.
  * The kick handler moves a thread found between the two labels to host_call_interrupted, so that no
@@ -250,17 +270,24 @@ host_fpu_reset:
         fninit
         ret
 
-/* The entry of an empty jump-cache word. minus_pc = 1 matches no pc but 0xffffffff, which thus
- * gets a gadget that goes to C like any other miss. */
+/* The entries of empty jump-cache words, of windows of 2^32 to 2^47 bytes: 128 bytes for each, and the
+ * entry at an address that is the number of bits modulo 64. minus_pc = 1 matches no pc but the last,
+ * which thus gets a gadget that goes to C like any other miss. */
         .section .data.rel.ro, "aw", @progbits
-        .balign 16
+        .balign 64
+        .globl  host_null_entries
+host_null_entries:
+        .set    bits, 32
+        .rept   16
+        .skip   48 + bits
         .quad   1, null_entry_gadget
-        .globl  host_null_entry
-host_null_entry:
         .quad   null_entry_gadget, 0
+        .skip   48 - bits
+        .set    bits, bits + 1
+        .endr
         .text
 null_entry_gadget:
-        mov     $0xffffffff, %r9d
+        mov     $-1, %r9
         jmp     fg_exit_lookup
 
         .section .note.GNU-stack, "", @progbits

@@ -39,7 +39,13 @@ extern const char host_load32_insn[], host_cmpxchg32_insn[], host_access_failed[
 
 static bool have_fsgsbase;
 
-static void apply_fixup(greg_t *regs) {
+/* Take the window's base out of a pointer of a string instruction. */
+static void out_of_window(const struct cpu *cpu, greg_t *reg) {
+    uint64_t address = (uint64_t)*reg - cpu->window;
+    *reg = (greg_t)(cpu->mode == GUEST_I386 ? (uint32_t)address : address);
+}
+
+static void apply_fixup(const struct cpu *cpu, greg_t *regs) {
     for (const struct fixup *fix = __start_fg_fixup; fix != __stop_fg_fixup; fix++) {
         if (fix->address != (uint64_t)regs[REG_RIP]) {
             continue;
@@ -47,6 +53,16 @@ static void apply_fixup(greg_t *regs) {
         switch (fix->kind) {
         case FIXUP_CX_IN_TMP:
             regs[REG_RCX] = regs[REG_R10];
+            break;
+        case FIXUP_WINDOW_SI:
+            out_of_window(cpu, &regs[REG_RSI]);
+            break;
+        case FIXUP_WINDOW_DI:
+            out_of_window(cpu, &regs[REG_RDI]);
+            break;
+        case FIXUP_WINDOW_SI_DI:
+            out_of_window(cpu, &regs[REG_RSI]);
+            out_of_window(cpu, &regs[REG_RDI]);
             break;
         case FIXUP_FLAGS_PUSHED: {
             uint64_t mask = FLAGS_HOST;
@@ -56,6 +72,30 @@ static void apply_fixup(greg_t *regs) {
         }
         }
     }
+}
+
+/* Is the faulting host instruction the load of a probe (templates/x86_64/lib/memory.j2)?
+ *
+ *     c4 RXBm wvpp f7 /r                shrx anchor, A, tmp
+ *     4x 0f b6 modrm sib 0x80000fff     movzbl -0x7ffff001(window,tmp), tmp
+ *
+ * Then A, the guest address that is not in the window, is still in its register: ModRM.rm of the
+ * shrx. SDM Vol. 2A, 2.3.5 (B is inverted). */
+#define PROBE_DISP 0x80000fffu
+static bool probed_address(const greg_t *regs, uint64_t *address) {
+    static const uint8_t number[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                       REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                       REG_R12, REG_R13, REG_R14, REG_R15};
+    const uint8_t *load = (const uint8_t *)(uintptr_t)regs[REG_RIP], *shift = load - 5;
+    uint32_t disp;
+    memcpy(&disp, load + 5, sizeof disp);
+    if (load[1] != 0x0f || load[2] != 0xb6 || disp != PROBE_DISP || shift[0] != 0xc4 ||
+        shift[3] != 0xf7) {
+        return false;
+    }
+    unsigned from = (shift[4] & 7u) | (shift[1] & 0x20 ? 0 : 8);
+    *address = (uint64_t)regs[number[from]];
+    return true;
 }
 
 /* Continue a faulted copy after its loop; false: the fault is not one of a copy. */
@@ -83,7 +123,7 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
 
     if (rip >= __start_fg_gadgets && rip < __stop_fg_gadgets) {
         struct cpu *cpu = (struct cpu *)(uintptr_t)regs[REG_R13];
-        apply_fixup(regs);
+        apply_fixup(cpu, regs);
         cpu->trap = (uint32_t)regs[REG_TRAPNO];
         cpu->fault_at = rip;
         cpu->trap_error = 0;
@@ -92,6 +132,9 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
             /* Bit 1: a write. Bits 0 and 4 are the guest's to say, from its page flags. */
             cpu->trap_error = (uint32_t)regs[REG_ERR] & 2;
             cpu->trap_addr = (uint64_t)(uintptr_t)info->si_addr - cpu->window;
+            if (cpu->mode != GUEST_I386) {
+                cpu->fault_probe = probed_address(regs, &cpu->trap_addr);
+            }
             if (cpu->mode == GUEST_I386) {
                 cpu->trap_addr = (uint32_t)cpu->trap_addr;
             }
@@ -171,6 +214,16 @@ void host_use_window(uint64_t window) {
         syscall(SYS_arch_prctl, ARCH_SET_GS, window);
     }
     in_use = window;
+}
+
+extern const char host_null_entries[];
+
+const uint64_t *host_null_entry(unsigned bits) {
+    return (const uint64_t *)(uintptr_t)(host_null_entries + (bits - 32) * 128 + 64 + bits);
+}
+
+const char *host_lacks(enum guest_mode mode) {
+    return mode == GUEST_X86_64 && !host_has_feature(7, 0, 1, 8) ? "BMI2 instructions" : NULL;
 }
 
 /* Gadgets run the guest's own instructions: the host must have the same bit. */
