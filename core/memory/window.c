@@ -45,7 +45,7 @@ size_t window_guard(unsigned bits) {
     return bits > 32 ? WINDOW_PROBE : WINDOW_GUARD;
 }
 
-/* Slots of a window. The guard after it may reach into the next one, half as far as is unused. */
+/* Slots of a window. The guard after it may reach into the next one, which is unused there. */
 static size_t slots_of(unsigned bits) {
     return (WINDOW_ALIGN + window_bytes(bits) + SLOT_BYTES - 1) / SLOT_BYTES;
 }
