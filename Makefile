@@ -121,9 +121,9 @@ $(BUILD)/fiberglass: $(BUILD)/obj/cli/main.o $(LIB_OBJS) build/gadgets.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.$$PPID $(BUILD)/obj/cli/main.o $(LIB_OBJS) -Wl,--whole-archive build/gadgets.a -Wl,--no-whole-archive
 	@mv $@.$$PPID $@
 
-# clean leaves the default root and the downloaded packages; distclean does not.
+# clean leaves the default roots and the downloaded packages; distclean does not.
 clean:
-	rm -rf compile_commands.json gadgets/x86_64 $(filter-out build/root build/cache,$(wildcard build/*))
+	rm -rf compile_commands.json gadgets/x86_64 $(filter-out build/root build/root-amd64 build/cache,$(wildcard build/*))
 distclean:
 	rm -rf compile_commands.json build gadgets/x86_64
 

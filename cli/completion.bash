@@ -63,12 +63,12 @@ _fiberglass_mkroot() {
     COMPREPLY=()
     case ${COMP_WORDS[COMP_CWORD - 1]},$word in
     --profile,*) _fiberglass_words 'essential small default full' "$word" ;;
-    --arch,*) _fiberglass_words 'i386 amd64' "$word" ;;
+    --arch,* | --add-arch,*) _fiberglass_words 'i386 amd64' "$word" ;;
     --with,*) ;;
     --configure,*) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
     *,-*)
-        _fiberglass_words '-h --help --profile --with --arch --cache --configure --docs --force
-            --update --check --quiet' "$word"
+        _fiberglass_words '-h --help --profile --with --arch --add-arch --cache --configure --docs
+            --force --update --check --quiet' "$word"
         ;;
     *) _fiberglass_files -d "$word" ;;
     esac

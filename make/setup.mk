@@ -7,13 +7,16 @@
 setup:
 	@rootfs-tools/setup
 
-# The default root, made once; its packages' scripts run inside the engine (see rootfs-tools/mkroot).
+# The default root of an architecture, made once; its packages' scripts run inside the engine (see
+# rootfs-tools/mkroot). Only the command line says which, no variable of the environment.
+ARCH         = i386
+DEFAULT_ROOT = build/root$(if $(filter-out i386,$(ARCH)),-$(ARCH))
 root:
-	@rootfs-tools/mkroot --configure $(BUILD)/fiberglass $(MKROOT_FLAGS) build/root
+	@rootfs-tools/mkroot --arch $(ARCH) --configure $(BUILD)/fiberglass $(MKROOT_FLAGS) $(DEFAULT_ROOT)
 
 # Everything that a run needs, in this order whatever -j says; all processors build unless the user
 # gave a number of jobs.
 ready:
 	@$(MAKE) setup
 	@$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc)) all
-	@$(MAKE) root
+	@$(MAKE) root ARCH=$(ARCH)

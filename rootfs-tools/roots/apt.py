@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from roots.say import Progress, RootError
@@ -25,8 +25,8 @@ CONFIGURATION = """\
 #clear DPkg::Pre-Install-Pkgs;
 #clear APT::Architectures;
 #clear Acquire::IndexTargets;
-APT::Architecture "{arch}";
-APT::Architectures {{ "{arch}"; }};
+APT::Architecture "{native}";
+APT::Architectures {{ {all} }};
 APT::Install-Recommends "false";
 APT::Install-Suggests "false";
 APT::Sandbox::User "root";
@@ -60,26 +60,32 @@ class Deb:
     arch: str
     path: Path
 
+    @property
+    def key(self) -> str:
+        """What tells it from all others of a root: `libc6:i386`."""
+        return f"{self.name}:{self.arch}"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be installed: the packages by name, and apt's steps: ("Inst" or "Conf", name)."""
+    """What is to be installed: the packages by name, and apt's steps: ("Inst" or "Conf", key)."""
 
     debs: list[Deb]
     steps: list[tuple[str, str]]
 
 
 class Apt:
-    """An apt of one architecture with an empty system."""
+    """An apt of these architectures, the native one first, with an empty system."""
 
-    def __init__(self, state: Path, arch: str, progress: Progress) -> None:
+    def __init__(self, state: Path, archs: list[str], progress: Progress) -> None:
         self.state = state.resolve()
         self.progress = progress
         for directory in ("lists/partial", "archives/partial", "log"):
             (self.state / directory).mkdir(parents=True, exist_ok=True)
         (self.state / "status").write_text("")
         self.conf = self.state / "apt.conf"
-        self.conf.write_text(CONFIGURATION.format(arch=arch, state=self.state))
+        self.conf.write_text(CONFIGURATION.format(
+            native=archs[0], all=" ".join(f'"{arch}";' for arch in archs), state=self.state))
 
     def call(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run apt-get; the caller looks at the result."""
@@ -104,26 +110,27 @@ class Apt:
         stamp.touch()
 
     def choose(self, names: list[str]) -> Plan:
-        """The named packages (or .deb files, by absolute path) and all that they depend on."""
+        """The named packages (`NAME`, `NAME:ARCH`, or .deb files by absolute path) and all that
+        they depend on."""
         done = self.call("--simulate", "install", *names)
         if done.returncode:
             raise RootError("apt-get cannot resolve the packages: " + last_errors(done.stderr))
-        local = {local_name(Path(n)): Path(n) for n in names if n.startswith("/")}
+        local = {local_key(Path(n)): Path(n) for n in names if n.startswith("/")}
         chosen, steps = [], []
         for line in done.stdout.splitlines():
-            # Inst bash (5.2.15-2+b7 Debian:12.11/stable [i386])
+            # Inst bash (5.2.15-2+b7 Debian:12.11/stable [i386]), of a foreign architecture
+            # Inst libc6:i386 (2.36-9+deb12u10 Debian:12.11/stable [i386])
             words = line.split()
             if len(words) < 3 or words[0] not in ("Inst", "Conf"):
                 continue
             name, version = words[1].split(":")[0], words[2].lstrip("(")
-            steps.append((words[0], name))
-            if words[0] == "Conf":
-                continue
             arch = words[-1].strip("[])") if words[-1] != "[]" else words[-2].strip("[])")
             file = f"{name}_{version.replace(':', '%3a')}_{arch}.deb"
-            path = local.get(name, self.state / "archives" / file)
-            chosen.append(Deb(name, version, arch, path))
-        return Plan(sorted(chosen, key=lambda deb: deb.name), steps)
+            deb = Deb(name, version, arch, self.state / "archives" / file)
+            steps.append((words[0], deb.key))
+            if words[0] == "Inst":
+                chosen.append(replace(deb, path=local.get(deb.key, deb.path)))
+        return Plan(sorted(chosen, key=lambda deb: (deb.name, deb.arch)), steps)
 
     def fetch(self, names: list[str], debs: list[Deb]) -> None:
         """Download what is not in the cache; apt checks sizes and hashes."""
@@ -139,10 +146,10 @@ class Apt:
                             + last_errors(done.stderr))
 
 
-def local_name(deb: Path) -> str:
-    """The name of the package in a file."""
-    done = subprocess.run(["dpkg-deb", "--field", str(deb), "Package"], capture_output=True,
-                          text=True)
+def local_key(deb: Path) -> str:
+    """The key of the package in a file."""
+    done = subprocess.run(["dpkg-deb", "--show", "--showformat", "${Package}:${Architecture}",
+                           str(deb)], capture_output=True, text=True)
     if done.returncode:
         raise RootError(f"{deb} is no Debian package: " + done.stderr.strip())
     return done.stdout.strip()

@@ -91,13 +91,13 @@ def stanza(tree: Tree, package: Package, state: str) -> str:
     return "\n".join([*head, *lines[1:], *tail]) + "\n"
 
 
-def write_database(tree: Tree, packages: list[Package], state: str) -> None:
-    """The whole of /var/lib/dpkg for these packages, each in the given state."""
+def write_database(tree: Tree, packages: list[Package], archs: list[str], state: str) -> None:
+    """The whole of /var/lib/dpkg for these packages, each in the given state; the native
+    architecture is the first."""
     for name in ("info", "updates", "triggers", "alternatives", "parts"):
         tree.directory("var/lib/dpkg/" + name)
     tree.text("var/lib/dpkg/info/format", "1\n")
-    tree.text("var/lib/dpkg/arch", packages[0].value("Architecture") + "\n"
-              if packages and packages[0].value("Architecture") != "all" else "i386\n")
+    tree.text("var/lib/dpkg/arch", "".join(f"{arch}\n" for arch in archs))
     for name in ("available", "diversions", "statoverride", "triggers/Unincorp", "triggers/File",
                  "lock", "lock-frontend"):
         tree.text("var/lib/dpkg/" + name, "")
@@ -144,11 +144,13 @@ def relations(text: str) -> list[str]:
 
 
 def states(root: Path) -> dict[str, str]:
-    """The state of each package in a root's database: "installed", "half-configured", ..."""
+    """The state of each package (apt.Deb.key) in a root's database: "installed",
+    "half-configured", ..."""
     found = {}
     for entry in (root / STATUS).read_text().split("\n\n"):
         name = re.search(r"^Package: (\S+)$", entry, re.M)
+        arch = re.search(r"^Architecture: (\S+)$", entry, re.M)
         state = re.search(r"^Status: \S+ \S+ (\S+)$", entry, re.M)
-        if name and state:
-            found[name[1]] = state[1]
+        if name and arch and state:
+            found[f"{name[1]}:{arch[1]}"] = state[1]
     return found

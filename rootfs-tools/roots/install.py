@@ -92,10 +92,10 @@ class Installer:
                 self.progress.step(f"configuring {len(before)} packages inside Fiberglass")
                 self.run(["/bin/sh", "-c", BASE])
             self.run([*DPKG, "--configure", "-a"])
-            self.check([name for name, state in before.items() if state in CONFIGURABLE])
-            self.follow(plan, {n for n, s in dpkg.states(self.root).items() if s == "installed"})
+            self.check([key for key, state in before.items() if state in CONFIGURABLE])
+            self.follow(plan, {k for k, s in dpkg.states(self.root).items() if s == "installed"})
             self.run([*DPKG, "--configure", "-a"])
-            self.check([deb.name for deb in plan.debs])
+            self.check([deb.key for deb in plan.debs])
         finally:
             if guard:
                 policy.unlink()
@@ -125,7 +125,7 @@ class Installer:
             prepare()
             for kind, debs in todo:
                 if kind == "Conf":
-                    self.run([*DPKG, "--configure", *(deb.name for deb in debs)])
+                    self.run([*DPKG, "--configure", *map(qualified, debs)])
                     continue
                 files = ahead.pop(0).result()
                 prepare()
@@ -134,10 +134,10 @@ class Installer:
                 self.run([*DPKG, "--unpack", *(f"/mnt/{Path(f).name}" for f in files)], place)
                 shutil.rmtree(place)
 
-    def check(self, names: list[str]) -> None:
+    def check(self, keys: list[str]) -> None:
         """RootError unless all of these packages are installed."""
         states = dpkg.states(self.root)
-        missing = [name for name in names if states.get(name) != "installed"]
+        missing = [key for key in keys if states.get(key) != "installed"]
         if not missing:
             return
         more = f"; {len(missing)} packages are not configured" if len(missing) > 1 else ""
@@ -161,8 +161,8 @@ class Installer:
 
 def steps(plan: Plan, done: set[str]) -> Iterator[tuple[str, list[Deb]]]:
     """Apt's steps for what is not done, those of one kind together, in bounded portions."""
-    debs = {deb.name: deb for deb in plan.debs}
-    left = [(kind, debs[name]) for kind, name in plan.steps if name not in done]
+    debs = {deb.key: deb for deb in plan.debs}
+    left = [(kind, debs[key]) for kind, key in plan.steps if key not in done]
     for kind, group in itertools.groupby(left, lambda step: step[0]):
         portion: list[Deb] = []
         size = 0
@@ -174,6 +174,11 @@ def steps(plan: Plan, done: set[str]) -> Iterator[tuple[str, list[Deb]]]:
                 portion, size = [], 0
         if portion:
             yield kind, portion
+
+
+def qualified(deb: Deb) -> str:
+    """A package as dpkg's command line takes it, even where two architectures have the name."""
+    return deb.name if deb.arch == "all" else deb.key
 
 
 def unpress(debs: list[Deb], place: Path) -> list[str]:

@@ -17,6 +17,7 @@ from roots.say import Progress
 from roots.unpack import Tree
 
 MERGED = ("bin", "sbin", "lib")
+LOADERS = {"amd64": "lib64"}  # where programs of an architecture look for theirs, if not in lib
 
 DIRECTORIES = {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "run/lock": 0o1777,
                "tmp": 0o1777, "var/tmp": 0o1777, "var/log": 0o755, "root": 0o700, "home": 0o755,
@@ -49,9 +50,9 @@ HOSTS = """\
 """
 
 
-def prepare(tree: Tree) -> None:
+def prepare(tree: Tree, archs: list[str]) -> None:
     """What must be there before the first package: the merged /usr, as Debian 12 has it."""
-    for name in MERGED:
+    for name in (*MERGED, *(LOADERS[arch] for arch in archs if arch in LOADERS)):
         tree.directory("usr/" + name)
         tree.link(name, "usr/" + name)
     for name, mode in DIRECTORIES.items():

@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from guests import X86_64, runs
 from harness import (BUILD, FG, ROOT, TOP, Failure, Suite, check, check_equal, command, fiberglass,
                      need_attributes)
 
@@ -187,6 +188,44 @@ def _() -> None:
     check(inodes[0] != (roots[1] / "etc/fiberglass-root.json").stat().st_ino, "not made anew")
     check_equal("left alone the second time", inodes[1], inodes[0])
     check((roots[0] / "usr/local/bin").is_dir(), "the scripts did not run")
+
+
+@suite.case("two architectures", limit=780)
+def _() -> None:
+    root = PLACE.with_name("mkroot-two")
+    profile = root.with_suffix(".list")
+    profile.parent.mkdir(parents=True, exist_ok=True)
+    profile.write_text("base-files\ndash\n")
+    words: list[str | Path] = [MKROOT, "--arch", "amd64", "--add-arch", "i386",
+                               "--profile", profile]
+    for _ in range(2):
+        done = command([*words, "--with", "libc6:i386", root])
+        check_equal("status (" + done.errors() + ")", done.status, 0)
+    check_equal("the second time", done.text() + done.errors(), "")
+    check_equal("architectures", (root / "var/lib/dpkg/arch").read_text(), "amd64\ni386\n")
+    for loader, kind in (("lib64/ld-linux-x86-64.so.2", 2), ("lib/ld-linux.so.2", 1)):
+        # its link is absolute
+        file = root / os.path.realpath(root / loader).lstrip("/").replace(str(root)[1:] + "/", "")
+        check_equal(f"class of {loader}", file.read_bytes()[4], kind)
+    check_equal("native program", (root / "bin/dash").read_bytes()[4], 2)
+    entries = (root / "var/lib/dpkg/status").read_text().split("\n\n")
+    check_equal("libraries", sorted(line for entry in entries if "Package: libc6\n" in entry
+                                    for line in entry.splitlines() if "Architecture:" in line),
+                ["Architecture: amd64", "Architecture: i386"])
+    check_equal("one architecture is another root",
+                command([*words[:3], *words[5:], root]).status, 0)
+    check(not (root / "lib/ld-linux.so.2").exists(), "the other architecture is still there")
+    if not runs(X86_64):
+        done = command([*words, "--configure", FG[0], root])
+        check("--configure" in done.errors() and "for amd64" in done.errors(), done.errors())
+        check_equal("status", done.status, 1)
+        return
+    done = command([*words, "--with", "libc6:i386", "--configure", FG[0], root])
+    check_equal("status (" + done.errors() + ")", done.status, 0)
+    done = fiberglass("--root", root, "/bin/sh", "-c", "dpkg --print-foreign-architectures; "
+                      "dpkg --audit; for l in /lib64/ld-linux-x* /lib/ld-linux.so.2; do "
+                      "$l --version >/dev/null && echo runs; done")
+    check_equal("in the root", done.text(), "i386\nruns\nruns\n")
 
 
 @suite.case("mistakes")

@@ -1,0 +1,61 @@
+"""The guests that the same sources and programs are tested for: i386 and x86-64.
+
+What a suite needs to know of one: how a program for it is compiled, which root it has, and whether
+the engine under test runs it at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import BUILD, ROOT, Skip, command, fiberglass
+
+ROOT64 = Path(os.environ.get("ROOT64", BUILD / "root-amd64")).resolve()
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A mode of the guest's processor, with its Linux and Debian."""
+
+    name: str       # as Fiberglass calls it
+    bits: int
+    suffix: str     # of suites and directories
+    arch: str       # Debian's name
+    triplet: str    # names its folder of libraries
+    loader: str     # of its dynamic programs
+    machine: str    # `uname -m`
+    root: Path      # the default root
+
+
+I386 = Guest("i386", 32, "", "i386", "i386-linux-gnu", "ld-linux.so.2", "i686", ROOT)
+X86_64 = Guest("x86-64", 64, "64", "amd64", "x86_64-linux-gnu", "ld-linux-x86-64.so.2", "x86_64",
+               ROOT64)
+GUESTS = {guest.name: guest for guest in (I386, X86_64)}
+
+
+@functools.cache
+def runs(guest: Guest) -> bool:
+    """Does the engine run programs of this guest? Only its refusal to do so is a no: a program
+    that runs wrongly is for the cases to find."""
+    source = BUILD / f"test/small/end{guest.suffix}.c"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("int main(void) { return 0; }\n")
+    program = source.with_suffix("")
+    done = command(["gcc", f"-m{guest.bits}", "-static", "-o", program, source])
+    assert not done.status, done.errors()
+    return fiberglass(program).status != 126
+
+
+def need(guest: Guest) -> None:
+    """A Skip where the engine under test has no such guests."""
+    if not runs(guest):
+        raise Skip(f"this engine runs no {guest.name} guests")
+
+
+def need_root(guest: Guest) -> None:
+    """A Skip where the guest's default root was not made."""
+    if not (guest.root / "bin/sh").exists():
+        raise Skip(f"there is no root at {guest.root}: make root ARCH={guest.arch}")
