@@ -96,19 +96,17 @@ int main(void) {
     uint32_t a, b, c, d;
     __cpuid(0, a, b, c, d);
     printf("leaf 0: %d\n", a >= 1);
-    uint64_t before, after;
-    __asm__ volatile("rdtsc" : "=A"(before));
+    uint64_t before = __builtin_ia32_rdtsc();
     usleep(2000);
-    __asm__ volatile("rdtsc" : "=A"(after));
+    uint64_t after = __builtin_ia32_rdtsc();
     printf("rdtsc goes on: %d\n", after > before);
     /* EFLAGS.ID can be changed: that is how programs find CPUID */
-    uint32_t flags, changed;
-    __asm__ volatile(
-        "pushf\n popl %0\n movl %0, %1\n xorl $0x200000, %1\n pushl %1\n popf\n pushf\n"
-        "popl %1\n pushl %0\n popf"
-        : "=&r"(flags), "=&r"(changed)
-        :
-        : "cc", "memory");
-    printf("ID bit %x\n", (flags ^ changed) & 0x200000);
+    unsigned long flags, changed;
+    __asm__ volatile("pushf\n pop %0\n mov %0, %1\n xor $0x200000, %1\n push %1\n popf\n pushf\n"
+                     "pop %1\n push %0\n popf"
+                     : "=&r"(flags), "=&r"(changed)
+                     :
+                     : "cc", "memory");
+    printf("ID bit %lx\n", (flags ^ changed) & 0x200000);
     return 0;
 }

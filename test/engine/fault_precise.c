@@ -3,14 +3,23 @@
  * happened. */
 #include "engine_test.h"
 
+#ifdef __x86_64__
+#define STATUS  swd
+#define CONTROL cwd
+#else
+#define STATUS  sw
+#define CONTROL cw
+#endif
+
 /* As the kernel's sigcontext names them; glibc's REG_* are indices into gregs. */
 static struct {
     int signal, code, errno_;
-    uint32_t addr, regs[19];
+    uintptr_t addr;
+    greg_t regs[NGREG];
     uint16_t fsw, fcw;
 } seen;
 static uint8_t *page, *data, *hole;
-static uint32_t return_esp;
+static uintptr_t return_esp;
 static int count;
 
 /* Leaves the generated code: back to run()'s caller with eax = -1. */
@@ -19,34 +28,37 @@ static void on_signal(int signal, siginfo_t *info, void *pointer) {
     seen.signal = signal;
     seen.code = info->si_code;
     seen.errno_ = info->si_errno;
-    seen.addr = (uint32_t)(uintptr_t)info->si_addr;
-    for (int i = 0; i < 19; i++) {
-        seen.regs[i] = (uint32_t)context->uc_mcontext.gregs[i];
-    }
-    if (context->uc_mcontext.fpregs) {
-        seen.fsw = (uint16_t)context->uc_mcontext.fpregs->sw;
-        seen.fcw = (uint16_t)context->uc_mcontext.fpregs->cw;
+    seen.addr = (uintptr_t)info->si_addr;
+    memcpy(seen.regs, context->uc_mcontext.gregs, sizeof seen.regs);
+    fpregset_t fp = context->uc_mcontext.fpregs;
+    if (fp) {
+        seen.fsw = (uint16_t)fp->STATUS;
+        seen.fcw = (uint16_t)fp->CONTROL;
     }
     count++;
-    context->uc_mcontext.gregs[REG_ESP] = (greg_t)return_esp;
-    context->uc_mcontext.gregs[REG_EIP] = *(greg_t *)(uintptr_t)return_esp;
-    context->uc_mcontext.gregs[REG_ESP] += 4;
-    context->uc_mcontext.gregs[REG_EAX] = -1;
+    context->uc_mcontext.gregs[REG_SP] = (greg_t)return_esp;
+    context->uc_mcontext.gregs[REG_IP] = *(greg_t *)return_esp;
+    context->uc_mcontext.gregs[REG_SP] += sizeof(greg_t);
+    context->uc_mcontext.gregs[REG_AX] = -1;
     context->uc_mcontext.gregs[REG_EFL] &= ~0x40400; /* AC, DF */
-    if (context->uc_mcontext.fpregs) {
-        context->uc_mcontext.fpregs->sw &= ~0x80ffu;
-        context->uc_mcontext.fpregs->cw |= 0x7f;
-        ((uint32_t *)(context->uc_mcontext.fpregs + 1))[6] = 0x1f80; /* MXCSR of the FXSAVE image */
+    if (fp) {
+        fp->STATUS &= (uint16_t)~0x80ffu;
+        fp->CONTROL |= 0x7f;
+#ifdef __x86_64__
+        fp->mxcsr = 0x1f80;
+#else
+        ((uint32_t *)(fp + 1))[6] = 0x1f80; /* MXCSR of the FXSAVE image */
+#endif
     }
 }
 
 /* A code or data address in terms of our pages, so that runs can be compared. */
-static void print_addr(uint32_t value) {
+static void print_addr(uintptr_t value) {
     static const char *const names[3] = {"page", "data", "hole"};
     uint8_t *const starts[3] = {page, data, hole};
     for (int i = 0; i < 3; i++) {
-        if (value - (uint32_t)(uintptr_t)starts[i] < 3 * PAGE) {
-            printf("%s+%x", names[i], value - (uint32_t)(uintptr_t)starts[i]);
+        if (value - (uintptr_t)starts[i] < 3 * PAGE) {
+            printf("%s+%lx", names[i], (unsigned long)(value - (uintptr_t)starts[i]));
             return;
         }
     }
@@ -54,35 +66,35 @@ static void print_addr(uint32_t value) {
         printf("esp%+d", (int)(value - return_esp));
         return;
     }
-    if ((uint32_t)(uintptr_t)hole - value < 64) {
-        printf("hole-%x", (uint32_t)(uintptr_t)hole - value);
+    if ((uintptr_t)hole - value < 64) {
+        printf("hole-%lx", (unsigned long)((uintptr_t)hole - value));
         return;
     }
-    printf("%x", value);
+    printf("%lx", (unsigned long)value);
 }
 
 static void show(const char *name) {
-    static const int order[] = {REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_EBP, REG_ESI, REG_EDI};
+    static const int order[] = {REG_AX, REG_CX, REG_DX, REG_BX, REG_BP, REG_SI, REG_DI};
     printf("%-14s signal %d code %d trap %d err %d at ", name, seen.signal, seen.code,
            (int)seen.regs[REG_TRAPNO], (int)seen.regs[REG_ERR] & ~1);
-    print_addr(seen.regs[REG_EIP]);
+    print_addr((uintptr_t)seen.regs[REG_IP]);
     printf(" addr ");
     print_addr(seen.addr);
     printf("\n   ");
     for (unsigned i = 0; i < 7; i++) {
         putchar(' ');
-        print_addr(seen.regs[order[i]]);
+        print_addr((uintptr_t)seen.regs[order[i]]);
     }
     putchar(' ');
-    print_addr(seen.regs[REG_ESP]);
-    printf(" flags %x fsw %x\n", seen.regs[REG_EFL] & 0xcd5, seen.fsw);
+    print_addr((uintptr_t)seen.regs[REG_SP]);
+    printf(" flags %x fsw %x\n", (unsigned)seen.regs[REG_EFL] & 0xcd5, seen.fsw);
 }
 
 /* Registers with known values, then the bytes, with more instructions around them. */
 static void attempt(const char *name, const char *bytes, unsigned length) {
     struct assembler a = {page};
-    EMIT(&a, "\x89\x25"); /* mov [return_esp], esp */
-    emit32(&a, (uint32_t)(uintptr_t)&return_esp);
+    EMIT(&a, WIDE "\x89\x25"); /* mov [return_esp], esp */
+    emit_addr(&a, &return_esp, 0);
     emit_mov(&a, 0, 0x80000001);
     emit_mov(&a, 1, 5);
     emit_mov(&a, 2, 7);
@@ -92,10 +104,10 @@ static void attempt(const char *name, const char *bytes, unsigned length) {
     emit_mov(&a, 7, (uint32_t)(uintptr_t)data);     /* edi */
     EMIT(&a, "\x83\xc1\x7f");                       /* add ecx, 127: flags */
     EMIT(&a, "\x89\x0f");                           /* mov [edi], ecx */
-    EMIT(&a, "\x42");                               /* inc edx */
+    EMIT(&a, "\xff\xc2");                           /* inc edx */
     EMIT(&a, "\x81\xc0\xff\xff\xff\x7f");           /* add eax, 7fffffff: CF ZF PF AF */
     emit_bytes(&a, bytes, length);
-    EMIT(&a, "\x41\x31\xc0\xc3"); /* inc ecx; xor eax, eax; ret */
+    EMIT(&a, "\xff\xc1\x31\xc0\xc3"); /* inc ecx; xor eax, eax; ret */
     memset(data, 0, PAGE);
     memset(hole - 64, 0x5a, 64);
     int before = count;
@@ -160,19 +172,70 @@ static void page_faults(void) {
     ATTEMPT("rep cmpsb", "\x8d\x7e\xf0\xb9\x40\0\0\0\xf3\xa6");
     ATTEMPT("lodsd", "\x83\xc6\x05\xad");
     ATTEMPT("xlat", "\xd7");
+#ifdef __i386__
     ATTEMPT("lds", "\xc5\x03");
     ATTEMPT("bound", "\x62\x03");
+    ATTEMPT("pusha", WIDE "\x89\xe7\x89\xdc\x60" WIDE "\x89\xfc");
+#endif
     ATTEMPT("lock add", "\xf0\x01\x13");
     ATTEMPT("lock cmpxchg8b", "\xf0\x0f\xc7\x0b");
     ATTEMPT("leave", "\xc9");
-    ATTEMPT("enter", "\x89\xe7\x89\xdc\xc8\x10\x00\x00\x89\xfc");
-    ATTEMPT("pusha", "\x89\xe7\x89\xdc\x60\x89\xfc");
-    ATTEMPT("push", "\x89\xe7\x8d\x63\x02\x50\x89\xfc");
-    ATTEMPT("pop", "\x89\xe7\x89\xdc\x58\x89\xfc");
-    ATTEMPT("ret", "\x89\xe7\x89\xdc\xc3");
-    ATTEMPT("call, bad esp", "\x89\xe7\x8d\x63\x03\xe8\0\0\0\0\x89\xfc");
-    ATTEMPT("popf", "\x89\xe7\x89\xdc\x9d\x89\xfc");
+    ATTEMPT("enter", WIDE "\x89\xe7\x89\xdc\xc8\x10\x00\x00" WIDE "\x89\xfc");
+    ATTEMPT("push", WIDE "\x89\xe7\x8d\x63\x02\x50" WIDE "\x89\xfc");
+    ATTEMPT("pop", WIDE "\x89\xe7\x89\xdc\x58" WIDE "\x89\xfc");
+    ATTEMPT("ret", WIDE "\x89\xe7\x89\xdc\xc3");
+    ATTEMPT("call, bad esp", WIDE "\x89\xe7\x8d\x63\x03\xe8\0\0\0\0" WIDE "\x89\xfc");
+    ATTEMPT("popf", WIDE "\x89\xe7\x89\xdc\x9d" WIDE "\x89\xfc");
 }
+
+#ifdef __x86_64__
+#define FAR_RBX "\x48\xbb\0\0\0\0\0\0\xff\x7f" /* mov rbx, where no address may be */
+#define BACK    WIDE "\x89\xfc"                /* mov rsp, rdi */
+
+/* Addresses that are none, wide operands, registers that only REX names. */
+static void wide_faults(void) {
+    ATTEMPT("no address", FAR_RBX "\x8b\x03");
+    ATTEMPT("no address, store", FAR_RBX "\x89\x03");
+    ATTEMPT("no address, sum", FAR_RBX "\x48\xff\xcb\x8b\x44\x1b\x10");
+    ATTEMPT("no address, by rbp", FAR_RBX "\x48\x89\xdd\x8b\x45\x08");
+    ATTEMPT("no address, by r13", FAR_RBX "\x49\x89\xd8\x41\x8b\x40\x08");
+    ATTEMPT("no address, push", FAR_RBX "\x48\x89\xe7\x48\x89\xdc\x50" BACK);
+    ATTEMPT("no address, call", FAR_RBX "\x48\x89\xe7\x48\x89\xdc\xe8\0\0\0\0" BACK);
+    ATTEMPT("no address, ret", FAR_RBX "\x48\x89\xe7\x48\x89\xdc\xc3" BACK);
+    ATTEMPT("no address, rsp", FAR_RBX "\x48\x89\xe7\x48\x89\xdc\x8b\x04\x24" BACK);
+    ATTEMPT("no address, jmp", FAR_RBX "\xff\xe3");
+    ATTEMPT("no address, movsb", FAR_RBX "\x48\x89\xde\xa4");
+    ATTEMPT("no address, stosb", FAR_RBX "\x48\x89\xdf\xaa");
+    ATTEMPT("no address, movups", FAR_RBX "\x0f\x10\x03");
+    ATTEMPT("no address, fld", FAR_RBX "\xd9\x03");
+    ATTEMPT("the kernel's", "\x48\xc7\xc3\0\xf0\xff\xff\x8b\x03"); /* rbx = -4096 */
+    ATTEMPT("the kernel's, jmp", "\x48\xc7\xc3\0\xf0\xff\xff\xff\xe3");
+    ATTEMPT("past the end of 2^36", "\x48\xbb\0\0\0\0\x10\0\0\0\x8b\x03");
+    ATTEMPT("past it, store", "\x48\xbb\0\0\0\0\x10\0\0\0\x89\x4b\xfc");
+    ATTEMPT("past it, jmp", "\x48\xbb\0\0\0\0\x10\0\0\0\xff\xe3");
+    ATTEMPT("cut to 32 bits", "\x48\xc7\xc3\0\x10\0\0\x67\x8b\x83\0\xf0\xff\xff");
+    ATTEMPT("load64", "\x48\x8b\x43\x10");
+    ATTEMPT("load r9", "\x4c\x8b\x0b");
+    ATTEMPT("load by r9", "\x49\x89\xd9\x41\x8b\x01");
+    ATTEMPT("load by r12 + r9", "\x49\x89\xd8\x45\x31\xc9\x4b\x8b\x04\x08");
+    ATTEMPT("straddle store64", "\x48\x89\x46\x01");
+    ATTEMPT("add64", "\x48\x01\x03");
+    ATTEMPT("movsxd", "\x48\x63\x03");
+    ATTEMPT("cmpxchg16b", "\x48\x0f\xc7\x0b");
+    ATTEMPT("cmpxchg16b unal.", "\x48\x0f\xc7\x4f\x08");
+    ATTEMPT("rep movsq", "\xb9\x08\0\0\0\xf3\x48\xa5");
+    ATTEMPT("rep stosq", "\x8d\x7e\xf8\xb9\x08\0\0\0\xf3\x48\xab");
+    ATTEMPT("div64", "\x48\x99\x48\xf7\xf5");
+    ATTEMPT("idiv64 overflow", "\x48\xb8\0\0\0\0\0\0\0\x80\x48\x99\x48\xc7\xc1\xff\xff\xff\xff"
+                               "\x48\xf7\xf9");
+    ATTEMPT("movaps xmm9", "\x44\x0f\x28\x4f\x08");
+    ATTEMPT("movups xmm9", "\x44\x0f\x10\x0b");
+    ATTEMPT("push es", "\x06");
+    ATTEMPT("aas", "\x3f");
+    ATTEMPT("far call", "\x9a\0\0\0\0\x33\0");
+    ATTEMPT("salc", "\xd6");
+}
+#endif
 
 static void float_faults(void) {
     ATTEMPT("fld", "\xd9\x03");
@@ -213,7 +276,10 @@ static void other_faults(void) {
     ATTEMPT("int 5", "\xcd\x05");
     ATTEMPT("int 40", "\xcd\x40");
     ATTEMPT("into", "\xb8\0\0\0\x80\x48\xce");
+#ifdef __i386__
     ATTEMPT("bound trap", "\xc7\x07\x01\0\0\0\xc7\x47\x04\x02\0\0\0\x62\x07");
+    ATTEMPT("les reg", "\xc4\xc0");
+#endif
     ATTEMPT("hlt", "\xf4");
     ATTEMPT("cli", "\xfa");
     ATTEMPT("in", "\xec");
@@ -229,7 +295,6 @@ static void other_faults(void) {
     ATTEMPT("far jump", "\xea\0\0\0\0\xf8\xff");
     ATTEMPT("long prefix", "\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x90");
     ATTEMPT("undefined", "\x0f\xff");
-    ATTEMPT("les reg", "\xc4\xc0");
 }
 
 /* The fetch faults: the block runs into a page that is not there. */
@@ -240,17 +305,22 @@ static void fetch_faults(void) {
     data = page + PAGE;
     for (int i = 0; i < 3; i++) {
         uint8_t code[32];
-        struct assembler a = {code};
-        EMIT(&a, "\x89\x25");
-        emit32(&a, (uint32_t)(uintptr_t)&return_esp);
-        EMIT(&a, "\xb8\x01\0\0\0\x40\x90\x05\x05\x05\x05\x05"); /* the last one runs out */
-        memcpy(end + PAGE - 16 + i, code, (size_t)(16 - i));
+        uint8_t *start = end + PAGE - 16 + i;
+        struct assembler a = {code, start - code};
+        EMIT(&a, WIDE "\x89\x25");
+        emit_addr(&a, &return_esp, 0);
+        EMIT(&a, "\xb8\x01\0\0\0");
+        while (a.at < code + 13) {
+            emit8(&a, 0x90);
+        }
+        EMIT(&a, "\x05\x05\x05\x05\x05"); /* the last one runs out */
+        memcpy(start, code, (size_t)(16 - i));
         int before = count;
-        run(end + PAGE - 16 + i);
+        run(start);
         printf("ran off %d: %d signal %d code %d eip hole%+d addr hole%+d eax %x\n", i,
                count - before, seen.signal, seen.code,
-               (int)(seen.regs[REG_EIP] - (uint32_t)(uintptr_t)hole),
-               (int)(seen.addr - (uint32_t)(uintptr_t)hole), seen.regs[REG_EAX]);
+               (int)((uintptr_t)seen.regs[REG_IP] - (uintptr_t)hole),
+               (int)(seen.addr - (uintptr_t)hole), (unsigned)seen.regs[REG_AX]);
     }
 }
 
@@ -270,6 +340,9 @@ int main(void) {
     munmap(guarded + PAGE, 2 * PAGE);
     hole = guarded + PAGE;
     page_faults();
+#ifdef __x86_64__
+    wide_faults();
+#endif
     float_faults();
     other_faults();
     fetch_faults();

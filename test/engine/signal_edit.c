@@ -12,9 +12,9 @@ static void skip(int signal, siginfo_t *info, void *pointer) {
     greg_t *regs = ((ucontext_t *)pointer)->uc_mcontext.gregs;
     (void)signal;
     (void)info;
-    regs[REG_EIP] += 2; /* ud2 */
-    regs[REG_EAX] = 0x1000;
-    regs[REG_EBX] ^= 0xff;
+    regs[REG_IP] += 2; /* ud2 */
+    regs[REG_AX] = 0x1000;
+    regs[REG_BX] ^= 0xff;
     regs[REG_EFL] ^= 0xc1; /* CF ZF SF */
 }
 
@@ -41,10 +41,15 @@ static void edit_float(int signal, siginfo_t *info, void *pointer) {
     struct _libc_fpstate *fp = context->uc_mcontext.fpregs;
     (void)signal;
     (void)info;
-    context->uc_mcontext.gregs[REG_EIP] += 2;
+    context->uc_mcontext.gregs[REG_IP] += 2;
+#ifdef __x86_64__
+    uint8_t *fx = (uint8_t *)fp;
+    printf("  x87 cw %x sw %x tag %x\n", fp->cwd, fp->swd, fp->ftw);
+#else
     uint8_t *fx = (uint8_t *)(fp + 1); /* the FXSAVE image after the FNSAVE form */
     printf("  x87 cw %lx sw %lx tag %lx, magic %lx\n", fp->cw & 0xffff, fp->sw & 0xffff,
            fp->tag & 0xffff, fp->status >> 16);
+#endif
     printf("  st0 exponent %x mantissa %x, xmm1 %x %x, mxcsr %x\n", fp->_st[0].exponent,
            fp->_st[0].significand[3], *(uint32_t *)(fx + 160 + 16), *(uint32_t *)(fx + 160 + 28),
            *(uint32_t *)(fx + 24));
@@ -83,8 +88,8 @@ static void on_step(int signal, siginfo_t *info, void *pointer) {
     greg_t *regs = ((ucontext_t *)pointer)->uc_mcontext.gregs;
     (void)signal;
     if (step_count < 256) {
-        steps[step_count] = (uint32_t)regs[REG_EIP] - (uint32_t)(uintptr_t)page;
-        step_eax[step_count] = (uint32_t)regs[REG_EAX] ^ (uint32_t)info->si_code << 24;
+        steps[step_count] = (uint32_t)regs[REG_IP] - (uint32_t)(uintptr_t)page;
+        step_eax[step_count] = (uint32_t)regs[REG_AX] ^ (uint32_t)info->si_code << 24;
     }
     step_count++;
     if (--budget <= 0) {
@@ -107,19 +112,31 @@ static void start_stepping(int signal, siginfo_t *info, void *pointer) {
     (void)signal;
     (void)info;
     greg_t *regs = ((ucontext_t *)pointer)->uc_mcontext.gregs;
-    regs[REG_EIP] += 2;
+    regs[REG_IP] += 2;
     regs[REG_EFL] |= 0x100;
 }
+
+#ifdef __x86_64__
+#define INC     "\xff\xc0"     /* inc eax */
+#define ROUND   "\xff\xc9\x75" /* dec ecx; jnz by */
+#define BY      "\xfa"
+#define INC_RET "\x03" /* bytes of inc eax; ret */
+#else
+#define INC     "\x40"
+#define ROUND   "\x49\x75"
+#define BY      "\xfb"
+#define INC_RET "\x02"
+#endif
 
 static const char body[] = "\xb8\x01\0\0\0"           /* mov eax, 1 */
                            "\xb9\x03\0\0\0"           /* mov ecx, 3 */
                            "\x01\xc0"                 /* add eax, eax */
-                           "\x49\x75\xfb"             /* dec ecx; jnz */
+    ROUND BY                                          /* to the add */
                            "\xe8\x02\0\0\0"           /* call over */
-                           "\xeb\x02"                 /* jmp */
-                           "\x40\xc3"                 /* inc eax; ret */
+                           "\xeb" INC_RET             /* jmp over */
+                               INC "\xc3"             /* inc eax; ret */
                            "\x50\x5a"                 /* push eax; pop edx */
-                           "\x8c\xd9\x8e\xd9\x40\x40" /* mov ecx, ds; mov ds, ecx; inc; inc */
+                           "\x8c\xd9\x8e\xd9" INC INC /* mov ecx, ds; mov ds, ecx; inc; inc */
                            "\x9c\x59"                 /* pushf; pop ecx */
                            "\x0f\xb6\xcd"             /* movzx ecx, ch */
                            "\x83\xe1\x01\x01\xc8";    /* TF as pushed */
@@ -130,7 +147,7 @@ static void single_steps(void) {
     struct assembler a = {page};
     EMIT(&a, "\x9c\x81\x0c\x24\0\x01\0\0\x9d"); /* pushf; or [esp], TF; popf */
     EMIT(&a, body);
-    EMIT(&a, "\x9c\x81\x24\x24\xff\xfe\xff\xff\x9d\x40\x40\xc3"); /* TF off */
+    EMIT(&a, "\x9c\x81\x24\x24\xff\xfe\xff\xff\x9d" INC INC "\xc3"); /* TF off */
     budget = 1000;
     show_steps("popf", run(page));
     action.sa_sigaction = start_stepping;
@@ -138,7 +155,7 @@ static void single_steps(void) {
     a.at = page;
     EMIT(&a, "\x0f\x0b");
     EMIT(&a, body);
-    EMIT(&a, "\x0f\xa2\x31\xc0\x40\xc3"); /* cpuid; xor eax, eax; inc eax */
+    EMIT(&a, "\x0f\xa2\x31\xc0" INC "\xc3"); /* cpuid; xor eax, eax; inc eax */
     budget = 9;
     show_steps("handler", run(page));
     budget = 17;
@@ -148,7 +165,7 @@ static void single_steps(void) {
     EMIT(&a, "\x31\xc0\x0f\x0b");
     emit_store8(&a, page + 4 + 7 + 1, 0x77);
     emit_mov(&a, 0, 0);
-    EMIT(&a, "\x40\x40\xc3");
+    EMIT(&a, INC INC "\xc3");
     budget = 4;
     show_steps("modified", run(page));
 }

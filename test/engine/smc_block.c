@@ -42,12 +42,12 @@ static void behind(void) {
     emit_mov(&a, EAX, 100);
     emit_mov(&a, ECX, 9);
     uint8_t *top = a.at;
-    EMIT(&a, "\x40");     /* inc eax */
-    EMIT(&a, "\x80\x35"); /* xor byte [top], 8: inc <-> dec */
-    emit32(&a, (uint32_t)(uintptr_t)top);
+    EMIT(&a, "\xff\xc0"); /* inc eax */
+    EMIT(&a, "\x80\x35"); /* xor byte [top + 1], 8: inc <-> dec */
+    emit_addr(&a, top + 1, 1);
     emit8(&a, 8);
     EMIT(&a, "\x8d\x44\x00\x01"); /* lea eax, [eax+eax+1] */
-    EMIT(&a, "\x49");             /* dec ecx */
+    EMIT(&a, "\xff\xc9");         /* dec ecx */
     EMIT(&a, "\x0f\x85");
     emit32(&a, (uint32_t)(top - (a.at + 4)));
     emit8(&a, 0xc3);
@@ -73,6 +73,8 @@ static void across_pages(void) {
     }
 }
 
+#define RAX "\x48\xb8\x04\x03\x02\x01\xb9\x55\x66\x77"
+
 /* Every kind of store. `code` patches 4 bytes at `where` with eax (the immediate of a mov). */
 static void store_kinds(void) {
     static const struct {
@@ -93,8 +95,15 @@ static void store_kinds(void) {
         {"movd xmm", "\x66\x0f\x6e\xc0\x66\x0f\x7e\x07", 8},
         {"movd mmx", "\x0f\x6e\xc0\x0f\x7e\x07\x0f\x77", 8},
         {"fistp", "\x50\xdb\x04\x24\xdb\x1f\x58", 7},
+#ifdef __x86_64__ /* rax with the bytes that follow the immediate */
+        {"push", RAX "\x48\x89\xe2\x48\x8d\x67\x08\x50\x48\x89\xd4", 21},
+        {"pop", RAX "\x50\x8f\x07", 13},
+        {"mov64", RAX "\x48\x89\x07", 13},
+        {"stosq", RAX "\x48\xab", 12},
+#else
         {"push", "\x89\xe2\x8d\x67\x04\x50\x89\xd4", 8},
         {"pop", "\x50\x8f\x07", 3},
+#endif
         {"inc", "\xff\x07", 2},
         {"not", "\xf7\x17", 2},
         {"bts", "\x83\xe0\x1f\x0f\xab\x07", 6},
@@ -127,17 +136,20 @@ static void store_kinds(void) {
 /* A call that pushes its return address over code which runs next. */
 static void call_into_code(void) {
     struct assembler a = {page};
-    EMIT(&a, "\x89\xe2"); /* mov edx, esp */
+    EMIT(&a, WIDE "\x89\xe2"); /* mov edx, esp */
     uint8_t *set_esp = a.at;
     emit_mov(&a, ESP, 0);
     EMIT(&a, "\xe8\0\0\0\0"); /* call next: stores eip below esp */
     uint8_t *back = a.at;
-    EMIT(&a, "\x89\xd4"); /* mov esp, edx */
+    EMIT(&a, WIDE "\x89\xd4");             /* mov esp, edx */
+    EMIT(&a, WIDE "\xb8\x78\x56\x34\x12"); /* mov eax, */
+#ifdef __x86_64__
+    emit32(&a, 0);
+#endif
     uint8_t *patched = a.at;
-    emit_mov(&a, EAX, 0x12345678);
     emit8(&a, 0xc3);
     struct assembler fix = {set_esp};
-    emit_mov(&fix, ESP, (uint32_t)(uintptr_t)(patched + 5));
+    emit_mov(&fix, ESP, (uint32_t)(uintptr_t)patched);
     printf("call %d\n", run(page) == (uint32_t)(uintptr_t)back);
 }
 

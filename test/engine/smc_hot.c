@@ -60,9 +60,9 @@ static void beside(void) {
     volatile uint32_t *counter = (uint32_t *)(page + 2048);
     struct assembler a = {page};
     EMIT(&a, "\xff\x05"); /* inc dword [counter] */
-    emit32(&a, (uint32_t)(uintptr_t)counter);
-    emit8(&a, 0xa1); /* mov eax, [counter] */
-    emit32(&a, (uint32_t)(uintptr_t)counter);
+    emit_addr(&a, (void *)counter, 0);
+    EMIT(&a, "\x8b\x05"); /* mov eax, [counter] */
+    emit_addr(&a, (void *)counter, 0);
     emit8(&a, 0xc3);
     uint32_t sum = 0;
     for (uint32_t i = 0; i < 100000; i++) {
@@ -151,29 +151,41 @@ static void waiting_reader(void) {
     printf("waiting reader %x\n", sum);
 }
 
-/* Blocks of every length at or before the end of a page with nothing behind it, each byte changed
- * once. */
+/* inc eax; its byte that makes it dec eax, and with what value. */
+#ifdef __x86_64__
+static const uint8_t inc[] = {0xff, 0xc0};
+enum { CHANGED = 1, DEC = 0xc8 };
+#else
+static const uint8_t inc[] = {0x40};
+enum { CHANGED = 0, DEC = 0x48 };
+#endif
+
+/* Blocks of every length at or before the end of a page with nothing behind it, each instruction
+ * changed once. */
 static void every_byte(void) {
     uint8_t *page = code_pages(2);
     uint32_t bad = 0;
     munmap(page + PAGE, PAGE);
     heat(page);
     for (uint32_t n = 2; n <= 120; n++) {
-        uint32_t length = n / 2, spare = n % 2;
+        uint32_t count = n / 2, spare = n % 2 * sizeof inc, length = count * sizeof inc;
         uint8_t *at = page + PAGE - length - 3 - spare;
         EMIT(&(struct assembler){at}, "\x31\xc0"); /* xor eax, eax */
-        memset(at + 2, 0x40, length);              /* inc eax */
-        memset(at + 2 + length, 0xc3, spare + 1);
-        bad += run(at) != length;
-        for (uint32_t i = 0; i < length; i++) {
-            at[2 + i] = 0x48; /* dec eax */
-            bad += run(at) != length - 2;
-            at[2 + i] = 0x40;
-            bad += run(at) != length;
+        for (uint32_t i = 0; i < count; i++) {
+            memcpy(at + 2 + i * sizeof inc, inc, sizeof inc);
         }
-        if (spare) { /* the last byte: one more inc */
-            at[2 + length] = 0x40;
-            bad += run(at) != length + 1;
+        memset(at + 2 + length, 0xc3, spare + 1);
+        bad += run(at) != count;
+        for (uint32_t i = 0; i < count; i++) {
+            uint8_t *changed = at + 2 + i * sizeof inc + CHANGED;
+            *changed = DEC;
+            bad += run(at) != count - 2;
+            *changed = inc[CHANGED];
+            bad += run(at) != count;
+        }
+        if (spare) { /* the last bytes: one more inc */
+            memcpy(at + 2 + length, inc, sizeof inc);
+            bad += run(at) != count + 1;
         }
     }
     printf("every byte: %u wrong\n", bad);
@@ -184,7 +196,7 @@ static sigjmp_buf back;
 static void on_fault(int signal, siginfo_t *info, void *context) {
     ucontext_t *uc = context;
     printf("signal %d code %d at %d, error %llx\n", signal, info->si_code,
-           (void *)uc->uc_mcontext.gregs[REG_EIP] == info->si_addr,
+           (void *)uc->uc_mcontext.gregs[REG_IP] == info->si_addr,
            (unsigned long long)uc->uc_mcontext.gregs[REG_ERR]);
     siglongjmp(back, 1);
 }

@@ -46,7 +46,7 @@ static void two_mappings(void) {
     }
     printf("two mappings %x\n", sum);
     /* the running code itself writes through the other mapping, to what comes next */
-    struct assembler a = {writable + PAGE};
+    struct assembler a = {writable + PAGE, runnable - writable};
     uint8_t *target = writable + PAGE + 7 + 5 + 1; /* after the store and the serialising jump */
     emit_store8(&a, target, 0x99);
     EMIT(&a, "\xe9\0\0\0\0");

@@ -1,12 +1,23 @@
 /* SGDT, SIDT, SLDT, STR, SMSW in user mode: Linux emulates them where the processor has UMIP, with
  * constants in place of the kernel's tables; and the signals of INT1 and of a single step. */
 #define _GNU_SOURCE
+#include "test/syscalls/registers.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+
+/* The upper half of what SGDT and SIDT store: of a base of four bytes, or of the first six of
+ * eight. */
+#ifdef __x86_64__
+#define GDT "00000000feffffff"
+#define IDT "00000000ffffffff"
+#else
+#define GDT "00000000feffaaaa"
+#define IDT "00000000ffffaaaa"
+#endif
 
 static sigjmp_buf back;
 static siginfo_t last;
@@ -79,10 +90,10 @@ int main(void) {
     sigaction(SIGTRAP, &action, NULL);
     find_umip();
     const char *none = "aaaaaaaaaaaaaaaa";
-    TRY("sgdt", "sgdt (%%ebx)", "00000000feffaaaa", 0x11223344);
-    TRY("sidt", "sidt (%%ebx)", "00000000ffffaaaa", 0x11223344);
-    TRY("sgdt with 66", ".byte 0x66; sgdt (%%ebx)", "00000000feffaaaa", 0x11223344);
-    TRY("sgdt through cs", "sgdt %%cs:(%%ebx)", "00000000feffaaaa", 0x11223344);
+    TRY("sgdt", "sgdt (%%ebx)", GDT, 0x11223344);
+    TRY("sidt", "sidt (%%ebx)", IDT, 0x11223344);
+    TRY("sgdt with 66", ".byte 0x66; sgdt (%%ebx)", GDT, 0x11223344);
+    TRY("sgdt through cs", "sgdt %%cs:(%%ebx)", GDT, 0x11223344);
     TRY("sldt eax", "sldt %%eax", none, 0);
     TRY("sldt ax", ".byte 0x66, 0x0f, 0x00, 0xc0", none, 0x11220000);
     TRY("sldt memory", "sldt (%%ebx)", "0000aaaaaaaaaaaa", 0x11223344);
@@ -100,8 +111,11 @@ int main(void) {
     TRY("int1", ".byte 0xf1", none, 0);
     action.sa_sigaction = on_step;
     sigaction(SIGTRAP, &action, NULL);
-    __asm__ volatile(
-        "pushf; orl $0x100, (%esp); popf; nop; nop; pushf; andl $-0x101, (%esp); popf");
+    __asm__ volatile("pushf; orl $0x100, (" SP "); popf; nop; nop; pushf; andl $-0x101, (" SP
+                     "); popf"
+                     :
+                     :
+                     : "cc", "memory");
     printf("stepped: %d, code %d\n", steps, step_code);
     return 0;
 }

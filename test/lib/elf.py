@@ -1,4 +1,4 @@
-"""Makes small i386 ELF files for tests: whole ones from C or assembly, and damaged ones.
+"""Makes small ELF files for tests: whole ones from C or assembly, and damaged ones (i386).
 
 The layout is that of elf(5). Which damage is refused how is for the suites to say."""
 
@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from guests import I386, Guest
 from harness import BUILD, Failure, command
 
 EHDR = struct.Struct("<16sHHIIIIIHHHHHH")
@@ -57,12 +58,12 @@ class Elf:
         return start + self.code.ljust(max(0, self.size - 0x200), b"\0")
 
 
-def compile_c(source: Path, program: Path, *flags: str) -> Path:
-    """An i386 program from a C file, unless it is newer than its source."""
+def compile_c(source: Path, program: Path, *flags: str, guest: Guest = I386) -> Path:
+    """A guest's program from a C file, unless it is newer than its source."""
     if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
         return program
     program.parent.mkdir(parents=True, exist_ok=True)
-    done = command(["gcc", "-m32", "-O1", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-w",
+    done = command(["gcc", f"-m{guest.bits}", "-O1", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-w",
                     *(f for f in flags if not f.startswith("-l")), "-o", program, source,
                     *(f for f in flags if f.startswith("-l"))])
     if done.status:

@@ -1,4 +1,4 @@
-"""Programs of the default root run natively: on the host's processor and kernel.
+"""Programs of a default root run natively: on the host's processor and kernel.
 
 The same files in two ways. A mount namespace of its own and chroot, with /proc and /dev: needs root
 or unprivileged user namespaces. Where neither is allowed, as in a container, root changes into a
@@ -15,16 +15,18 @@ import subprocess
 import threading
 from pathlib import Path
 
-from harness import BUILD, ROOT, Result, Skip, command
+from guests import Guest
+from harness import BUILD, Result, Skip, command
 
-# Runs as root of a user namespace where it is not root already; $1 the root, $2 what /mnt shows.
+# Runs as root of a user namespace where it is not root already; $1 the root, $2 what /mnt shows,
+# $3 what uname says.
 NAMESPACE = """
 set -e
 mount --bind "$1" "$1"; cd "$1"
 mount --rbind /dev dev; mount -t proc proc proc 2>/dev/null || mount --rbind /proc proc
 mount -t tmpfs tmpfs tmp; mount --bind "$2" mnt
-shift 2
-setarch i686 chroot . /usr/bin/env -i -C /mnt "$@" || exit $?
+machine=$3; shift 3
+setarch "$machine" chroot . /usr/bin/env -i -C /mnt "$@" || exit $?
 """
 OWN = {"dev", "proc", "sys", "tmp", "mnt", "run"}  # directories that the copy has for itself
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
@@ -37,9 +39,9 @@ def unshare() -> list[str]:
 
 
 @functools.cache
-def has_namespaces() -> bool:
+def has_namespaces(root: Path) -> bool:
     """May a mount namespace be made here, and the root mounted in it?"""
-    return command([*unshare(), "mount", "--bind", ROOT, ROOT]).status == 0
+    return command([*unshare(), "mount", "--bind", root, root]).status == 0
 
 
 copy_lock = threading.Lock()  # one case at a time is /mnt
@@ -50,7 +52,7 @@ def linked_copy(root: Path) -> Path:
     """A copy of the root by hard links, with the devices that everybody may have."""
     if os.geteuid():
         raise Skip("the host lets ordinary users make no mount namespace to run the root natively")
-    copy = BUILD / "test/programs/root"
+    copy = BUILD / "test/programs" / root.name
     if copy.exists():
         shutil.rmtree(copy)
     copy.mkdir(parents=True)
@@ -70,19 +72,21 @@ def linked_copy(root: Path) -> Path:
     return copy
 
 
-def run_native(words: list[str], mnt: Path, environment: dict[str, str], system: bool) -> Result:
-    """Run a program of the root with only these variables; it starts in /mnt, which is the
+def run_native(words: list[str], mnt: Path, environment: dict[str, str], system: bool,
+               guest: Guest) -> Result:
+    """Run a program of the guest's root with only these variables; it starts in /mnt, which is the
     directory `mnt`. `system`: not without /proc and terminals. A Skip where it can't be run."""
     program = [*(f"{name}={value}" for name, value in environment.items()), *words]
-    if has_namespaces():
-        return command([*unshare(), "sh", "-c", NAMESPACE, "native", ROOT, mnt, *program])
+    if has_namespaces(guest.root):
+        return command([*unshare(), "sh", "-c", NAMESPACE, "native", guest.root, mnt, guest.machine,
+                        *program])
     if system:
         raise Skip("the host lets nobody mount /proc for a native run")
     with copy_lock:
-        copy = linked_copy(ROOT)
+        copy = linked_copy(guest.root)
         mnt.rename(copy / "mnt")
         try:
-            return command(["setarch", "i686", "chroot", copy, "/usr/bin/env", "-i", "-C", "/mnt",
-                            *program])
+            return command(["setarch", guest.machine, "chroot", copy, "/usr/bin/env", "-i",
+                            "-C", "/mnt", *program])
         finally:
             (copy / "mnt").rename(mnt)

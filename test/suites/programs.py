@@ -2,155 +2,17 @@
 # suite: programs
 # time: 600
 # order: 10
-"""Real programs of the default root: output, status and files equal to a native run's.
-
-Reads test/programs/cases.txt. The native run takes the same files (test/lib/native_root.py).
-"""
+"""Programs of the default root as i386 guests (test/lib/root_programs.py)."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 import resource
-import shlex
-import shutil
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from harness import (BUILD, ROOT, TOP, Failure, Result, Suite, check, check_equal, fiberglass)
-from native_root import run_native
-
-HERE = TOP / "test/programs"
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/mnt", "TERM": "dumb",
-               "LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": "/mnt", "PYTHONDONTWRITEBYTECODE": "1",
-               "PYTHONHASHSEED": "0", "SHELL": "/bin/sh", "USER": "root"}
-
-# What a shell says of a process that died holds its process id.
-PID = re.compile(r"(line \d+:) +\d+ (?=[A-Z])")
-
-
-@dataclass
-class Program:
-    """One case of cases.txt."""
-
-    name: str
-    lines: list[str] = field(default_factory=list)
-    direct: bool = False
-    full: bool = False
-    system: bool = False
-    limit: float = 60
-    status: int = 0
-    shell: str = "/bin/bash"
-
-    def words(self) -> list[str]:
-        """The guest's command line."""
-        if self.direct:
-            return self.lines[0].split()
-        return [self.shell, "-c", "\n".join(self.lines)]
-
-
-def read_cases(path: Path) -> list[Program]:
-    """The cases of a file."""
-    programs: list[Program] = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        if match := re.match(r"\[([\w-]+)\]\s*(.*)$", line):
-            program = Program(match[1])
-            for option in match[2].split():
-                key, _, value = option.partition("=")
-                if key in ("direct", "full", "system"):
-                    setattr(program, key, True)
-                elif key == "limit":
-                    program.limit = float(value)
-                elif key == "status":
-                    program.status = int(value)
-                elif key == "shell":
-                    program.shell = value
-                else:
-                    raise SystemExit(f"{path}:{number}: there is no option {key!r}")
-            programs.append(program)
-        elif line.strip() and (programs or not line.startswith("#")):
-            programs[-1].lines.append(line)
-    return programs
-
-
-def fresh(directory: Path) -> Path:
-    """An empty directory with the scripts in it."""
-    if directory.exists():
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True)
-    shutil.copytree(HERE / "scripts", directory / "s")
-    for path in (directory, *directory.rglob("*")):
-        os.chmod(path, 0o755 if path.is_dir() else 0o644)
-        os.utime(path, (1e9, 1e9))
-    return directory
-
-
-def run_guest(words: list[str], mnt: Path, root: Path = ROOT) -> Result:
-    """Run the same in Fiberglass."""
-    variables = [w for name, value in ENVIRONMENT.items() for w in ("-e", f"{name}={value}")]
-    return fiberglass("-r", root, "--clear-env", *variables, "-C", "/mnt", "-m", f"{mnt}:/mnt",
-                      *words)
-
-
-def files_of(directory: Path) -> dict[str, str]:
-    """Every file that a run left behind: type, size, digest or link target."""
-    found = {}
-    for path in sorted(directory.rglob("*")):
-        name = str(path.relative_to(directory))
-        if path.is_symlink():
-            found[name] = "-> " + os.readlink(path)
-        elif path.is_file():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-            found[name] = f"{path.stat().st_size} {digest}"
-        else:
-            found[name] = "directory" if path.is_dir() else "special"
-    return found
-
-
-# Files whose bytes hold times or keys of their own making.
-VOLATILE = re.compile(r"(\.db(-\w+)?|\.pyc)$")
-
-
-def check_program(program: Program) -> None:
-    """One case: both runs, then the comparison."""
-    top = BUILD / "test/programs" / f"{program.name}-{os.getpid()}"
-    # What a user types to see the guest's run alone.
-    native_dir, guest_dir = fresh(top / "native"), fresh(top / "guest")
-    native = run_native(program.words(), native_dir, ENVIRONMENT, program.system)
-    wanted = shell_status(native.status)
-    check(wanted == program.status, f"the native run ends with {wanted}, not {program.status}: "
-          + native.errors()[-500:])
-    guest = run_guest(program.words(), guest_dir)
-    try:
-        check_equal("exit status", guest.status, wanted)
-        check_equal("standard output", guest.text(), native.text())
-        check_equal("standard error", PID.sub(r"\1 PID ", guest.errors()),
-                    PID.sub(r"\1 PID ", native.errors()))
-        left, made = files_of(guest_dir), files_of(native_dir)
-        check_equal("files", sorted(left), sorted(made))
-        for name, what in made.items():
-            if not VOLATILE.search(name):
-                check_equal(f"file {name}", left[name], what)
-    except Failure as e:
-        said = guest.errors()[-1500:]
-        raise Failure(f"{e}\n{shlex.join(program.words())[:300]}\n"
-                      + (f"guest's stderr: {said}" if said else "")) from None
-    shutil.rmtree(top)
-
-
-def shell_status(status: int) -> int:
-    """A status as the engine reports it: 128+N for signal N."""
-    return status if status >= 0 else 128 - status
-
-
-suite = Suite()
-for case in read_cases(HERE / "cases.txt"):
-    suite.add(case.name, lambda case=case: check_program(case),  # type: ignore[misc]
-              quick=not case.full, limit=case.limit)
+from guests import I386
+from root_programs import suite_of
 
 if __name__ == "__main__":
-    if not (ROOT / "bin/sh").exists():
-        raise SystemExit(f"there is no root at {ROOT}: make root")
+    if not (I386.root / "bin/sh").exists():
+        raise SystemExit(f"there is no root at {I386.root}: make root")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dead program's status says nothing of it
-    suite.main()
+    suite_of(I386).main()

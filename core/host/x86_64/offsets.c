@@ -23,6 +23,8 @@ void offsets(void) {
     OFFSET(CPU_SCRATCH, scratch);
     OFFSET(CPU_EXIT_REASON, exit_reason);
     OFFSET(CPU_GATE, gate);
+    OFFSET(CPU_MODE, mode);
+    DEFINE(GUEST_I386, GUEST_I386);
     OFFSET(CPU_TRAP, trap);
     OFFSET(CPU_TRAP_ERROR, trap_error);
     OFFSET(CPU_MXCSR, mxcsr);

@@ -16,20 +16,20 @@ static int has(unsigned long type) {
 
 static void vdso(void) {
     const char *image = (const char *)getauxval(AT_SYSINFO_EHDR);
-    const Elf32_Ehdr *head = (const Elf32_Ehdr *)image;
+    const ElfW(Ehdr) *head = (const ElfW(Ehdr) *)image;
     printf("vdso: %d %d\n", memcmp(head->e_ident, ELFMAG, 4), head->e_machine);
-    const Elf32_Phdr *phdr = (const Elf32_Phdr *)(image + head->e_phoff);
-    const Elf32_Sym *sym = NULL;
+    const ElfW(Phdr) *phdr = (const ElfW(Phdr) *)(image + head->e_phoff);
+    const ElfW(Sym) *sym = NULL;
     const char *text = NULL;
     const uint32_t *hash = NULL;
     for (int i = 0; i < head->e_phnum; i++) {
         if (phdr[i].p_type != PT_DYNAMIC) {
             continue;
         }
-        for (const Elf32_Dyn *dyn = (const Elf32_Dyn *)(image + phdr[i].p_offset); dyn->d_tag;
+        for (const ElfW(Dyn) *dyn = (const ElfW(Dyn) *)(image + phdr[i].p_offset); dyn->d_tag;
              dyn++) {
             if (dyn->d_tag == DT_SYMTAB) {
-                sym = (const Elf32_Sym *)(image + dyn->d_un.d_ptr);
+                sym = (const ElfW(Sym) *)(image + dyn->d_un.d_ptr);
             }
             if (dyn->d_tag == DT_STRTAB) {
                 text = image + dyn->d_un.d_ptr;
@@ -40,9 +40,14 @@ static void vdso(void) {
         }
     }
     static const char *const names[] = {
+#ifdef __i386__
         "__kernel_vsyscall",    "__kernel_sigreturn",     "__kernel_rt_sigreturn",
         "__vdso_clock_gettime", "__vdso_clock_gettime64", "__vdso_gettimeofday",
         "__vdso_time",          "__vdso_clock_getres",
+#else /* at the same numbers */
+        "__vdso_getcpu", "no_such_name",        "none_such_either", "__vdso_clock_gettime",
+        "clock_gettime", "__vdso_gettimeofday", "__vdso_time",      "__vdso_clock_getres",
+#endif
     };
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
         const char *found = NULL;
@@ -52,6 +57,7 @@ static void vdso(void) {
             }
         }
         printf("%s: %s\n", names[n], found ? "there" : "missing");
+#ifdef __i386__
         if (found && n == 0) {
             printf("AT_SYSINFO: %d\n", found == (const char *)getauxval(AT_SYSINFO));
         }
@@ -61,9 +67,10 @@ static void vdso(void) {
         if (found && n == 2) {
             printf("bytes: %d\n", memcmp(found, "\xb8\xad\0\0\0\xcd\x80", 7));
         }
+#endif
         if (found && n == 3) {
             struct {
-                int32_t sec, nsec;
+                long sec, nsec;
             } ts = {0, -1};
             int result = ((int (*)(int, void *))found)(CLOCK_MONOTONIC, &ts);
             printf("works: %d %d\n", result, ts.nsec >= 0);
@@ -73,6 +80,7 @@ static void vdso(void) {
             printf("time: %d\n", labs(((long (*)(long *))found)(NULL) - (long)time(NULL)) <= 1);
         }
     }
+#ifdef __i386__
     /* __kernel_vsyscall: getpid */
     long pid;
     __asm__ volatile("call *%1"
@@ -80,6 +88,7 @@ static void vdso(void) {
                      : "r"(getauxval(AT_SYSINFO)), "0"(SYS_getpid)
                      : "memory");
     printf("vsyscall: %d\n", pid == getpid());
+#endif
 }
 
 int main(int argc, char **argv, char **envp) {
@@ -87,7 +96,7 @@ int main(int argc, char **argv, char **envp) {
            getauxval(AT_CLKTCK), getauxval(AT_PHENT),
            getauxval(AT_ENTRY) >= (unsigned long)&__executable_start &&
                getauxval(AT_ENTRY) < (unsigned long)&etext,
-           getauxval(AT_PHDR) == (unsigned long)&__executable_start + 52);
+           getauxval(AT_PHDR) == (unsigned long)&__executable_start + sizeof(ElfW(Ehdr)));
     printf("ids %d %d %d %d, secure %lu\n", getauxval(AT_UID) == getuid(),
            getauxval(AT_EUID) == geteuid(), getauxval(AT_GID) == getgid(),
            getauxval(AT_EGID) == getegid(), getauxval(AT_SECURE));
@@ -111,8 +120,8 @@ int main(int argc, char **argv, char **envp) {
     char *name = (char *)getauxval(AT_EXECFN);
     unsigned long top = ((unsigned long)name + strlen(name) + 1 + 8);
     printf("top %d\n", (top & 0xfff) == 0);
-    printf("argc under argv %d, aligned %d\n", ((int *)argv)[-1] == argc,
-           (((unsigned long)argv - 4) & 15) == 0);
+    printf("argc under argv %d, aligned %d\n", ((long *)argv)[-1] == argc,
+           (((unsigned long)argv - sizeof(long)) & 15) == 0);
 
     unsigned short cs, ds, es, ss, fs, cw;
     unsigned mxcsr;

@@ -2,6 +2,7 @@
  * end of a pipe is closed, its reading end is at its end. Each call is given that end where it
  * wants another kind of file, and in every argument that takes a descriptor. */
 #include "test/syscalls/io_test.h"
+#include "test/syscalls/numbers.h"
 #include <linux/futex.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -42,7 +43,11 @@ static const struct {
     CALL(statx, PIPE, (long)(intptr_t)empty, AT_EMPTY_PATH, 0, 8),
     CALL(fstatfs64, PIPE, 84, 8),
     CALL(ftruncate64, PIPE, 0, 0),
+#ifdef __x86_64__
+    CALL(fallocate, PIPE, 0, 0, 1),
+#else
     CALL(fallocate, PIPE, 0, 0, 0, 1, 0),
+#endif
     CALL(fadvise64_64, PIPE, 0, 0, 0, 0, 0),
     CALL(readahead, PIPE, 0, 0, 0),
     CALL(sync_file_range, PIPE, 0, 0, 0, 0, 0),

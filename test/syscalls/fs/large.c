@@ -1,3 +1,4 @@
+/* test: only i386 */
 /* Files that were opened without O_LARGEFILE end at 2 GiB; sparse, so that no space is needed. */
 #include "fs_test.h"
 

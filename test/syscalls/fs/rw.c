@@ -59,7 +59,7 @@ int main(void) {
     SHOW(preadv(fd, iov, 3, 2));
     SHOW(buf[0]);
     SHOW(pwritev(fd, iov, 3, 5));
-    SHOW(syscall(SYS_preadv2, fd, iov, 3, -1, -1, 0));
+    SHOW(syscall(SYS_preadv2, fd, iov, 3, -1, -1, 0L));
     SHOW(syscall(SYS_preadv2, fd, iov, 3, 0, 0, 0x1000000));
     SHOW(preadv(fd, iov, 3, -5));
     SHOW(readv(fd, iov, 0));

@@ -17,6 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef SYS_futex_time64
+#define FUTEX_TIME64 SYS_futex_time64
+#else
+#define FUTEX_TIME64 SYS_futex
+#endif
+
 static uint32_t word, word2, words[64];
 static int waiting, woken;
 
@@ -220,7 +226,7 @@ static void timeouts(void) {
     printf("  in time %d\n", elapsed_ms(&begin) >= 149 && elapsed_ms(&begin) < 235);
     waitpid(pid, NULL, 0);
     int64_t span64[2] = {0, 10000000};
-    long result = syscall(422, &word, FUTEX_WAIT, 0, span64, NULL, 0);
+    long result = syscall(FUTEX_TIME64, &word, FUTEX_WAIT, 0, span64, NULL, 0L);
     show("time64", result < 0 ? -errno : result);
 }
 

@@ -24,7 +24,7 @@ int main(void) {
     SHOW(wall == MAP_FAILED);
     SHOW(raw_brk(start + 30 * PAGE) == start + 10 * PAGE);
     SHOW(raw_brk(start + 12 * PAGE) == start + 12 * PAGE);
-    SHOW(raw_brk((long)0xfffff000) == start + 12 * PAGE);
+    SHOW(raw_brk(~0xfffl) == start + 12 * PAGE);
     munmap(wall, PAGE);
 
     struct rlimit limit = {(rlim_t)16 << 20, RLIM_INFINITY};

@@ -2,6 +2,8 @@
 #ifndef MM_TEST_H
 #define MM_TEST_H
 #define _GNU_SOURCE
+#include "test/syscalls/numbers.h"
+#include "test/syscalls/registers.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -76,7 +78,7 @@ static void on_fault(int signo, siginfo_t *info, void *context) {
     memcpy((void *)&fault_info, info, sizeof *info);
     fault_error = uc->uc_mcontext.gregs[REG_ERR];
     fault_trap = uc->uc_mcontext.gregs[REG_TRAPNO];
-    fault_cr2 = uc->uc_mcontext.cr2;
+    fault_cr2 = (unsigned long)uc->uc_mcontext.FAULT_CR2;
     siglongjmp(fault_jump, signo);
 }
 

@@ -79,7 +79,7 @@ static void policies(void) {
 static void ranges(void) {
     char *at = map_anon(8 * PAGE, PROT_READ | PROT_WRITE);
     mask[0] = 1;
-    SHOW(syscall(SYS_mbind, at + PAGE, 2 * PAGE, BIND, mask, 32, 0));
+    SHOW(syscall(SYS_mbind, at + PAGE, 2 * PAGE, BIND, mask, 32, 0L));
     SHOW(get(at, 64, 2));
     printf("%#x\n", mode);
     SHOW(get(at + 2 * PAGE, 64, 2));
@@ -87,19 +87,19 @@ static void ranges(void) {
     SHOW(get(at + 3 * PAGE, 64, 2));
     printf("%#x\n", mode);
     mask[0] = 1;
-    SHOW(syscall(SYS_mbind, at + 1, PAGE, BIND, mask, 32, 0));
+    SHOW(syscall(SYS_mbind, at + 1, PAGE, BIND, mask, 32, 0L));
     SHOW(syscall(SYS_mbind, at, PAGE, BIND, mask, 32, 255));
-    SHOW(syscall(SYS_mbind, at, 0, BIND, mask, 32, 0));
-    SHOW(syscall(SYS_mbind, at, PAGE, 77, mask, 32, 0));
+    SHOW(syscall(SYS_mbind, at, 0, BIND, mask, 32, 0L));
+    SHOW(syscall(SYS_mbind, at, PAGE, 77, mask, 32, 0L));
     SHOW(syscall(SYS_mbind, at, PAGE, BIND, mask, 32, 3));
     SHOW(munmap(at + 5 * PAGE, PAGE));
-    SHOW(syscall(SYS_mbind, at, 8 * PAGE, BIND, mask, 32, 0));
+    SHOW(syscall(SYS_mbind, at, 8 * PAGE, BIND, mask, 32, 0L));
     SHOW(syscall(SYS_set_mempolicy_home_node_, at, PAGE, 0, 0));
     SHOW(syscall(SYS_set_mempolicy_home_node_, at, PAGE, 1, 0));
     SHOW(syscall(SYS_set_mempolicy_home_node_, at, PAGE, 0, 1));
     SHOW(syscall(SYS_set_mempolicy_home_node_, at + 1, PAGE, 0, 0));
     SHOW(syscall(SYS_set_mempolicy_home_node_, at + 5 * PAGE, PAGE, 0, 0));
-    SHOW(syscall(SYS_mbind, at, PAGE, INTERLEAVE, mask, 32, 0));
+    SHOW(syscall(SYS_mbind, at, PAGE, INTERLEAVE, mask, 32, 0L));
     SHOW(syscall(SYS_set_mempolicy_home_node_, at, PAGE, 0, 0));
     SHOW(syscall(SYS_migrate_pages, 0, 32, mask, mask));
     SHOW(syscall(SYS_migrate_pages, 99999999, 32, mask, mask));

@@ -47,7 +47,7 @@ int main(void) {
     SHOW(read(pipes[0], area + 3 * PAGE, 4));
     SHOW(read(pipes[0], area + 3 * PAGE - 3, 8));
     SHOW(write(pipes[1], area + 4 * PAGE, 4));
-    SHOW(write(pipes[1], (char *)0xfffffff0, 4));
+    SHOW(write(pipes[1], (char *)~0xful, 4));
 
     /* Code: runs where it may, faults where not; a jump to nothing names its own address. */
     char *code = map_anon(PAGE, PROT_READ | PROT_WRITE);

@@ -115,9 +115,11 @@ static void sets(void) {
     close(p[0]);
     /* The old call: one structure of arguments. */
     tv = (struct timeval){0, 50000};
+#ifdef __i386__
     uint32_t old_tv[2] = {0, 50000};
     uint32_t args[5] = {0, 0, 0, 0, (uint32_t)(uintptr_t)old_tv};
     SHOW(syscall(82, args));
+#endif
     signals_seen = 0;
     catch (SIGALRM, SA_RESTART);
     struct itimerval it = {{0, 0}, {0, 50000}};

@@ -1,3 +1,4 @@
+/* test: only i386 */
 /* signal(2) as System V has it, sigaction(2) of before there were 64 signals; set_thread_area(2)
  * and what get_thread_area(2) says of entries. */
 #include "test/syscalls/io_test.h"

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #define LIMIT_3GB 0x8000000
+#define END       0x100000000ul /* an x86-64 program may have more */
 
 static int executable(void *at) {
     char line[256];
@@ -40,11 +41,14 @@ static void facts(void) {
     int set = personality(0xffffffff);
     printf("personality %#x\n", set & ~0xff);
     printf("stack ends %s\n", (uintptr_t)&local < 0xc0000000 ? "below 3 GiB" : "above");
-    printf("at 3 GiB: %s, below the end: %s\n", reach(0xc0000000), reach(0xff000000));
+    printf("at 3 GiB: %s, below the end: %s\n", reach(0xc0000000), reach(END - 0x1000000));
     char *first = map_anon(PAGE, PROT_READ | PROT_WRITE);
     char *second = map_anon(16 * PAGE, PROT_READ);
-    uintptr_t base = (uintptr_t)first >> 28;
-    printf("places: %s from %x\n", first < second ? "upwards" : "downwards", (unsigned)base);
+    printf("places: %s", first < second ? "upwards" : "downwards");
+#ifdef __i386__
+    printf(" from %x", (unsigned)(uintptr_t)first >> 28);
+#endif
+    puts("");
     int fd = open("/proc/self/exe", O_RDONLY);
     char *file = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
     int id = shmget(IPC_PRIVATE, PAGE, 0600);

@@ -260,7 +260,7 @@ int main(int argc, char **argv) {
     result("read of a directory", read(open("/proc", O_RDONLY), &byte, 1));
     int word = 0;
     struct timespec soon = {0, 1000};
-    result("futex", syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 0, &soon, 0, 0));
+    result("futex", syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 0, &soon, 0, 0L));
     uint32_t attr[16] = {0};
     result("sched_getattr", syscall(SYS_sched_getattr, 0, attr, sizeof attr, 0));
     printf("  size %u\n", attr[0]);

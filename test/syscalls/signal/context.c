@@ -1,6 +1,7 @@
 /* ucontext: what the handler sees and may edit; faults with their codes; alternate stacks; FP
  * state. */
 #define _GNU_SOURCE
+#include "test/syscalls/registers.h"
 #pragma GCC target("sse2")
 #include <errno.h>
 #include <fenv.h>
@@ -24,14 +25,14 @@ static void on_fault(int signo, siginfo_t *info, void *context) {
     seen_signal = signo;
     seen_code = info->si_code;
     seen_addr = info->si_addr;
-    seen_ip = (uintptr_t)uc->uc_mcontext.gregs[REG_EIP];
+    seen_ip = (uintptr_t)uc->uc_mcontext.gregs[REG_IP];
     seen_trap = uc->uc_mcontext.gregs[REG_TRAPNO];
     seen_err = uc->uc_mcontext.gregs[REG_ERR];
     if (seen_trap == 14) {
         seen_err &= ~1; /* whether the page was ever touched is the kernel's affair */
     }
     if (skip_to) {
-        uc->uc_mcontext.gregs[REG_EIP] = (greg_t)skip_to;
+        uc->uc_mcontext.gregs[REG_IP] = (greg_t)skip_to;
         return;
     }
     siglongjmp(back, 1);
@@ -80,11 +81,13 @@ static void faults(void) {
     TRY("hlt", asm volatile("hlt"));
     TRY("int 3 long", asm volatile(".byte 0xcd, 3"));
     TRY("int 0x21", asm volatile("int $0x21"));
+#ifdef __i386__
     TRY("into", asm volatile("mov $0x7fffffff,%%eax; add $1,%%eax; into" : : : "eax"));
     TRY("bound", {
         int32_t limits[2] = {1, 5};
         asm volatile("bound %0,%1" : : "r"(7), "m"(limits));
     });
+#endif
     TRY("bad selector", asm volatile("mov %0,%%gs" : : "r"(0x1234)));
     (void)sink;
 
@@ -103,8 +106,8 @@ static void on_edit(int signo, siginfo_t *info, void *context) {
     (void)signo;
     (void)info;
     ucontext_t *uc = context;
-    uc->uc_mcontext.gregs[REG_EIP] += 2; /* over ud2 */
-    uc->uc_mcontext.gregs[REG_EAX] = uc->uc_mcontext.gregs[REG_ECX] + 1;
+    uc->uc_mcontext.gregs[REG_IP] += 2; /* over ud2 */
+    uc->uc_mcontext.gregs[REG_AX] = uc->uc_mcontext.gregs[REG_CX] + 1;
     uc->uc_mcontext.gregs[REG_EFL] |= 1; /* carry */
     uc->uc_mcontext.gregs[REG_EFL] &= ~0x40;
 }
@@ -113,7 +116,7 @@ static void edit(void) {
     struct sigaction action = {.sa_sigaction = on_edit, .sa_flags = SA_SIGINFO};
     sigaction(SIGILL, &action, NULL);
     unsigned eax = 1, carry, zero;
-    unsigned flags;
+    unsigned long flags;
     asm volatile("xor %%edx,%%edx; ud2; pushf; pop %1"
                  : "+a"(eax), "=&S"(flags)
                  : "c"(41)
@@ -138,6 +141,13 @@ static void on_use(int signo) {
     handler_sum += 1;
 }
 
+/* M: the register with the address of fp_state's m; between its lines kill(2) is called. */
+#define FP_STATE                                                                                   \
+    "fninit; fldcw 40(" M "); fldpi; fld1; ldmxcsr 32(" M "); movups (" M "),%%xmm7\n"             \
+    "fnstsw 44(" M "); " KERNEL "\n"                                                               \
+    "movups %%xmm7,16(" M "); stmxcsr 36(" M "); fnstcw 42(" M "); fnstsw 46(" M ")\n"             \
+    "fxch; fstpl 48(" M "); fstp %%st(0)"
+
 static void fp_state(void) {
     struct sigaction action = {.sa_handler = on_use};
     sigaction(SIGUSR1, &action, NULL);
@@ -147,13 +157,16 @@ static void fp_state(void) {
         double value;                          /* 48 */
     } m = {.in = {1, 2, 3, 4}, .csr = 0x3f80, .cw = 0x27f};
     unsigned csr;
-    asm volatile("fninit; fldcw 40(%%esi); fldpi; fld1; ldmxcsr 32(%%esi); movups (%%esi),%%xmm7\n"
-                 "fnstsw 44(%%esi); mov $37,%%eax; int $0x80\n"
-                 "movups %%xmm7,16(%%esi); stmxcsr 36(%%esi); fnstcw 42(%%esi); fnstsw 46(%%esi)\n"
-                 "fxch; fstpl 48(%%esi); fstp %%st(0)"
+#ifdef __x86_64__
+#define M "%%rbx"
+    asm volatile(FP_STATE
                  :
-                 : "S"(&m), "b"(getpid()), "c"(SIGUSR1)
-                 : "eax", "memory");
+                 : "b"(&m), "D"(getpid()), "S"(SIGUSR1), "a"(62)
+                 : "rcx", "r11", "memory");
+#else
+#define M "%%esi"
+    asm volatile(FP_STATE : : "S"(&m), "b"(getpid()), "c"(SIGUSR1), "a"(37) : "memory");
+#endif
     csr = 0x1f80;
     asm volatile("ldmxcsr %0; fninit" : : "m"(csr));
     printf("fp state: %u %u %u %u mxcsr %x cw %x sw %x %x pi %d\n", m.out[0], m.out[1], m.out[2],

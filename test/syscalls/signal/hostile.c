@@ -2,6 +2,7 @@
 /* Returns from signals with forged frames, handlers at bad places, bad stacks, single steps: the
  * process may die of it, nothing else may. */
 #define _GNU_SOURCE
+#include "test/syscalls/registers.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -26,38 +27,58 @@ static int in_child(void (*fn)(void)) {
     return status & 0x7f ? 1000 + (status & 0x7f) : status >> 8;
 }
 
-static uint32_t frame[512];
+static unsigned long frame[512];
 static unsigned seed;
+
+/* Ends in the call that returns from a signal whose frame is at frame[64]. */
+#define RETURN_BY(number)                                                                          \
+    asm volatile("mov %0," SP "; mov %1,%%eax; " KERNEL : : "r"(&frame[64]), "i"(number))
+
+static unsigned long word(void) {
+    unsigned long value = 0;
+    for (unsigned i = 0; i < sizeof value / 4; i++) {
+        value = value << 16 << 16 | ((unsigned)rand() * 2u + (rand() & 1));
+    }
+    return value;
+}
 
 static void forged_rt(void) {
     srand(seed);
     for (unsigned i = 0; i < 512; i++) {
-        frame[i] = (uint32_t)rand() * 2u + (rand() & 1);
+        frame[i] = word();
         if (rand() % 3 == 0) {
-            frame[i] = (uint32_t)(uintptr_t)&frame[rand() % 512];
+            frame[i] = (uintptr_t)&frame[rand() % 512];
         }
     }
-    asm volatile("mov %0,%%esp; mov %1,%%eax; int $0x80"
-                 :
-                 : "r"(&frame[64]), "i"(SYS_rt_sigreturn));
+    RETURN_BY(SYS_rt_sigreturn);
 }
 
 static void forged(void) {
     srand(seed);
     for (unsigned i = 0; i < 512; i++) {
-        frame[i] = (uint32_t)rand() * 2u + (rand() & 1);
+        frame[i] = word();
     }
+#ifdef __x86_64__
+    greg_t *regs = ((ucontext_t *)&frame[64])->uc_mcontext.gregs;
     if (seed & 1) { /* selectors that are right, the rest not */
-        uint32_t *context = &frame[64];
+        regs[REG_CSGSFS] = 0x2b000000000033;
+        ((ucontext_t *)&frame[64])->uc_mcontext.fpregs =
+            seed & 2 ? NULL : (fpregset_t)(uintptr_t)&frame[200];
+    }
+    RETURN_BY(SYS_rt_sigreturn);
+#else
+    if (seed & 1) {
+        unsigned long *context = &frame[64];
         context[15] = 0x23;
         context[18] = 0x2b;
-        context[19] = seed & 2 ? 0 : (uint32_t)(uintptr_t)&frame[200];
+        context[19] = seed & 2 ? 0 : (uintptr_t)&frame[200];
     }
-    asm volatile("mov %0,%%esp; mov %1,%%eax; int $0x80" : : "r"(&frame[64]), "i"(SYS_sigreturn));
+    RETURN_BY(SYS_sigreturn);
+#endif
 }
 
 static void no_stack_frame(void) {
-    asm volatile("mov $0x1000,%%esp; mov %0,%%eax; int $0x80" : : "i"(SYS_rt_sigreturn));
+    asm volatile("mov $0x1000,%%esp; mov %0,%%eax; " KERNEL : : "i"(SYS_rt_sigreturn));
 }
 
 static void handler_nowhere(void) {
@@ -73,10 +94,11 @@ static void handler_in_data(void) {
 
 static void stack_nowhere(void) {
     signal(SIGUSR1, (void (*)(int))(uintptr_t)no_stack_frame);
-    asm volatile("mov $37,%%eax; mov %0,%%ebx; mov %1,%%ecx; mov $0x100,%%esp; int $0x80"
-                 :
-                 : "r"(getpid()), "i"(SIGUSR1)
-                 : "eax", "ebx", "ecx");
+#ifdef __x86_64__
+    asm volatile("mov $0x100,%%esp; syscall" : : "a"(SYS_kill), "D"(getpid()), "S"(SIGUSR1));
+#else
+    asm volatile("mov $0x100,%%esp; int $0x80" : : "a"(SYS_kill), "b"(getpid()), "c"(SIGUSR1));
+#endif
 }
 
 static void on_segv(int signo) {
@@ -122,16 +144,22 @@ static void on_step(int signo, siginfo_t *info, void *context) {
     last_code = info->si_code;
 }
 
+#ifdef __x86_64__
+#define STEPPED "rax", "rcx", "r11", "cc", "memory"
+#else
+#define STEPPED "eax", "ecx", "cc", "memory"
+#endif
+
 static void single_steps(void) {
     struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
     sigaction(SIGTRAP, &action, NULL);
-    asm volatile("pushf; orl $0x100,(%%esp); popf\n"
+    asm volatile("pushf; orl $0x100,(" SP "); popf\n"
                  "nop; nop; mov $5,%%ecx; 1: dec %%ecx; jnz 1b\n"
-                 "mov $20,%%eax; int $0x80; nop\n"
-                 "pushf; andl $~0x100,(%%esp); popf; nop"
+                 "mov %0,%%eax; " KERNEL "; nop\n"
+                 "pushf; andl $~0x100,(" SP "); popf; nop"
                  :
-                 :
-                 : "eax", "ecx", "cc", "memory");
+                 : "i"(SYS_getpid)
+                 : STEPPED);
     printf("steps %d code %d\n", steps, last_code);
     fflush(stdout);
     _exit(0);

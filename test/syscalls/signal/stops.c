@@ -86,7 +86,7 @@ static void *work(void *arg) {
         result = (int)read(pipes[0], &byte, 1);
         break;
     case FUTEX:
-        result = (int)syscall(SYS_futex, &shared->word, FUTEX_WAIT, 0, NULL, NULL, 0);
+        result = (int)syscall(SYS_futex, &shared->word, FUTEX_WAIT, 0, NULL, NULL, 0L);
         break;
     case SLEEP:
         result = nanosleep(&nap, NULL);
@@ -175,7 +175,7 @@ static void all_kinds(int signo) {
     show_wait("twice", pid, WCONTINUED | WNOHANG);
     sleep_ms(50);
     shared->word = 1;
-    syscall(SYS_futex, &shared->word, FUTEX_WAKE, 10, NULL, NULL, 0);
+    syscall(SYS_futex, &shared->word, FUTEX_WAKE, 10, NULL, NULL, 0L);
     if (write(quiet[1], "x", 1) != 1) {
         say("write failed");
     }

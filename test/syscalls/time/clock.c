@@ -8,7 +8,15 @@
 struct time64 {
     int64_t sec, nsec;
 };
+#ifdef __x86_64__
+enum {
+    CLOCK_GETTIME64 = SYS_clock_gettime,
+    CLOCK_GETRES64 = SYS_clock_getres,
+    CLOCK_NANOSLEEP64 = SYS_clock_nanosleep
+};
+#else
 enum { CLOCK_GETTIME64 = 403, CLOCK_GETRES64 = 406, CLOCK_NANOSLEEP64 = 407 };
+#endif
 
 static void reading(void) {
     struct timespec narrow;
