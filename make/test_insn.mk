@@ -8,13 +8,15 @@ LINK_ENGINE  = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--whole-archive build/gadget
                -Wl,--no-whole-archive $(filter-out build/gadgets.a,$^)
 TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms \
     vendors vendors_value)
+TEST_COMMON64 := $(TEST_COMMON:$(BUILD)/obj/%=$(BUILD)/obj64/%)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
+    $(BUILD)/test/oracle64 $(BUILD)/test/insn64 $(BUILD)/test/stream64 \
     $(BUILD)/test/ngrams $(BUILD)/test/zydis_effects build/gen/cases.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
 
-build/gen/cases.bin: $(wildcard gen/spec/*)
+build/gen/cases.bin: $(wildcard gen/spec/* gen/cases/*.py)
 	$(PYTHON) -m gen.cases.cases --out build/gen
 
 # 32 bits, no C library, away from the addresses that cases use.
@@ -23,6 +25,26 @@ ORACLE_FLAGS = -m32 -O2 -msse2 -std=gnu11 $(WARN) -ffreestanding -fno-stack-prot
 $(BUILD)/test/oracle: test/insn/oracle.c test/insn/case.h
 	@mkdir -p $(dir $@)
 	$(CC) $(ORACLE_FLAGS) -o $@ $<
+
+ORACLE64_FLAGS = -m64 -O2 -std=gnu11 -DCASE_BITS=64 $(WARN) -ffreestanding -fno-stack-protector -fpie -no-pie \
+    -fno-tree-loop-distribute-patterns -nostdlib -static -Wl,-Ttext-segment=0x600000000000,--build-id=none
+$(BUILD)/test/oracle64: test/insn/oracle64.c test/insn/case.h
+	@mkdir -p $(dir $@)
+	$(CC) $(ORACLE64_FLAGS) -o $@ $<
+
+# The same sources for cases of 64 bits.
+$(BUILD)/obj64/%.o: %.c
+	@mkdir -p $(dir $@)
+	$(CC) $(CFLAGS) -DCASE_BITS=64 -MMD -MP -c -o $@ $<
+-include $(shell find $(BUILD)/obj64 -name '*.d' 2>/dev/null)
+
+$(BUILD)/test/insn64: $(patsubst %,$(BUILD)/obj64/test/insn/%.o,main vectors) $(TEST_COMMON64) $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(LINK_ENGINE) -lZydis -lm
+
+$(BUILD)/test/stream64: $(patsubst %,$(BUILD)/obj64/test/stream/%.o,main generate) $(TEST_COMMON64) $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(LINK_ENGINE) -lZydis -lm
 
 $(BUILD)/test/insn: $(patsubst %,$(BUILD)/obj/test/insn/%.o,main vectors answers) $(TEST_COMMON) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)

@@ -61,7 +61,8 @@ EXCLUDED = {
 
 # What no effect tells: how the operands' values are interpreted.
 VALUES = {
-    "CMPXCHG": CMPXCHG, "CMPXCHG8B": CMPXCHG8B, "LAR": SEGMENT, "LSL": SEGMENT, "VERR": SEGMENT,
+    "CMPXCHG": CMPXCHG, "CMPXCHG8B": CMPXCHG8B,
+    "CMPXCHG16B": CMPXCHG8B, "LAR": SEGMENT, "LSL": SEGMENT, "VERR": SEGMENT,
     "VERW": SEGMENT, "ARPL": SEGMENT,
 }
 SEGMENTS = ("ES", "CS", "SS", "DS", "FS", "GS")

@@ -5,7 +5,16 @@
 #include <Zydis/Zydis.h>
 #include <string.h>
 
-static const char *const reg_name[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+#if CASE_BITS == 32
+static const char *const reg_name[REGS] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+#define MACHINE ZYDIS_MACHINE_MODE_LEGACY_32
+#define DIGITS  8 /* of a register */
+#else
+static const char *const reg_name[REGS] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+#define MACHINE ZYDIS_MACHINE_MODE_LONG_64
+#define DIGITS  16
+#endif
 static const char *const seg_name[6] = {"es", "cs", "ss", "ds", "fs", "gs"};
 
 /* EFLAGS bits that a user-mode program sees: not IF, IOPL, RF. */
@@ -22,7 +31,7 @@ static bool same_error(const struct tresult *a, const struct tresult *b) {
 static bool same_memory(const struct tresult *a, const struct tresult *b) {
     uint32_t listed = a->changes < CHANGE_MAX ? a->changes : CHANGE_MAX;
     return a->changes == b->changes && a->rest_hash == b->rest_hash &&
-           memcmp(a->change_addr, b->change_addr, listed * 4) == 0 &&
+           memcmp(a->change_addr, b->change_addr, listed * sizeof(greg)) == 0 &&
            memcmp(a->change_value, b->change_value, listed * 4) == 0;
 }
 
@@ -46,6 +55,9 @@ static bool same_result(const struct tresult *a, const struct tresult *b, uint32
     return a->status == b->status && a->trap == b->trap && same_error(a, b) && a->addr == b->addr &&
            a->eip == b->eip && ((a->eflags ^ b->eflags) & FLAGS_SEEN & ~undefined) == 0 &&
            memcmp(a->regs, b->regs, sizeof a->regs) == 0 &&
+#if CASE_BITS == 64
+           memcmp(a->base, b->base, sizeof a->base) == 0 &&
+#endif
            memcmp(a->seg, b->seg, sizeof a->seg) == 0 && same_fp(&a->fp, &b->fp) &&
            same_memory(a, b);
 }
@@ -92,10 +104,10 @@ static void print_code(FILE *to, const struct tcase *test) {
     uint32_t at = 0;
     while (at < test->code_len) {
         ZydisDisassembledInstruction insn;
-        ZyanStatus status = ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LEGACY_32, test->code_at + at,
-                                                  test->code + at, test->code_len - at, &insn);
+        ZyanStatus status = ZydisDisassembleIntel(MACHINE, test->code_at + at, test->code + at,
+                                                  test->code_len - at, &insn);
         uint32_t length = ZYAN_SUCCESS(status) ? insn.info.length : 1;
-        fprintf(to, "  %08x  ", test->code_at + at);
+        fprintf(to, "  %08llx  ", (unsigned long long)test->code_at + at);
         for (uint32_t i = 0; i < length; i++) {
             fprintf(to, "%02x", test->code[at + i]);
         }
@@ -107,12 +119,13 @@ static void print_code(FILE *to, const struct tcase *test) {
 
 void print_case(FILE *to, const struct tcase *test, bool with_fp) {
     print_code(to, test);
-    for (int i = 0; i < 8; i++) {
-        fprintf(to, "  %s %08x%s", reg_name[i], test->regs[i], i % 4 == 3 ? "\n" : "");
+    for (int i = 0; i < REGS; i++) {
+        fprintf(to, "  %s %0*llx%s", reg_name[i], DIGITS, (unsigned long long)test->regs[i],
+                i % 4 == 3 ? "\n" : "");
     }
     fprintf(to, "  eflags %08x\n", test->eflags);
     for (uint32_t i = 0; i < test->patches; i++) {
-        fprintf(to, "  [%08x] =", test->patch[i].addr);
+        fprintf(to, "  [%08llx] =", (unsigned long long)test->patch[i].addr);
         for (uint32_t k = 0; k < test->patch[i].len; k++) {
             fprintf(to, " %02x", test->patch[i].bytes[k]);
         }
@@ -126,8 +139,10 @@ void print_case(FILE *to, const struct tcase *test, bool with_fp) {
     for (int i = 0; i < 8; i++) {
         fprintf(to, "  st%d %s", i, st_used(fp, i) ? "" : "(empty) ");
         print_hex(to, fp->st[i], 10);
-        fprintf(to, "  xmm%d ", i);
-        print_hex(to, fp->xmm[i], 16);
+        for (int k = i; k < REGS; k += 8) {
+            fprintf(to, "  xmm%d ", k);
+            print_hex(to, fp->xmm[k], 16);
+        }
         fprintf(to, "\n");
     }
 }
@@ -138,14 +153,15 @@ void print_end(FILE *to, const char *who, const struct tresult *result) {
     if (result->status == RESULT_CRASHED) {
         fprintf(to, " (status %#x)\n", result->error);
     } else {
-        fprintf(to, "trap %u error %#x addr %08x at eip %08x\n", result->trap, result->error,
-                result->addr, result->eip);
+        fprintf(to, "trap %u error %#x addr %08llx at eip %08llx\n", result->trap, result->error,
+                (unsigned long long)result->addr, (unsigned long long)result->eip);
     }
 }
 
-static void differ32(FILE *to, const char *name, uint32_t a, uint32_t b) {
+static void differ(FILE *to, const char *name, uint64_t a, uint64_t b) {
     if (a != b) {
-        fprintf(to, "  %-8s expected %08x got %08x\n", name, a, b);
+        fprintf(to, "  %-8s expected %0*llx got %0*llx\n", name, DIGITS, (unsigned long long)a,
+                DIGITS, (unsigned long long)b);
     }
 }
 
@@ -183,7 +199,8 @@ static void print_flags(FILE *to, uint32_t a, uint32_t b, uint32_t mask) {
 static void print_memory(FILE *to, const char *who, const struct tresult *result) {
     fprintf(to, "  memory   %s", who);
     for (uint32_t i = 0; i < result->changes && i < CHANGE_MAX && i < 40; i++) {
-        fprintf(to, " [%08x]=%08x", result->change_addr[i], result->change_value[i]);
+        fprintf(to, " [%08llx]=%08x", (unsigned long long)result->change_addr[i],
+                result->change_value[i]);
     }
     fprintf(to, result->changes > 40 ? " ... (%u)\n" : "\n", result->changes);
 }
@@ -195,24 +212,28 @@ void print_differences(FILE *to, const struct tresult *a, const struct tresult *
     if (b->status == RESULT_CRASHED) {
         return;
     }
-    for (int i = 0; i < 8; i++) {
-        differ32(to, reg_name[i], a->regs[i], b->regs[i]);
+    for (int i = 0; i < REGS; i++) {
+        differ(to, reg_name[i], a->regs[i], b->regs[i]);
     }
-    differ32(to, "eip", a->eip, b->eip);
+    differ(to, "eip", a->eip, b->eip);
     print_flags(to, a->eflags, b->eflags, FLAGS_SEEN & ~ok->flags);
     for (int i = 0; i < 6; i++) {
-        differ32(to, seg_name[i], a->seg[i], b->seg[i]);
+        differ(to, seg_name[i], a->seg[i], b->seg[i]);
     }
-    differ32(to, "fcw", a->fp.fcw, b->fp.fcw);
-    differ32(to, "fsw", a->fp.fsw, b->fp.fsw);
-    differ32(to, "ftw", a->fp.ftw, b->fp.ftw);
-    differ32(to, "mxcsr", a->fp.mxcsr, b->fp.mxcsr);
+#if CASE_BITS == 64
+    differ(to, "fs base", a->base[0], b->base[0]);
+    differ(to, "gs base", a->base[1], b->base[1]);
+#endif
+    differ(to, "fcw", a->fp.fcw, b->fp.fcw);
+    differ(to, "fsw", a->fp.fsw, b->fp.fsw);
+    differ(to, "ftw", a->fp.ftw, b->fp.ftw);
+    differ(to, "mxcsr", a->fp.mxcsr, b->fp.mxcsr);
     for (int i = 0; i < 8; i++) {
         if (st_used(&a->fp, i)) {
             differ_bytes(to, "st", i, a->fp.st[i], b->fp.st[i], 10);
         }
     }
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < REGS; i++) {
         differ_bytes(to, "xmm", i, a->fp.xmm[i], b->fp.xmm[i], 16);
     }
     if (!same_memory(a, b)) {

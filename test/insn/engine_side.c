@@ -15,13 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The command line's switches, which the engine reads; for programs without that command line. */
-
 static struct cpu *cpu;
 static struct space *space;
 static struct batch *shared;
 static _Atomic uint32_t in_guest;
-static uint8_t start_data[DATA_BYTES], start_stack[STACK_BYTES];
+static uint8_t start[AREAS][AREA_MAX];
 
 static _Noreturn void die(const char *what, int result) {
     fprintf(stderr, "engine side: %s: %s\n", what, strerror(-result));
@@ -34,13 +32,18 @@ static void must(int result, const char *what) {
     }
 }
 
+#if CASE_BITS == 32
+#define MODE GUEST_I386
 /* A flat 32-bit data descriptor with a base, as set_thread_area would make it. */
 static uint64_t descriptor(uint32_t base) {
     uint64_t low = 0xffff | (uint64_t)(base & 0xffffff) << 16;
     return low | UINT64_C(0x00dff3) << 40 | (uint64_t)(base >> 24) << 56;
 }
+#else
+#define MODE GUEST_X86_64
+#endif
 
-static void map_fresh(uint32_t addr, uint32_t bytes) {
+static void map_fresh(greg addr, uint32_t bytes) {
     must(space_map(space, addr, bytes, PROT_READ | PROT_WRITE, false, -1, 0, NULL), "space_map");
 }
 
@@ -84,17 +87,20 @@ static void *kicker(void *unused) {
 
 static void set_up(void) {
     engine_init();
-    cpu = cpu_create(GUEST_I386);
-    space = space_create(GUEST_I386);
+    cpu = cpu_create(MODE);
+    space = space_create(MODE);
     if (!cpu || !space) {
         die("cpu_create or space_create", -errno);
     }
     cpu->space = space;
-    map_fresh(DATA_ADDR, DATA_BYTES);
     map_fresh(RO_ADDR, RO_BYTES);
-    map_fresh(STACK_ADDR, STACK_BYTES);
+    for (int i = 0; i < AREAS; i++) {
+        map_fresh(areas[i].addr, areas[i].bytes);
+    }
+#if CASE_BITS == 32
     cpu->tls_desc[0] = descriptor(FS_BASE);
     cpu->tls_desc[1] = descriptor(GS_BASE);
+#endif
     pthread_t thread;
     static clockid_t clock;
     pthread_getcpuclockid(pthread_self(), &clock);
@@ -106,9 +112,9 @@ static void load_batch(void) {
     must(space_map(space, CODE_ADDR, CODE_BYTES, PROT_READ | PROT_WRITE,
                    shared->mode == MODE_CHECKED, -1, 0, NULL),
          "space_map");
-    uint32_t end = CODE_ADDR;
+    greg end = CODE_ADDR;
     for (uint32_t i = 0; i < shared->count; i++) {
-        uint32_t last = shared->cases[i].code_at + CODE_MAX;
+        greg last = shared->cases[i].code_at + CODE_MAX;
         end = last > end ? last : end;
     }
     memset(space_ptr(space, CODE_ADDR), 0xcc, end - CODE_ADDR);
@@ -118,11 +124,12 @@ static void load_batch(void) {
     }
     must(space_protect(space, CODE_ADDR, CODE_BYTES, PROT_READ | PROT_EXEC), "space_protect");
     must(space_protect(space, RO_ADDR, RO_BYTES, PROT_READ | PROT_WRITE), "space_protect");
-    memcpy(space_ptr(space, DATA_ADDR), shared->data, DATA_BYTES);
     memcpy(space_ptr(space, RO_ADDR), shared->ro, RO_BYTES);
-    memcpy(space_ptr(space, STACK_ADDR), shared->stack, STACK_BYTES);
-    memcpy(start_data, shared->data, DATA_BYTES);
-    memcpy(start_stack, shared->stack, STACK_BYTES);
+    for (int i = 0; i < AREAS; i++) {
+        const uint8_t *image = (const uint8_t *)shared + areas[i].image;
+        memcpy(space_ptr(space, areas[i].addr), image, areas[i].bytes);
+        memcpy(start[i], image, areas[i].bytes);
+    }
     must(space_protect(space, RO_ADDR, RO_BYTES, PROT_READ), "space_protect");
 }
 
@@ -130,26 +137,31 @@ static void patch_image(const struct tcase *test, bool undo) {
     for (uint32_t i = 0; i < test->patches; i++) {
         const struct patch *p = &test->patch[i];
         for (uint32_t k = 0; k < p->len; k++) {
-            uint32_t addr = p->addr + k, data = addr - DATA_ADDR, stack = addr - STACK_ADDR;
-            uint8_t *live = space_ptr(space, addr);
-            if (data < DATA_BYTES) {
-                start_data[data] = *live = undo ? shared->data[data] : p->bytes[k];
-            } else if (stack < STACK_BYTES) {
-                start_stack[stack] = *live = undo ? shared->stack[stack] : p->bytes[k];
+            for (int a = 0; a < AREAS; a++) {
+                greg addr = p->addr + k, at = addr - areas[a].addr;
+                const uint8_t *image = (const uint8_t *)shared + areas[a].image;
+                if (at < areas[a].bytes) {
+                    uint8_t *live = space_ptr(space, addr);
+                    start[a][at] = *live = undo ? image[at] : p->bytes[k];
+                }
             }
         }
     }
 }
 
 static void load_state(const struct tcase *test) {
-    static const uint16_t selectors[SEG_COUNT] = {SEL_DATA, SEL_CODE, SEL_DATA,
-                                                  SEL_DATA, SEL_FS,   SEL_GS};
+    static const uint16_t selectors[SEG_COUNT] = {SEL_FLAT, SEL_CODE, SEL_DATA,
+                                                  SEL_FLAT, SEL_FS,   SEL_GS};
     for (int i = 0; i < SEG_COUNT; i++) {
         if (cpu->seg[i].selector != selectors[i] && cpu_load_segment(cpu, i, selectors[i])) {
             die("cpu_load_segment refuses a selector", -EINVAL);
         }
     }
-    for (int i = 0; i < 8; i++) {
+#if CASE_BITS == 64
+    cpu->seg[SEG_FS].base = FS_BASE;
+    cpu->seg[SEG_GS].base = GS_BASE;
+#endif
+    for (int i = 0; i < REGS; i++) {
         cpu->regs[i] = test->regs[i];
     }
     cpu->pc = test->code_at;
@@ -177,13 +189,17 @@ static void save_state(struct tresult *result) {
     for (int i = 0; i < 8; i++) {
         memset(fp->st[i] + 10, 0, 6);
     }
-    for (int i = 0; i < 8; i++) {
-        result->regs[i] = (uint32_t)cpu->regs[i];
+    for (int i = 0; i < REGS; i++) {
+        result->regs[i] = (greg)cpu->regs[i];
     }
+#if CASE_BITS == 64
+    result->base[0] = cpu->seg[SEG_FS].base;
+    result->base[1] = cpu->seg[SEG_GS].base;
+#endif
     for (int i = 0; i < SEG_COUNT; i++) {
         result->seg[i] = cpu->seg[i].selector;
     }
-    result->eip = (uint32_t)cpu->pc;
+    result->eip = (greg)cpu->pc;
     result->eflags = cpu_eflags(cpu);
 }
 
@@ -208,9 +224,11 @@ static void run_case(uint32_t number) {
     result->status = reason == EXIT_KICKED ? RESULT_TIMEOUT : RESULT_DONE;
     result->trap = reason == EXIT_TRAP ? cpu->trap : 0x80; /* cases make no system calls */
     result->error = cpu->trap_error;
-    result->addr = result->trap == TRAP_PF ? (uint32_t)cpu->trap_addr : 0;
-    collect_changes(result, space_ptr(space, DATA_ADDR), start_data, DATA_ADDR, DATA_BYTES);
-    collect_changes(result, space_ptr(space, STACK_ADDR), start_stack, STACK_ADDR, STACK_BYTES);
+    result->addr = result->trap == TRAP_PF ? (greg)cpu->trap_addr : 0;
+    for (int i = 0; i < AREAS; i++) {
+        collect_changes(result, space_ptr(space, areas[i].addr), start[i], areas[i].addr,
+                        areas[i].bytes);
+    }
     patch_image(test, true);
 }
 

@@ -11,7 +11,13 @@
 #define FORMS_MAGIC 0x32736746u
 
 /* Memory operands: what computes the address. */
-enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
+enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16, FORM_MEM64 };
+#if CASE_BITS == 32
+enum { FORM_NATIVE = FORM_MEM32, FORM_SHORT = FORM_MEM16 }; /* without prefix 67, with it */
+#else
+enum { FORM_NATIVE = FORM_MEM64, FORM_SHORT = FORM_MEM32 };
+#endif
+enum { NO_REG = REGS, RIP_BASE }; /* of struct form: no base or index; base RIP */
 
 /* What inputs a form wants. Names and values are in gen/cases/cases.py as well. */
 #define HINT_FAULT      (1u << 0) /* the memory operand shall fault: unmapped, or half so */
@@ -34,7 +40,7 @@ enum { FORM_NO_MEM, FORM_MEM32, FORM_MEM16 };
 #define HINT_FPU_LOAD   (1u << 17) /* loads control or status words from memory */
 #define HINT_MXCSR      (1u << 18) /* loads MXCSR */
 #define HINT_MASKMOV    (1u << 19) /* eDI points to 16 bytes */
-#define HINT_ADDR16     (1u << 20) /* implicit operands use 16-bit registers */
+#define HINT_ADDR16     (1u << 20) /* implicit operands use the registers of prefix 67 */
 #define HINT_NO_STREAM  (1u << 21) /* not for random streams */
 #define HINT_BRANCH     (1u << 22) /* a direct branch */
 #define HINT_FP         (1u << 23) /* floating-point operand in memory */
@@ -52,20 +58,29 @@ struct form {
     uint32_t count;     /* cases */
     uint32_t undefined; /* EFLAGS bits */
     uint32_t hints;
+#if CASE_BITS == 32
     int32_t disp;
+#else
+    int64_t disp;
+#endif
     uint16_t access; /* bytes of the memory operand */
     uint8_t align;   /* that it must be aligned to, 1: none */
     uint8_t opsize;
     uint8_t len;
     uint8_t bytes[15];
     uint8_t mem;                /* FORM_* */
-    uint8_t base, index, scale; /* 8: none; FORM_MEM16: base is ModRM.rm, 8 absolute */
+    uint8_t base, index, scale; /* NO_REG, RIP_BASE; FORM_MEM16: base is ModRM.rm, 8 absolute */
     uint8_t seg;                /* override SEG_*, 0xff none */
     uint8_t reg;                /* ModRM.reg */
     uint8_t rm;                 /* of a register operand */
-    uint32_t vendor;            /* rules that apply, by their place in vendors[] (vendors.h) */
+#if CASE_BITS == 64
+    uint8_t rex;    /* has a REX prefix: byte registers 4 to 7 are SPL to DIL */
+    uint8_t rip_at; /* where the displacement of a RIP-relative operand is in `bytes` */
+#endif
+    uint32_t vendor; /* rules that apply, by their place in vendors[] (vendors.h) */
 };
-_Static_assert(sizeof(struct form) == 60, "as gen/cases/cases.py packs it");
+_Static_assert(sizeof(struct form) == (CASE_BITS == 32 ? 60 : 72),
+               "as gen/cases/cases.py packs it");
 
 struct form_row {
     const char *name;      /* "ADD" */
@@ -88,7 +103,7 @@ void forms_load(struct forms *forms, const char *path);
 
 /* Case `number` (0 <= number < form->count) of a form, at `code_at`, and what may differ. */
 void expand(struct tcase *test, struct tolerance *ok, const struct form *form, uint32_t number,
-            uint32_t code_at);
+            greg code_at);
 
 /* A random generator (SplitMix64); the same seed gives the same inputs everywhere. */
 struct random {
@@ -96,8 +111,11 @@ struct random {
 };
 uint64_t random64(struct random *r);
 uint32_t below(struct random *r, uint32_t limit);
-/* A value that instructions find interesting: edges half of the time. */
+/* A value that instructions find interesting: edges half of the time; of 32 bits, of a register. */
 uint32_t edge32(struct random *r);
+greg edge_value(struct random *r);
+/* Base address of a segment override; 0 of none. */
+greg segment_base(uint8_t seg);
 /* `bytes` bytes of integer or floating-point material. */
 void edge_bytes(struct random *r, uint8_t *to, uint32_t bytes, bool floating);
 /* A random x87, MMX and SSE state; `calm`: all exceptions masked, none pending. */

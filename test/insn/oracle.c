@@ -44,8 +44,7 @@ uint32_t enter_regs[8], enter_eip, enter_eflags, saved_esp;
 static volatile uint32_t in_guest;
 static struct batch *const shared = (struct batch *)SHARED_ADDR;
 static uint8_t alt_stack[65536] __attribute__((aligned(64)));
-static uint8_t start_data[DATA_BYTES] __attribute__((aligned(64)));
-static uint8_t start_stack[STACK_BYTES] __attribute__((aligned(64)));
+static uint8_t start[AREAS][AREA_MAX] __attribute__((aligned(64)));
 
 void oracle_enter(void);
 _Noreturn void oracle_leave(void);
@@ -269,11 +268,11 @@ static void load_batch(void) {
     for (uint32_t i = 0; i < shared->count; i++) {
         memcpy((void *)shared->cases[i].code_at, shared->cases[i].code, shared->cases[i].code_len);
     }
-    memcpy((void *)DATA_ADDR, shared->data, DATA_BYTES);
     memcpy((void *)RO_ADDR, shared->ro, RO_BYTES);
-    memcpy((void *)STACK_ADDR, shared->stack, STACK_BYTES);
-    memcpy(start_data, shared->data, DATA_BYTES);
-    memcpy(start_stack, shared->stack, STACK_BYTES);
+    for (int i = 0; i < AREAS; i++) {
+        memcpy((void *)areas[i].addr, (uint8_t *)shared + areas[i].image, areas[i].bytes);
+        memcpy(start[i], (uint8_t *)shared + areas[i].image, areas[i].bytes);
+    }
     must(call(SYS_mprotect, CODE_ADDR, CODE_BYTES, PROT_READ | PROT_EXEC, 0, 0), "mprotect\n");
     must(call(SYS_mprotect, RO_ADDR, RO_BYTES, PROT_READ, 0, 0), "mprotect\n");
 }
@@ -283,11 +282,12 @@ static void patch_image(const struct tcase *test, int undo) {
     for (uint32_t i = 0; i < test->patches; i++) {
         const struct patch *p = &test->patch[i];
         for (uint32_t k = 0; k < p->len; k++) {
-            uint32_t addr = p->addr + k, data = addr - DATA_ADDR, stack = addr - STACK_ADDR;
-            if (data < DATA_BYTES) {
-                start_data[data] = *(uint8_t *)addr = undo ? shared->data[data] : p->bytes[k];
-            } else if (stack < STACK_BYTES) {
-                start_stack[stack] = *(uint8_t *)addr = undo ? shared->stack[stack] : p->bytes[k];
+            for (int a = 0; a < AREAS; a++) {
+                uint32_t addr = p->addr + k, at = addr - areas[a].addr;
+                const uint8_t *image = (const uint8_t *)shared + areas[a].image;
+                if (at < areas[a].bytes) {
+                    start[a][at] = *(uint8_t *)addr = undo ? image[at] : p->bytes[k];
+                }
             }
         }
     }
@@ -304,8 +304,9 @@ static void run_case(void) {
     enter_eflags = test->eflags | 0x202;
     in_guest = 1;
     oracle_enter();
-    collect_changes(result, (uint8_t *)DATA_ADDR, start_data, DATA_ADDR, DATA_BYTES);
-    collect_changes(result, (uint8_t *)STACK_ADDR, start_stack, STACK_ADDR, STACK_BYTES);
+    for (int i = 0; i < AREAS; i++) {
+        collect_changes(result, (uint8_t *)areas[i].addr, start[i], areas[i].addr, areas[i].bytes);
+    }
     patch_image(test, 1);
 }
 

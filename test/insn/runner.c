@@ -74,7 +74,7 @@ static bool wait_done(struct runner *runner, int number) {
     return got == 1;
 }
 
-bool runner_start(struct runner *runner, const char *oracle) {
+bool runner_start(struct runner *runner, const char *oracle, bool engine) {
     *runner = (struct runner){.oracle = oracle};
     signal(SIGPIPE, SIG_IGN);
     size_t size = (sizeof(struct batch) + 0xfff) & ~(size_t)0xfff;
@@ -86,7 +86,9 @@ bool runner_start(struct runner *runner, const char *oracle) {
     if (runner->batch == MAP_FAILED) {
         die("mmap");
     }
-    start_side(runner, SIDE_ENGINE);
+    if (engine) {
+        start_side(runner, SIDE_ENGINE);
+    }
     if (!oracle) {
         return false;
     }
@@ -97,8 +99,8 @@ bool runner_start(struct runner *runner, const char *oracle) {
     }
     int status = 0;
     reap_side(runner, SIDE_ORACLE, &status);
-    fprintf(stderr, "%s does not run on this host (status %#x): no 32-bit programs here?\n", oracle,
-            (unsigned)status);
+    fprintf(stderr, "%s does not run on this host (status %#x): no programs of %d bits here?\n",
+            oracle, (unsigned)status, CASE_BITS);
     runner->oracle = NULL;
     return false;
 }

@@ -9,6 +9,15 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+/* What test programs use unless they are told otherwise. */
+#if CASE_BITS == 32
+#define CASES_FILE  "build/gen/cases.bin"
+#define ORACLE_FILE "build/test/oracle"
+#else
+#define CASES_FILE  "build/gen/cases64.bin"
+#define ORACLE_FILE "build/test/oracle64"
+#endif
+
 struct runner {
     struct batch *batch;
     int memory;         /* descriptor of the batch */
@@ -27,13 +36,13 @@ struct tolerance {
     uint32_t flags;          /* undefined EFLAGS bits */
     uint32_t vendor;         /* rules that apply (vendors.h); with it: */
     const struct form *form; /* what the case was made from */
-    uint32_t operand;        /* address of its memory operand */
+    greg operand;            /* address of its memory operand */
     bool over_limit; /* the operand's offset runs over 4 GiB: #GP or #SS on a CPU, not for us */
 };
 
-/* Makes the shared batch and starts both sides; false with a message when the oracle cannot run
- * here (then only the engine is started). Exits on anything else that goes wrong. */
-bool runner_start(struct runner *runner, const char *oracle);
+/* Makes the shared batch and starts both sides, or without `engine` the oracle alone; false with a
+ * message when the oracle cannot run here. Exits on anything else that goes wrong. */
+bool runner_start(struct runner *runner, const char *oracle, bool engine);
 /* Runs batch->cases[0..count) on every side that is there. */
 void runner_run(struct runner *runner);
 void runner_stop(struct runner *runner);

@@ -38,6 +38,34 @@ uint32_t edge32(struct random *r) {
     }
 }
 
+#if CASE_BITS == 32
+greg edge_value(struct random *r) {
+    return edge32(r);
+}
+#else
+greg edge_value(struct random *r) {
+    uint32_t low = edge32(r);
+    switch (below(r, 8)) {
+    case 0:
+        return (greg)(int64_t)(int32_t)low;
+    case 1:
+        return low;
+    case 2:
+        return (greg)low << 32;
+    case 3: /* a random number of a random width */
+        return random64(r) >> below(r, 64);
+    case 4:
+        return (greg)1 << below(r, 64);
+    case 5:
+        return ((greg)1 << below(r, 64)) + below(r, 9) - 4;
+    case 6:
+        return (greg)edge32(r) << 32 | low;
+    default:
+        return random64(r);
+    }
+}
+#endif
+
 static const uint32_t floats[] = {
     0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000,
     0xffc00000, 0x7f800001, 0x7fffffff, 0x00000001, 0x007fffff, 0x00800000, 0x7f7fffff,
@@ -182,6 +210,9 @@ void random_fp(struct random *r, struct fp_state *fp, bool calm) {
         any_extended(r, fp->st[i]);
         edge_bytes(r, fp->xmm[i], 16, false);
     }
+    for (int i = 8; i < REGS; i++) {
+        edge_bytes(r, fp->xmm[i], 16, false);
+    }
     if (calm) {
         return;
     }
@@ -214,4 +245,9 @@ void fill_memory(struct batch *batch) {
     for (uint32_t i = 0; i < STACK_BYTES; i += 16) {
         edge_bytes(&r, batch->stack + i, 16, false);
     }
+#if CASE_BITS == 64
+    for (uint32_t i = 0; i < LOW_BYTES; i += 16) {
+        edge_bytes(&r, batch->low + i, 16, false);
+    }
+#endif
 }

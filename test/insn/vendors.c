@@ -19,8 +19,12 @@ void start_state(struct tresult *result, const struct tcase *test) {
     result->eflags = test->eflags | 0x202;
     result->trap = 3;
     result->eip = test->code_at + test->code_len + 1;
-    static const uint16_t seg[6] = {SEL_DATA, SEL_CODE, SEL_DATA, SEL_DATA, SEL_FS, SEL_GS};
+    static const uint16_t seg[6] = {SEL_FLAT, SEL_CODE, SEL_DATA, SEL_FLAT, SEL_FS, SEL_GS};
     memcpy(result->seg, seg, sizeof seg);
+#if CASE_BITS == 64
+    result->base[0] = FS_BASE;
+    result->base[1] = GS_BASE;
+#endif
     result->fp = test->fp;
     for (int i = 0; i < 8; i++) {
         memset(result->fp.st[i] + 10, 0, 6);
@@ -29,7 +33,7 @@ void start_state(struct tresult *result, const struct tcase *test) {
 
 /* The state in which the instruction has done nothing but fault. */
 static void fault_state(struct tresult *result, const struct tcase *test, uint32_t trap,
-                        uint32_t error, uint32_t addr) {
+                        uint32_t error, greg addr) {
     start_state(result, test);
     result->trap = trap;
     result->error = error;
@@ -37,15 +41,20 @@ static void fault_state(struct tresult *result, const struct tcase *test, uint32
     result->eip = test->code_at;
 }
 
-static bool writable(uint32_t addr) {
-    return addr - DATA_ADDR < DATA_BYTES || addr - STACK_ADDR < STACK_BYTES;
+static bool writable(greg addr) {
+    for (unsigned i = 0; i < AREAS; i++) {
+        if (addr - areas[i].addr < areas[i].bytes) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static bool readable(uint32_t addr) {
+static bool readable(greg addr) {
     return writable(addr) || addr - RO_ADDR < RO_BYTES || addr - CODE_ADDR < CODE_BYTES;
 }
 
-uint32_t first_unreadable(uint32_t addr, uint32_t bytes) {
+greg first_unreadable(greg addr, uint32_t bytes) {
     uint32_t i = 0;
     while (i < bytes && readable(addr + i)) {
         i++;
@@ -53,7 +62,7 @@ uint32_t first_unreadable(uint32_t addr, uint32_t bytes) {
     return addr + i;
 }
 
-uint32_t first_unwritable(uint32_t addr, uint32_t bytes) {
+greg first_unwritable(greg addr, uint32_t bytes) {
     uint32_t i = 0;
     while (i < bytes && writable(addr + i)) {
         i++;
@@ -61,16 +70,17 @@ uint32_t first_unwritable(uint32_t addr, uint32_t bytes) {
     return addr + i;
 }
 
-bool start_byte(const struct vendor_case *c, uint32_t addr, uint8_t *byte) {
-    bool known = true;
-    if (addr - DATA_ADDR < DATA_BYTES) {
-        *byte = c->batch->data[addr - DATA_ADDR];
-    } else if (addr - RO_ADDR < RO_BYTES) {
+bool start_byte(const struct vendor_case *c, greg addr, uint8_t *byte) {
+    bool known = false;
+    for (unsigned i = 0; i < AREAS; i++) {
+        if (addr - areas[i].addr < areas[i].bytes) {
+            *byte = ((const uint8_t *)c->batch)[areas[i].image + (addr - areas[i].addr)];
+            known = true;
+        }
+    }
+    if (addr - RO_ADDR < RO_BYTES) {
         *byte = c->batch->ro[addr - RO_ADDR];
-    } else if (addr - STACK_ADDR < STACK_BYTES) {
-        *byte = c->batch->stack[addr - STACK_ADDR];
-    } else {
-        known = false;
+        known = true;
     }
     for (uint32_t i = 0; i < c->test->patches && writable(addr); i++) {
         const struct patch *p = &c->test->patch[i];
@@ -82,7 +92,7 @@ bool start_byte(const struct vendor_case *c, uint32_t addr, uint8_t *byte) {
 }
 
 /* `size` bytes at the start as a number; false when they are not all there. */
-static bool start_value(const struct vendor_case *c, uint32_t addr, uint32_t size, uint32_t *to) {
+static bool start_value(const struct vendor_case *c, greg addr, uint32_t size, uint32_t *to) {
     *to = 0;
     for (uint32_t i = 0; i < size; i++) {
         uint8_t byte;
@@ -95,7 +105,7 @@ static bool start_value(const struct vendor_case *c, uint32_t addr, uint32_t siz
 }
 
 /* Where the aligned dword at `addr` is in the list of changes, or would be. */
-static uint32_t find_change(const struct tresult *r, uint32_t addr) {
+static uint32_t find_change(const struct tresult *r, greg addr) {
     uint32_t i = 0;
     while (i < r->changes && i < CHANGE_MAX && r->change_addr[i] < addr) {
         i++;
@@ -103,31 +113,33 @@ static uint32_t find_change(const struct tresult *r, uint32_t addr) {
     return i;
 }
 
-static bool is_change(const struct tresult *r, uint32_t i, uint32_t addr) {
+static bool is_change(const struct tresult *r, uint32_t i, greg addr) {
     return i < r->changes && i < CHANGE_MAX && r->change_addr[i] == addr;
 }
 
-uint8_t result_byte(const struct vendor_case *c, const struct tresult *r, uint32_t addr) {
-    uint32_t i = find_change(r, addr & ~3u);
+uint8_t result_byte(const struct vendor_case *c, const struct tresult *r, greg addr) {
+    uint32_t i = find_change(r, addr & ~(greg)3);
     uint8_t byte = 0;
-    if (is_change(r, i, addr & ~3u)) {
+    if (is_change(r, i, addr & ~(greg)3)) {
         return (uint8_t)(r->change_value[i] >> 8 * (addr & 3));
     }
     start_byte(c, addr, &byte);
     return byte;
 }
 
-bool set_result_byte(const struct vendor_case *c, struct tresult *r, uint32_t addr, uint8_t byte) {
-    uint32_t dword = addr & ~3u, was, value, shift = 8 * (addr & 3);
+bool set_result_byte(const struct vendor_case *c, struct tresult *r, greg addr, uint8_t byte) {
+    greg dword = addr & ~(greg)3;
+    uint32_t was, value, shift = 8 * (addr & 3);
     uint32_t i = find_change(r, dword);
     if (!start_value(c, dword, 4, &was) || r->changes >= CHANGE_MAX) {
         return false;
     }
     value = is_change(r, i, dword) ? r->change_value[i] : was;
     value = (value & ~(0xffu << shift)) | (uint32_t)byte << shift;
-    uint32_t *addrs = r->change_addr + i, *values = r->change_value + i;
+    greg *addrs = r->change_addr + i;
+    uint32_t *values = r->change_value + i;
     if (!is_change(r, i, dword)) { /* room for it, in the order in which changes are collected */
-        memmove(addrs + 1, addrs, (r->changes - i) * 4);
+        memmove(addrs + 1, addrs, (r->changes - i) * sizeof *addrs);
         memmove(values + 1, values, (r->changes - i) * 4);
         r->changes++;
     }
@@ -135,7 +147,7 @@ bool set_result_byte(const struct vendor_case *c, struct tresult *r, uint32_t ad
     *values = value;
     if (value == was) {
         r->changes--;
-        memmove(addrs, addrs + 1, (r->changes - i) * 4);
+        memmove(addrs, addrs + 1, (r->changes - i) * sizeof *addrs);
         memmove(values, values + 1, (r->changes - i) * 4);
     }
     return true;
@@ -164,11 +176,12 @@ static int opcode_segment(const struct form *f) {
 static bool rule_push_sreg(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                            struct tresult *answer) {
     (void)judged;
-    uint32_t at = c->test->regs[SP] - 4, bytes = n == 0 ? 4 : 2;
+    greg at = c->test->regs[SP] - 4;
+    uint32_t bytes = n == 0 ? 4 : 2;
     if (n > 1 || c->form->opsize != 4) {
         return false;
     }
-    uint32_t bad = first_unwritable(at, bytes);
+    greg bad = first_unwritable(at, bytes);
     if (bad != at + bytes) {
         fault_state(answer, c->test, TRAP_PAGE, ERROR_WRITE, bad);
         return true;
@@ -188,7 +201,8 @@ static bool rule_push_sreg(const struct vendor_case *c, unsigned n, const struct
 static bool rule_pop_sreg(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                           struct tresult *answer) {
     (void)judged;
-    uint32_t at = c->test->regs[SP], bad = first_unreadable(at, 4), selector;
+    greg at = c->test->regs[SP], bad = first_unreadable(at, 4);
+    uint32_t selector;
     int segment = opcode_segment(c->form);
     if (n > 1 || c->form->opsize != 4 || bad - at < 2 || bad - at > 3) {
         return false;
@@ -215,8 +229,8 @@ static bool rule_pop_sreg(const struct vendor_case *c, unsigned n, const struct 
 static bool rule_bound_second(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                               struct tresult *answer) {
     (void)judged;
-    uint32_t size = c->form->opsize, index = c->test->regs[c->form->reg], lower;
-    uint32_t bad = first_unreadable(c->operand, 2 * size);
+    uint32_t size = c->form->opsize, index = (uint32_t)c->test->regs[c->form->reg], lower;
+    greg bad = first_unreadable(c->operand, 2 * size);
     if (n > 1 || bad - c->operand < size || bad - c->operand >= 2 * size ||
         !start_value(c, c->operand, size, &lower)) {
         return false;
@@ -233,16 +247,25 @@ static bool rule_bound_second(const struct vendor_case *c, unsigned n, const str
     return true;
 }
 
+/* What a pointer of an implicit operand counts. */
+static greg address_mask(const struct form *f) {
+    return f->hints & HINT_ADDR16 ? ~(greg)0 >> CASE_BITS / 2 : ~(greg)0;
+}
+
+/* A CS override in code where it counts. */
+static bool through_cs(const struct form *f) {
+    return CASE_BITS == 32 && f->seg == SEG_CS;
+}
+
 /* The registers at the fault are those of the iteration that faults: the engine's are taken. */
 static bool rule_cmps_order(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                             struct tresult *answer) {
     (void)judged;
     const struct form *f = c->form;
-    uint32_t mask = f->hints & HINT_ADDR16 ? 0xffff : 0xffffffff;
+    greg mask = address_mask(f), base = segment_base(f->seg);
     uint32_t size = f->bytes[f->len - 1] & 1 ? f->opsize : 1;
-    uint32_t base = f->seg == 4 ? FS_BASE : f->seg == 5 ? GS_BASE : 0;
-    uint32_t from = (answer->regs[SI] & mask) + base, to = answer->regs[DI] & mask;
-    uint32_t bad_from = first_unreadable(from, size), bad_to = first_unreadable(to, size);
+    greg from = (answer->regs[SI] & mask) + base, to = answer->regs[DI] & mask;
+    greg bad_from = first_unreadable(from, size), bad_to = first_unreadable(to, size);
     if (n > 1 || answer->trap != TRAP_PAGE || bad_from == from + size || bad_to == to + size) {
         return false;
     }
@@ -254,7 +277,7 @@ static bool rule_cmps_order(const struct vendor_case *c, unsigned n, const struc
 static bool rule_mmx_store_cs(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                               struct tresult *answer) {
     (void)judged;
-    if (n > 1 || c->form->mem == FORM_NO_MEM || c->form->seg != SEG_CS) {
+    if (n > 1 || c->form->mem == FORM_NO_MEM || !through_cs(c->form)) {
         return false;
     }
     fault_state(answer, c->test, TRAP_GENERAL, 0, 0);
@@ -269,7 +292,7 @@ static bool rule_fist_cs(const struct vendor_case *c, unsigned n, const struct t
     (void)judged;
     const struct fp_state *fp = &c->test->fp;
     uint32_t top = fp->fsw >> 11 & 7;
-    if (n > 1 || c->form->seg != SEG_CS || fp->ftw >> top & 1 || !(fp->fcw & 1) ||
+    if (n > 1 || !through_cs(c->form) || fp->ftw >> top & 1 || !(fp->fcw & 1) ||
         fp->fsw & ~fp->fcw & 0x3f) {
         return false;
     }
@@ -289,7 +312,7 @@ static bool rule_mf_or_gp(const struct vendor_case *c, unsigned n, const struct 
                           struct tresult *answer) {
     (void)judged;
     const struct fp_state *fp = &c->test->fp;
-    if (n > 1 || c->form->mem == FORM_NO_MEM || c->form->seg != SEG_CS ||
+    if (n > 1 || c->form->mem == FORM_NO_MEM || !through_cs(c->form) ||
         !(fp->fsw & ~fp->fcw & 0x3f)) {
         return false;
     }
@@ -304,8 +327,7 @@ static bool rule_maskmov_left(const struct vendor_case *c, unsigned n, const str
     const struct fp_state *fp = &c->test->fp;
     bool mmx = f->bytes[f->len - 4] != 0x66 && memchr(f->bytes, 0x66, f->len) == NULL;
     uint32_t bytes = mmx ? 8 : 16, top = fp->fsw >> 11 & 7;
-    uint32_t at = c->test->regs[DI] & (f->hints & HINT_ADDR16 ? 0xffff : 0xffffffff);
-    at += f->seg == 4 ? FS_BASE : f->seg == 5 ? GS_BASE : 0;
+    greg at = (c->test->regs[DI] & address_mask(f)) + segment_base(f->seg);
     const uint8_t *data = mmx ? fp->st[(f->reg - top) & 7] : fp->xmm[f->reg];
     const uint8_t *mask = mmx ? fp->st[(f->rm - top) & 7] : fp->xmm[f->rm];
     bool selected_missing = false, all_there = first_unwritable(at, bytes) == at + bytes;
@@ -358,16 +380,18 @@ static bool rule_bit_probe(const struct vendor_case *c, unsigned n, const struct
                            struct tresult *answer) {
     (void)judged;
     const struct form *f = c->form;
-    uint32_t reg = c->test->regs[f->reg], bits = 8u * f->opsize;
+    greg reg = c->test->regs[f->reg];
+    uint32_t bits = 8u * f->opsize;
     int32_t offset = f->opsize == 2 ? (int16_t)reg : (int32_t)reg;
-    uint32_t byte = c->operand + (uint32_t)(offset >> 3);
-    uint32_t word = c->operand + (uint32_t)(offset >> (bits == 16 ? 4 : 5)) * f->opsize;
+    greg byte = c->operand + (greg)(offset >> 3);
+    greg word = c->operand + (greg)(offset >> (bits == 16 ? 4 : 5)) * f->opsize;
     bool writes = answer->error & 2;
     if (n > 1 || answer->trap != TRAP_PAGE) {
         return false;
     }
-    uint32_t at = n == 0 ? byte : word, size = n == 0 ? 1 : f->opsize;
-    uint32_t bad = writes ? first_unwritable(at, size) : first_unreadable(at, size);
+    greg at = n == 0 ? byte : word;
+    uint32_t size = n == 0 ? 1 : f->opsize;
+    greg bad = writes ? first_unwritable(at, size) : first_unreadable(at, size);
     if (bad == at + size) {
         return false;
     }
@@ -378,7 +402,7 @@ static bool rule_bit_probe(const struct vendor_case *c, unsigned n, const struct
 /* Takes the judged result's bytes from..to of the operand. */
 static bool leave_open(const struct vendor_case *c, const struct tresult *judged,
                        struct tresult *answer, uint32_t from, uint32_t to) {
-    for (uint32_t at = c->operand + from; at != c->operand + to; at++) {
+    for (greg at = c->operand + from; at != c->operand + to; at++) {
         if (!set_result_byte(c, answer, at, result_byte(c, judged, at))) {
             return false;
         }

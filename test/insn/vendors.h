@@ -11,7 +11,7 @@ struct vendor_case {
     const struct batch *batch; /* memory at the start */
     const struct tcase *test;
     const struct form *form;
-    uint32_t operand; /* address of the memory operand */
+    greg operand; /* address of the memory operand */
 };
 
 /* Makes in `answer` the n-th answer to the case; false: there is none. `answer` comes in as the
@@ -41,12 +41,12 @@ uint32_t vendor_bits(uint32_t bits, const uint8_t numbers[32]);
 void start_state(struct tresult *result, const struct tcase *test);
 /* Bytes of memory: at the start, and in a result. Setting fails when the list of changes is full.
  */
-bool start_byte(const struct vendor_case *c, uint32_t addr, uint8_t *byte);
-uint8_t result_byte(const struct vendor_case *c, const struct tresult *r, uint32_t addr);
-bool set_result_byte(const struct vendor_case *c, struct tresult *r, uint32_t addr, uint8_t byte);
+bool start_byte(const struct vendor_case *c, greg addr, uint8_t *byte);
+uint8_t result_byte(const struct vendor_case *c, const struct tresult *r, greg addr);
+bool set_result_byte(const struct vendor_case *c, struct tresult *r, greg addr, uint8_t byte);
 /* The first of `bytes` bytes that may not be read (written); `addr + bytes` when all may. */
-uint32_t first_unreadable(uint32_t addr, uint32_t bytes);
-uint32_t first_unwritable(uint32_t addr, uint32_t bytes);
+greg first_unreadable(greg addr, uint32_t bytes);
+greg first_unwritable(greg addr, uint32_t bytes);
 
 /* Rules of vendors_value.c: a value that the manual leaves open, within bounds. */
 vendor_rule rule_lar_access, rule_scan_f3, rule_shiftd_over, rule_bswap16, rule_approximation,

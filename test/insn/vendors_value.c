@@ -8,18 +8,18 @@
 #define FLAG_ZF 0x40u
 
 /* The register or memory operand ModRM.rm as a number of `size` bytes; false when it faults. */
-static bool source(const struct vendor_case *c, uint32_t size, uint32_t *value) {
+static bool source(const struct vendor_case *c, uint32_t size, greg *value) {
     uint8_t byte;
     *value = 0;
     if (c->form->mem == FORM_NO_MEM) {
-        *value = c->test->regs[c->form->rm] & (0xffffffffu >> (32 - 8 * size));
+        *value = c->test->regs[c->form->rm] & (~(greg)0 >> (CASE_BITS - 8 * size));
         return true;
     }
     for (uint32_t i = 0; i < size; i++) {
         if (!start_byte(c, c->operand + i, &byte)) {
             return false;
         }
-        *value |= (uint32_t)byte << 8 * i;
+        *value |= (greg)byte << 8 * i;
     }
     return true;
 }
@@ -36,8 +36,8 @@ static uint8_t opcode(const struct form *f, bool *f3) {
 
 bool rule_lar_access(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                      struct tresult *answer) {
-    const uint32_t open = 0xf0000;
-    uint32_t *dst = &answer->regs[c->form->reg];
+    const greg open = 0xf0000;
+    greg *dst = &answer->regs[c->form->reg];
     if (n > 0 || c->form->opsize != 4 || answer->trap != 3 || !(answer->eflags & FLAG_ZF)) {
         return false;
     }
@@ -49,12 +49,14 @@ bool rule_scan_f3(const struct vendor_case *c, unsigned n, const struct tresult 
                   struct tresult *answer) {
     (void)judged;
     const struct form *f = c->form;
-    uint32_t value, size = f->opsize, width = 8 * size, mask = 0xffffffffu >> (32 - width);
+    uint32_t size = f->opsize, width = 8 * size;
+    greg value, mask = ~(greg)0 >> (CASE_BITS - width), kept = size == 4 ? 0 : ~mask;
     bool prefixed, reverse = opcode(f, &prefixed) == 0xbd;
     if (n > 1 || !prefixed || answer->trap != 3 || !source(c, size, &value)) {
         return false;
     }
-    uint32_t low = 0, result = c->test->regs[f->reg] & mask;
+    uint32_t low = 0;
+    greg result = c->test->regs[f->reg] & mask;
     while (value && !(value >> low & 1)) {
         low++;
     }
@@ -70,8 +72,8 @@ bool rule_scan_f3(const struct vendor_case *c, unsigned n, const struct tresult 
         result = !value ? width : reverse ? width - 1 - high : low;
         zero = result == 0;
     }
-    uint32_t *dst = &answer->regs[f->reg];
-    *dst = (c->test->regs[f->reg] & ~mask) | result;
+    greg *dst = &answer->regs[f->reg];
+    *dst = (c->test->regs[f->reg] & kept) | result;
     answer->eflags = (answer->eflags & ~FLAG_ZF) | (zero ? FLAG_ZF : 0);
     return true;
 }
@@ -87,8 +89,8 @@ bool rule_shiftd_over(const struct vendor_case *c, unsigned n, const struct tres
     const uint32_t flags = 0x8d5;
     answer->eflags = (answer->eflags & ~flags) | (judged->eflags & flags);
     if (f->mem == FORM_NO_MEM) {
-        uint32_t *dst = &answer->regs[f->rm];
-        *dst = (*dst & 0xffff0000) | (judged->regs[f->rm] & 0xffff);
+        greg *dst = &answer->regs[f->rm];
+        *dst = (*dst & ~(greg)0xffff) | (judged->regs[f->rm] & 0xffff);
         return true;
     }
     for (uint32_t i = 0; i < 2; i++) {
@@ -102,11 +104,11 @@ bool rule_shiftd_over(const struct vendor_case *c, unsigned n, const struct tres
 bool rule_bswap16(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                   struct tresult *answer) {
     const struct form *f = c->form;
-    uint32_t *dst = &answer->regs[f->bytes[f->len - 1] & 7];
+    greg *dst = &answer->regs[f->rm];
     if (n > 0 || f->opsize != 2) {
         return false;
     }
-    *dst = (*dst & 0xffff0000) | (judged->regs[f->bytes[f->len - 1] & 7] & 0xffff);
+    *dst = (*dst & ~(greg)0xffff) | (judged->regs[f->rm] & 0xffff);
     return true;
 }
 

@@ -136,7 +136,7 @@ static double now(void) {
 }
 
 int main(int argc, char **argv) {
-    const char *cases = "build/gen/cases.bin", *oracle = "build/test/oracle";
+    const char *cases = CASES_FILE, *oracle = ORACLE_FILE;
     uint64_t count = 300000, seed = 1, details = 5;
     double limit = 0;
     uint32_t mode = MODE_FIBERS;
@@ -170,8 +170,8 @@ int main(int argc, char **argv) {
     struct runner runner;
     struct forms forms;
     struct pool pool;
-    if (!runner_start(&runner, oracle)) {
-        printf("skip random streams: no 32-bit programs on this host\n");
+    if (!runner_start(&runner, oracle, true)) {
+        printf("skip random streams: no %d-bit programs on this host\n", CASE_BITS);
         return 0;
     }
     fill_memory(runner.batch);

@@ -304,7 +304,7 @@ static void run_gadgets(struct runner *runner, const struct options *o) {
 }
 
 int main(int argc, char **argv) {
-    const char *cases_file = "build/gen/cases.bin", *oracle = "build/test/oracle";
+    const char *cases_file = CASES_FILE, *oracle = ORACLE_FILE;
     struct options o = {.each = 8, .only = UINT32_MAX, .details = 5};
     program = argv[0];
     for (int i = 1; i < argc; i++) {
@@ -327,7 +327,7 @@ int main(int argc, char **argv) {
         }
     }
     struct runner runner;
-    if (!runner_start(&runner, oracle)) {
+    if (!runner_start(&runner, oracle, true)) {
         printf("skip n-grams: no 32-bit programs on this host\n");
         return 0;
     }

@@ -18,7 +18,8 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gen.cases.cases import Mem, TestForm, encode, usable  # noqa: E402
+from gen.cases.cases import usable  # noqa: E402
+from gen.cases.encode import Mem, TestForm, encode  # noqa: E402
 from gen.language.model import FIXED_REGS, Form, Place, forms  # noqa: E402
 from gen.language.reader import read_spec  # noqa: E402
 from gen.language.target import I386  # noqa: E402
@@ -100,7 +101,7 @@ def sample(form: Form) -> bytes:
             mem = Mem(addr16=True, base=7)
     test = TestForm(form, reg=1 if row.reg is None else row.reg, rm=2 if row.rm is None else row.rm,
                     mem=mem, cond={16: 4, 8: 1}.get(row.span, 0), addr16=row.addrsizes == (2,))
-    return encode(test, Random(1))
+    return encode(test, Random(1), I386)
 
 
 def agree(zydis: str, spec: str) -> bool:
