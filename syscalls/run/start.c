@@ -13,6 +13,7 @@
 #include "core/build/profile.h"
 #include "core/base/stats.h"
 #include "syscalls/abi/i386/i386.h"
+#include "syscalls/abi/x86_64/x86_64.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
@@ -78,6 +79,7 @@ __attribute__((format(printf, 2, 3))) static int error(int status, const char *f
  * files that come open from outside, what happens at the end of processes and files. */
 static void connect_rooms(void) {
     abi_add(&abi_i386);
+    abi_add(&abi_x86_64);
     task_loop = task_run;
     signal_init();
     file_kind_add(&pipe_ops);
