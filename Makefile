@@ -71,7 +71,8 @@ GADGET_OBJS := $(GADGET_SRC:gadgets/%.S=build/gadgets/%.o)
 
 build/gen/offsets.inc: $(wildcard core/host/$(HOST)/offsets.c core/host/$(HOST)/*.h) core/code/fiber.h $(wildcard core/base/*.h)
 	@mkdir -p $(dir $@)
-	@$(CC) -I. -D_GNU_SOURCE -S -o - $< | sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/.set \1, \2/p' > $@
+	@$(CC) -I. -D_GNU_SOURCE -S -o - $< | sed -n 's/.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*/.set \1, \2/p' >$@.$$PPID
+	@if cmp -s $@.$$PPID $@; then rm $@.$$PPID; else mv $@.$$PPID $@; fi  # all gadgets depend on it
 build/gadgets/%.o: gadgets/%.S build/gen/offsets.inc
 	@mkdir -p $(dir $@)
 	@$(AS) -I build/gen -o $@ $<

@@ -174,6 +174,8 @@ def declared_helpers() -> frozenset[str]:
 def main_size(row: Row, opsize: int) -> int:
     """Operand size of the operation in bits (templates README)."""
     for operand in row.operands:
+        if operand.size == "z" and operand.letter in ("I", "J"):  # extended to the operand size
+            return opsize * 8
         if operand.varies:
             return operand.bits(opsize)
     for operand in row.operands:
