@@ -28,7 +28,7 @@ PLAIN = {"op", "size", "s", "live", "lock", "rep", "cc", "next", "jump", "jump_f
 LIBRARY = "lib"
 DISPATCH = "lib/dispatch.j2"
 HELPER_BODY = "helper"
-EXPLODED = re.compile(r"(imm|sat)(\d+)$")
+EXPLODED = re.compile(r"(imm|sat)(\d+|size)$")
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Body:
     source: str
     summary: str
 
-    @property
-    def exploded(self) -> int:
-        """Radix of the exploded immediate (imm256, sat17), 0 without."""
+    def exploded(self, size: int) -> int:
+        """Radix of the exploded immediate (imm256, sat17; immsize: the operand size in bits), 0
+        without."""
         for name in self.names:
             match = EXPLODED.match(name)
             if match and name != "imm2":
-                return int(match.group(2))
+                return size if match.group(2) == "size" else int(match.group(2))
         return 0
 
     @property

@@ -390,11 +390,12 @@ class Expander:
                 raise SpecError(row.where, f"body {body.name} mentions cc, but the opcode "
                                            "has no +c")
             parts.append((Dim("cc", 16), "COND", 0))
-        if body.exploded:
+        exploded = body.exploded(main_size(row, form.opsize))
+        if exploded:
             if not any(o.letter == "I" for o in row.operands):
                 raise SpecError(row.where, f"body {body.name} explodes an immediate that "
                                            f"{row.mnemonic} does not have here")
-            parts.append((Dim("imm", body.exploded), "IMM_SAT" if body.saturates else "IMM", 0))
+            parts.append((Dim("imm", exploded), "IMM_SAT" if body.saturates else "IMM", 0))
         if copied:
             parts.append((Dim("copy", COPIES), "COPY", 0))
         offset = 0
