@@ -1,8 +1,8 @@
 """The rows of `make bench`: what is run, and how each of the three ways runs it.
 
-Own programs are compiled for i386, statically. Programs of the default root are dynamic: natively
-the root's own loader starts them, qemu-i386 gets the root with -L, Fiberglass with --root. How
-times are taken is run's business, what is made of them report.py's.
+Own programs are compiled for the guest, statically. Programs of the roots are dynamic: natively the
+root's own loader starts them, qemu gets the root with -L, Fiberglass with --root. How times are
+taken is run's business, what is made of them report.py's.
 """
 
 from __future__ import annotations
@@ -16,8 +16,27 @@ HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
+class Guest:
+    """A mode of the guest's processor: how programs for it are made and run here."""
+
+    name: str
+    flag: str       # of gcc
+    suffix: str     # of directories in the build
+    triplet: str    # names a root's folder of libraries
+    loader: str
+    qemu: str
+
+
+GUESTS = (
+    Guest("i386", "-m32", "", "i386-linux-gnu", "ld-linux.so.2", "qemu-i386"),
+    Guest("x86-64", "-m64", "-amd64", "x86_64-linux-gnu", "ld-linux-x86-64.so.2", "qemu-x86_64"),
+)
+
+
+@dataclass(frozen=True)
 class Row:
-    """One measured command; it runs in the directory of the input files."""
+    """One measured command; it runs in the directory of the input files. TRIPLET in a word is the
+    guest's."""
 
     name: str
     group: str
@@ -31,23 +50,24 @@ class Row:
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
         engine = str(place.against if way == "against" else place.engine)
         way = "fiberglass" if way == "against" else way
+        qemu = place.guest.qemu
         if self.source:
             program = [str(place.binary(self)), *self.words]
             if self.group == "fork + exec":
                 program += place.child(way)
-            return {"native": program, "qemu": ["qemu-i386", *program],
+            return {"native": program, "qemu": [qemu, *program],
                     "fiberglass": [engine, "--root", str(place.root), "--clear-env", "--mount",
                                    f"{place.bin}:/mnt", f"/mnt/{self.name}", *program[1:]]
                     if self.group == "fork + exec" else [engine, *program]}[way], env
-        words = self.words
+        words = [word.replace("TRIPLET", place.guest.triplet) for word in self.words]
+        root = place.root_of(self)
         if way == "fiberglass":
-            return [engine, "--root", str(place.root), "--mount", f"{place.data}:/mnt",
+            return [engine, "--root", str(root), "--mount", f"{place.data}:/mnt",
                     "--workdir", "/mnt", *words], env
         if way == "qemu":
-            return ["qemu-i386", "-L", str(place.root), str(place.root) + words[0],
-                    *words[1:]], env
-        env["PYTHONHOME"] = f"{place.root}/usr"
-        return [*place.loader(), str(place.root) + words[0], *words[1:]], env
+            return [qemu, "-L", str(root), f"{root}{words[0]}", *words[1:]], env
+        env["PYTHONHOME"] = f"{root}/usr"
+        return [*place.loader(root), f"{root}{words[0]}", *words[1:]], env
 
 
 @dataclass
@@ -55,6 +75,7 @@ class Place:
     """Where things are."""
 
     build: Path
+    guest: Guest
     against: Path | None = None  # another build of Fiberglass, measured in the same run
 
     def ways(self) -> list[str]:
@@ -69,7 +90,7 @@ class Place:
     @property
     def root(self) -> Path:
         """The default root."""
-        return self.build / "root"
+        return self.build / f"root{self.guest.suffix}"
 
     @property
     def data(self) -> Path:
@@ -79,33 +100,49 @@ class Place:
     @property
     def bin(self) -> Path:
         """The compiled programs."""
-        return self.build / "bench/bin"
+        return self.build / f"bench/bin{self.guest.suffix}"
 
-    def loader(self) -> list[str]:
-        """The root's dynamic loader with its libraries, for native runs."""
-        libs = f"{self.root}/usr/lib/i386-linux-gnu"
-        return [f"{self.root}/usr/lib/i386-linux-gnu/ld-linux.so.2", "--library-path", libs]
+    def root_of(self, row: Row) -> Path:
+        """The root with a row's program: the default one, or the larger one of `make train`."""
+        word = row.words[0].replace("TRIPLET", self.guest.triplet)
+        larger = self.build / f"train-root{self.guest.suffix}"
+        return next((root for root in (self.root, larger) if Path(f"{root}{word}").exists()),
+                    self.root)
+
+    def missing(self, row: Row) -> str:
+        """Why a row cannot be run here; "" when it can."""
+        needed = "/usr/bin/true" if row.source else row.words[0]
+        if row.source and row.group != "fork + exec":
+            return ""
+        needed = needed.replace("TRIPLET", self.guest.triplet)
+        root = self.root if row.source else self.root_of(row)
+        return "" if Path(f"{root}{needed}").exists() else f"no {needed} in {root}"
+
+    def loader(self, root: Path) -> list[str]:
+        """A root's dynamic loader with its libraries, for native runs."""
+        libs = f"{root}/usr/lib/{self.guest.triplet}"
+        return [f"{libs}/{self.guest.loader}", "--library-path", libs]
 
     def child(self, way: str) -> list[str]:
         """A dynamic program as a program of that way starts it."""
         true = f"{self.root}/usr/bin/true"
-        return {"native": [*self.loader(), true],
-                "qemu": ["/usr/bin/qemu-i386", "-L", str(self.root), true],
+        return {"native": [*self.loader(self.root), true],
+                "qemu": [f"/usr/bin/{self.guest.qemu}", "-L", str(self.root), true],
                 "fiberglass": ["/usr/bin/true"]}[way]
 
     def binary(self, row: Row) -> Path:
         """The compiled program of a row."""
         return self.bin / row.name.replace(" ", "-")
 
-    def prepare(self) -> None:
+    def prepare(self, rows: list[Row]) -> None:
         """Compile what is to be compiled, make the input files."""
         self.bin.mkdir(parents=True, exist_ok=True)
         self.data.mkdir(parents=True, exist_ok=True)
-        for row in all_rows():
+        for row in rows:
             if row.source:
-                subprocess.run(["gcc", "-m32", "-O2", "-std=gnu11", "-static", *row.flags, "-o",
-                                str(self.binary(row)), str(HERE / "programs" / row.source), "-lm"],
-                               check=True)
+                subprocess.run(["gcc", self.guest.flag, "-O2", "-std=gnu11", "-static", *row.flags,
+                                "-o", str(self.binary(row)), str(HERE / "programs" / row.source),
+                                "-lm"], check=True)
         for path in (HERE / "work").iterdir():
             (self.data / path.name).write_bytes(path.read_bytes())
         lines = "".join(f"{i} {i * 7919 % 100003} line\n" for i in range(120000))
@@ -116,11 +153,37 @@ class Place:
             noise.append(97 + (state >> 16) % 26 if state & 0x300000 else 32)
         (self.data / "text").write_bytes(bytes(noise) + lines[:700000].encode())
         (self.data / "large").write_bytes(bytes(noise) * 100)
+        (self.data / "unit.i").write_text("".join(map(function, range(150))))
+
+
+def function(number: int) -> str:
+    """One of the functions that the row cc1 compiles."""
+    return f"""\
+struct node{number} {{ struct node{number} *next; unsigned key[{number % 7 + 2}]; double weight; }};
+static unsigned mix{number}(unsigned a, unsigned b) {{
+    for (unsigned i = 0; i < {number % 11 + 3}; i++)
+        a = a % 3 ? (a << {number % 5 + 1} | a >> {31 - number % 5}) ^ b * i : a + (b ^ {number}u);
+    return a;
+}}
+unsigned walk{number}(struct node{number} *at, unsigned wanted, double *sum) {{
+    unsigned found = 0;
+    for (; at; at = at->next) {{
+        switch (mix{number}(at->key[0], wanted) % 5) {{
+        case 0: found += at->key[1]; break;
+        case 1: *sum += at->weight * {number}.5; break;
+        case 2: at->key[0] = mix{number}(found, {number * 77}); break;
+        default: found ^= (unsigned)*sum;
+        }}
+    }}
+    return found;
+}}
+"""
 
 
 INTEGER = {"sort": 30, "hash": 600, "sieve": 80, "matrix": 240, "strings": 600, "calls": 240,
            "indirect": 6000000, "interpreter": 80000, "lists": 300, "bits": 4000000}
 FLOAT = {"fp_matrix": 30, "fp_bodies": 60000, "fp_fractal": 200, "fp_series": 1500000}
+KEY = "00112233445566778899aabbccddeeff"
 
 
 def all_rows() -> list[Row]:
@@ -136,9 +199,16 @@ def all_rows() -> list[Row]:
         Row("gawk", "programs", ["/usr/bin/gawk", "-f", "work.awk", "lines.txt"]),
         Row("xz", "programs", ["/usr/bin/xz", "-6", "-T1", "-c", "text"]),
         Row("gzip", "programs", ["/usr/bin/gzip", "-9", "-n", "-c", "text"]),
+        Row("bzip2", "programs", ["/usr/bin/bzip2", "-9", "-c", "text"]),
         Row("sha256sum", "programs", ["/usr/bin/sha256sum", "large"]),
+        Row("sqlite3", "programs", ["/usr/bin/sqlite3", ":memory:", ".read work.sql"]),
+        Row("openssl", "programs", ["/usr/bin/openssl", "enc", "-aes-128-cbc", "-K", KEY, "-iv",
+                                    KEY, "-in", "large", "-out", "/dev/null"]),
+        Row("cc1", "programs", ["/usr/lib/gcc/TRIPLET/12/cc1", "-fpreprocessed", "-quiet", "-O2",
+                                "unit.i", "-o", "-"]),
         Row("true", "start", ["/usr/bin/true"], turns=5),
         Row("python3 pass", "start", ["/usr/bin/python3", "-c", "pass"], turns=5),
+        Row("node 0", "start", ["/usr/bin/node", "-e", "0"]),
         Row("jit", "code made at run time", ["120"], source="jit.c"),
         Row("fork-exec", "fork + exec", ["200"], source="forkexec.c"),
     ]

@@ -1,4 +1,4 @@
-"""python3 -m gen.train PROFILE... > gen/spec/default.profile
+"""python3 -m gen.train [--guest GUEST] PROFILE... > gen/spec/default.profile
 
 Chooses n-grams: reads what `fiberglass --profile` recorded (a line: runs of a fiber, its gadgets as
 TABLE:ENTRY) and prints the n-grams that save the most dispatches, the heaviest first.
@@ -21,7 +21,7 @@ from gen.expand.expander import Expander, Library
 from gen.language.errors import Where
 from gen.language.policy import read_policy
 from gen.language.reader import read_spec
-from gen.language.target import DEFAULT
+from gen.language.target import DEFAULT, GUESTS
 
 Ngram = tuple[str, ...]
 ROUNDS = 24
@@ -148,13 +148,14 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="gen.train", description=__doc__)
     parser.add_argument("--host", default=DEFAULT.host)
+    parser.add_argument("--guest", default=DEFAULT.guest.name, choices=[g.name for g in GUESTS])
     parser.add_argument("--budget", type=int, default=12288, help="n-grams (12288)")
     parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
     parser.add_argument("profile", type=Path, nargs="+")
     args = parser.parse_args()
     templates = Templates(ROOT / "templates" / args.host, ROOT)
     spec_dir = ROOT / "gen/spec"
-    guest = DEFAULT.guest
+    guest = next(g for g in GUESTS if g.name == args.guest)
     library = Expander(read_spec(spec_dir, ROOT), templates,
                        read_policy(spec_dir / guest.policy, ROOT), guest).run()
     fibers = read_fibers(args.profile, labels_of(library, templates))

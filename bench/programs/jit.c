@@ -5,12 +5,28 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Where in a function its constant is. */
+#ifdef __x86_64__
+enum { CONSTANT = 8 };
+#else
+enum { CONSTANT = 12 };
+#endif
+
 enum { PAGES = 16, PAGE = 4096, SLOT = 64, FUNCTIONS = PAGES * PAGE / SLOT };
 
 typedef uint32_t function(uint32_t *);
 
 /* Counts in a word, mixes the count with a constant and the word's address. */
 static void put_function(uint8_t *at, uint32_t constant) {
+#ifdef __x86_64__
+    static const uint8_t code[] = {0x8b, 0x07,                    /* mov eax, [rdi] */
+                                   0x83, 0xc0, 0x01,              /* add eax, 1 */
+                                   0x89, 0x07,                    /* mov [rdi], eax */
+                                   0x05, 0,    0,    0,    0,     /* add eax, constant */
+                                   0xc1, 0xc0, 0x03,              /* rol eax, 3 */
+                                   0x31, 0xf8, 0x29, 0xf8,        /* xor eax, edi; sub eax, edi */
+                                   0x01, 0xf8, 0x31, 0xf8, 0xc3}; /* and back; ret */
+#else
     static const uint8_t code[] = {0x8b, 0x4c, 0x24, 0x04,        /* mov ecx, [esp+4] */
                                    0x8b, 0x01,                    /* mov eax, [ecx] */
                                    0x83, 0xc0, 0x01,              /* add eax, 1 */
@@ -19,8 +35,9 @@ static void put_function(uint8_t *at, uint32_t constant) {
                                    0xc1, 0xc0, 0x03,              /* rol eax, 3 */
                                    0x31, 0xc8, 0x29, 0xc8,        /* xor eax, ecx; sub eax, ecx */
                                    0x01, 0xc8, 0x31, 0xc8, 0xc3}; /* and back; ret */
+#endif
     memcpy(at, code, sizeof code);
-    memcpy(at + 12, &constant, 4);
+    memcpy(at + CONSTANT, &constant, 4);
 }
 
 static uint32_t run_all(uint8_t *pages, uint32_t *away, int times) {
@@ -63,7 +80,7 @@ int main(int argc, char **argv) {
         sum += run_all(written, away, 100) + run_all(arrived, away, 100);
         for (int i = 0; i < 4; i++) { /* patch a few that are hot */
             uint32_t constant = next_random(&state);
-            memcpy(written + constant % FUNCTIONS * SLOT + 12, &constant, 4);
+            memcpy(written + constant % FUNCTIONS * SLOT + CONSTANT, &constant, 4);
         }
     }
     printf("%u\n", sum);
