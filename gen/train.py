@@ -153,9 +153,9 @@ def main() -> int:
     parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
     parser.add_argument("profile", type=Path, nargs="+")
     args = parser.parse_args()
-    templates = Templates(ROOT / "templates" / args.host, ROOT)
     spec_dir = ROOT / "gen/spec"
     guest = next(g for g in GUESTS if g.name == args.guest)
+    templates = Templates(ROOT / "templates" / args.host, ROOT, guest)
     library = Expander(read_spec(spec_dir, ROOT), templates,
                        read_policy(spec_dir / guest.policy, ROOT), guest).run()
     fibers = read_fibers(args.profile, labels_of(library, templates))

@@ -54,22 +54,23 @@ class HostRegister:
 # Who is in which register, and why: the names that templates use. (The guest's own are in R32.)
 # templates/x86_64/registers.md shows this table (gen/tests/test_host.py).
 NAMES = {
-    "sp": HostRegister("r8", "guest esp, zero-extended",
+    "sp": HostRegister("r8", "guest esp (zero-extended) or rsp",
                        "rsp is the host's stack, signal handlers run on it"),
-    "addr": HostRegister("r9", "scratch: displacement of a memory operand, target of an indirect "
-                               "branch", "dead between gadgets"),
+    "addr": HostRegister("r9", "scratch: displacement or address of a memory operand, target of an "
+                               "indirect branch", "dead between gadgets"),
     "tmp": HostRegister("r10", "scratch: a value beside memory", "dead between gadgets"),
     "ea": HostRegister("r11", "scratch; from an EA prelude to its user: the effective address (EA "
                               "register)",
                        "index, 16-bit and segment forms need not be specialised per instruction"),
-    "anchor": HostRegister("r12", "jump-cache anchor (`cpu->anchor`)",
+    "anchor": HostRegister("r12", "jump-cache anchor (`cpu->anchor`), its low six bits are those of "
+                                 "the window's width",
                            "an empty cache entry (0) then names an entry that matches nothing, "
-                           "with no compare"),
+                           "with no compare; a probe shifts by it"),
     "cpu": HostRegister("r13", "`struct cpu`", "its fields are one operand away"),
     "slot": HostRegister("r14", "slot 0 of the running gadget; its parameters follow",
                          "side table: slot -> guest pc, for precise faults"),
     "window": HostRegister("r15", "window base, 4 GiB-aligned; so has the base of gs",
-                           "string instructions: window + edi, undone by `mov %edi,%edi`"),
+                           "string instructions: window + edi; x86-64: all memory operands"),
 }
 ADDR, TMP, EA, SLOT = (NAMES[name] for name in ("addr", "tmp", "ea", "slot"))
 
