@@ -1,4 +1,4 @@
-"""python3 -m gen.train [--guest GUEST] PROFILE... > gen/spec/default.profile
+"""python3 -m gen.train [--guest GUEST] [--hold-out N] PROFILE... > gen/spec/default.profile
 
 Chooses n-grams: reads what `fiberglass --profile` recorded (a line: runs of a fiber, its gadgets as
 TABLE:ENTRY) and prints the n-grams that save the most dispatches, the heaviest first.
@@ -135,6 +135,11 @@ class Trainer:
                 out.append(ngram)
         return out
 
+    def left(self, chosen: list[Ngram]) -> float:
+        """Dispatches under the chosen ones, per cent of those without any."""
+        before = sum(weight * len(names) for names, weight in self.fibers.items())
+        return 100 * (1 - sum(self.usage(chosen).values()) / (before or 1))
+
     def run(self, budget: int) -> list[Ngram]:
         """The chosen n-grams, the most useful first."""
         chosen: list[Ngram] = []
@@ -151,6 +156,8 @@ def main() -> int:
     parser.add_argument("--guest", default=DEFAULT.guest.name, choices=[g.name for g in GUESTS])
     parser.add_argument("--budget", type=int, default=12288, help="n-grams (12288)")
     parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
+    parser.add_argument("--hold-out", type=int, default=0, metavar="N",
+                        help="every Nth profile is not trained on; what it gains is reported")
     parser.add_argument("profile", type=Path, nargs="+")
     args = parser.parse_args()
     spec_dir = ROOT / "gen/spec"
@@ -158,13 +165,17 @@ def main() -> int:
     templates = Templates(ROOT / "templates" / args.host, ROOT, guest)
     library = Expander(read_spec(spec_dir, ROOT), templates,
                        read_policy(spec_dir / guest.policy, ROOT), guest).run()
-    fibers = read_fibers(args.profile, labels_of(library, templates))
+    labels = labels_of(library, templates)
+    held = sorted(args.profile)[::args.hold_out] if args.hold_out else []
+    fibers = read_fibers([path for path in args.profile if path not in held], labels)
     trainer = Trainer(fibers, Parts(library, templates), args.longest)
     chosen = trainer.run(args.budget)
-    before = sum(weight * len(names) for names, weight in fibers.items())
-    after = before - sum(trainer.usage(chosen).values())
-    print(f"train: {len(chosen)} n-grams, dispatches down to {100 * after / (before or 1):.0f} %",
+    print(f"train: {len(chosen)} n-grams, dispatches down to {trainer.left(chosen):.0f} %",
           file=sys.stderr)
+    if held:
+        others = Trainer(read_fibers(held, labels), trainer.parts, args.longest)
+        print(f"train: in programs that were held out, to {others.left(chosen):.0f} % "
+              f"({' '.join(path.stem for path in held)})", file=sys.stderr)
     print("# N-grams by recorded profile (gen/train.py, `make train`); a line is one, the heaviest "
           "first.")
     for ngram in chosen:
