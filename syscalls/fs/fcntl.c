@@ -83,7 +83,7 @@ static long owner(struct task *task, struct file *file, uint32_t op, gaddr_t arg
     case F_GETOWN:
         return file->owner;
     case F_SETSIG:
-        if ((uint32_t)arg > 64) {
+        if (arg > 64) {
             return -EINVAL;
         }
         file->owner_signal = (int)arg;
@@ -188,7 +188,7 @@ static long control(struct task *task, struct file *file, uint32_t op, gaddr_t a
     case F_ADD_SEALS:
     case F_GET_SEALS:
     case F_GETLEASE:
-        return by_host(file, (int)op, (int32_t)arg);
+        return by_host(file, (int)op, (long)arg);
     case F_SETLEASE: /* the host would send its signal to us, not to the guest */
         return (int32_t)arg == F_UNLCK ? -EAGAIN : -EINVAL;
     case F_GET_RW_HINT:

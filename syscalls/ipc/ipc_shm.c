@@ -24,7 +24,6 @@
 #define FLAG_EXEC   0100000u
 #define MODE_DEST   01000u /* removed, goes with the last attachment */
 #define MODE_LOCKED 02000u
-#define SIZE_MOST   ((uint64_t)1 << 31)
 enum {
     SHM_CMD_LOCK = 11,
     SHM_CMD_UNLOCK = 12,
@@ -86,6 +85,11 @@ static struct shm_segment *segment_new(struct task *task, int32_t key, uint64_t 
     return segment;
 }
 
+/* SHMMAX of the ABI: what a segment may have at most. */
+static uint64_t size_most(const struct task *task) {
+    return abi_long_bytes(task) == 4 ? (uint64_t)1 << 31 : UINT64_MAX - (1 << 24);
+}
+
 long sys_shmget(struct task *task, int32_t key, uint64_t bytes, uint32_t flags) {
     struct ipc_object *found;
     pthread_mutex_lock(&ipc_lock);
@@ -96,7 +100,7 @@ long sys_shmget(struct task *task, int32_t key, uint64_t bytes, uint32_t flags) 
     }
     if (id == 0 && !found) {
         struct shm_segment *segment = NULL;
-        if (bytes < 1 || bytes > SIZE_MOST) {
+        if (bytes < 1 || bytes > size_most(task)) {
             id = -EINVAL;
         } else if (!(segment = segment_new(task, key, bytes))) {
             id = -ENOMEM;
@@ -215,7 +219,8 @@ long sys_shmdt(struct task *task, gaddr_t at) {
 
 static long limits(struct task *task, gaddr_t at) {
     /* struct shminfo64, of longs: max, min, mni, seg, all; four spare */
-    int64_t info[9] = {SIZE_MOST, 1, IPC_MOST_IDS, IPC_MOST_IDS, 0x7fffffff};
+    int64_t all = abi_long_bytes(task) == 4 ? INT32_MAX : (int64_t)size_most(task);
+    int64_t info[9] = {(int64_t)size_most(task), 1, IPC_MOST_IDS, IPC_MOST_IDS, all};
     pthread_mutex_lock(&ipc_lock);
     int highest = ipc_highest(&segments);
     pthread_mutex_unlock(&ipc_lock);

@@ -135,15 +135,21 @@ int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice) {
     if (addr & (PAGE_BYTES - 1)) {
         return -EINVAL;
     }
-    gaddr_t end = addr + PAGE_ALIGN(len);
-    if (end < addr || end > mm->space->top) {
+    gaddr_t end = addr + PAGE_ALIGN(len), top = mm->space->top;
+    if (end < addr || (len && end == addr) ||
+        (end > top && mm->space->mode == GUEST_I386)) { /* it wraps */
         return -EINVAL;
     }
     if (end == addr) {
         return 0;
     }
+    int hole = end > top ? -ENOMEM : 0;
+    end = end > top ? top : end;
+    if (addr >= end) {
+        return hole;
+    }
     pthread_mutex_lock(&mm->lock);
-    int err = mm_reserve(mm, 2), hole = 0;
+    int err = mm_reserve(mm, 2);
     if (!err && kept_in_vma(advice)) {
         mm_split(mm, addr);
         mm_split(mm, end);

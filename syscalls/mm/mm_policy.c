@@ -36,7 +36,7 @@ enum {
 /* The mask of nodes at `at`: *any says that there is a bit, *here that node 0 is among them. */
 static int read_nodes(struct task *task, gaddr_t at, uint64_t bits, bool *any, bool *here) {
     *any = *here = false;
-    bits = (uint32_t)(bits - 1);
+    bits--;
     if (bits == 0 || at == 0) {
         return 0;
     }
@@ -96,12 +96,12 @@ long sys_set_mempolicy(struct task *task, int32_t mode, gaddr_t nodes, uint64_t 
 
 /* The mask of a policy, or of what may be used, to the guest: as many words as asked for. */
 static int write_nodes(struct task *task, gaddr_t to, uint64_t bits, uint32_t nodes) {
-    uint64_t bytes = (((uint32_t)bits - 1 + 63) / 64) * 8;
+    uint64_t bytes = ((bits - 1 + 63) / 64) * 8;
     if (bytes > PAGE_BYTES) {
         return -EINVAL;
     }
-    if (guest_write(task->cpu->space, to, &nodes, sizeof nodes) ||
-        (bytes > 4 && guest_zero(task->cpu->space, to + 4, bytes - 4))) {
+    if (bytes && (guest_write(task->cpu->space, to, &nodes, sizeof nodes) ||
+                  guest_zero(task->cpu->space, to + sizeof nodes, bytes - sizeof nodes))) {
         return -EFAULT;
     }
     return 0;
@@ -272,16 +272,17 @@ static struct mm *advised_mm(struct task *task, int32_t fd, int *err) {
 long sys_process_madvise(struct task *task, int32_t fd, gaddr_t iov, uint64_t count, int32_t advice,
                          uint32_t flags) {
     enum { COLD = 20, PAGEOUT = 21, COLLAPSE = 25, IOV_LIMIT = 1024 };
-    uint32_t span[2];
+    struct guest_span span;
     uint64_t done = 0;
     int err = 0;
     if (flags || count > IOV_LIMIT) {
         return -EINVAL;
     }
-    for (uint64_t i = 0; i < count; i++) {
-        if (guest_read(task->cpu->space, span, iov + i * sizeof span, sizeof span)) {
-            return -EFAULT;
-        }
+    for (uint64_t i = 0; i < count && !err; i++) {
+        err = abi_read_iovec(task, iov, i, &span);
+    }
+    if (err) {
+        return err;
     }
     struct mm *mm = advised_mm(task, fd, &err);
     if (!mm) {
@@ -295,12 +296,11 @@ long sys_process_madvise(struct task *task, int32_t fd, gaddr_t iov, uint64_t co
         err = -EPERM;
     }
     for (uint64_t i = 0; i < count && !err; i++) {
-        if (guest_read(task->cpu->space, span, iov + i * sizeof span, sizeof span)) {
-            err = -EFAULT;
-        } else {
-            err = mm_advise(mm, span[0], span[1], advice);
+        err = abi_read_iovec(task, iov, i, &span);
+        if (!err) {
+            err = mm_advise(mm, span.at, span.len, advice);
         }
-        done += err ? 0 : span[1];
+        done += err ? 0 : span.len;
     }
     mm_unref(mm);
     return done ? (long)done : err;

@@ -360,7 +360,7 @@ static int host_thread(struct task *task, int32_t tid, int32_t *host_tid, bool *
 }
 
 /* sched_setaffinity(2) */
-long sys_sched_setaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_t mask) {
+long sys_sched_setaffinity(struct task *task, int32_t tid, uint32_t size, gaddr_t mask) {
     uint64_t set[MAX_CPU_BYTES / 8] = {0};
     int32_t host_tid = 0;
     bool mine = false;
@@ -381,7 +381,7 @@ long sys_sched_setaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_
 }
 
 /* sched_getaffinity(2): bytes of the mask; of what has ended, the caller's */
-long sys_sched_getaffinity(struct task *task, int32_t tid, uint64_t size, gaddr_t mask) {
+long sys_sched_getaffinity(struct task *task, int32_t tid, uint32_t size, gaddr_t mask) {
     uint64_t set[MAX_CPU_BYTES / 8] = {0};
     int32_t host_tid = 0;
     bool mine;

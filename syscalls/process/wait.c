@@ -115,8 +115,8 @@ long sys_times(struct task *task, gaddr_t to) {
     }
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long)((uint32_t)((uint64_t)now.tv_sec * 100 + (uint64_t)now.tv_nsec / CLOCK_TICK_NS) &
-                  0x7fffffff);
+    uint64_t ticks = (uint64_t)now.tv_sec * 100 + (uint64_t)now.tv_nsec / CLOCK_TICK_NS;
+    return (long)(ticks & abi_long_most(task)); /* a clock_t: none that looks like an error */
 }
 
 /* --- waiting --------------------------------------------------------------------------- */

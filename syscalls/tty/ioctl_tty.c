@@ -86,8 +86,7 @@ static long pass(struct file *file, struct task *task, const struct pass *row, g
     }
     long result;
     if (row->how & PASS_INT) {
-        result =
-            host_call(task, SYS_ioctl, file->host_fd, row->request, (long)(int32_t)arg, 0, 0, 0);
+        result = host_call(task, SYS_ioctl, file->host_fd, row->request, (long)arg, 0, 0, 0);
         if (result == -EINTR) {
             result = -ERESTARTSYS;
         }

@@ -71,6 +71,12 @@ static void check_memory(void) {
     memcpy(&usage, piece_ptr(0), sizeof usage);
     CHECK(usage.used_ids >= 1 && usage.shm_tot >= 3, "%lu pages", usage.shm_tot);
     RETURNS(0, sys_shmctl(task, id, IPC_RMID, 0));
+    id = (int)sys_shmget(task, IPC_PRIVATE, 0x123456789, 0600);
+    CHECK(id >= 0, "a segment of more than 32 bits: %d", id);
+    RETURNS(0, sys_shmctl(task, id, IPC_STAT, piece_clear(0)));
+    memcpy(&ds, piece_ptr(0), sizeof ds);
+    CHECK(ds.shm_segsz == 0x123456789, "%zu bytes", ds.shm_segsz);
+    RETURNS(0, sys_shmctl(task, id, IPC_RMID, 0));
 }
 
 void test_ipc(void) {

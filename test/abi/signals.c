@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/time.h>
 #include <sys/times.h>
 #include <time.h>
 
@@ -71,6 +72,8 @@ static void check_select(void) {
     } pair = {piece(3), sizeof(sigset64)};
     struct timespec none = {0, 0};
     sigset64 mask = 0;
+    struct timeval endless = {INT64_MAX, 1000000};
+    RETURNS(-EINVAL, sys_select(task, 1, 0, 0, 0, piece_put(1, &endless, sizeof endless)));
     FD_ZERO(&set);
     piece_put(0, &set, sizeof set);
     piece_put(1, &none, sizeof none);

@@ -83,6 +83,10 @@ static void check_own(void) {
     RETURNS(task->process->uid, CALL(SYS_getuid));
     RETURNS(-ENOTSOCK, CALL(SYS_accept, (uint64_t)CALL(SYS_dup, 0), 0, 0));
     RETURNS(-ENOSYS, CALL(SYS_set_thread_area, piece(0)));
+    RETURNS(-EINVAL, CALL(SYS_get_mempolicy, 0, 0, 0, 0, 0x100000000));
+    RETURNS(-EINVAL, CALL(SYS_process_vm_readv, (uint64_t)task->process->pid, piece(0), 0, piece(0),
+                          0, 0x100000000));
+    RETURNS(-EINVAL, CALL(SYS_fcntl, 0, F_SETSIG, 0x100000001));
 }
 
 /* clone(2): flags, stack, where the parent and the child put its number, thread pointer. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 static struct iovec part(unsigned n, size_t len) {
@@ -36,4 +37,12 @@ void test_vectors(void) {
     CHECK(!memcmp(piece_ptr(3), "onetw", 5) && piece_holds(4, 2), "%.5s", (char *)piece_ptr(3));
     sys_close(task, fds[0]);
     sys_close(task, fds[1]);
+
+    int self = (int)sys_pidfd_open(task, task->process->pid, 0);
+    const struct iovec pages[2] = {part(7, ROOM), part(8, ROOM)};
+    local = piece_put(5, pages, sizeof pages);
+
+    RETURNS(2 * ROOM, sys_process_madvise(task, self, local, 2, MADV_COLD, 0));
+    sys_close(task, self);
+    RETURNS(-EINVAL, sys_madvise(task, piece(8), UINT64_MAX, MADV_NORMAL)); /* rounds to nothing */
 }
