@@ -7,7 +7,6 @@
 
 #define BYTES      (JUMP_CACHE_WORDS * sizeof(uint64_t))
 #define PART_BYTES (BYTES / JUMP_CACHE_PARTS)
-#define PART_WORDS (JUMP_CACHE_WORDS / JUMP_CACHE_PARTS)
 /* A fork and its exec have three at a time, one of them their parent's. */
 #define SPARE 4
 
@@ -16,11 +15,20 @@
 #endif
 
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct jump_cache spare[SPARE]; /* empty, but with pages */
+static struct jump_cache spare[SPARE]; /* with what the dead left in them */
 static unsigned spares;
 
 static void *part_of(const struct jump_cache *cache, unsigned part) {
-    return cache->entry + (size_t)part * PART_WORDS;
+    return cache->entry + (size_t)part * JUMP_CACHE_PART_WORDS;
+}
+
+static void empty(struct jump_cache *cache) {
+    for (unsigned part = 0; part < JUMP_CACHE_PARTS; part++) {
+        if (cache->used >> part & 1) {
+            memset(part_of(cache, part), 0, PART_BYTES);
+        }
+    }
+    cache->used = 0;
 }
 
 bool jump_cache_new(struct jump_cache *cache) {
@@ -30,7 +38,9 @@ bool jump_cache_new(struct jump_cache *cache) {
         *cache = spare[--spares];
     }
     pthread_mutex_unlock(&spare_lock);
-    if (!cache->entry) {
+    if (cache->entry) {
+        empty(cache);
+    } else {
         const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
         void *entry = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
         cache->entry = entry == MAP_FAILED ? NULL : entry;
@@ -42,12 +52,6 @@ void jump_cache_free(struct jump_cache *cache) {
     if (!cache->entry) {
         return;
     }
-    for (unsigned part = 0; part < JUMP_CACHE_PARTS; part++) {
-        if (cache->used >> part & 1) {
-            memset(part_of(cache, part), 0, PART_BYTES);
-        }
-    }
-    cache->used = 0;
     pthread_mutex_lock(&spare_lock);
     bool kept = spares < SPARE;
     if (kept) {
@@ -60,9 +64,7 @@ void jump_cache_free(struct jump_cache *cache) {
     cache->entry = NULL;
 }
 
-void jump_cache_set(struct jump_cache *cache, gaddr_t pc, uint64_t word) {
-    uint64_t *at = jump_cache_word(cache, pc);
-    unsigned part = (unsigned)((size_t)(at - cache->entry) / PART_WORDS);
+void jump_cache_use(struct jump_cache *cache, unsigned part) {
     uint32_t bit = (uint32_t)1 << part;
     if (!(cache->present & bit)) {
         /* One call for the part's pages; a host that does not know it (Linux before 5.14) makes
@@ -71,7 +73,6 @@ void jump_cache_set(struct jump_cache *cache, gaddr_t pc, uint64_t word) {
         cache->present |= bit;
     }
     cache->used |= bit;
-    __atomic_store_n(at, word, __ATOMIC_RELEASE);
 }
 
 void jump_cache_clear(struct jump_cache *cache) {
