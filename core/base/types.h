@@ -20,4 +20,13 @@ enum guest_mode { GUEST_I386, GUEST_X86_64, GUEST_MODES };
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+/* An automatic variable that is not zeroed first, where others are (the kernel layer, see
+ * Makefile): for text buffers of pages, which are read up to the NUL or length that was written,
+ * and never handed to a guest as a whole. */
+#if defined __has_attribute && __has_attribute(uninitialized)
+#define UNZEROED __attribute__((uninitialized))
+#else
+#define UNZEROED
+#endif
+
 #endif

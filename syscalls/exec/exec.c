@@ -279,7 +279,7 @@ static struct mm *build(struct task *task, struct program *program, const struct
 
 static int open_elf(struct task *task, struct program *program, struct elf_file *elf,
                     struct elf_file *interpreter, struct exec_failure *failure) {
-    char path[PATH_MAX];
+    UNZEROED char path[PATH_MAX];
     const char *why = NULL;
     struct stat st;
     int err = elf_open(task, program->file, elf, &why);
@@ -429,7 +429,7 @@ static long exec_guest(struct task *task, int dirfd, const char *path, int open_
 }
 
 long sys_execve(struct task *task, gaddr_t path, gaddr_t argv, gaddr_t envp) {
-    char host_path[PATH_MAX];
+    UNZEROED char host_path[PATH_MAX];
     ssize_t n = guest_read_string(task->process->mm->space, host_path, path, sizeof host_path);
     if (n < 0) {
         return n;
@@ -442,7 +442,7 @@ long sys_execve(struct task *task, gaddr_t path, gaddr_t argv, gaddr_t envp) {
 
 long sys_execveat(struct task *task, int32_t dirfd, gaddr_t path, gaddr_t argv, gaddr_t envp,
                   uint32_t flags) {
-    char host_path[PATH_MAX];
+    UNZEROED char host_path[PATH_MAX];
     if (flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) {
         return -EINVAL;
     }

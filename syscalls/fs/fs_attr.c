@@ -396,7 +396,7 @@ static int access_place(struct task *task, struct place *place, int mode, uint32
 }
 
 static long access_at(struct task *task, int dirfd, gaddr_t path, uint32_t mode, uint32_t flags) {
-    struct place place;
+    UNZEROED struct place place;
     if ((mode & ~7u) || (flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))) {
         return -EINVAL;
     }

@@ -320,7 +320,7 @@ int place_open(struct task *task, struct place *place, int flags, uint32_t mode,
 /* flags: the host's O_* and FILE_LARGEFILE; resolve: PLACE_* restrictions of openat2. */
 static int open_path(struct task *task, int dirfd, const char *path, int flags, uint32_t mode,
                      int resolve, struct file **out) {
-    struct place place;
+    UNZEROED struct place place;
     bool exclusive = (flags & O_CREAT) && (flags & O_EXCL);
     int how = resolve;
     if (flags & TMPFILE_BIT) {
@@ -371,7 +371,7 @@ int fs_open_program(struct task *task, int dirfd, const char *path, int flags, s
 
 static long open_guest(struct task *task, int dirfd, gaddr_t guest, int flags, uint32_t mode,
                        int resolve) {
-    char path[PATH_MAX];
+    UNZEROED char path[PATH_MAX];
     struct file *file;
     if (task->abi->fs->offset_most == INT64_MAX) { /* open(2): O_LARGEFILE goes without saying */
         flags |= FILE_LARGEFILE;

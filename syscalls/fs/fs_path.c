@@ -71,7 +71,7 @@ static int finish_synth(struct walk *walk, const char *name, size_t n, const cha
             }
             return error;
         }
-        char target[PATH_MAX];
+        UNZEROED char target[PATH_MAX];
         ssize_t got = synth_readlink(&child, target, sizeof target);
         place->is_synth = false;
         error = walk_splice(walk, target, got, behind);
@@ -93,7 +93,7 @@ static int finish(struct walk *walk, size_t n, struct place *place) {
         return -ENAMETOOLONG;
     }
     place->slash = *behind == '/';
-    char name[NAME_MAX + 1];
+    UNZEROED char name[NAME_MAX + 1];
     memcpy(name, walk->rest, n);
     name[n] = 0;
     size_t old = walk->len;
@@ -142,7 +142,7 @@ static int finish(struct walk *walk, size_t n, struct place *place) {
         bool follow =
             (walk->flags & PLACE_FOLLOW) || (place->slash && !(walk->flags & PLACE_PARENT));
         if (S_ISLNK(place->st.st_mode) && follow) {
-            char target[PATH_MAX];
+            UNZEROED char target[PATH_MAX];
             ssize_t got = readlinkat(walk->dir, name, target, sizeof target);
             place->exists = false;
             error = walk_splice(walk, target, got < 0 ? -errno : got, behind);
@@ -254,8 +254,10 @@ int place_find(struct task *task, int dirfd, const char *path, int flags, struct
     if (path_len >= PATH_MAX) {
         return -ENAMETOOLONG;
     }
-    struct walk walk;
+    UNZEROED struct walk walk;
     walk.task = task;
+    walk.mount = NULL;
+    walk.ref = (struct synth_ref){0};
     walk.dir = -1;
     walk.own = walk.stale = false;
     walk.links = 0;
@@ -310,7 +312,7 @@ int guest_path(struct task *task, gaddr_t from, char *buf) {
 }
 
 int place_find_guest(struct task *task, int dirfd, gaddr_t path, int flags, struct place *place) {
-    char buf[PATH_MAX];
+    UNZEROED char buf[PATH_MAX];
     int error = guest_path(task, path, buf);
     return error ? error : place_find(task, dirfd, buf, flags, place);
 }

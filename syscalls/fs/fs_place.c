@@ -70,7 +70,7 @@ int place_writable(const struct place *place) {
 }
 
 int fs_path_of_host_fd(struct mount *mount, int fd, char *path, size_t size, bool *deleted) {
-    char link[40], host[PATH_MAX];
+    UNZEROED char link[40], host[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, host, sizeof host - 1);
     if (len < 0) {

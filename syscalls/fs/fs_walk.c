@@ -245,7 +245,7 @@ static atomic_bool *link_hint(const char *name, size_t n) {
 /* When the hint says that rest begins with a link and it does: splices it in and returns 1; else 0,
  * or -errno. */
 static int walk_hinted(struct walk *walk) {
-    char name[NAME_MAX + 1], target[PATH_MAX];
+    UNZEROED char name[NAME_MAX + 1], target[PATH_MAX];
     size_t n = strcspn(walk->rest, "/");
     atomic_bool *hint = link_hint(walk->rest, n);
     if (!*hint || n > NAME_MAX) {
@@ -272,7 +272,7 @@ static int walk_hinted(struct walk *walk) {
 /* One component at a time, until a symlink was spliced in or the stretch (ends at `end`) is done.
  */
 static int walk_slowly(struct walk *walk, char *end) {
-    char name[NAME_MAX + 1];
+    UNZEROED char name[NAME_MAX + 1];
     while (walk->rest < end) {
         while (*walk->rest == '/') {
             walk->rest++;
@@ -284,7 +284,7 @@ static int walk_slowly(struct walk *walk, char *end) {
         if (error) {
             return error;
         }
-        char target[PATH_MAX];
+        UNZEROED char target[PATH_MAX];
         ssize_t got = readlinkat(walk->dir, name, target, sizeof target);
         if (got >= 0) {
             *link_hint(name, n) = true;
@@ -349,7 +349,7 @@ static int walk_into_file(struct walk *walk, struct file *file, char *behind) {
 
 /* Descends into a synthetic component that is not the last one. */
 static int walk_synth(struct walk *walk, size_t n) {
-    char name[NAME_MAX + 1];
+    UNZEROED char name[NAME_MAX + 1];
     memcpy(name, walk->rest, n);
     name[n] = 0;
     int error = walk_need(walk);
@@ -372,7 +372,7 @@ static int walk_synth(struct walk *walk, size_t n) {
             file_unref(file);
             return error;
         }
-        char target[PATH_MAX];
+        UNZEROED char target[PATH_MAX];
         ssize_t got = synth_readlink(&child, target, sizeof target);
         return walk_splice(walk, target, got, walk->rest + n);
     }

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 int fs_stat(struct task *task, int dirfd, gaddr_t path, uint32_t flags, struct stat *st) {
-    struct place place;
+    UNZEROED struct place place;
     if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)) {
         return -EINVAL;
     }
@@ -110,7 +110,7 @@ static int mount_statfs(const struct mount *mount, int fd, struct statfs *fs) {
 }
 
 int fs_statfs(struct task *task, gaddr_t path, struct statfs *fs) {
-    struct place place;
+    UNZEROED struct place place;
     int error = place_find_guest(task, AT_FDCWD, path, PLACE_FOLLOW, &place);
     if (error) {
         return error;
@@ -178,7 +178,7 @@ static void statx_from_stat(struct statx *out, const struct stat *st) {
 long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, uint32_t mask,
                gaddr_t to) {
     struct statx out = {0};
-    struct place place;
+    UNZEROED struct place place;
     struct stat st;
     if ((mask & 0x80000000u) || (flags & ~(uint32_t)STATX_ALLOWED_FLAGS) ||
         (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) {
@@ -216,8 +216,8 @@ long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, u
 /* --- readlink(2) ----------------------------------------------------------------------- */
 
 static long readlink_at(struct task *task, int dirfd, gaddr_t path, gaddr_t to, int32_t size) {
-    char text[PATH_MAX], name[PATH_MAX];
-    struct place place;
+    UNZEROED char text[PATH_MAX], name[PATH_MAX];
+    UNZEROED struct place place;
     if (size <= 0) {
         return -EINVAL;
     }

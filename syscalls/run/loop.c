@@ -42,7 +42,7 @@ static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
                                         ? &abi->calls->row[number]
                                         : NULL;
     long result = -ENOSYS;
-    struct strace_line line;
+    UNZEROED struct strace_line line; /* of no use but to strace */
     if (strace_on) {
         strace_enter(task, row, number, args, &line);
     }
