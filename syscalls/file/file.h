@@ -85,6 +85,7 @@ struct file {
     int32_t flock_pid;              /* who took a lock with flock(2) last */
     bool observed;                  /* observers are told of its end; set by them */
     struct epoll_item *epoll_items; /* registrations: epoll.c */
+    bool regular;                   /* host_fd is a regular file's; false: or not known to be */
     bool given; /* came open from outside of a private root (start, SCM_RIGHTS of host processes):
                    it may be used as it is, not changed, linked or opened with more */
     struct account *account; /* whose share of the host's descriptors it uses, see account.h */

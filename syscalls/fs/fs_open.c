@@ -61,6 +61,7 @@ static int finish_open(struct place *place, int fd, int flags, mode_t mode, stru
         return -ENOMEM;
     }
     file->mount = place->mount;
+    file->regular = S_ISREG(mode); /* the host's is, where the guest's is */
     file->path = strdup(place->path);
     if (!file->path) {
         file_unref(file);

@@ -183,6 +183,10 @@ static int check_file(const struct file *file, int prot, int flags, bool *anonym
     if (access == O_WRONLY) {
         return -EACCES;
     }
+    if (file->regular && !file->ops->read && !(flags & MAP_GROWSDOWN)) {
+        *anonymous = false;
+        return 0; /* what most mappings are of: nothing to ask */
+    }
     /* Devices say themselves; the rest (sockets, pipes, directories, what has no type such as an
      * eventfd, and our own texts behind /proc) is nothing that can be mapped. */
     if (file->host_fd < 0 || fstat(file->host_fd, &st) < 0 ||
