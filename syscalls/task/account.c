@@ -29,10 +29,13 @@ struct account {
 
 static _Atomic(struct account *) accounts;
 static _Atomic long used[SHARE_COUNT], most[SHARE_COUNT];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t once = PTHREAD_ONCE_INIT, once_maps = PTHREAD_ONCE_INIT;
 
-static void read_limits(void) {
-    struct rlimit limit;
+/* Every limit that read_maps() takes leaves an ordinary user that many: most runs never need to
+ * read it. */
+#define FEW_MAPS 512
+
+static void read_maps(void) {
     long maps = 65530;
     FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
     if (file) {
@@ -45,6 +48,10 @@ static void read_limits(void) {
         maps = fg_debug.most_maps;
     }
     most[SHARE_MAPS] = maps / 8 * 7;
+}
+
+static void read_limits(void) {
+    struct rlimit limit;
     most[SHARE_LOCKS] = MOST_LOCKS;
     most[SHARE_FILES] = LONG_MAX;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < LONG_MAX) {
@@ -81,7 +88,13 @@ void account_add(struct account *account, enum share share, long count) {
 }
 
 bool account_allows(const struct account *account, enum share share, long count) {
-    pthread_once(&once, read_limits);
+    if (share != SHARE_MAPS) {
+        pthread_once(&once, read_limits);
+    } else if (!fg_debug.most_maps && atomic_load(&used[share]) <= FEW_MAPS - count) {
+        return true;
+    } else {
+        pthread_once(&once_maps, read_maps);
+    }
     long all = most[share];
     if (count > all || atomic_load(&used[share]) > all - count) {
         return false;
