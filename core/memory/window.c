@@ -227,7 +227,8 @@ int window_map(void *at, size_t len, int prot, bool shared, int fd, off_t offset
     int flags = MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE) | (fd < 0 ? MAP_ANONYMOUS : 0);
     *lost = false;
     if (!shared && in_slot(at)) {
-        if (mmap(at, len, prot, flags | MAP_FIXED, fd, offset) != MAP_FAILED) {
+        const void *made = mmap(at, len, prot, flags | MAP_FIXED, fd, offset);
+        if (made != MAP_FAILED) {
             return 0;
         }
         int err = -errno;
