@@ -62,8 +62,8 @@ NAMES = {
     "ea": HostRegister("r11", "scratch; from an EA prelude to its user: the effective address (EA "
                               "register)",
                        "index, 16-bit and segment forms need not be specialised per instruction"),
-    "anchor": HostRegister("r12", "jump-cache anchor (`cpu->anchor`), the window's width in its low "
-                                  "six bits",
+    "anchor": HostRegister("r12", "jump-cache anchor (`cpu->anchor`), with the window's width in "
+                                  "its low six bits",
                            "an empty cache entry (0) then names an entry that matches nothing, "
                            "with no compare; a probe shifts by it"),
     "cpu": HostRegister("r13", "`struct cpu`", "its fields are one operand away"),
