@@ -31,9 +31,6 @@ static size_t fetch_at(struct fetcher *f, gaddr_t pc, size_t wanted, const uint8
     *bytes = f->buffer;
     while (f->filled < wanted || (f->filled < FETCH_BYTES && pc + f->filled < f->pages_ok)) {
         gaddr_t at = pc + f->filled;
-        if (at >= f->space->top) {
-            break;
-        }
         if (at >= f->pages_ok) {
             if (!f->page(f->space, at, f->block)) {
                 break;
@@ -69,6 +66,10 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
     block->checked = checked;
     block->unwatched = false;
     block->last = DECODE_OK;
+    if (pc >= space->top) { /* the last page's end would be address 0 */
+        page(space, pc, block);
+        return BLOCK_FAULT;
+    }
     while (block->count < max && at < page_end) {
         struct insn *insn = &block->insn[block->count];
         const uint8_t *bytes;

@@ -6,6 +6,7 @@
  * Not here: argument strings from guest memory and limits (exec_args.c).
  * Sources: execve(2), execveat(2), credentials(7), prctl(2) (PR_SET_NO_NEW_PRIVS). */
 #include "gen/syscall_protos.h"
+#include "core/host/host.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/abi/abi.h"
@@ -16,6 +17,7 @@
 #include "syscalls/task/process.h"
 #include "syscalls/signal/signal.h"
 #include "syscalls/process/life.h"
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -283,6 +285,11 @@ static int open_elf(struct task *task, struct program *program, struct elf_file 
     const char *why = NULL;
     struct stat st;
     int err = elf_open(task, program->file, elf, &why);
+    const char *lacks = host_lacks(GUEST_X86_64);
+    if (err && elf->foreign && elf->machine == EM_X86_64 && elf->bits == 64 && lacks) {
+        return fail(failure, err, "'%s' is an x86-64 program, which needs a host with %s",
+                    program->path, lacks);
+    }
     if (err && elf->foreign) {
         return fail(failure, err,
                     "'%s' is not an x86 ELF program that Fiberglass runs: it is for %s, %d bits; "

@@ -207,6 +207,9 @@ static int set_up_child(struct task *task, struct task *child,
     memcpy(child->comm, task->comm, sizeof child->comm);
     child->nice = *task_nice(task->process, task);
     child->memory_policy = task->memory_policy;
+    child->last_trap = task->last_trap;
+    child->last_trap_error = task->last_trap_error;
+    child->last_trap_addr = task->last_trap_addr;
     child->signals.blocked =
         task->signals.restore_blocked ? task->signals.saved_blocked : task->signals.blocked;
     bool own_stack = (request->flags & CLONE_VM) && !(request->flags & CLONE_VFORK);

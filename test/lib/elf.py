@@ -1,4 +1,4 @@
-"""Makes small ELF files for tests: whole ones from C or assembly, and damaged ones (i386).
+"""Makes small ELF files for tests: whole ones from C or assembly, and damaged ones.
 
 The layout is that of elf(5). Which damage is refused how is for the suites to say."""
 
@@ -13,9 +13,13 @@ from harness import BUILD, Failure, command
 
 EHDR = struct.Struct("<16sHHIIIIIHHHHHH")
 PHDR = struct.Struct("<IIIIIIII")
+EHDR64 = struct.Struct("<16sHHIQQQIHHHHHH")
+PHDR64 = struct.Struct("<IIQQQQQQ")
 
 # mov $1, %eax; mov $STATUS, %ebx; int $0x80
 EXIT = b"\xb8\x01\x00\x00\x00\xbb%c\x00\x00\x00\xcd\x80"
+# mov $60, %eax; mov $STATUS, %edi; syscall
+EXIT64 = b"\xb8\x3c\x00\x00\x00\xbf%c\x00\x00\x00\x0f\x05"
 
 
 @dataclass
@@ -54,8 +58,31 @@ class Elf:
                          0, 0, 52, self.phentsize, count, 40, 0, 0)
         heads = b"".join(PHDR.pack(s.type, s.offset, s.vaddr, s.vaddr, s.filesz, s.memsz, s.flags,
                                    s.align) for s in self.segments)
-        start = (head + heads).ljust(0x200, b"\0")
-        return start + self.code.ljust(max(0, self.size - 0x200), b"\0")
+        return self.whole(head + heads)
+
+    def whole(self, heads: bytes) -> bytes:
+        """The file with these headers."""
+        return heads.ljust(0x200, b"\0") + self.code.ljust(max(0, self.size - 0x200), b"\0")
+
+
+@dataclass
+class Elf64(Elf):
+    """The same for x86-64."""
+
+    ident: bytes = b"\x7fELF\x02\x01\x01" + bytes(9)
+    machine: int = 62
+    phoff: int = 64
+    phentsize: int = 56
+    code: bytes = EXIT64.replace(b"%c", b"\x2a")
+
+    def bytes(self) -> bytes:
+        """The file."""
+        count = len(self.segments) if self.phnum is None else self.phnum
+        head = EHDR64.pack(self.ident, self.type, self.machine, self.version, self.entry,
+                           self.phoff, 0, 0, 64, self.phentsize, count, 64, 0, 0)
+        return self.whole(head + b"".join(
+            PHDR64.pack(s.type, s.flags, s.offset, s.vaddr, s.vaddr, s.filesz, s.memsz, s.align)
+            for s in self.segments))
 
 
 def compile_c(source: Path, program: Path, *flags: str, guest: Guest = I386) -> Path:

@@ -12,7 +12,8 @@ import shutil
 import signal
 from pathlib import Path
 
-from elf import Elf, Segment, small_c
+from elf import Elf, Elf64, Segment, compile_c, small_c
+from guests import X86_64, need
 from harness import (BUILD, FG, ROOT, Result, Suite, check, check_equal, command,
                      fiberglass, need_attributes)
 
@@ -316,10 +317,79 @@ BROKEN: dict[str, tuple[Elf | bytes, tuple[int, ...]]] = {
     "dynamic PIE without loader": (Elf(type=3, segments=[Segment(vaddr=0)], entry=0x200), (42,)),
 }
 
-for name, (broken, statuses) in BROKEN.items():
+HOP = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    volatile double three = 3;
+    printf("%d bits, %d arguments, %s, %.2f\n", (int)sizeof(long) * 8, argc, getenv("WORD"),
+           three / 4);
+    fflush(stdout);
+    return argc > 1 ? execv(argv[1], argv + 1) : 7;
+}
+"""
+
+
+@suite.case("exec between i386 and x86-64")
+def _() -> None:
+    """Programs of both modes call each other, as natively; one that cannot be run leaves the
+    caller as it was."""
+    need(X86_64)
+    narrow = small_c("hop", HOP)
+    wide = compile_c(narrow.with_suffix(".c"), HERE / "hop64", "-static", guest=X86_64)
+    words = [narrow, wide, wide, narrow, wide, narrow, narrow]
+    env = {"WORD": "kept"}
+    native, guest = command(words, env=env), fiberglass(*words, env=env)
+    check_equal("status and output", (guest.status, guest.text()), (7, native.text()))
+    for first in (narrow, wide):
+        done = fiberglass(first, "/dev/null", env=env)
+        check_equal("status of a program that cannot exec", done.status, 255)
+
+
+# The same of x86-64: what is in the headers, and addresses that 32 bits do not hold.
+BROKEN64: dict[str, tuple[Elf | bytes, tuple[int, ...]]] = {
+    "whole": (Elf64(), (42,)),
+    "half a header": (Elf64().bytes()[:60], (126,)),
+    "no program headers": (Elf64(segments=[]), (126, 139)),
+    "headers far away": (Elf64(phoff=0x7fffffffffffff00), (126,)),
+    "headers at the end of time": (Elf64(phoff=0xffffffffffffffff), (126,)),
+    "small header entries": (Elf64(phentsize=32), (126,)),
+    "65535 headers": (Elf64(phnum=0xffff), (126,)),
+    "of 32 bits": (Elf64(ident=b"\x7fELF\x01\x01\x01" + bytes(9)), (126,)),
+    "segment of 2^63 bytes": (Elf64(segments=[Segment(memsz=1 << 63)]), (126, 137, 139)),
+    "segment of 2^64 - 1 bytes": (Elf64(segments=[Segment(filesz=(1 << 64) - 1,
+                                                          memsz=(1 << 64) - 1)]), (126, 139)),
+    "segment that wraps": (Elf64(segments=[Segment(), Segment(vaddr=(1 << 64) - 0x1000,
+                                                              memsz=0x2000)]), (126, 137, 139)),
+    "segment beyond 2^47": (Elf64(segments=[Segment(), Segment(vaddr=1 << 47)]), (126, 137, 139)),
+    "segment beyond the window": (Elf64(segments=[Segment(), Segment(vaddr=1 << 40)]),
+                                  (42, 126, 137, 139)),
+    "segment above 4 GiB": (Elf64(segments=[Segment(vaddr=0x123400000)], entry=0x123400200),
+                            (42,)),
+    "entry that cannot be": (Elf64(entry=1 << 63), (126, 139)),
+    "entry beyond the window": (Elf64(entry=1 << 40), (126, 139)),
+    "aligned to 2^62": (Elf64(type=3, segments=[Segment(vaddr=0, align=1 << 62)], entry=0x200),
+                        (42, 125, 126, 137, 139)),  # 125: there is not as much memory
+    "aligned to 1 GiB": (Elf64(type=3, segments=[Segment(vaddr=0, align=1 << 30)], entry=0x200),
+                         (42,)),
+    "overlapping segments": (Elf64(segments=[Segment(), Segment(flags=6)]), (42, 139)),
+    "interpreter of 2^63 bytes": (Elf64(segments=[Segment(), Segment(type=3, filesz=1 << 63)]),
+                                  (126, 137)),
+    "many segments": (Elf64(segments=[Segment(vaddr=0x8048000 + 0x2000 * i) for i in range(7)]),
+                      (42,)),
+    "dynamic PIE without loader": (Elf64(type=3, segments=[Segment(vaddr=0)], entry=0x200), (42,)),
+}
+ELFS = [*((name, *case) for name, case in BROKEN.items()),
+        *((f"x86-64, {name}", *case) for name, case in BROKEN64.items())]
+
+for name, broken, statuses in ELFS:
     def load(name: str = name, broken: Elf | bytes = broken,
              statuses: tuple[int, ...] = statuses) -> None:
         """One of the documented statuses, and a sentence when it is the loader's."""
+        if name.startswith("x86-64,"):
+            need(X86_64)
         program = HERE / "elf" / re.sub(r"\W", "-", name)
         program.parent.mkdir(parents=True, exist_ok=True)
         program.unlink(missing_ok=True)
