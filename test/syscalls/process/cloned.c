@@ -229,9 +229,14 @@ static void stacks(void) {
     }
     printf("its own segment %d\n", there);
     show_end("ended", 0);
+#ifdef __i386__
     SHOW(syscall(SYS_clone, CLONE_SETTLS | SIGCHLD, 0, 0, BAD, 0));
     desc.entry_number = 3;
     SHOW(syscall(SYS_clone, CLONE_SETTLS | SIGCHLD, 0, 0, &desc, 0));
+#else
+    SHOW(syscall(SYS_clone, CLONE_SETTLS | SIGCHLD, 0, 0, 0, 0x7ffffffff000));
+    SHOW(syscall(SYS_clone, CLONE_SETTLS | SIGCHLD, 0, 0, 0, 0x8000000000000000));
+#endif
     show_end("none", WNOHANG);
 }
 

@@ -8,12 +8,24 @@
 
 #define ROUNDS 4000
 
+#ifdef __x86_64__ /* ids have 32 bits in all calls */
+#define SYS_getgroups32 SYS_getgroups
+#define SYS_setgroups32 SYS_setgroups
+#define SYS_getresuid32 SYS_getresuid
+#define SYS_setresuid32 SYS_setresuid
+#define SYS_getresgid32 SYS_getresgid
+#define SYS_setresgid32 SYS_setresgid
+typedef unsigned narrow_id;
+#else
+typedef uint16_t narrow_id;
+#endif
+
 static volatile bool over;
 static int torn_list, torn_ids, torn_narrow, looks;
 
 static void *look(void *arg) {
     unsigned list[32];
-    uint16_t narrow[32];
+    narrow_id narrow[32];
     while (!over) {
         unsigned real, effective, saved;
         int count = (int)syscall(SYS_getgroups32, 32, list);
