@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+bool engine_has(enum guest_mode mode) {
+    return ea_tables[mode].index;
+}
+
 /* A fetch that failed: a page fault of the guest. */
 static enum exit_reason fetch_fault(struct cpu *cpu, gaddr_t addr, uint32_t error) {
     bool there = cpu->mode == GUEST_I386 || address_canonical(addr);

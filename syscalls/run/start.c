@@ -79,7 +79,7 @@ __attribute__((format(printf, 2, 3))) static int error(int status, const char *f
  * files that come open from outside, what happens at the end of processes and files. */
 static void connect_rooms(void) {
     abi_add(&abi_i386);
-    if (!host_lacks(GUEST_X86_64)) {
+    if (engine_has(GUEST_X86_64) && !host_lacks(GUEST_X86_64)) {
         abi_add(&abi_x86_64);
     }
     task_loop = task_run;
