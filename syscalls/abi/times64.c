@@ -48,8 +48,32 @@ int times64_put_timeval(struct task *task, gaddr_t to, const struct timeval *tv)
     return put_pair(task, to, tv->tv_sec, tv->tv_usec);
 }
 
-/* The structure is a 64-bit host's. */
+/* The structure is a 64-bit host's; what is in no field of it stays as the program left it. */
 int times64_put_timex(struct task *task, gaddr_t to, const struct timex *timex) {
-    _Static_assert(sizeof *timex == 208, "struct __kernel_timex");
-    return guest_write(task->cpu->space, to, timex, sizeof *timex);
+    struct timex out;
+    _Static_assert(sizeof out == 208, "struct __kernel_timex");
+    if (guest_read(task->cpu->space, &out, to, sizeof out)) {
+        return -EFAULT;
+    }
+    out.modes = timex->modes;
+    out.offset = timex->offset;
+    out.freq = timex->freq;
+    out.maxerror = timex->maxerror;
+    out.esterror = timex->esterror;
+    out.status = timex->status;
+    out.constant = timex->constant;
+    out.precision = timex->precision;
+    out.tolerance = timex->tolerance;
+    out.time = timex->time;
+    out.tick = timex->tick;
+    out.ppsfreq = timex->ppsfreq;
+    out.jitter = timex->jitter;
+    out.shift = timex->shift;
+    out.stabil = timex->stabil;
+    out.jitcnt = timex->jitcnt;
+    out.calcnt = timex->calcnt;
+    out.errcnt = timex->errcnt;
+    out.stbcnt = timex->stbcnt;
+    out.tai = timex->tai;
+    return guest_write(task->cpu->space, to, &out, sizeof out);
 }

@@ -20,11 +20,17 @@
 
 int guest_buffer(struct task *task, gaddr_t at, uint64_t len, bool writes, struct iovec *out) {
     struct space *space = task->cpu->space;
+    uint64_t within = len;
     if (!space_range_ok(space, at, len)) {
-        return -EFAULT;
+        /* Above the space of a 64-bit program there are addresses where nothing is, as in Linux:
+         * its guard, of RW_MAX bytes at least. */
+        if (space->mode == GUEST_I386 || at >= space->top || len > RW_MAX) {
+            return -EFAULT;
+        }
+        within = space->top - at;
     }
     if (writes && len) {
-        space_prepare_write(task->cpu, at, len); /* not writable: the host call will say so */
+        space_prepare_write(task->cpu, at, within); /* not writable: the host call will say so */
     }
     *out = (struct iovec){space_ptr(space, at), len};
     return 0;

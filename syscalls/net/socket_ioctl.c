@@ -235,6 +235,8 @@ long socket_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_
         return interface_ioctl(file, task, request, arg);
     case SIOCGIFMAP:
         return map_ioctl(file, task, arg);
+    case SIOCGIFSLAVE: /* nothing has any, and 32-bit programs have no such request */
+        return abi_long_bytes(task) == 4 ? -ENOTTY : -EINVAL;
     case SIOCETHTOOL:
         return ethtool_ioctl(file, task, arg);
     case SIOCGARP:

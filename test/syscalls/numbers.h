@@ -14,12 +14,16 @@
 #define SYS_fstatfs64         SYS_fstatfs
 #define SYS_ftruncate64       SYS_ftruncate
 #define SYS_geteuid32         SYS_geteuid
+#define SYS_getgroups32       SYS_getgroups
+#define SYS_getresgid32       SYS_getresgid
 #define SYS_getresuid32       SYS_getresuid
 #define SYS_mmap2             SYS_mmap /* the offset is in bytes */
 #define SYS_ppoll_time64      SYS_ppoll
 #define SYS_pselect6_time64   SYS_pselect6
 #define SYS_sendfile64        SYS_sendfile
 #define SYS_setfsuid32        SYS_setfsuid
+#define SYS_setresgid32       SYS_setresgid
+#define SYS_setresuid32       SYS_setresuid
 #define SYS_setgroups32       SYS_setgroups
 #define SYS_setuid32          SYS_setuid
 #define SYS_stat64            SYS_stat

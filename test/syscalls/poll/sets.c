@@ -2,12 +2,15 @@
  * that only some sets ask for, exceptional conditions, addresses that can be read and not written,
  * what is left of the time, and the calls' own structures. */
 #include "test/syscalls/io_test.h"
+#include "test/syscalls/numbers.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+
+#define WORD_BITS ((int)sizeof(long) * 8)
 
 static struct timeval zero;
 
@@ -196,13 +199,14 @@ static void addresses(void) {
     int p[2];
     (void)!pipe(p);
     (void)!write(p[1], "x", 1);
-    uint32_t *word = (uint32_t *)(page + 4096 - 4); /* the last one of a page */
-    *word = 1u << p[0];
+    /* the last one of a page */
+    unsigned long *word = (unsigned long *)(page + 4096 - sizeof *word);
+    *word = 1ul << p[0];
     SHOW(syscall(SYS__newselect, p[0] + 1, word, 0, 0, &zero));
     *word = 0;
-    SHOW(syscall(SYS__newselect, 32, word, 0, 0, &zero));
-    SHOW(syscall(SYS__newselect, 33, word, 0, 0, &zero));
-    *word = 1u << p[0];
+    SHOW(syscall(SYS__newselect, WORD_BITS, word, 0, 0, &zero));
+    SHOW(syscall(SYS__newselect, WORD_BITS + 1, word, 0, 0, &zero));
+    *word = 1ul << p[0];
     mprotect(page, 4096, PROT_READ);
     SHOW(syscall(SYS__newselect, p[0] + 1, word, 0, 0, &zero));
     SHOW(syscall(SYS__newselect, p[0] + 1, 0, word, 0, &zero));
@@ -210,32 +214,32 @@ static void addresses(void) {
     mprotect(page, 4096, PROT_READ | PROT_WRITE);
     long *times = (long *)(page + 64);
     times[0] = 0, times[1] = 2500000; /* more than a second of microseconds counts */
-    *word = 1u << p[0];
+    *word = 1ul << p[0];
     SHOW(syscall(SYS__newselect, p[0] + 1, word, 0, 0, times));
     printf("left %ld, %d\n", times[0], times[1] >= 0 && times[1] < 1000000);
     times[0] = 3, times[1] = 0;
-    *word = 1u << p[0];
-    uint32_t no_mask[2] = {0, 0};
+    *word = 1ul << p[0];
+    unsigned long no_mask[2] = {0, 0};
     SHOW(syscall(SYS_pselect6, p[0] + 1, word, 0, 0, times, no_mask));
     printf("left %ld, %d\n", times[0], times[1] > 500000000);
     int64_t wide[2] = {3, 0};
-    *word = 1u << p[0];
+    *word = 1ul << p[0];
     SHOW(syscall(SYS_pselect6_time64, p[0] + 1, word, 0, 0, wide, no_mask));
     printf("left %lld, %d\n", (long long)wide[0], wide[1] > 500000000);
     wide[0] = 0, wide[1] = 20000000;
-    *word = 1u << p[1];
+    *word = 1ul << p[1];
     SHOW(syscall(SYS_pselect6_time64, p[1] + 1, word, 0, 0, wide, no_mask));
     printf("left %lld, %lld\n", (long long)wide[0], (long long)wide[1]);
     /* a signal: with a handler it ends the call, and the mask of the call holds while it waits */
     catch (SIGUSR1, SA_RESTART);
     wide[0] = 20, wide[1] = 0;
     signal_later(SIGUSR1, 60);
-    *word = 1u << p[1];
+    *word = 1ul << p[1];
     SHOW(syscall(SYS_pselect6_time64, p[1] + 1, word, 0, 0, wide, no_mask));
     printf("left %d, handlers %d\n", wide[0] > 15 && wide[0] < 20, (int)signals_seen);
     wait(NULL);
     uint64_t all = ~0ull;
-    uint32_t masked[2] = {(uint32_t)(uintptr_t)&all, 8};
+    unsigned long masked[2] = {(unsigned long)&all, 8};
     wide[0] = 0, wide[1] = 200000000;
     signal_later(SIGUSR1, 30);
     SHOW(syscall(SYS_pselect6_time64, 0, 0, 0, 0, wide, masked));
