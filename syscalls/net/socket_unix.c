@@ -346,6 +346,9 @@ int unix_bind(struct task *task, struct file *file, const struct sockaddr_un *gu
     }
     if (socket->name) /* a path that exists is looked at before the socket */
     {
+        if (len == FAMILY_BYTES && !socket->name->internal) {
+            return 0; /* has what is asked for */
+        }
         return len > FAMILY_BYTES && guest->sun_path[0] && path_exists(task, guest, len)
                    ? -EADDRINUSE
                    : -EINVAL;

@@ -87,7 +87,18 @@ def _() -> None:
 
 USAGE: list[list[str | Path]] = [
     ["--nosuch"], ["-r"], ["--user", "x:y:z", "/bin/true"], ["-e", "=", "/bin/true"],
-    ["--mount", "nowhere", "/bin/true"], ["--dump=nosuch", "/bin/true"], []]
+    ["--mount", "nowhere", "/bin/true"], ["--dump=nosuch", "/bin/true"], [],
+    ["-e", "=x", "/bin/true"], ["-e", "NAME", "/bin/true"], ["-m", ":/mnt", "/bin/true"],
+    ["-m", "/tmp:mnt", "/bin/true"], ["-m", "/tmp:", "/bin/true"],
+    ["-m", "/tmp:/a:rx", "/bin/true"], ["-m", "/tmp:/a:", "/bin/true"],
+    ["-m", "/tmp:/a:ro:rw", "/bin/true"], ["-u", "", "/bin/true"],
+    ["-u", "-1", "/bin/true"], ["-u", "1:", "/bin/true"], ["-u", "1:-1", "/bin/true"],
+    ["-u", "4294967295", "/bin/true"], ["-u", "1:4294967295", "/bin/true"],
+    ["-u", "1x", "/bin/true"], ["-u", "99999999999999999999", "/bin/true"],
+    ["-u", "root", "/bin/true"],
+    ["--network", "all", "/bin/true"], ["-n", "", "/bin/true"], ["--code-limit", "0", "/bin/true"],
+    ["--code-limit", "1x", "/bin/true"], ["--code-limit", "", "/bin/true"], ["--mount"],
+    ["--map-limit=-1", "/bin/true"], ["--map-limit=4294967295", "/bin/true"], ["--help=x"]]
 
 for words in USAGE:
     def usage(words: list[str | Path] = words) -> None:
@@ -96,6 +107,10 @@ for words in USAGE:
         check_equal("status", done.status, 125)
         check(done.err.strip() and len(done.err) < 600, "no short sentence on stderr")
         check_equal("standard output", done.out, b"")
+        wrong = str(words[-1] if len(words) == 1 else words[1] if words and words[0] in
+                    ("-e", "-m", "-u", "-n", "--code-limit", "--mount", "--user", "--network")
+                    else "").split("=")[-1]
+        check(wrong in done.errors(), f"{done.errors()!r} does not show {wrong!r}")
     suite.add("usage " + (" ".join(map(str, words)) or "nothing"), usage)
 
 
@@ -117,6 +132,10 @@ def _() -> None:
     done = fiberglass("-e", "A=new", say(), env={"A": "old", "K": "kept"})
     check_equal("replaced", sorted(re.findall("^env (.*)$", done.text(), re.M)),
                 ["A=new", "K=kept"])
+    done = fiberglass("-e", "AB=2", "-e", "C=", "-e", "A=3", "-e", "A=4", "-e", "D=x", say(),
+                      env={"A": "1", "ABC": "0", "C": "gone"})
+    check_equal("in place, else after the others",
+                re.findall("^env (.*)$", done.text(), re.M), ["A=4", "ABC=0", "C=", "AB=2", "D=x"])
 
 
 @suite.case("workdir")
@@ -140,7 +159,9 @@ def _() -> None:
     done = fiberglass("-r", root, "-u", "1000:100", "/bin/say")
     check("uid 1000 gid 100\n" in done.text(), f"--user: {done.text()!r}")
     done = fiberglass("-r", root, "--user", "1000", "/bin/say")
-    check("uid 1000 gid " in done.text(), f"--user: {done.text()!r}")
+    check("uid 1000 gid 1000\n" in done.text(), f"--user: {done.text()!r}")
+    done = fiberglass("-r", root, "--user=4294967294:0", "/bin/say")
+    check("uid -2 gid 0\n" in done.text(), f"--user: {done.text()!r}")
     done = fiberglass(say())
     check(f"uid {os.getuid()} gid {os.getgid()}\n" in done.text(), "with / it is the caller")
 
@@ -159,6 +180,11 @@ def _() -> None:
                       "cat /mnt/f; echo no > /mnt/f; rm /mnt/g; mkdir /mnt/d; cat /mnt/f")
     check_equal("read-only", done.text(), "from the host\nfrom the host\n")
     check_equal("refused", done.errors().count("Read-only file system"), 3)
+    done = fiberglass("-r", ROOT, "-m", f"{shared}:/mnt:rw", "/bin/sh", "-c", "echo 2 > /mnt/g")
+    check_equal("writable by word", ((shared / "g").read_text(), done.err), ("2\n", b""))
+    done = fiberglass("-r", ROOT, "-m", f"{shared}:/mnt:ro", "-m", f"{HERE}:/media", "/bin/sh",
+                      "-c", "test -e /mnt/f && test -e /media/shared/f && echo both")
+    check_equal("two of them", done.text(), "both\n")
     expect_error(fiberglass("-r", root, "-m", "/no/such/dir:/mnt", "/bin/say"), 125, "/no/such/dir")
 
 
@@ -249,6 +275,61 @@ def _() -> None:
     (root / "text").write_text("hello\n")
     (root / "text").chmod(0o755)
     expect_error(fiberglass("-r", root, "/text"), 126, "text")
+
+
+@suite.case("other machines by name")
+def _() -> None:
+    here = HERE / "elf"
+    here.mkdir(parents=True, exist_ok=True)
+    for name, machine, big, wide in (
+            ("x86-64", 62, False, True), ("AArch64", 183, False, True), ("ARM", 40, False, False),
+            ("ARM", 40, True, False), ("RISC-V", 243, False, True), ("PowerPC64", 21, True, True),
+            ("PowerPC64", 21, False, True), ("PowerPC", 20, True, False), ("MIPS", 8, True, False),
+            ("s390", 22, True, True), ("SPARC", 2, True, False), ("SPARC64", 43, True, True),
+            ("IA-64", 50, False, True), ("68000", 4, True, False), ("PA-RISC", 15, True, False),
+            ("SuperH", 42, False, False), ("LoongArch", 258, False, True),
+            ("BPF", 247, False, True),
+            ("Alpha", 0x9026, False, True), ("i386", 3, False, True),
+            ("an unknown machine", 0x1234, False, False)):
+        ident = b"\x7fELF" + bytes([2 if wide else 1, 2 if big else 1, 1]) + bytes(9)
+        number = machine >> 8 | (machine & 255) << 8 if big else machine
+        program = here / "foreign"
+        program.unlink(missing_ok=True)
+        program.write_bytes(Elf(ident=ident, machine=number).bytes())
+        program.chmod(0o755)
+        expect_error(fiberglass(program), 126, rf"\bfor {name}\b", "64.bit" if wide else "32.bit")
+
+
+INHERITED = r"""
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+int main(void) {
+    for (int i = 0; i < 16; i++) {
+        struct rlimit64 limit;
+        getrlimit64(i, &limit);
+        printf("%d: %llx %llx\n", i, (long long)limit.rlim_cur, (long long)limit.rlim_max);
+    }
+    for (int i = 1; i < 32; i++) {
+        struct sigaction action;
+        sigaction(i, NULL, &action);
+        printf("%d", action.sa_handler == SIG_IGN);
+    }
+    printf("\nnice %d\n", getpriority(PRIO_PROCESS, 0));
+}
+"""
+
+
+@suite.case("what the host process has")
+def _() -> None:
+    program = small_c("inherited", INHERITED)
+    script = ('trap "" USR1 HUP PIPE WINCH; ulimit -n 77; ulimit -Sf 4000; ulimit -c 5; '
+              'ulimit -Ss 7777; exec nice -n 7 "$@"')
+    native = command(["bash", "-c", script, "sh", program])
+    guest = command(["bash", "-c", script, "sh", *FG, program])
+    check_equal("status", (native.status, guest.status), (0, 0))
+    check("nice 7\n" in native.text() or "nice 1" in native.text(), native.text())
+    check_equal("limits, ignored signals, nice", guest.text(), native.text())
 
 
 @suite.case("unreadable file")
@@ -551,6 +632,31 @@ def _() -> None:
     done = fiberglass("--dump=gadgets", "-r", ROOT, "/bin/true", limit=20)
     check_equal("a dump of a whole program ends: status", done.status, 0)
     check(" + " in done.errors(), "no n-gram is named by its parts")
+
+
+@suite.case("profile")
+def _() -> None:
+    """Each fiber with its gadgets and how often it ran; what --dump=gadgets shows, by numbers."""
+    program, profile = HERE / "loop", HERE / "profile"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    # mov $1000, %ecx; 1: dec %ecx; jnz 1b; mov $42, %ebx; mov $1, %eax; int $0x80
+    program.write_bytes(Elf(code=bytes.fromhex(
+        "b9e80300004975fdbb2a000000b801000000cd80")).bytes())
+    program.chmod(0o755)
+    profile.unlink(missing_ok=True)
+    wanted = [["1", "mov32_ri", "dec32_r_jcc"], ["1", "mov32_ri", "mov32_ri", "int"],
+              ["999", "dec32_r_jcc"]]
+    for runs in (1, 2):  # a second one adds its own
+        done = fiberglass(f"--profile={profile}", program)
+        check_equal(f"status ({done.errors()})", done.status, 42)
+        lines = [line.split(" ") for line in profile.read_text().splitlines()]
+        check_equal("fibers", sorted([words[0], *(w.split(":")[0] for w in words[1:])]
+                                     for words in lines),
+                    sorted(wanted * runs))
+        entries = {tuple(w for w in words[1:] if w.startswith("mov")) for words in lines}
+        check_equal("registers ecx, ebx, eax", sorted(entries),
+                    [(), ("mov32_ri:1",), ("mov32_ri:3", "mov32_ri:0")])
+    expect_error(fiberglass("--profile=/nosuch/profile", program), 42, "/nosuch/profile")
 
 
 def make_exit() -> Path:
