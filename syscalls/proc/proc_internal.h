@@ -87,7 +87,7 @@ int proc_statm(const struct synth_ref *ref, struct strbuf *out);
 int proc_mem_open(const struct synth_ref *ref, struct task *task, int flags, struct file **out);
 /* Pages of a process: mapped, and of those with a file or the host resident. */
 struct proc_pages {
-    uint64_t size, resident, shared, text, data, stack;
+    uint64_t size, resident, shared, text, data, stack, locked;
 };
 void proc_pages(struct mm *mm, struct proc_pages *pages);
 

@@ -66,6 +66,7 @@ void proc_pages(struct mm *mm, struct proc_pages *pages) {
         uint64_t in = vma[i].prot == PROT_NONE ? 0 : resident(mm->space, vma[i].start, vma[i].end);
         pages->size += n;
         pages->resident += in;
+        pages->locked += vma[i].locked ? n : 0;
         if (vma[i].file) {
             pages->shared += in;
         }

@@ -159,13 +159,13 @@ static void status_memory(struct mm *mm, struct strbuf *out) {
     proc_pages(mm, &pages);
     unsigned long long kb = PAGE_BYTES / 1024;
     strbuf_printf(out,
-                  "VmPeak:\t%8llu kB\nVmSize:\t%8llu kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n"
+                  "VmPeak:\t%8llu kB\nVmSize:\t%8llu kB\nVmLck:\t%8llu kB\nVmPin:\t       0 kB\n"
                   "VmHWM:\t%8llu kB\nVmRSS:\t%8llu kB\nRssAnon:\t%8llu kB\nRssFile:\t%8llu kB\n"
                   "RssShmem:\t       0 kB\nVmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\n"
                   "VmLib:\t       0 kB\nVmPTE:\t       0 kB\nVmSwap:\t       0 kB\n",
-                  pages.size * kb, pages.size * kb, pages.resident * kb, pages.resident * kb,
-                  (pages.resident - pages.shared) * kb, pages.shared * kb, pages.data * kb,
-                  pages.stack * kb, pages.text * kb);
+                  pages.size * kb, pages.size * kb, pages.locked * kb, pages.resident * kb,
+                  pages.resident * kb, (pages.resident - pages.shared) * kb, pages.shared * kb,
+                  pages.data * kb, pages.stack * kb, pages.text * kb);
 }
 
 /* proc(5), /proc/pid/status */
