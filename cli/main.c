@@ -127,10 +127,9 @@ static bool parse_id(const char *text, char **end, uint32_t *id) {
     if (*text < '0' || *text > '9') {
         return false;
     }
-    errno = 0;
     unsigned long value = strtoul(text, end, 10);
     *id = (uint32_t)value;
-    return !errno && value < UINT32_MAX;
+    return value < UINT32_MAX; /* ULONG_MAX when it is beyond a long */
 }
 
 static uint32_t parse_limit(const char *text) {

@@ -165,17 +165,13 @@ def attack(words: Sequence[str | Path], place: Path, seconds: float,
     """Run Fiberglass with these arguments for some seconds; its output. A Failure when it dies,
     reports a fault, or goes on for a minute more."""
     line: list[str] = [*(engine or FG), *map(str, words)]
-    env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0:handle_segv=0:abort_on_error=1",
-           "UBSAN_OPTIONS": "print_stacktrace=1",
-           "TSAN_OPTIONS": "handle_segv=0:second_deadlock_stack=1:suppressions="
-                           f"{TOP}/test/fuzz/tsan.supp"}
     # A sanitizer reserves more than a limit allows; a build that counts writes beside itself.
     if may_confine() and "COVERAGE" not in os.environ:
         line = confined(place, line, *([0] if "/san-" in line[0] else []))
     said = place / "output"
     with said.open("wb") as file:
         process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                   env=env, cwd=TOP, start_new_session=True)
+                                   cwd=TOP, start_new_session=True)
     where = ""
     end = time.monotonic() + seconds + 60
     while process.poll() is None and not where:

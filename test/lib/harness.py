@@ -27,6 +27,8 @@ TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
 ROOT = Path(os.environ.get("ROOT", BUILD / "root")).resolve()
 FG = shlex.split(os.environ.get("FG", str(BUILD / "fiberglass")))
+if "/" in FG[0]:  # cases run in directories of their own
+    FG[0] = str(Path(FG[0]).absolute())
 LIMITS = pace.factor()  # every limit is multiplied by it
 
 

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import shlex
 import signal
+import subprocess
 from collections.abc import Callable
 
-from harness import FG, ROOT, Suite, check, check_equal
+from elf import small_c
+from harness import FG, ROOT, Suite, check, check_equal, remaining
 from terminal import Terminal
 
 suite = Suite()
@@ -325,6 +329,123 @@ def _(t: Terminal) -> None:
     t.expect("42")
     t.send("exit\n")
     t.expect(PROMPT)
+
+
+def host_shell(rows: int = 24, columns: int = 80) -> Terminal:
+    """The host's own bash, of which Fiberglass is a job; $FG runs it in the default root."""
+    words = " ".join(map(shlex.quote, [*FG, "-r", str(ROOT), *ENV]))
+    terminal = Terminal(["/bin/bash", "--norc", "--noprofile"], rows, columns,
+                        {"PATH": "/usr/bin:/bin", "PS1": "host$ ", "TERM": "xterm", "LC_ALL": "C",
+                         "HISTFILE": ""})
+    terminal.expect(HOST)
+    terminal.send(f"fg_() {{ {words} \"$@\"; }}; job() {{ exec {words} \"$@\"; }}\n")
+    terminal.expect(HOST)
+    return terminal
+
+
+HOST = r"host\$ "
+
+
+@suite.case("a job of the host's shell")
+def _() -> None:
+    """^Z stops all of it, fg goes on, ^C and ^\\ end it; meanwhile the modes are the shell's."""
+    with host_shell() as t:
+        t.send("(job /bin/sh -c 'stty -echo; echo rea\"\"dy; sleep 1; exec cat')\n")
+        t.expect(READY)
+        t.press("\x1a", r"Stopped.*" + HOST)
+        t.send("stty -a | grep -o -- ' -\\?echo '\n")
+        t.expect(r"\n echo \r\n" + HOST)
+        t.send("fg\n")
+        t.expect(r"exec cat' ?\)\r\n")
+        t.press("seen once\n", r"seen once\r\n")
+        check(b"seen once\r\nseen once\r\n" not in t.seen, "its mode without echo is not back")
+        t.press("\x03", HOST)
+        t.send("echo st$?; stty -a | grep -o -- ' -\\?echo '\n")
+        t.expect(r"\nst130\r\n echo \r\n" + HOST)
+        t.send("(job /bin/sh -c 'ulimit -c 0; echo rea\"\"dy; exec sleep 100')\n")
+        t.expect(READY)
+        t.press("\x1c", HOST)
+        t.send("echo st$?\n")
+        t.expect(r"\nst131\r\n" + HOST)
+        t.send("exit 0\n")
+        check_equal("status", t.wait(), 0)
+        check_equal("modes of the terminal afterwards", t.modes(), t.before)
+
+
+@suite.case("a job in the background")
+def _() -> None:
+    """Reading stops it, and changing the modes; in the foreground it goes on."""
+    with host_shell() as t:
+        t.send("(job /bin/cat) &\n")
+        t.expect(HOST)
+        t.press("jobs -l\n", r"Stopped \(tty input\).*" + HOST)
+        t.send("fg\n")
+        t.expect(r"cat ?\)\r\n")
+        t.press("forth\n", r"forth\r\nforth\r\n")
+        t.press("\x04", HOST)
+        t.send("(job /bin/sh -c 'stty -echo; stty echo; echo do\"\"ne') &\n")
+        t.expect(HOST)
+        t.press("jobs -l\n", r"Stopped \(tty output\).*" + HOST)
+        t.send("fg\n")
+        t.expect(r"\ndone\r\n" + HOST)
+        t.send("exit 0\n")
+        check_equal("status", t.wait(), 0)
+        check_equal("modes of the terminal afterwards", t.modes(), t.before)
+
+
+@suite.case("flags of the terminal's description")
+def _() -> None:
+    """What the guest makes of them is undone: the shell shares them."""
+    with host_shell() as t:
+        t.send("fg_ /usr/bin/perl -MFcntl -e 'fcntl(STDIN, F_SETFL, O_RDWR | O_NONBLOCK); "
+               "print fcntl(STDIN, F_GETFL, 0) & O_NONBLOCK ? qq(set\\n) : qq(not\\n)'\n")
+        t.expect(r"\nset\r\n" + HOST)
+        check(not fcntl.fcntl(t.slave, fcntl.F_GETFL) & os.O_NONBLOCK, "they stay set")
+        t.send("exit 0\n")
+        check_equal("status", t.wait(), 0)
+
+
+SIGNALS = r"""
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+static void note(int signo, siginfo_t *info, void *context) {
+    char text[64];
+    int n = snprintf(text, sizeof text, "%d code %d pid %d\n", signo, info->si_code, info->si_pid);
+    write(1, text, n);
+    if (signo == SIGTERM)
+        _exit(7);
+}
+int main(void) {
+    struct sigaction action = {.sa_sigaction = note, .sa_flags = SA_SIGINFO};
+    for (int i = 1; i < 32; i++)
+        sigaction(i, &action, NULL);
+    write(1, "ready\n", 6);
+    for (;;)
+        pause();
+}
+"""
+
+
+@suite.case("signals from outside")
+def _() -> None:
+    """Who sends Fiberglass a signal sends it to the guest's first process; others it keeps."""
+    program = small_c("signals_from_outside", SIGNALS)
+    with subprocess.Popen([*FG, program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          start_new_session=True) as process:
+        assert process.stdout
+        try:
+            check_equal("start", process.stdout.readline(), b"ready\n")
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTSTP,
+                           signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM):
+                os.kill(process.pid, signal.SIGWINCH)  # of a terminal alone
+                os.kill(process.pid, signal.SIGPIPE)
+                os.kill(process.pid, number)
+                check_equal("what the guest sees", process.stdout.readline(),
+                            f"{int(number)} code 0 pid 0\n".encode())
+            check_equal("status", process.wait(remaining()), 7)
+        finally:
+            process.kill()
 
 
 def ends_with() -> None:
