@@ -10,7 +10,7 @@ const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 
 const char *__asan_default_options(void) {
-    return "detect_leaks=0:handle_segv=0:abort_on_error=1";
+    return "detect_leaks=0:handle_segv=0:abort_on_error=1:disable_coredump=0";
 }
 
 const char *__ubsan_default_options(void) {

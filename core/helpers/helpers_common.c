@@ -61,6 +61,10 @@ int helper_write(struct cpu *cpu, gaddr_t addr, const void *from, unsigned len) 
     if (refused != addr + first) {
         return page_fault(cpu, refused, true);
     }
+    gaddr_t rest = len - first, refused_rest = first_refused(cpu, 0, (unsigned)rest, true);
+    if (refused_rest != rest) {
+        return page_fault(cpu, refused_rest, true);
+    }
     if (guest_write(cpu->space, addr, from, first) < 0) {
         return page_fault(cpu, addr, true);
     }

@@ -226,9 +226,12 @@ void unix_address_to_guest(struct socket_address *address, bool sender) {
 
 /* --- paths ----------------------------------------------------------------------------- */
 
-/* The path of an address as a string, at most PATH_BYTES long. */
+/* The path of an address as a string, at most PATH_BYTES long: `len` may count a NUL after that. */
 static void path_of(const struct sockaddr_un *guest, socklen_t len, char path[PATH_BYTES + 1]) {
     size_t bytes = len - FAMILY_BYTES;
+    if (bytes > PATH_BYTES) {
+        bytes = PATH_BYTES;
+    }
     memcpy(path, guest->sun_path, bytes);
     path[bytes] = 0;
 }

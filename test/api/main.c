@@ -13,7 +13,7 @@
 
 enum { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
 enum { CODE = 0x10000, DATA = 0x20000, STACK = 0x30000, PAGE = 0x1000 };
-enum { DE = 0, DB = 1, BP = 3, UD = 6, GP = 13, PF = 14 };
+enum { DE = 0, DB = 1, BP = 3, BR = 5, UD = 6, GP = 13, PF = 14 };
 #define ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 
 static int failures; /* of the case */
@@ -282,6 +282,69 @@ static void page_faults(void) {
     guest_free(guest);
 }
 
+/* Accesses by C helpers (BOUND reads 8 bytes, SGDT writes 6) to two pages of which one refuses, or
+ * that go on from the last byte of the space with its first one. */
+static void split_accesses(void) {
+    static const struct {
+        int prot;             /* of the second page; -1: there is none */
+        uint32_t read, write; /* the error, 99: none */
+    } second[] = {
+        {-1, 0, 2}, {PROT_NONE, 1, 3}, {PROT_READ, 99, 3}, {PROT_READ | PROT_WRITE, 99, 99}};
+    const uint64_t top = 0xfffff000;
+    const uint32_t bounds[2] = {-5, 5};
+    for (int i = 0; i < 8; i++) {
+        uint64_t low = i < 4 ? DATA : top, high = i < 4 ? DATA + PAGE : 0;
+        int prot = second[i % 4].prot;
+        uint8_t got[6];
+        struct guest guest = GUEST(0x62, 0x06,       /* bound eax, [esi] */
+                                   0x0f, 0x01, 0x07, /* sgdt [edi] */
+                                   0xf4);
+        struct fg_registers regs = {.pc = CODE, .general = {[ESI] = low + PAGE - 4}};
+        regs.general[EDI] = low + PAGE - 2;
+        fg_cpu_set(guest.cpu, &regs);
+        if (i >= 4) {
+            expect_fault(guest, 0, top + PAGE - 4, CODE);
+            CHECK("map", fg_space_map(guest.space, top, PAGE, PROT_READ | PROT_WRITE), 0);
+        }
+        CHECK("map", fg_space_map(guest.space, high, PAGE, PROT_READ | PROT_WRITE), 0);
+        CHECK("write", fg_space_write(guest.space, low + PAGE - 4, &bounds[0], 4), 0);
+        CHECK("write", fg_space_write(guest.space, high, &bounds[1], 4), 0);
+        if (prot < 0) {
+            CHECK("unmap", fg_space_unmap(guest.space, high, PAGE), 0);
+        } else {
+            CHECK("protect", fg_space_map(guest.space, high, PAGE, prot), 0);
+            if (second[i % 4].read == 99) { /* new pages are empty: 0 is within */
+                CHECK("the pages' upper bound", fg_space_read(guest.space, got, high, 4), 0);
+            }
+        }
+        if (second[i % 4].read != 99) {
+            expect_fault(guest, second[i % 4].read, high, CODE);
+            regs.pc = CODE + 2;
+            fg_cpu_set(guest.cpu, &regs);
+        }
+        if (second[i % 4].write != 99) {
+            expect_fault(guest, second[i % 4].write, high, CODE + 2);
+            CHECK("read", fg_space_read(guest.space, got, low + PAGE - 2, 2), 0);
+            CHECK("nothing was written", got[0] == 0xff && got[1] == 0xff, true);
+        } else {
+            expect_trap(guest, GP, CODE + 5);
+            CHECK("read", fg_space_read(guest.space, got, low + PAGE - 2, 2), 0);
+            CHECK("read", fg_space_read(guest.space, got + 2, high, 4), 0);
+            CHECK("was written", got[0] == 0xff && got[1] == 0xff, false);
+            CHECK("to its end", got[5], 0xff);
+        }
+        guest_free(guest);
+    }
+    /* a bound that is exceeded, by what lies on the second page */
+    struct guest guest = GUEST(0x62, 0x06, 0xf4);
+    struct fg_registers regs = {.pc = CODE, .general = {[EAX] = 6, [ESI] = DATA + PAGE - 4}};
+    fg_cpu_set(guest.cpu, &regs);
+    CHECK("map", fg_space_map(guest.space, DATA + PAGE, PAGE, PROT_READ | PROT_WRITE), 0);
+    CHECK("write", fg_space_write(guest.space, DATA + PAGE - 4, bounds, 8), 0);
+    expect_trap(guest, BR, CODE);
+    guest_free(guest);
+}
+
 static void limits(void) {
     struct guest guest = GUEST(0x40, 0x40, 0x41, 0xeb, 0xfb); /* inc eax twice, ecx; again */
     CHECK("kind", fg_cpu_run(guest.cpu, 1).kind, FG_EXIT_STOPPED);
@@ -291,6 +354,42 @@ static void limits(void) {
     CHECK("eax", reg(guest, EAX), 200);
     CHECK("ecx", reg(guest, ECX), 100);
     guest_free(guest);
+}
+
+static void ask_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    struct guest guest = GUEST(0x0f, 0xa2, 0xf4); /* cpuid; hlt */
+    struct fg_registers regs = {.pc = CODE, .general = {[EAX] = leaf, [ECX] = subleaf}};
+    regs.general[EBX] = regs.general[EDX] = 0x55555555;
+    fg_cpu_set(guest.cpu, &regs);
+    expect_trap(guest, GP, CODE + 2);
+    out[0] = (uint32_t)reg(guest, EAX);
+    out[1] = (uint32_t)reg(guest, EBX);
+    out[2] = (uint32_t)reg(guest, ECX);
+    out[3] = (uint32_t)reg(guest, EDX);
+    guest_free(guest);
+}
+
+/* CPUID's leaves that say nothing of features; test/engine/cpuid_match.c has those. */
+static void cpuid_leaves(void) {
+    static const uint32_t wanted[][3] = {
+        /* leaf, subleaf, eax; the others are 0 */
+        {2, 0, 1},          {2, 77, 1},         {3, 0, 0}, {4, 0, 0},  {0x80000000, 0, 0x80000004},
+        {0x80000005, 0, 0}, {0xffffffff, 0, 0}, {7, 5, 0}, {0xd, 2, 0}};
+    uint32_t word[4], text[12];
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        ask_cpuid(wanted[i][0], wanted[i][1], word);
+        CHECK("eax", word[0], wanted[i][2]);
+        CHECK("the others", word[1] | word[2] | word[3], 0);
+    }
+    ask_cpuid(0, 0, word);
+    CHECK("highest leaf", word[0] >= 2 && word[0] <= 0xd, true);
+    CHECK("vendor",
+          memcmp(&word[1], "Genu", 4) | memcmp(&word[3], "ineI", 4) | memcmp(&word[2], "ntel", 4),
+          0);
+    for (uint32_t i = 0; i < 3; i++) {
+        ask_cpuid(0x80000002 + i, 0, text + i * 4);
+    }
+    CHECK("brand", strcmp((char *)text, "Fiberglass virtual i686 CPU"), 0);
 }
 
 /* --- code that is written over, stops, threads ----------------------------------------- */
@@ -459,6 +558,8 @@ static const struct {
     {"system calls", system_calls},
     {"traps", traps},
     {"page faults", page_faults},
+    {"split accesses", split_accesses},
+    {"cpuid", cpuid_leaves},
     {"limits", limits},
     {"written code", written_code},
     {"stops", stops},

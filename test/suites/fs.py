@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c
-from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
-                     need_attributes, remaining)
+from harness import (BUILD, FG, ROOT, TOP, Failure, Result, Skip, Suite, check, check_equal,
+                     command, need_attributes, remaining)
 
 WORK = (BUILD / "test/fs").absolute()
 SOURCES = TOP / "test/syscalls/fs"
@@ -183,7 +183,7 @@ def _() -> None:
 
 @suite.case("mounts")
 def _() -> None:
-    root = BUILD / "root"
+    root = ROOT
     if not (root / "bin/bash").exists():
         raise Skip("no default root")
     place = WORK / "mounts"
@@ -276,7 +276,7 @@ def _() -> None:
     """An ordinary user's files are those of the guest's own user, in both directions."""
     if os.geteuid() == 0:
         may_run_as_nobody()
-    root = BUILD / "root"
+    root = ROOT
     place = WORK / "mounts-unprivileged"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
