@@ -176,6 +176,18 @@ int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice) {
     return err ? err : hole;
 }
 
+/* How much of a range is locked already. */
+static gaddr_t locked_bytes(const struct mm *mm, gaddr_t start, gaddr_t end) {
+    gaddr_t bytes = 0;
+    for (size_t i = mm_index(mm, start); i < mm->vma_count && mm->vma[i].start < end; i++) {
+        const struct vma *vma = &mm->vma[i];
+        if (vma->locked) {
+            bytes += (vma->end < end ? vma->end : end) - (vma->start > start ? vma->start : start);
+        }
+    }
+    return bytes;
+}
+
 int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock) {
     gaddr_t end = PAGE_ALIGN(addr + len);
     addr = PAGE_BASE(addr);
@@ -190,6 +202,9 @@ int mm_lock_range(struct mm *mm, gaddr_t addr, gaddr_t len, bool lock) {
     int err = mm_reserve(mm, 2);
     if (!err && lock && limit != RLIM_INFINITY && current && !task_capable(current, CAP_IPC_LOCK)) {
         gaddr_t wanted = (mm->locked_pages << PAGE_BITS) + (end - addr);
+        if (wanted > limit) {
+            wanted -= locked_bytes(mm, addr, end); /* they count once */
+        }
         if (wanted > limit) {
             err = limit == 0 ? -EPERM : -ENOMEM;
         }

@@ -45,7 +45,7 @@ struct task {
     struct task_signals signals;
     gaddr_t clear_child_tid;
     _Atomic gaddr_t robust_list; /* get_robust_list(2) asks for that of others */
-    int nice; /* the first thread's is its process's, see task_nice() */
+    int nice;                    /* the first thread's is its process's, see task_nice() */
     uint32_t robust_list_len;
     gaddr_t rseq;
     char comm[16];

@@ -229,7 +229,7 @@ class Worker:
             # A suite's programs link the engine's objects: there is none without the mistake.
             if case.name and self.place.run(case, limit, self.unchanged).verdict != "ok":
                 continue
-            if first == "late" and not case.name:
+            if first == "late":  # a hang, or a machine that was busy just then?
                 limit *= 4
             if self.place.run(case, limit).verdict not in ("ok", "skipped"):
                 return True

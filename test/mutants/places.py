@@ -29,7 +29,8 @@ BUILT = ("gen", "gadgets", "gadgets.a", "gadgets.list", "obj", "fiberglass", "li
 NO_SUITES = {"generator": "tests the generator", "make_run": "tests make targets",
              "mutation": "tests this tool", "mkroot": "tests rootfs-tools",
              "rooms": "tests make check", "install": "tests make install",
-             "docs": "tests pages", "adding": "builds a tree of its own"}
+             "docs": "tests pages", "adding": "builds a tree of its own",
+             "effects": "tests what the spec says of operands"}
 LEAST_DISK, LEAST_MEMORY = 3 << 30, 1 << 30
 
 

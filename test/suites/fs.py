@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from elf import compile_c
+from elf import compile_c, small_c
 from harness import (BUILD, FG, ROOT, TOP, Failure, Result, Skip, Suite, check, check_equal,
                      command, need_attributes, remaining)
 
@@ -27,7 +27,7 @@ SOURCES = TOP / "test/syscalls/fs"
 # What prints the same in a private root as natively (run as the same user).
 ALIKE = ("paths", "open", "names", "stat", "dirs", "locks", "rw", "fds", "xattr", "proc", "chroot",
          "race", "ids", "reopen", "setid", "attributes", "ioctls",
-         "synthetic")
+         "synthetic", "parts", "made")
 NOBODY = 65534
 
 suite = Suite()
@@ -269,6 +269,53 @@ def _() -> None:
     made = command([*FG, "-r", str(WORK / "mount-ids-root/root"), "-m", f"{place / 'guest'}:/w",
                     "--user", "77:78", "/fs_ids"])
     check_equal("what an ordinary user says", made.text(), "not root\n")
+
+
+FLAGS = r"""
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        int fd = open(argv[i], O_RDONLY), now = 0, wanted[3];
+        struct fsxattr extended = {0};
+        ioctl(fd, FS_IOC_GETFLAGS, &now);
+        ioctl(fd, FS_IOC_FSGETXATTR, &extended);
+        wanted[0] = now | FS_NODUMP_FL, wanted[1] = now | FS_APPEND_FL;
+        wanted[2] = now | FS_IMMUTABLE_FL;
+        for (int j = 0; j < 3; j++)
+            printf("%s ", ioctl(fd, FS_IOC_SETFLAGS, &wanted[j]) ? strerrorname_np(errno) : "0");
+        ioctl(fd, FS_IOC_SETFLAGS, &now);
+        extended.fsx_xflags |= FS_XFLAG_APPEND;
+        printf("%s\n", ioctl(fd, FS_IOC_FSSETXATTR, &extended) ? strerrorname_np(errno) : "0");
+        ioctl(fd, FS_IOC_SETFLAGS, &now);
+    }
+}
+"""
+
+
+@suite.case("flags of files")
+def _() -> None:
+    """Read-only mounts keep theirs; in a private root nothing is made that binds the host user."""
+    program_ = small_c("flags_of_files", FLAGS, "-static", "-D_GNU_SOURCE")
+    place = WORK / "flags"
+    shutil.rmtree(place, ignore_errors=True)
+    for directory in ("root/w", "root/ro", "shown"):
+        (place / directory).mkdir(parents=True)
+    shutil.copy(program_, place / "root/flags")
+    for name in ("root/w/f", "shown/f"):
+        (place / name).touch()
+    if not command([program_, place / "root/w/f"]).text().startswith("0 "):
+        raise Skip(f"the file system of {place} keeps no flags")
+    line = [*FG, "-r", str(place / "root"), "-m", f"{place / 'shown'}:/ro:ro"]
+    check_equal("as root", command([*line, "/flags", "/w/f", "/ro/f"]).text(),
+                "0 EPERM EPERM EPERM\nEROFS EROFS EROFS EROFS\n")
+    need_attributes()
+    check_equal("as a user", command([*line, "--user", "1234", "/flags", "/w/f"]).text(),
+                "EPERM EPERM EPERM EPERM\n")
 
 
 @suite.case("mounts-unprivileged")

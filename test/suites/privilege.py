@@ -18,7 +18,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from elf import compile_c
+from elf import compile_c, small_c
 from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
                      need_attributes)
 
@@ -128,6 +128,70 @@ def _() -> None:
 @suite.case("run by an ordinary user")
 def _() -> None:
     same("ordinary", USER, (), "nfl", outside=as_user(USER))
+
+
+NUMBERS = {"chown": 0, "dac_override": 1, "fowner": 3, "fsetid": 4, "setgid": 6, "setuid": 7,
+           "linux_immutable": 9, "net_bind_service": 10, "net_raw": 13, "sys_nice": 23,
+           "sys_resource": 24, "lease": 28, "setfcap": 31}
+ASKS = r"""
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    struct sockaddr_in low = {AF_INET, htons(1), {htonl(0x7f000001)}};
+    char byte;
+    bind(socket(AF_INET, SOCK_STREAM, 0), (void *)&low, sizeof low);
+    open(argv[1], O_RDONLY);
+    open(argv[1], O_RDWR | O_CREAT, 0600);
+    write(1, "r", 1);
+    read(0, &byte, 1);
+}
+"""
+
+
+def told_by(status: str) -> dict[str, str]:
+    """The lines of /proc/PID/status."""
+    return {key: value.strip() for key, _, value in (s.partition(":") for s in status.split("\n"))}
+
+
+def held(names: Sequence[str], most: str) -> str:
+    """A set of capabilities as /proc/PID/status shows it, of those that there are at most."""
+    return f"{sum(1 << NUMBERS[name] for name in names) & int(most, 16):016x}"
+
+
+@suite.case("what the host's kernel says of the threads")
+def _() -> None:
+    """Rights, ids and groups of each host thread, after calls that change them for a while."""
+    need_root()
+    usual = [name for name in PRIVATE if name != "net_bind_service"]
+    asks = small_c("asks_the_host", ASKS)
+    own = told_by(Path("/proc/self/status").read_text())
+    runs: tuple[tuple[str, list[str], int, Sequence[str], Sequence[str]], ...] = (
+        ("host", [], 0, HOST, HOST), ("host-user", ["--user", str(USER)], USER, (), ()),
+        ("private", ["-r", "TOP/root", "-m", "TOP/w:/w"], 0, PRIVATE, usual),
+        ("private-user", ["-r", "TOP/root", "-m", "TOP/w:/w", "--user", str(USER)], 0, PRIVATE,
+         usual))
+    for name, options, uid, permitted, effective in runs:
+        top = place("threads-" + name)
+        shutil.copy(asks, top / "asks")
+        shutil.copy(asks, top / "root/asks")
+        where = ["/asks", "/w/roots"] if "-r" in options else [top / "asks", top / "w/roots"]
+        line = ["setpriv", "--groups", "7,8", *engine(top),
+                *(word.replace("TOP", str(top)) for word in options), *where]
+        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin and process.stdout
+            check_equal(f"{name}: start", process.stdout.read(1), b"r")
+            tasks = list(Path(f"/proc/{process.pid}/task").iterdir())
+            told = [(task / "status").read_text() for task in tasks]
+            process.communicate(b"x")
+        check(len(told) >= 2, "the guest has no thread of its own")
+        wanted = {"Uid": "\t".join([str(uid)] * 4), "Gid": "\t".join([str(uid)] * 4),
+                  "CapInh": held((), "0"), "CapPrm": held(permitted, own["CapPrm"]),
+                  "CapEff": held(effective, own["CapPrm"]), "NoNewPrivs": "1",
+                  "Groups": "" if uid else "7 8"}
+        for status in map(told_by, told):
+            check_equal(f"{name}: {status['Name']}", {key: status[key] for key in wanted}, wanted)
+        shutil.rmtree(top)
 
 
 def shape(top: Path) -> list[str]:

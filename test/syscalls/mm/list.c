@@ -229,6 +229,73 @@ static void gaps(void) {
     }
 }
 
+/* How many pages may be mapped. */
+static size_t room_left(void) {
+    size_t low = 0, high = 1 << 18; /* so many may, so many may not */
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        char *got = mmap(NULL, middle * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (got == MAP_FAILED) {
+            high = middle;
+        } else {
+            munmap(got, middle * PAGE);
+            low = middle;
+        }
+    }
+    return low;
+}
+
+/* What counts towards limits is given back: all of it, a part, by each way. */
+static void limited(void) {
+    fflush(stdout);
+    if (fork()) {
+        wait(NULL);
+        return;
+    }
+    if (!getuid()) {
+        (void)!setgid(1234);
+        (void)!setuid(1234);
+    }
+    setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){8 * PAGE, 8 * PAGE});
+    empty();
+    at(0, 20, PROT_READ | PROT_WRITE);
+    SHOW(mlock(base, 8 * PAGE));
+    SHOW(mlock(base + 8 * PAGE, PAGE));
+    SHOW(mlock(base + 4 * PAGE, 4 * PAGE)); /* locked already */
+    munmap(base + 2 * PAGE, 2 * PAGE);
+    SHOW(mlock(base + 8 * PAGE, 3 * PAGE));
+    SHOW(mlock(base + 8 * PAGE, 2 * PAGE));
+    SHOW(munlock(base, 2 * PAGE));
+    SHOW(mlock(base + 10 * PAGE, 3 * PAGE));
+    SHOW(mlock(base + 10 * PAGE, 2 * PAGE));
+    at(4, 4, PROT_READ); /* over locked ones */
+    SHOW(mlock(base + 12 * PAGE, 5 * PAGE));
+    SHOW(mlock(base + 12 * PAGE, 4 * PAGE));
+    empty();
+    SHOW(mmap(base, 9 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED, -1,
+              0) == base);
+    SHOW(mmap(base, 8 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED, -1,
+              0) == base);
+    SHOW(mlock(base + 8 * PAGE, PAGE) == -1 && (errno == ENOMEM || errno == EAGAIN));
+    empty();
+    long now = status_of("VmSize:") * 1024;
+    setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)now + (64 << 20), RLIM_INFINITY});
+    size_t most = room_left();
+    for (int i = 0; i < 3; i++) {
+        at(0, 40, PROT_NONE);
+        SHOW(most - room_left());
+        munmap(base + 2 * PAGE, 3 * PAGE);
+        at(30, 15, PROT_READ); /* over some, and beside them */
+        SHOW(most - room_left());
+        munmap(base + 33 * PAGE, 30 * PAGE);
+        SHOW(most - room_left());
+        empty();
+        SHOW(most - room_left());
+    }
+    fflush(stdout);
+    _exit(0);
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IOFBF, 65536);
     base = map_anon(PAGES * PAGE * 3, PROT_NONE);
@@ -241,5 +308,6 @@ int main(void) {
     files();
     hints();
     gaps();
+    limited();
     return 0;
 }

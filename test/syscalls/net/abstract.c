@@ -93,7 +93,8 @@ static void path_lengths(void) {
             int failed = getsockname(fd, (void *)room, &got_len);
             printf(", %d, length %d, name of %d", failed, (int)got_len,
                    (int)strnlen(room + HEAD, sizeof room - HEAD));
-            printf(", after it '%c'\n", got_len < sizeof room && room[got_len] == '#' ? '#' : '?');
+            printf(", its last byte %d, after it '%c'\n", room[got_len - 1],
+                   got_len < sizeof room && room[got_len] == '#' ? '#' : '?');
             char path[128] = "";
             memcpy(path, un.sun_path, (size_t)lengths[i]);
             path[lengths[i]] = 0;
@@ -208,6 +209,14 @@ static void by_itself(void) {
     len = sizeof from;
     getpeername(client, (void *)&from, &len);
     printf(", server's %d\n", (int)len);
+    SHOW(send(client, "x", 1, 0));
+    len = sizeof from;
+    SHOW(recvfrom(peer, text, 4, MSG_DONTWAIT, (void *)&from, &len));
+    printf("sent by a name of %d\n", (int)len);
+    SHOW(send(peer, "x", 1, 0));
+    len = sizeof from;
+    SHOW(recvfrom(client, text, 4, MSG_DONTWAIT, (void *)&from, &len));
+    printf("sent by a name of %d\n", (int)len);
     SHOW(connect(client, (void *)&got[0], HEAD + 6));
     close(server);
     close(client);
