@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -128,6 +129,16 @@ def check_equal(what: str, got: object, wanted: object) -> None:
         text += (f"\n  differ at {at}: {got[low:at + 80]!r}\n"
                  f"  wanted there:  {wanted[low:at + 80]!r}")
     raise Failure(text)
+
+
+def expect_error(done: Result, status: int, *words: str) -> None:
+    """One clear sentence on stderr, this status, nothing on stdout."""
+    check_equal("exit status (stderr: " + done.errors()[:300] + ")", done.status, status)
+    lines = [line for line in done.errors().splitlines() if line.strip()]
+    check_equal("lines on stderr", len(lines), 1)
+    for word in words:
+        check(re.search(word, lines[0], re.I), f"{lines[0]!r} does not speak of {word!r}")
+    check_equal("standard output", done.out, b"")
 
 
 def check(truth: object, sentence: str) -> None:

@@ -12,10 +12,9 @@ import shutil
 import signal
 from pathlib import Path
 
-from elf import Elf, Elf64, Segment, compile_c, small_c
-from guests import X86_64, need
-from harness import (BUILD, FG, ROOT, Result, Suite, check, check_equal, command,
-                     fiberglass, need_attributes)
+from elf import small_c
+from harness import (BUILD, FG, ROOT, Suite, check, check_equal, command, expect_error, fiberglass,
+                     need_attributes)
 
 HERE = BUILD / "test/cli"
 suite = Suite()
@@ -50,16 +49,6 @@ def small_root(name: str) -> Path:
         (root / directory).mkdir(parents=True)
     shutil.copy2(say(), root / "bin/say")
     return root
-
-
-def expect_error(done: Result, status: int, *words: str) -> None:
-    """One clear sentence on stderr, this status, nothing on stdout."""
-    check_equal("exit status (stderr: " + done.errors()[:300] + ")", done.status, status)
-    lines = [line for line in done.errors().splitlines() if line.strip()]
-    check_equal("lines on stderr", len(lines), 1)
-    for word in words:
-        check(re.search(word, lines[0], re.I), f"{lines[0]!r} does not speak of {word!r}")
-    check_equal("standard output", done.out, b"")
 
 
 @suite.case("help")
@@ -277,29 +266,6 @@ def _() -> None:
     expect_error(fiberglass("-r", root, "/text"), 126, "text")
 
 
-@suite.case("other machines by name")
-def _() -> None:
-    here = HERE / "elf"
-    here.mkdir(parents=True, exist_ok=True)
-    for name, machine, big, wide in (
-            ("x86-64", 62, False, True), ("AArch64", 183, False, True), ("ARM", 40, False, False),
-            ("ARM", 40, True, False), ("RISC-V", 243, False, True), ("PowerPC64", 21, True, True),
-            ("PowerPC64", 21, False, True), ("PowerPC", 20, True, False), ("MIPS", 8, True, False),
-            ("s390", 22, True, True), ("SPARC", 2, True, False), ("SPARC64", 43, True, True),
-            ("IA-64", 50, False, True), ("68000", 4, True, False), ("PA-RISC", 15, True, False),
-            ("SuperH", 42, False, False), ("LoongArch", 258, False, True),
-            ("BPF", 247, False, True),
-            ("Alpha", 0x9026, False, True), ("i386", 3, False, True),
-            ("an unknown machine", 0x1234, False, False)):
-        ident = b"\x7fELF" + bytes([2 if wide else 1, 2 if big else 1, 1]) + bytes(9)
-        number = machine >> 8 | (machine & 255) << 8 if big else machine
-        program = here / "foreign"
-        program.unlink(missing_ok=True)
-        program.write_bytes(Elf(ident=ident, machine=number).bytes())
-        program.chmod(0o755)
-        expect_error(fiberglass(program), 126, rf"\bfor {name}\b", "64.bit" if wide else "32.bit")
-
-
 INHERITED = r"""
 #include <signal.h>
 #include <stdio.h>
@@ -348,139 +314,6 @@ def _() -> None:
     done = command(words)
     check_equal("status", done.status, 126)
     check(b"say" in done.err, f"no sentence: {done.errors()}")
-
-
-BROKEN: dict[str, tuple[Elf | bytes, tuple[int, ...]]] = {
-    "whole": (Elf(), (42,)),
-    "empty file": (b"", (126,)),
-    "magic alone": (b"\x7fELF", (126,)),
-    "half a header": (Elf().bytes()[:30], (126,)),
-    "no program headers": (Elf(segments=[]), (126, 139)),
-    "headers cut off": (Elf().bytes()[:60], (126,)),
-    "headers far away": (Elf(phoff=0x7fffff00), (126,)),
-    "headers at the end of time": (Elf(phoff=0xffffffff), (126,)),
-    "small header entries": (Elf(phentsize=8), (126,)),
-    "65535 headers": (Elf(phnum=0xffff), (126,)),
-    "64-bit class": (Elf(ident=b"\x7fELF\x02\x01\x01" + bytes(9)), (42, 126)),
-    "big endian": (Elf(ident=b"\x7fELF\x01\x02\x01" + bytes(9)), (42, 126)),
-    "ARM": (Elf(machine=40), (126,)),
-    "x86-64": (Elf(machine=62), (126,)),
-    "object file": (Elf(type=1), (126,)),
-    "core file": (Elf(type=4), (126,)),
-    "segment past the file": (Elf(segments=[Segment(filesz=0x100000, memsz=0x100000)]),
-                              (42, 126, 135, 139)),
-    "segment over 4 GiB": (Elf(segments=[Segment(), Segment(vaddr=0xfffff000, memsz=0x2000)]),
-                           (126, 137, 139)),
-    "huge memory": (Elf(segments=[Segment(memsz=0xf0000000)]), (42, 126, 137, 139)),
-    "segment at the top": (Elf(segments=[Segment(), Segment(vaddr=0xffffe000)]),
-                           (42, 126, 137, 139)),
-    "segment at zero": (Elf(segments=[Segment(vaddr=0)], entry=0x200), (42, 126, 137, 139)),
-    "file size over memory size": (Elf(segments=[Segment(memsz=0x10)]), (42, 126, 137, 139)),
-    "overlapping segments": (Elf(segments=[Segment(), Segment(vaddr=0x8048000, flags=6)]),
-                             (42, 139)),
-    "misaligned": (Elf(segments=[Segment(vaddr=0x8048123)]), (126, 137, 139)),
-    "entry outside": (Elf(entry=0x10), (139,)),
-    "entry at the top": (Elf(entry=0xffffffff), (126, 139)),
-    "no execute": (Elf(segments=[Segment(flags=4)]), (42, 139)),
-    "interpreter name of 2 GB": (Elf(segments=[Segment(), Segment(type=3, filesz=0x7fffffff)]),
-                                 (126, 137)),
-    "interpreter name without end": (
-        Elf(segments=[Segment(), Segment(type=3, offset=0x300, filesz=8)],
-            code=Elf().code.ljust(0x100, b"\x90") + b"/lib/abcdefgh"), (126, 127)),
-    "interpreter missing": (
-        Elf(segments=[Segment(), Segment(type=3, offset=0x300, filesz=11)],
-            code=Elf().code.ljust(0x100, b"\x90") + b"/no/such/x\0"), (126, 127)),
-    "empty interpreter": (Elf(segments=[Segment(), Segment(type=3, offset=0x300, filesz=0)]),
-                          (126, 127)),
-    "many segments": (Elf(segments=[Segment(vaddr=0x8048000 + 0x2000 * i) for i in range(14)]),
-                      (42,)),
-    "dynamic PIE without loader": (Elf(type=3, segments=[Segment(vaddr=0)], entry=0x200), (42,)),
-}
-
-HOP = r"""
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-int main(int argc, char **argv) {
-    volatile double three = 3;
-    printf("%d bits, %d arguments, %s, %.2f\n", (int)sizeof(long) * 8, argc, getenv("WORD"),
-           three / 4);
-    fflush(stdout);
-    return argc > 1 ? execv(argv[1], argv + 1) : 7;
-}
-"""
-
-
-@suite.case("exec between i386 and x86-64")
-def _() -> None:
-    """Programs of both modes call each other, as natively; one that cannot be run leaves the
-    caller as it was."""
-    need(X86_64)
-    narrow = small_c("hop", HOP)
-    wide = compile_c(narrow.with_suffix(".c"), HERE / "hop64", "-static", guest=X86_64)
-    words = [narrow, wide, wide, narrow, wide, narrow, narrow]
-    env = {"WORD": "kept"}
-    native, guest = command(words, env=env), fiberglass(*words, env=env)
-    check_equal("status and output", (guest.status, guest.text()), (7, native.text()))
-    for first in (narrow, wide):
-        done = fiberglass(first, "/dev/null", env=env)
-        check_equal("status of a program that cannot exec", done.status, 255)
-
-
-# The same of x86-64: what is in the headers, and addresses that 32 bits do not hold.
-BROKEN64: dict[str, tuple[Elf | bytes, tuple[int, ...]]] = {
-    "whole": (Elf64(), (42,)),
-    "half a header": (Elf64().bytes()[:60], (126,)),
-    "no program headers": (Elf64(segments=[]), (126, 139)),
-    "headers far away": (Elf64(phoff=0x7fffffffffffff00), (126,)),
-    "headers at the end of time": (Elf64(phoff=0xffffffffffffffff), (126,)),
-    "small header entries": (Elf64(phentsize=32), (126,)),
-    "65535 headers": (Elf64(phnum=0xffff), (126,)),
-    "of 32 bits": (Elf64(ident=b"\x7fELF\x01\x01\x01" + bytes(9)), (126,)),
-    "segment of 2^63 bytes": (Elf64(segments=[Segment(memsz=1 << 63)]), (126, 137, 139)),
-    "segment of 2^64 - 1 bytes": (Elf64(segments=[Segment(filesz=(1 << 64) - 1,
-                                                          memsz=(1 << 64) - 1)]), (126, 139)),
-    "segment that wraps": (Elf64(segments=[Segment(), Segment(vaddr=(1 << 64) - 0x1000,
-                                                              memsz=0x2000)]), (126, 137, 139)),
-    "segment beyond 2^47": (Elf64(segments=[Segment(), Segment(vaddr=1 << 47)]), (126, 137, 139)),
-    "segment beyond the window": (Elf64(segments=[Segment(), Segment(vaddr=1 << 40)]),
-                                  (42, 126, 137, 139)),
-    "segment above 4 GiB": (Elf64(segments=[Segment(vaddr=0x123400000)], entry=0x123400200),
-                            (42,)),
-    "entry that cannot be": (Elf64(entry=1 << 63), (126, 139)),
-    "entry beyond the window": (Elf64(entry=1 << 40), (126, 139)),
-    "aligned to 2^62": (Elf64(type=3, segments=[Segment(vaddr=0, align=1 << 62)], entry=0x200),
-                        (42, 125, 126, 137, 139)),  # 125: there is not as much memory
-    "aligned to 1 GiB": (Elf64(type=3, segments=[Segment(vaddr=0, align=1 << 30)], entry=0x200),
-                         (42,)),
-    "overlapping segments": (Elf64(segments=[Segment(), Segment(flags=6)]), (42, 139)),
-    "interpreter of 2^63 bytes": (Elf64(segments=[Segment(), Segment(type=3, filesz=1 << 63)]),
-                                  (126, 137)),
-    "many segments": (Elf64(segments=[Segment(vaddr=0x8048000 + 0x2000 * i) for i in range(7)]),
-                      (42,)),
-    "dynamic PIE without loader": (Elf64(type=3, segments=[Segment(vaddr=0)], entry=0x200), (42,)),
-}
-ELFS = [*((name, *case) for name, case in BROKEN.items()),
-        *((f"x86-64, {name}", *case) for name, case in BROKEN64.items())]
-
-for name, broken, statuses in ELFS:
-    def load(name: str = name, broken: Elf | bytes = broken,
-             statuses: tuple[int, ...] = statuses) -> None:
-        """One of the documented statuses, and a sentence when it is the loader's."""
-        if name.startswith("x86-64,"):
-            need(X86_64)
-        program = HERE / "elf" / re.sub(r"\W", "-", name)
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.unlink(missing_ok=True)
-        program.write_bytes(broken if isinstance(broken, bytes) else broken.bytes())
-        program.chmod(0o755)
-        done = fiberglass(program, limit=20)
-        check(done.status in statuses, f"status {done.status}, not one of {statuses}: "
-              f"{done.errors()[:400]}")
-        if done.status in (126, 127):
-            expect_error(done, done.status)
-    suite.add("ELF: " + name, load)
 
 
 @suite.case("paths stay in the root")
@@ -544,127 +377,6 @@ def _() -> None:
               "echo x > loginuid || echo refused")
     done = fiberglass("-r", ROOT, "/bin/bash", "-c", script.replace("/self", "/$$"))
     check_equal("output", done.text(), "42949672954294967295\n1000\n10001\nrefused\n")
-
-
-@suite.case("strace")
-def _() -> None:
-    log = HERE / "trace.log"
-    HERE.mkdir(parents=True, exist_ok=True)
-    done = fiberglass("--strace", say())
-    check("getcwd" in done.errors() and "exit_group" in done.errors(), "no calls on stderr")
-    done = fiberglass(f"--strace={log}", say())
-    check_equal("stderr", done.err, b"")
-    text = log.read_text()
-    check(re.search(r"getcwd\(.*\) += \d+", text), f"no getcwd line in {text[-500:]!r}")
-
-
-CALLS = r"""
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-int main(void) {
-    struct sockaddr_in in = {AF_INET, htons(9), {htonl(0x7f000001)}};
-    struct sockaddr_un un = {AF_UNIX, "/no/such"};
-    char *argv[20] = {"one", "two\n"}, *longs[20] = {0};
-    int fd = open("/none", O_WRONLY | O_CREAT | O_EXCL | O_DIRECTORY, 0640);
-    mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | 0x8000000, fd, 0);
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    connect(fd, (void *)&un, sizeof un);
-    connect(fd, (void *)&in, sizeof in);
-    send(fd, "text", 4, MSG_NOSIGNAL);
-    execve("/none", argv, NULL);
-    for (int i = 0; i < 19; i++) memset(longs[i] = calloc(1, 300), 'x', 299);
-    execve("/none", longs, NULL);
-    signal(SIGUSR1, SIG_IGN);
-    raise(SIGUSR1);
-    unlinkat(-1, "gone", AT_REMOVEDIR);
-    return 0;
-}
-"""
-
-
-@suite.case("strace shows arguments by name")
-def _() -> None:
-    done = fiberglass("--strace", small_c("calls", CALLS))
-    for line in (r'open(at\(AT_FDCWD, |\()"/none", O_WRONLY\|O_CREAT\|O_EXCL.*\|O_DIRECTORY, 0640',
-                 r"PROT_READ\|PROT_EXEC, MAP_SHARED\|MAP_ANONYMOUS\|MAP_NORESERVE, -1, 0\)",
-                 r"PROT_NONE, MAP_PRIVATE\|0x8000000, -1, 0\)", r"socket\(1, 1, 0\) += 3",
-                 r'connect\(3, {AF_UNIX, "/no/such"}, 110\) += -1 ENOENT',
-                 r"connect\(3, {AF_INET, 127.0.0.1, 9}, 16\) += -1 E",
-                 r'send(to)?\(3, "text", 4, 0x4000(, NULL, 0)?\) += -1 E',
-                 r'execve\("/none", \["one", "two\\n"\], NULL\) += -1 ENOENT',
-                 r'execve\("/none", \["x.*\.\.\.\) += -1 ENOENT',
-                 r'unlinkat\(-1, "gone", AT_REMOVEDIR\) += -1 EBADF'):
-        check(re.search(line, done.errors()), f"no line like {line} in {done.errors()[:3000]}")
-
-
-@suite.case("stats")
-def _() -> None:
-    done = fiberglass("--stats", say())
-    check_equal("status", done.status, 0)
-    for word in ("blocks", "link", "cache", "invalidat", "fault", "(system |sys)calls"):
-        check(re.search(word, done.errors()), f"--stats says nothing of {word}")
-
-
-@suite.case("trace and dump")
-def _() -> None:
-    done = fiberglass("--trace", make_exit(), limit=20)
-    check_equal("status", done.status, 42)
-    check("08048200" in done.errors() and "eax" in done.errors().lower(), done.errors()[:500])
-    check(re.search(r"cd80 INT$", done.errors(), re.M), done.errors()[:500])
-    done = fiberglass("--trace", "--dump=blocks", say(), "status", "3")
-    check_equal("status of the larger one", done.status, 3)
-    for wanted in (r"eflags=.*  75[0-9a-f]{2} JNE$", r"bytes  JNE +branch.x86"):
-        check(re.search(wanted, done.errors(), re.M), f"no line like {wanted}")
-    for what in ("fibers", "blocks", "gadgets"):
-        done = fiberglass(f"--dump={what}", make_exit(), limit=20)
-        check_equal(what, done.status, 42)
-        check(len(done.err) > 50, f"--dump={what} says nothing")
-    done = fiberglass("--dump=gadgets", "-r", ROOT, "/bin/true", limit=20)
-    check_equal("a dump of a whole program ends: status", done.status, 0)
-    check(" + " in done.errors(), "no n-gram is named by its parts")
-
-
-@suite.case("profile")
-def _() -> None:
-    """Each fiber with its gadgets and how often it ran; what --dump=gadgets shows, by numbers."""
-    program, profile = HERE / "loop", HERE / "profile"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    # mov $1000, %ecx; 1: dec %ecx; jnz 1b; mov $42, %ebx; mov $1, %eax; int $0x80
-    program.write_bytes(Elf(code=bytes.fromhex(
-        "b9e80300004975fdbb2a000000b801000000cd80")).bytes())
-    program.chmod(0o755)
-    profile.unlink(missing_ok=True)
-    wanted = [["1", "mov32_ri", "dec32_r_jcc"], ["1", "mov32_ri", "mov32_ri", "int"],
-              ["999", "dec32_r_jcc"]]
-    for runs in (1, 2):  # a second one adds its own
-        done = fiberglass(f"--profile={profile}", program)
-        check_equal(f"status ({done.errors()})", done.status, 42)
-        lines = [line.split(" ") for line in profile.read_text().splitlines()]
-        check_equal("fibers", sorted([words[0], *(w.split(":")[0] for w in words[1:])]
-                                     for words in lines),
-                    sorted(wanted * runs))
-        entries = {tuple(w for w in words[1:] if w.startswith("mov")) for words in lines}
-        check_equal("registers ecx, ebx, eax", sorted(entries),
-                    [(), ("mov32_ri:1",), ("mov32_ri:3", "mov32_ri:0")])
-    expect_error(fiberglass("--profile=/nosuch/profile", program), 42, "/nosuch/profile")
-
-
-def make_exit() -> Path:
-    """A program of three instructions."""
-    program = HERE / "exit42"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    program.write_bytes(Elf().bytes())
-    program.chmod(0o755)
-    return program
 
 
 @suite.case("unknown system call")

@@ -175,7 +175,7 @@ def _() -> None:
         top = place("threads-" + name)
         shutil.copy(asks, top / "asks")
         shutil.copy(asks, top / "root/asks")
-        where = ["/asks", "/w/roots"] if "-r" in options else [top / "asks", top / "w/roots"]
+        where = ["/asks", "/w/roots"] if "-r" in options else [f"{top}/asks", f"{top}/w/roots"]
         line = ["setpriv", "--groups", "7,8", *engine(top),
                 *(word.replace("TOP", str(top)) for word in options), *where]
         with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
