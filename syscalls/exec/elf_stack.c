@@ -80,7 +80,7 @@ static void put_auxv(struct words *words, struct task *task, struct mm *mm,
                      gaddr_t platform) {
     struct process *process = task->process;
     uint32_t id[4];
-    cpuid(task->cpu->mode, 1, 0, id);
+    cpuid(mm->space->mode, 1, 0, id);
     if (image->sysinfo) {
         put_aux(words, AT_SYSINFO, image->sysinfo);
     }
