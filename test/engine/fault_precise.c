@@ -55,19 +55,20 @@ static void on_signal(int signal, siginfo_t *info, void *pointer) {
 /* A code or data address in terms of our pages, so that runs can be compared. */
 static void print_addr(uintptr_t value) {
     static const char *const names[3] = {"page", "data", "hole"};
+    static const unsigned pages[3] = {1, 1, 3};
     uint8_t *const starts[3] = {page, data, hole};
+    if ((uintptr_t)hole - value < 64) {
+        printf("hole-%lx", (unsigned long)((uintptr_t)hole - value));
+        return;
+    }
     for (int i = 0; i < 3; i++) {
-        if (value - (uintptr_t)starts[i] < 3 * PAGE) {
+        if (value - (uintptr_t)starts[i] < pages[i] * PAGE) {
             printf("%s+%lx", names[i], (unsigned long)(value - (uintptr_t)starts[i]));
             return;
         }
     }
     if (value - return_esp + 256 < 512) {
         printf("esp%+d", (int)(value - return_esp));
-        return;
-    }
-    if ((uintptr_t)hole - value < 64) {
-        printf("hole-%lx", (unsigned long)((uintptr_t)hole - value));
         return;
     }
     printf("%lx", (unsigned long)value);
