@@ -10,7 +10,7 @@
 export FG_RUN_CMD  := $(value CMD)
 export FG_RUN_ROOT := $(value ROOT)
 export FG_RUN_ARCH = $(ARCH)
-unexport CMD ROOT ARCH
+unexport CMD ROOT
 
 run:
 	@rootfs-tools/run

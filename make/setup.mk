@@ -8,8 +8,11 @@ setup:
 	@rootfs-tools/setup
 
 # The default root of an architecture, made once; its packages' scripts run inside the engine (see
-# rootfs-tools/mkroot). Only the command line says which, no variable of the environment.
-ARCH         = i386
+# rootfs-tools/mkroot). An ARCH of the environment is somebody else's.
+ifeq ($(origin ARCH),environment)
+ARCH := i386
+endif
+ARCH ?= i386
 DEFAULT_ROOT = build/root$(if $(filter-out i386,$(ARCH)),-$(ARCH))
 root:
 	@rootfs-tools/mkroot --arch $(ARCH) --configure $(BUILD)/fiberglass $(MKROOT_FLAGS) $(DEFAULT_ROOT)

@@ -6,7 +6,7 @@ TRAIN_WITH = clang g++ gap-core racket gnupg
 
 .PHONY: train
 
-GUEST         = i386
+GUEST        ?= i386
 TRAIN_ARCH    = $(if $(filter x86-64,$(GUEST)),amd64,i386)
 TRAIN_SUFFIX  = $(if $(filter x86-64,$(GUEST)),-amd64)
 TRAIN_PROFILE = $(if $(filter x86-64,$(GUEST)),x86-64,default)
