@@ -51,7 +51,7 @@ enum {
 int fg_run(const struct fg_options *options);
 
 /* --- the engine alone ---------------------------------------------------------------------------
- * An i386 cpu on an address space of its own, without a kernel: for emulating code, tests, fuzzers.
+ * A cpu on an address space of its own, without a kernel: for emulating code, tests, fuzzers.
  * docs/examples/run_code.c shows its use. Code runs at privilege 3 with flat segments.
  *
  * Functions that return int give 0 (or what they say) or a negative errno; none prints anything.
@@ -68,17 +68,24 @@ int fg_run(const struct fg_options *options);
 struct fg_space;
 struct fg_cpu;
 
-/* An empty address space of 4 GiB, of which nothing is mapped, or NULL with errno ENOMEM. It takes
- * address space of the host, and memory only as it is mapped and used. */
-struct fg_space *fg_space_new(void);
+/* What a processor understands: 32-bit code, or the code of 64-bit mode. */
+enum fg_mode { FG_MODE_I386, FG_MODE_X86_64 };
+
+/* An empty address space for code of a mode, of which nothing is mapped: 4 GiB for i386, 64 GiB for
+ * x86-64 (an access above is a page fault). It takes address space of the host, and memory only as
+ * it is mapped and used. NULL with errno: ENOMEM, or ENOTSUP: this host cannot run such code
+ * (x86-64 needs BMI2), EINVAL: no such mode. */
+struct fg_space *fg_space_new(enum fg_mode mode);
+/* The first address that a space does not have. */
+uint64_t fg_space_end(const struct fg_space *space);
 /* Drops the caller's reference; NULL does nothing. Cpus hold their own: the space is there until
  * the last of them is freed, too. */
 void fg_space_free(struct fg_space *space);
 /* Maps zeroed memory at [addr, addr + len), replacing what was there. addr and len are multiples of
- * 4096, len is not 0, and all of it lies below 4 GiB: else -EINVAL. prot: PROT_READ, PROT_WRITE and
- * PROT_EXEC of mmap(2), as the guest has them (none: every access is a page fault); the host never
- * gets executable memory. -ENOMEM: out of memory or mappings; pages are as they were, or those that
- * were there are lost. */
+ * 4096, len is not 0, and all of it lies below fg_space_end(): else -EINVAL. prot: PROT_READ,
+ * PROT_WRITE and PROT_EXEC of mmap(2), as the guest has them (none: every access is a page fault);
+ * the host never gets executable memory. -ENOMEM: out of memory or mappings; pages are as they
+ * were, or those that were there are lost. */
 int fg_space_map(struct fg_space *space, uint64_t addr, uint64_t len, int prot);
 /* Unmaps [addr, addr + len); parts of it may be unmapped already. Errors as above. */
 int fg_space_unmap(struct fg_space *space, uint64_t addr, uint64_t len);
@@ -89,22 +96,26 @@ int fg_space_read(struct fg_space *space, void *to, uint64_t from, size_t len);
 int fg_space_write(struct fg_space *space, uint64_t to, const void *from, size_t len);
 
 struct fg_registers {
-    uint64_t general[8]; /* eax ecx edx ebx esp ebp esi edi: the lower 32 bits count */
-    uint64_t pc;         /* eip */
-    uint32_t flags;      /* EFLAGS; reserved bits have their fixed values whatever is set */
+    uint64_t general[16]; /* rax rcx rdx rbx rsp rbp rsi rdi, r8 to r15; of an i386 cpu the lower
+                             32 bits of the first eight count, the others are 0 */
+    uint64_t pc;          /* rip, eip */
+    uint32_t flags;       /* RFLAGS; reserved bits have their fixed values whatever is set */
+    uint64_t fs_base, gs_base; /* of an x86-64 cpu: added to addresses with such a prefix; of an
+                                  i386 cpu 0, and not looked at */
 };
 
-/* A cpu on a space: registers zero, flat segments, FPU as after FNINIT. NULL: out of memory. */
+/* A cpu on a space, of the space's mode: registers zero, flat segments, FPU as after FNINIT. NULL:
+ * out of memory. */
 struct fg_cpu *fg_cpu_new(struct fg_space *space);
 /* Frees a cpu that is not running; NULL does nothing. */
 void fg_cpu_free(struct fg_cpu *cpu);
-/* The general registers, eip and EFLAGS of a cpu that is not running. There is no access to
+/* The general registers, pc and flags of a cpu that is not running. There is no access to
  * segment, x87 and SSE registers from outside; guest code has it. */
 void fg_cpu_get(const struct fg_cpu *cpu, struct fg_registers *out);
 void fg_cpu_set(struct fg_cpu *cpu, const struct fg_registers *in);
 
 enum fg_exit_kind {
-    FG_EXIT_SYSCALL, /* int 0x80 or sysenter was run; pc is after it */
+    FG_EXIT_SYSCALL, /* int 0x80, sysenter or syscall was run; pc is after it */
     FG_EXIT_TRAP,    /* an exception; pc as the SDM says for it: a fault's is the instruction */
     FG_EXIT_STOPPED, /* fg_cpu_stop(), or the limit was reached; pc is the next instruction */
 };
@@ -125,10 +136,10 @@ struct fg_exit fg_cpu_run(struct fg_cpu *cpu, uint64_t max_insns);
  * not end meanwhile. */
 void fg_cpu_stop(struct fg_cpu *cpu);
 
-/* The length (1 to 15) of the i386 instruction in the `size` bytes at `bytes`. `mnemonic`, unless
- * NULL, gets its name, a static string, as in the SDM ("ADD"; "JCC" for a conditional jump).
+/* The length (1 to 15) of the instruction of a mode in the `size` bytes at `bytes`. `mnemonic`,
+ * unless NULL, gets its name, a static string, as in the SDM ("ADD"; "JCC" for a conditional jump).
  * -EINVAL: no instruction that the engine knows, a #UD; -EAGAIN: it goes on after `size` bytes.
  * Needs no space, and any thread may call it. */
-int fg_decode(const uint8_t *bytes, size_t size, const char **mnemonic);
+int fg_decode(enum fg_mode mode, const uint8_t *bytes, size_t size, const char **mnemonic);
 
 #endif

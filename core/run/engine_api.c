@@ -25,9 +25,17 @@ void engine_init(void) {
     pthread_once(&once, host_init);
 }
 
-struct fg_space *fg_space_new(void) {
+struct fg_space *fg_space_new(enum fg_mode mode) {
+    if (mode != FG_MODE_I386 && mode != FG_MODE_X86_64) {
+        errno = EINVAL;
+        return NULL;
+    }
     engine_init();
-    return (struct fg_space *)space_create(GUEST_I386);
+    return (struct fg_space *)space_create(mode == FG_MODE_I386 ? GUEST_I386 : GUEST_X86_64);
+}
+
+uint64_t fg_space_end(const struct fg_space *space) {
+    return ((const struct space *)space)->top;
 }
 
 void fg_space_free(struct fg_space *space) {
@@ -56,7 +64,7 @@ struct fg_cpu *fg_cpu_new(struct fg_space *space) {
         return NULL;
     }
     handle->space = space_ref((struct space *)space);
-    handle->cpu = cpu_create(GUEST_I386);
+    handle->cpu = cpu_create(handle->space->mode);
     if (!handle->cpu) {
         space_unref(handle->space);
         free(handle);
@@ -75,17 +83,28 @@ void fg_cpu_free(struct fg_cpu *cpu) {
 }
 
 void fg_cpu_get(const struct fg_cpu *cpu, struct fg_registers *out) {
+    *out = (struct fg_registers){.pc = cpu->cpu->pc, .flags = cpu_eflags(cpu->cpu)};
     memcpy(out->general, cpu->cpu->regs, sizeof out->general);
-    out->pc = cpu->cpu->pc;
-    out->flags = cpu_eflags(cpu->cpu);
+    if (cpu->cpu->mode == GUEST_X86_64) {
+        out->fs_base = cpu->cpu->seg[SEG_FS].base;
+        out->gs_base = cpu->cpu->seg[SEG_GS].base;
+    }
 }
 
 void fg_cpu_set(struct fg_cpu *cpu, const struct fg_registers *in) {
-    for (size_t i = 0; i < ARRAY_LEN(in->general); i++) {
-        cpu->cpu->regs[i] = (uint32_t)in->general[i]; /* the contract: zero-extended */
+    struct cpu *to = cpu->cpu;
+    cpu_set_eflags(to, in->flags);
+    if (to->mode == GUEST_X86_64) {
+        memcpy(to->regs, in->general, sizeof to->regs);
+        to->pc = in->pc;
+        to->seg[SEG_FS].base = in->fs_base;
+        to->seg[SEG_GS].base = in->gs_base;
+        return;
     }
-    cpu->cpu->pc = (uint32_t)in->pc;
-    cpu_set_eflags(cpu->cpu, in->flags);
+    for (size_t i = 0; i < 8; i++) {
+        to->regs[i] = (uint32_t)in->general[i]; /* the contract: zero-extended */
+    }
+    to->pc = (uint32_t)in->pc;
 }
 
 struct fg_exit fg_cpu_run(struct fg_cpu *cpu, uint64_t max_insns) {
@@ -125,9 +144,10 @@ void fg_cpu_stop(struct fg_cpu *cpu) {
     cpu_kick(cpu->cpu);
 }
 
-int fg_decode(const uint8_t *bytes, size_t size, const char **mnemonic) {
+int fg_decode(enum fg_mode mode, const uint8_t *bytes, size_t size, const char **mnemonic) {
     struct insn insn;
-    enum decode_status status = decode(&insn, GUEST_I386, 0, bytes, size);
+    enum guest_mode guest = mode == FG_MODE_X86_64 ? GUEST_X86_64 : GUEST_I386;
+    enum decode_status status = decode(&insn, guest, 0, bytes, size);
     if (status != DECODE_OK) {
         return status == DECODE_MORE ? -EAGAIN : -EINVAL;
     }

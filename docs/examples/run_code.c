@@ -33,7 +33,7 @@ static const uint8_t code[] = {
 static void list(void) {
     const char *name;
     for (size_t at = 0; at < sizeof(code) - 6;) {
-        int len = fg_decode(code + at, sizeof(code) - at, &name);
+        int len = fg_decode(FG_MODE_I386, code + at, sizeof(code) - at, &name);
         if (len < 0) {
             return;
         }
@@ -90,7 +90,7 @@ static int run(struct fg_space *space, struct fg_cpu *cpu) {
 
 int main(void) {
     list();
-    struct fg_space *space = fg_space_new();
+    struct fg_space *space = fg_space_new(FG_MODE_I386);
     struct fg_cpu *cpu = space ? fg_cpu_new(space) : NULL;
     int status = 1;
     if (!cpu || fg_space_map(space, CODE, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) != 0 ||

@@ -34,7 +34,7 @@ struct guest {
 };
 
 static struct guest guest_new(const void *code, size_t len) {
-    struct guest guest = {.space = fg_space_new()};
+    struct guest guest = {.space = fg_space_new(FG_MODE_I386)};
     guest.cpu = fg_cpu_new(guest.space);
     CHECK("map", fg_space_map(guest.space, CODE, PAGE, ALL), 0);
     CHECK("map", fg_space_map(guest.space, DATA, PAGE, PROT_READ | PROT_WRITE), 0);
@@ -111,9 +111,10 @@ static void decode_lengths(void) {
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         const char *name = NULL;
-        int len = fg_decode(list[i].bytes, list[i].size, &name);
+        int len = fg_decode(FG_MODE_I386, list[i].bytes, list[i].size, &name);
         CHECK("length", len, list[i].len);
-        CHECK("length without a name", fg_decode(list[i].bytes, list[i].size, NULL), list[i].len);
+        CHECK("length without a name", fg_decode(FG_MODE_I386, list[i].bytes, list[i].size, NULL),
+              list[i].len);
         if (list[i].name && (!name || strcmp(name, list[i].name) != 0)) {
             printf("# entry %zu is called %s, not %s\n", i, name ? name : "NULL", list[i].name);
             failures++;
@@ -124,7 +125,7 @@ static void decode_lengths(void) {
 /* --- spaces ----------------------------------------------------------------------------------- */
 
 static void space_refuses(void) {
-    struct fg_space *space = fg_space_new();
+    struct fg_space *space = fg_space_new(FG_MODE_I386);
     const uint64_t top = 1ull << 32;
     CHECK("no length", fg_space_map(space, CODE, 0, ALL), -EINVAL);
     CHECK("address within a page", fg_space_map(space, CODE + 1, PAGE, ALL), -EINVAL);
@@ -147,7 +148,7 @@ static void space_refuses(void) {
 }
 
 static void space_copies(void) {
-    struct fg_space *space = fg_space_new();
+    struct fg_space *space = fg_space_new(FG_MODE_I386);
     char in[6] = "abcdef", out[6] = {0};
     CHECK("unmapped", fg_space_read(space, out, DATA, 1), -EFAULT);
     CHECK("map", fg_space_map(space, DATA, PAGE, PROT_READ | PROT_WRITE), 0);
@@ -193,7 +194,7 @@ static void spaces_are_given_back(void) {
 /* --- cpus ------------------------------------------------------------------------------------- */
 
 static void registers(void) {
-    struct fg_space *space = fg_space_new();
+    struct fg_space *space = fg_space_new(FG_MODE_I386);
     struct fg_cpu *cpu = fg_cpu_new(space);
     struct fg_registers regs;
     fg_cpu_get(cpu, &regs);
