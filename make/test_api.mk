@@ -1,7 +1,9 @@
 # The test of the library's interface (core/fiberglass.h): linked with the whole library, as by an embedder.
 
-$(BUILD)/test/api: $(BUILD)/obj/test/api/main.o $(BUILD)/libfiberglass.a
+API_TEST_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard test/api/*.c))
+
+$(BUILD)/test/api: $(API_TEST_OBJS) $(BUILD)/libfiberglass.a
 	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(API_TEST_OBJS) -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
 
 tests-insn: $(BUILD)/test/api

@@ -5,7 +5,13 @@
 #include "core/decode/insn.h"
 #include "core/space/space.h"
 
-#define STACK_REACH 4096 /* PUSHA and its like, and no more */
+#define STACK_REACH 4096 /* how far from its pointers an instruction may reach, and more */
+
+/* Is the address one of the stack's, by rSP or (ENTER, LEAVE) rBP? */
+static bool on_stack(const struct cpu *cpu) {
+    return cpu->trap_addr - cpu->regs[REG_SP] + STACK_REACH < 2 * STACK_REACH ||
+           cpu->trap_addr - cpu->regs[REG_BP] + STACK_REACH < 2 * STACK_REACH;
+}
 
 /* The instruction at cpu->pc; false when it cannot be read any more. */
 static bool fetch_insn(struct cpu *cpu, struct insn *insn) {
@@ -39,14 +45,15 @@ void address_fault(struct cpu *cpu) {
     if (fetch_insn(cpu, &insn)) {
         const struct variant *variant = &variants[insn.variant];
         bool has_operand = insn.is_mem && variant->mem != MEM_NONE && variant->mem != MEM_LEA;
-        if (has_operand && operand_address(cpu, &insn, variant->mem) == cpu->trap_addr) {
+        bool string = rows[insn.row].flags & ROW_STRING;
+        /* Bit tests by a register reach further than their operand: whatever is not the stack's. */
+        if (has_operand &&
+            (operand_address(cpu, &insn, variant->mem) == cpu->trap_addr || !on_stack(cpu))) {
             stack = insn.seg == INSN_NO_SEG && (insn.base == REG_SP || insn.base == REG_BP);
             write = write || variant->writes;
         } else {
-            uint64_t reach = cpu->trap_addr - cpu->regs[REG_SP] + STACK_REACH;
-            bool frame = cpu->trap_addr == cpu->regs[REG_BP]; /* LEAVE */
-            stack = !(rows[insn.row].flags & ROW_STRING) && (reach < 2 * STACK_REACH || frame);
-            write = write || variant->stores;
+            stack = !string && on_stack(cpu);
+            write = write || (variant->stores && !(string && cpu->trap_addr == cpu->regs[REG_SI]));
         }
     }
     if (address_canonical(cpu->trap_addr)) {

@@ -1,7 +1,7 @@
 /* The library's interface to the engine alone (core/fiberglass.h): what each function takes,
  * returns and refuses, and what threads may do. Prints the lines of a suite; test/suites/api.py
  * runs it. Only the public header is used, as by an embedder. */
-#include "core/fiberglass.h"
+#include "test/api/api_test.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,19 +13,9 @@
 
 enum { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
 enum { CODE = 0x10000, DATA = 0x20000, STACK = 0x30000, PAGE = 0x1000 };
-enum { DE = 0, DB = 1, BP = 3, BR = 5, UD = 6, GP = 13, PF = 14 };
 #define ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 
-static int failures; /* of the case */
-
-#define CHECK(what, got, wanted)                                                                   \
-    do {                                                                                           \
-        unsigned long long g = (unsigned long long)(got), w = (unsigned long long)(wanted);        \
-        if (g != w) {                                                                              \
-            printf("# line %d: %s: got %#llx, wanted %#llx\n", __LINE__, what, g, w);              \
-            failures++;                                                                            \
-        }                                                                                          \
-    } while (0)
+int failures;
 
 /* A guest: code at CODE, zeroed pages at DATA and STACK. */
 struct guest {
@@ -567,6 +557,9 @@ static const struct {
     {"stops beside system calls", stops_beside_calls},
     {"threads share a space", threads_share_a_space},
     {"cpus change threads", cpus_change_threads},
+    {"registers of 64 bits", long_registers},
+    {"memory of 64-bit code", long_memory},
+    {"faults of 64-bit code", long_faults},
 };
 
 /* Names of cases: these alone. */
