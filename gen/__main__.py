@@ -52,11 +52,13 @@ def generate(targets: list[Target], out: Path, directory: Path, spec_dir: Path,
     joined: dict[str, list[ngrams.Ngram]] = {}
     count = 0
     for target, templates, library in made:
-        files = [m.path for m in gadgets.emit(library, templates, target, directory, output)]
+        stamps = gadgets.Stamps(templates)
+        files = [m.path for m in gadgets.emit(library, templates, stamps, target, directory,
+                                              output)]
         files += core.emit(templates, target, directory, output)
         more, joined[target.guest.name] = ngrams.emit(
-            library, templates, target, ids, directory, spec_dir / target.guest.profile, root,
-            output)
+            library, templates, stamps, target, ids, directory,
+            spec_dir / target.guest.profile, root, output)
         files += more
         output.remove_stale(directory / target.directory.parent, ".S")
         gadget_count, size = report.emit(files, target, directory, output)

@@ -53,6 +53,28 @@ def body_text(templates: Templates, table: Table) -> str:
     return "\n".join(texts)
 
 
+class Stamps:
+    """Hashes of all that a table's text depends on, but for the rows that it cites."""
+
+    def __init__(self, templates: Templates) -> None:
+        self.templates = templates
+        self.tool = tool_hash(templates)
+        self.texts: dict[str, str] = {}
+        self.found: dict[str, str] = {}  # by table name
+
+    def of(self, table: Table) -> str:
+        """The hash of a table, 64 hexadecimal digits."""
+        if table.name not in self.found:
+            body = table.body.name
+            if body not in self.texts:
+                self.texts[body] = body_text(self.templates, table)
+            digest = hashlib.sha256()
+            for part in (self.tool, self.texts[body], repr(table.key), table.name):
+                digest.update(part.encode())
+            self.found[table.name] = digest.hexdigest()
+        return self.found[table.name]
+
+
 def header(table: Table, stamp: str) -> str:
     """Comment on top of a file."""
     key = table.key
@@ -73,20 +95,14 @@ def table_text(renderer: Renderer, table: Table, head: str) -> tuple[str, int]:
                        words(table.symbol, (label for label, _ in entries))), len(gadgets)
 
 
-def emit(library: Library, templates: Templates, target: Target, directory: Path, output: Output
-         ) -> list[Made]:
+def emit(library: Library, templates: Templates, stamps: Stamps, target: Target, directory: Path,
+         output: Output) -> list[Made]:
     """Write all gadget files; returns what was made."""
     renderer = Renderer(templates, target.guest)
-    tool = tool_hash(templates)
     base = directory / target.directory
     made: list[Made] = []
-    texts: dict[str, str] = {}
     for table in library.tables.values():
-        source = texts.setdefault(table.body.name, body_text(templates, table))
-        digest = hashlib.sha256()
-        for part in (tool, source, repr(table.key), table.name, repr(table.cites)):
-            digest.update(part.encode())
-        stamp = digest.hexdigest()[:16]
+        stamp = hashlib.sha256((stamps.of(table) + repr(table.cites)).encode()).hexdigest()[:16]
         path = base / table.family / f"{table.name}.S"
         head = header(table, stamp)
         old = path.read_text(encoding="utf-8") if path.exists() else ""

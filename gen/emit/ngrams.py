@@ -18,6 +18,7 @@ from typing import Callable
 from gen.emit.assembly import END, PART, gadget, gadget_file, section, words
 from gen.emit.core import ea_entries
 from gen.emit.files import Output, made_by
+from gen.emit.gadgets import Stamps
 from gen.emit.render import Renderer
 from gen.expand.bodies import HELPER_BODY, Templates, tidy
 from gen.expand.expander import Library, Table
@@ -232,20 +233,22 @@ def tables_text(ngrams: dict[str, list[Ngram]]) -> str:
     return "".join(text + [END])
 
 
-def header(first: str, second: str, tables: list[Table], profile: str) -> str:
+def header(first: str, second: str, tables: list[Table], profile: str, stamp: str) -> str:
     """Comment on top of a file. It cites rows without their line numbers: an edit of the spec shall
     not rewrite every n-gram after it."""
     cites = "".join(f"#   {table.name}: {re.sub(r':[0-9]+:', '', cite, count=1)}\n"
                     for table in tables for cite in table.cites)
     return (f"# N-grams that begin with {first} and {second}.\n"
-            f"# {made_by(__name__, profile)}, of gadgets for\n{cites}")
+            f"# {made_by(__name__, f'{profile} ({stamp})')}, of gadgets for\n{cites}")
 
 
-def emit(library: Library, templates: Templates, target: Target, ids: dict[str, int],
-         directory: Path, profile: Path, root: Path, output: Output
+def emit(library: Library, templates: Templates, stamps: Stamps, target: Target,
+         ids: dict[str, int], directory: Path, profile: Path, root: Path, output: Output
          ) -> tuple[list[Path], list[Ngram]]:
     """Write the n-gram files of one guest; returns them and the n-grams. `ids`:
-    tables.gadget_ids()"""
+    tables.gadget_ids(). As with tables, a file whose inputs are those of the last run is not
+    rendered again."""
+    prelude = (templates.directory / "core/ea_index.j2").read_text(encoding="utf-8")
     base = directory / target.directory / "ngrams"
     parts = Parts(library, templates)
     prefix = target.guest.table
@@ -262,25 +265,31 @@ def emit(library: Library, templates: Templates, target: Target, ids: dict[str, 
     paths: list[Path] = []
     for (first, second), entries in files.items():
         used = sorted({part.table for _, found in entries for part in found} & set(parts.tables))
+        tables = [parts.tables[name] for name in used]
+        titles = [" ".join(part.label for part in found) for _, found in entries]
+        symbols = [target.guest.gadget.replace("g", "n") +
+                   hashlib.sha256(title.encode()).hexdigest()[:12] for title in titles]
+        loops = [found[-1].table in parts.tables and parts.tables[found[-1].table].key.fused
+                 for _, found in entries]  # it can be all of a loop
+        made += [Ngram(tuple(ids[prefix + part.table] + part.entry for part in found), symbol, loop)
+                 for (_, found), symbol, loop in zip(entries, symbols, loops)]
+        digest = hashlib.sha256()
+        for text in [stamps.tool, prelude, *map(stamps.of, tables), *titles]:
+            digest.update(text.encode())
+        path = base / first / f"{second}.S"
+        head = header(first, second, tables, f"gen/spec/{profile.name}", digest.hexdigest()[:16])
+        paths.append(path)
+        if path.exists() and path.read_text(encoding="utf-8").startswith(head):
+            output.kept.add(path)
+            continue
         lines: list[str] = []
-        for where, found in entries:
-            title = " ".join(part.label for part in found)
-            digest = hashlib.sha256(title.encode()).hexdigest()[:12]
-            symbol = target.guest.gadget.replace("g", "n") + digest
+        for (where, found), title, symbol, loop in zip(entries, titles, symbols, loops):
             lines.append(f"# {title}\n{gadget(symbol, ngram_text(found, where), shared=True)}")
-            last = parts.tables.get(found[-1].table)
-            loop = last is not None and last.key.fused
-            if loop:  # it can be all of a loop
+            if loop:
                 parts.renderer.loops = True
                 lines.append(gadget(f"{symbol}_self", ngram_text(found, where), shared=True))
                 parts.renderer.loops = False
-            made.append(Ngram(tuple(ids[prefix + part.table] + part.entry for part in found),
-                              symbol, loop))
-        path = base / first / f"{second}.S"
-        head = header(first, second, [parts.tables[name] for name in used],
-                      f"gen/spec/{profile.name}")
         output.write(path, gadget_file(head, lines))
-        paths.append(path)
     if stale:
         print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
     return paths, made
