@@ -110,6 +110,8 @@ struct variant {
     uint8_t end;           /* enum block_end */
     bool stores;           /* may write guest memory (checked code ends its block after it) */
     bool writes;           /* writes its explicit memory operand: #GP with a CS override */
+    uint8_t align;         /* bytes to which that must be aligned (#GP), 1: to none */
+    uint16_t bytes;        /* its width; 0: none, or no access */
     uint16_t flags_read;   /* FLAG_* bits; all of them when it may fault: the frame shows them */
     uint16_t flags_killed; /* written, forced or undefined */
     /* Gadgets of this (single-step) variant fused with a following Jcc: indexed by the step's

@@ -67,14 +67,14 @@ HELPER(daa);
 HELPER(das);
 HELPER(aaa);
 HELPER(aas);
-HELPER(aam);   /* imm */
-HELPER(aad);   /* imm */
-HELPER(enter); /* raw imm imm2 */
-HELPER(popf);  /* raw */
-HELPER(bound); /* raw */
-HELPER(arpl);  /* raw */
-HELPER(umip);  /* raw */
-HELPER(bit16); /* raw */
+HELPER(aam);       /* imm */
+HELPER(aad);       /* imm */
+HELPER(enter);     /* raw imm imm2 */
+HELPER(popf);      /* raw */
+HELPER(bound);     /* raw */
+HELPER(arpl);      /* raw */
+HELPER(umip);      /* raw */
+HELPER(bit_short); /* raw */
 
 /* helpers_string.c: short addresses and FS/GS overrides; next raw imm */
 HELPER(string);
@@ -82,6 +82,7 @@ HELPER(xlat);
 
 /* helpers_fp.c: short addresses and FS/GS overrides; next raw imm */
 HELPER(maskmov);
+HELPER(maskmovdqu);
 
 /* helpers_system.c */
 HELPER(cpuid);

@@ -32,10 +32,8 @@ static void enter_mmx(struct cpu *cpu) {
 /* MASKMOVQ and MASKMOVDQU with short addresses or an FS or GS override. Parameters: next pc, raw,
  * immediate (none). The whole operand must be writable, as on processors that test it before they
  * look at the mask. SDM Vol. 2B, MASKMOVQ. */
-int helper_maskmov(struct cpu *cpu, const uint64_t *params) {
-    uint64_t raw = params[1];
+static int store_masked(struct cpu *cpu, uint64_t raw, bool wide) {
     unsigned reg = raw_reg(raw), rm = raw_rm(raw), seg = raw_seg(raw);
-    bool wide = raw_opsize(raw) == 2;
     unsigned count = wide ? 16 : 8;
     uint8_t value[16], mask[16];
     if (wide) {
@@ -73,4 +71,12 @@ int helper_maskmov(struct cpu *cpu, const uint64_t *params) {
         }
     }
     return 0;
+}
+
+int helper_maskmov(struct cpu *cpu, const uint64_t *params) {
+    return store_masked(cpu, params[1], false);
+}
+
+int helper_maskmovdqu(struct cpu *cpu, const uint64_t *params) {
+    return store_masked(cpu, params[1], true);
 }

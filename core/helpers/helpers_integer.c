@@ -173,18 +173,18 @@ int helper_bound(struct cpu *cpu, const uint64_t *params) {
     return index < low || index > high ? helper_trap(cpu, TRAP_BR, 0) : 0;
 }
 
-/* BT, BTS, BTR, BTC of memory by a register offset with 16-bit addressing: the address of the word
- * wraps at 64 KiB, which the host's instruction does not do. The bit is changed atomically, so that
- * LOCK is kept. */
-int helper_bit16(struct cpu *cpu, const uint64_t *params) {
+/* BT, BTS, BTR, BTC of memory by a register offset with the addressing of prefix 67: the address of
+ * the word wraps at 64 KiB (64-bit mode: 4 GiB), which the host's instruction does not do. The bit
+ * is changed atomically, so that LOCK is kept. */
+int helper_bit_short(struct cpu *cpu, const uint64_t *params) {
     uint64_t raw = params[0];
     unsigned size = raw_opsize(raw), seg = raw_seg(raw), operation = raw_opcode(raw) >> 3 & 3;
-    uint32_t base = seg == SEG_FS || seg == SEG_GS ? (uint32_t)cpu->seg[seg].base : 0;
-    uint32_t reg = (uint32_t)cpu->regs[raw_reg(raw)];
-    int32_t bit = size == 2 ? (int16_t)reg : (int32_t)reg;
-    int32_t word = bit >> (size == 2 ? 4 : 5);
-    uint32_t offset = (uint16_t)((uint32_t)cpu->ea - base + (uint32_t)word * size);
-    uint32_t addr = base + offset, value = 0;
+    uint64_t base = seg == SEG_FS || seg == SEG_GS ? cpu->seg[seg].base : 0;
+    uint64_t reg = cpu->regs[raw_reg(raw)], value = 0;
+    int64_t bit = size == 2 ? (int16_t)reg : size == 4 ? (int32_t)reg : (int64_t)reg;
+    int64_t word = bit >> (size == 2 ? 4 : size == 4 ? 5 : 6);
+    uint64_t offset = cpu->ea - base + (uint64_t)word * size;
+    gaddr_t addr = helper_address(cpu, base + helper_cut(offset, raw_addrsize(raw)));
     int leave = operation ? helper_write_probe(cpu, addr, size) : 0;
     if (!leave) {
         leave = helper_read(cpu, &value, addr, size);
@@ -195,8 +195,9 @@ int helper_bit16(struct cpu *cpu, const uint64_t *params) {
     unsigned at = (unsigned)bit & (size * 8 - 1);
     bool old = value >> at & 1;
     if (operation) {
-        uint32_t byte = addr + at / 8, shift = (byte & 3) * 8 + at % 8, dword, wanted;
-        if (guest_load32(cpu->space, byte & ~3u, &dword) < 0) {
+        gaddr_t byte = addr + at / 8, place = byte & ~(gaddr_t)3;
+        uint32_t shift = (byte & 3) * 8 + at % 8, dword, wanted;
+        if (guest_load32(cpu->space, place, &dword) < 0) {
             return helper_trap(cpu, TRAP_PF, 2);
         }
         do {
@@ -205,7 +206,7 @@ int helper_bit16(struct cpu *cpu, const uint64_t *params) {
                      : operation == 2 ? dword & ~(1u << shift)
                                       : dword ^ 1u << shift;
             value = dword;
-            if (guest_cmpxchg32(cpu->space, byte & ~3u, &dword, wanted) < 0) {
+            if (guest_cmpxchg32(cpu->space, place, &dword, wanted) < 0) {
                 return helper_trap(cpu, TRAP_PF, 3);
             }
         } while (dword != value);

@@ -5,13 +5,7 @@
 #include "core/decode/insn.h"
 #include "core/space/space.h"
 
-#define STACK_REACH 4096 /* how far from its pointers an instruction may reach, and more */
-
-/* Is the address one of the stack's, by rSP or (ENTER, LEAVE) rBP? */
-static bool on_stack(const struct cpu *cpu) {
-    return cpu->trap_addr - cpu->regs[REG_SP] + STACK_REACH < 2 * STACK_REACH ||
-           cpu->trap_addr - cpu->regs[REG_BP] + STACK_REACH < 2 * STACK_REACH;
-}
+#define STACK_REACH 4096 /* PUSHA and its like, and no more */
 
 /* The instruction at cpu->pc; false when it cannot be read any more. */
 static bool fetch_insn(struct cpu *cpu, struct insn *insn) {
@@ -41,25 +35,43 @@ static gaddr_t operand_address(const struct cpu *cpu, const struct insn *insn, u
 
 void address_fault(struct cpu *cpu) {
     struct insn insn;
-    bool stack = false, write = cpu->trap_error & 2;
-    if (fetch_insn(cpu, &insn)) {
+    bool stack = false, write = cpu->trap_error & 2, odd = false;
+    gaddr_t last = cpu->trap_addr; /* byte of the operand */
+    if (!(cpu->trap_error & FAULT_FETCH) && fetch_insn(cpu, &insn)) {
         const struct variant *variant = &variants[insn.variant];
         bool has_operand = insn.is_mem && variant->mem != MEM_NONE && variant->mem != MEM_LEA;
-        bool string = rows[insn.row].flags & ROW_STRING;
-        /* Bit tests by a register reach further than their operand: whatever is not the stack's. */
-        if (has_operand &&
-            (operand_address(cpu, &insn, variant->mem) == cpu->trap_addr || !on_stack(cpu))) {
+        if (has_operand && operand_address(cpu, &insn, variant->mem) == cpu->trap_addr) {
             stack = insn.seg == INSN_NO_SEG && (insn.base == REG_SP || insn.base == REG_BP);
             write = write || variant->writes;
+            odd = cpu->trap_addr & (variant->align - 1u);
+            if (variant->bytes > 16) { /* goes in pieces, the first of them first */
+                odd = odd && address_canonical(cpu->trap_addr);
+                last += 3;
+            } else {
+                last += variant->bytes ? variant->bytes - 1u : 0;
+            }
         } else {
-            stack = !string && on_stack(cpu);
-            write = write || (variant->stores && !(string && cpu->trap_addr == cpu->regs[REG_SI]));
+            uint64_t reach = cpu->trap_addr - cpu->regs[REG_SP] + STACK_REACH;
+            bool frame = cpu->trap_addr == cpu->regs[REG_BP]; /* LEAVE */
+            bool string = rows[insn.row].flags & ROW_STRING;
+            stack = !string && (reach < 2 * STACK_REACH || frame);
+            write = write || variant->stores;
+            if (string && cpu->trap_addr != cpu->regs[REG_DI]) {
+                write = false; /* the source of MOVS */
+            } else if (stack) {
+                last += insn.opsize - 1u;
+            } else if (has_operand) { /* a bit string: the unit that was meant */
+                stack = insn.seg == INSN_NO_SEG && (insn.base == REG_SP || insn.base == REG_BP);
+            }
         }
     }
-    if (address_canonical(cpu->trap_addr)) {
+    if (!cpu->fault_probe) { /* of a helper, which knows */
+        write = cpu->trap_error & 2;
+    }
+    if (!odd && address_canonical(cpu->trap_addr) && address_canonical(last)) {
         cpu->trap_error = write ? 2 : 0;
-    } else {
-        cpu->trap = stack ? TRAP_SS : TRAP_GP;
+    } else { /* alignment comes before the rest */
+        cpu->trap = stack && !odd ? TRAP_SS : TRAP_GP;
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
     }

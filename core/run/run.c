@@ -30,7 +30,7 @@ static enum exit_reason fetch_fault(struct cpu *cpu, gaddr_t addr, uint32_t erro
 /* A page fault of 64-bit code at an address that no window has: which fault it is. */
 static void complete_fault(struct cpu *cpu) {
     if (cpu->mode != GUEST_I386 && cpu->trap == TRAP_PF && !(cpu->trap_error & FAULT_BUS) &&
-        (cpu->fault_probe || !address_canonical(cpu->trap_addr))) {
+        (cpu->fault_probe || cpu->trap_addr >= cpu->space->top)) {
         address_fault(cpu);
     }
 }

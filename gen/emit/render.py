@@ -103,7 +103,10 @@ class Renderer:
             disp, home = ((ops.Slot(offsets[name]) if name in offsets else None)
                           for name in ("disp", f"home_{form.name}"))
             if self.guest.long_mode:
-                return ops.ProbedMem(base, form.size, disp, home, high_dst)
+                taken = any(o.scratch and o.place is Place.REG and ops.SCRATCH[o.name] is ops.ADDR
+                            for o in forms)
+                return ops.ProbedMem(base, form.size, disp, home, high_dst,
+                                     ops.TMP if taken else ops.ADDR)
             return ops.Mem(base, form.size, disp, high_dst)
         if form.place is Place.IMM:
             second = "imm2" in offsets and form.name != self.first_imm(table)

@@ -138,7 +138,8 @@ class Tables:
             self.variant_lines.append(
                 f"    {{steps + {at}, {len(variant.steps)}, MEM_{variant.mem}, {end}, "
                 f"{'true' if variant.stores else 'false'}, "
-                f"{'true' if variant.writes else 'false'}, {variant.flags_read:#x}, "
+                f"{'true' if variant.writes else 'false'}, {variant.align}, {variant.bytes}, "
+                f"{variant.flags_read:#x}, "
                 f"{variant.flags_killed:#x}, {self.ref(fused, offset)}, "
                 f"{self.id(fused, offset)}}},\n")
         return self.variants[variant]

@@ -18,7 +18,7 @@ from gen.expand.bodies import HELPER_BODY
 from gen.language.errors import SpecError
 from gen.language.model import (CONDITIONS, FIXED_REGS, FIXED_SEGMENTS, Form, HelperCall, Operand,
                                 Place, Row, Spec, forms, may_fault, may_store, memory_access,
-                                row_of_guest)
+                                memory_alignment, memory_width, row_of_guest)
 from gen.language.policy import Policy
 from gen.language.target import GUESTS, Guest
 
@@ -111,6 +111,8 @@ class Variant:
     end: str                         # GOES_ON ENDS ENDS_NEXT
     stores: bool
     writes: bool                     # its explicit memory operand
+    align: int                       # bytes to which that must be aligned
+    bytes: int                       # its width
     flags_read: int
     flags_killed: int
 
@@ -230,6 +232,7 @@ class Expander:
         if row.helper is not None and end == "GOES_ON" and stores:
             end = "ENDS_NEXT"  # what C code writes may be the code that follows
         return Variant(steps, self.memory(form, steps), end, stores, "w" in memory_access(form),
+                       memory_alignment(form), memory_width(form),
                        mask if may_fault(form) else row.flags_read & mask,
                        row.flags_killed & mask)
 

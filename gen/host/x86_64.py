@@ -342,13 +342,14 @@ class Mem(Rendered):
 
 class ProbedMem(Rendered):
     """Memory operand of an x86-64 guest by base register, ABSOLUTE (in the window for sure), IN_EA
-    or HOME (`home`: the base's offset in the cpu). `pre` leaves its address in addr, one IN_EA
-    stays there, and has probed it; `fetch` has not, and its address is `sum`."""
+    or HOME (`home`: the base's offset in the cpu). `temp`: what IN_EA may use to probe. `pre`
+    leaves its address in addr, one IN_EA stays there, and has probed it; `fetch` has not, and its address
+    is `sum`."""
 
     kind = "m"
 
     def __init__(self, base: int, size: int, disp: Slot | None, home: Slot | None,
-                 high: bool = False) -> None:
+                 high: bool = False, temp: HostRegister = ADDR) -> None:
         super().__init__(size)
         self.into_tmp = high
         self.register = EA if base == IN_EA else ADDR
@@ -364,7 +365,7 @@ class ProbedMem(Rendered):
         if base >= 0 or base == HOME:
             self.pre += f"lea {self.sum}, {ADDR}\n"
         if base != ABSOLUTE:
-            self.pre += probe(self.register, ADDR if base == IN_EA else EA)
+            self.pre += probe(self.register, temp if base == IN_EA else EA)
         if high:
             self.pre += f"mov {self.at(0)}, {TMP.r8}\n"
 

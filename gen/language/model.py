@@ -319,6 +319,21 @@ def memory_alignment(form: Form) -> int:
     return 16 if form.mem and wide else 1
 
 
+def memory_width(form: Form) -> int:
+    """Bytes of the explicit memory operand that are accessed; 0 without one, or when none are."""
+    row = form.row
+    if not form.mem or memory_access(form) in ("-", "a"):
+        return 0
+    if row.memory_bytes:
+        return row.memory_bytes
+    operand = next(o for o in row.operands if o.place(True) is Place.MEM)
+    if any(o.letter == "S" for o in row.operands):
+        return 2  # MOV to and from a segment register
+    if operand.size in ("p", "a"):
+        return form.opsize + 2 if operand.size == "p" else form.opsize * 2
+    return operand.bits(form.opsize) // 8
+
+
 def may_store(form: Form) -> bool:
     """May it write memory, by its operand or else?"""
     implicit = any(e.is_memory and set(e.access) & set("wc") for e in form.row.implicit)

@@ -159,15 +159,16 @@ class Tables(unittest.TestCase):
             self.assertRegex(text, r"\{gt_add32_ri, 0, 0, [1-9]\d*, 0, \{\{0\}\}, \{P_IMM\}, 16\}")
             self.assertIn("ROW_MODRM | ROW_LOCK | ROW_BYTE, IMM_NONE", text)
             # memory destination: stores, writes; flags O S Z A P C killed
-            self.assertRegex(text, r"MEM_EA, BLOCK_GOES_ON, true, true, 0xffff, 0x8d5")
+            self.assertRegex(text, r"MEM_EA, BLOCK_GOES_ON, true, true, 1, 4, 0xffff, 0x8d5")
 
     def effects(self, access: str, more: str = "", body: str = "alu2_nolock") -> list[str]:
         """Effects of each variant of a row `Gv Ev`: (memory use, stores, writes, flags read)."""
         with Project("insn ADD\n  03 /r RM Gv Ev\n  flags OSZAPC = wwwwww\n"
                      f"  access {access}\n{more}  does things\n  body {body}\n") as project:
             project.run()
-            return re.findall(r"1, (MEM_\w+, BLOCK_GOES_ON, \w+, \w+, 0x\w+), 0x8d5",
-                              project.read("out/rows.c"))
+            found = re.findall(r"1, (MEM_\w+, BLOCK_GOES_ON, \w+, \w+), \d+, \d+, (0x\w+), 0x8d5",
+                               project.read("out/rows.c"))
+            return [", ".join(parts) for parts in found]
 
     def test_effects(self) -> None:
         read = "MEM_EA, BLOCK_GOES_ON, false, false, 0xffff"

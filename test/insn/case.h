@@ -17,7 +17,6 @@
 #endif
 
 /* The machine: the same addresses on both sides, unmapped neighbours around each area. */
-#define CODE_BYTES  0x00400000u
 #define DATA_BYTES  0x4000u
 #define RO_BYTES    0x1000u
 #define STACK_BYTES 0x2000u
@@ -25,6 +24,8 @@
 #if CASE_BITS == 32
 typedef uint32_t greg; /* a general register, an address */
 #define REGS       8
+#define CODE_BYTES 0x00400000u
+#define CODE_MAX   1024 /* bytes of a case */
 #define CODE_ADDR  0x10000000u
 #define DATA_ADDR  0x20000000u /* pages that may be written */
 #define RO_ADDR    0x20004000u /* one page after them that may only be read */
@@ -43,6 +44,8 @@ typedef uint32_t greg; /* a general register, an address */
  * may end. Absolute addresses and prefix 67 reach the low pages alone. */
 typedef uint64_t greg;
 #define REGS        16
+#define CODE_BYTES  0x00800000u
+#define CODE_MAX    2048
 #define CODE_ADDR   UINT64_C(0x710000000)
 #define DATA_ADDR   UINT64_C(0x720000000)
 #define RO_ADDR     UINT64_C(0x720004000)
@@ -59,7 +62,6 @@ typedef uint64_t greg;
 #endif
 
 #define BATCH_CASES 2048
-#define CODE_MAX    1024
 #define PATCH_MAX   4
 #define PATCH_BYTES 64
 #define CHANGE_MAX  160
@@ -119,6 +121,9 @@ enum { SIDE_ORACLE, SIDE_ENGINE, SIDES };
  * fibers while another thread kicks the cpu out of them all the time. */
 enum { MODE_FIBERS, MODE_CHECKED, MODE_STEPS, MODE_KICKS };
 
+#define CANARIES     16
+#define CANARY_BYTES 0x10000u
+
 struct batch {
     uint32_t count;
     uint32_t next[SIDES];     /* the case that each side is working on */
@@ -128,6 +133,8 @@ struct batch {
     uint8_t stack[STACK_BYTES];
 #if CASE_BITS == 64
     uint8_t low[LOW_BYTES];
+    /* Of the engine's process: where the guest's address 0 is; memory that no guest may reach. */
+    uint64_t window, canary[CANARIES];
 #endif
     struct tcase cases[BATCH_CASES];
     struct tresult results[SIDES][BATCH_CASES];

@@ -1,5 +1,6 @@
 /* The engine's side of a batch: runs the cases through the library as the oracle runs them on the
  * CPU. A process of its own, so that a crash of the engine costs one case and is a result too. */
+#include "test/insn/forms.h"
 #include "test/insn/runner.h"
 
 #include "core/run/run.h"
@@ -85,6 +86,38 @@ static void *kicker(void *unused) {
     return unused;
 }
 
+#if CASE_BITS == 64
+/* Memory of this process at random places, as other libraries' would be; a page of it is never
+ * written by a guest. A read is seen by the case, which does not fault then. */
+static void make_canaries(void) {
+    struct random r = {(uint64_t)time(NULL)};
+    shared->window = (uint64_t)(uintptr_t)space_ptr(space, 0);
+    for (int i = 0; i < CANARIES; i++) {
+        void *hint = i ? (void *)(uintptr_t)((random64(&r) >> 17) & ~UINT64_C(0xffff)) : NULL;
+        uint8_t *at = mmap(hint, CANARY_BYTES, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED) {
+            die("canary", -errno);
+        }
+        memset(at, 0xa5, CANARY_BYTES);
+        shared->canary[i] = (uint64_t)(uintptr_t)at;
+    }
+}
+
+static void check_canaries(void) {
+    for (int i = 0; i < CANARIES; i++) {
+        const uint8_t *at = (const uint8_t *)(uintptr_t)shared->canary[i];
+        for (uint32_t k = 0; k < CANARY_BYTES; k++) {
+            if (at[k] != 0xa5) {
+                fprintf(stderr, "engine side: a guest wrote to the emulator's memory at %p\n",
+                        at + k);
+                exit(98);
+            }
+        }
+    }
+}
+#endif
+
 static void set_up(void) {
     engine_init();
     cpu = cpu_create(MODE);
@@ -100,6 +133,9 @@ static void set_up(void) {
 #if CASE_BITS == 32
     cpu->tls_desc[0] = descriptor(FS_BASE);
     cpu->tls_desc[1] = descriptor(GS_BASE);
+#endif
+#if CASE_BITS == 64
+    make_canaries();
 #endif
     pthread_t thread;
     static clockid_t clock;
@@ -192,13 +228,16 @@ static void save_state(struct tresult *result) {
     for (int i = 0; i < REGS; i++) {
         result->regs[i] = (greg)cpu->regs[i];
     }
-#if CASE_BITS == 64
-    result->base[0] = cpu->seg[SEG_FS].base;
-    result->base[1] = cpu->seg[SEG_GS].base;
-#endif
     for (int i = 0; i < SEG_COUNT; i++) {
         result->seg[i] = cpu->seg[i].selector;
     }
+#if CASE_BITS == 64
+    for (int i = 0; i < SEG_COUNT; i++) { /* as oracle64.c reads null selectors */
+        result->seg[i] = result->seg[i] & ~3 ? result->seg[i] : 0;
+    }
+    result->base[0] = cpu->seg[SEG_FS].base;
+    result->base[1] = cpu->seg[SEG_GS].base;
+#endif
     result->eip = (greg)cpu->pc;
     result->eflags = cpu_eflags(cpu);
 }
@@ -247,6 +286,9 @@ void engine_side(struct batch *batch, int in, int out) {
         for (; shared->next[SIDE_ENGINE] < shared->count; shared->next[SIDE_ENGINE]++) {
             run_case(shared->next[SIDE_ENGINE]);
         }
+#if CASE_BITS == 64
+        check_canaries();
+#endif
         kick_stop = true;
         if (kicks) {
             pthread_join(thread, NULL);

@@ -28,7 +28,7 @@ static struct patch *add_patch(struct tcase *test, greg addr, uint32_t len) {
 #if CASE_BITS == 64
 /* An address that no 64-bit program has: beyond a window of 64 GiB, at the end of the lower half,
  * not canonical, in the kernel's half; often at an edge of these. */
-static greg hostile_place(struct random *r, uint32_t bytes) {
+greg hostile_place(struct random *r, uint32_t bytes) {
     const greg top = UINT64_C(1) << 47, window = UINT64_C(1) << 36;
     greg any = random64(r);
     switch (below(r, 10)) {
@@ -53,6 +53,22 @@ static greg hostile_place(struct random *r, uint32_t bytes) {
     default:
         return DATA_ADDR | (greg)1 << (47 + below(r, 17)); /* one bit more than a good one */
     }
+}
+#endif
+
+#if CASE_BITS == 64
+greg expand_address;
+
+bool memory_aimed(const struct form *form) {
+    uint32_t implicit = HINT_STACK | HINT_SOURCE | HINT_DEST | HINT_XLAT | HINT_MASKMOV;
+    if (form->hints & (HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_BIT_OFFSET)) {
+        return false;
+    }
+    if (form->mem == FORM_NO_MEM) {
+        return form->hints & implicit && !(form->hints & HINT_FAR); /* their order is anybody's */
+    }
+    bool stack_base = form->base == SP && form->hints & (HINT_STACK | HINT_RETURN);
+    return form->mem == FORM_NATIVE && form->access && form->base < REGS && !stack_base;
 }
 #endif
 
@@ -109,6 +125,11 @@ static greg good_place(struct random *r, uint32_t bytes, uint32_t align) {
 }
 
 static greg place(struct builder *b, uint32_t bytes, uint32_t align) {
+#if CASE_BITS == 64
+    if (expand_address) {
+        return expand_address;
+    }
+#endif
     if (b->form->hints & HINT_FAULT) {
         return faulting_place(&b->r, bytes);
     }
@@ -326,6 +347,10 @@ static void set_memory_operand(struct builder *b) {
 #if CASE_BITS == 32
     b->operand = f->mem == FORM_MEM16 ? aim16(b, addr) : aim(b, addr);
 #else
+    if (f->hints & HINT_FAR &&
+        addr - DATA_ADDR < DATA_BYTES + RO_BYTES) { /* wholly ours: see RETURN */
+        addr = addr < RO_ADDR - 16 ? addr : RO_ADDR - 16;
+    }
     if (is_cut(f) && segment_base(f->seg) == 0) {
         addr += LOW_ADDR - DATA_ADDR;
     }
@@ -354,6 +379,13 @@ static void set_string_registers(struct builder *b) {
         near = below(&b->r, 4) ? near : hostile_place(&b->r, 8);
 #endif
         *(below(&b->r, 2) ? &from : &to) = near + below(&b->r, 32) - 16;
+#if CASE_BITS == 64
+    } else if (expand_address) {
+        *(f->hints & HINT_DEST && below(&b->r, 2) ? &to : &from) = expand_address;
+        if (!(f->hints & HINT_SOURCE)) {
+            to = expand_address;
+        }
+#endif
     } else if (below(&b->r, 4) == 0) {
         to = from + below(&b->r, 17) - 8; /* overlap */
     }
@@ -484,6 +516,18 @@ static void set_comparands(struct builder *b) {
     }
 }
 
+#if CASE_BITS == 64
+static bool canonical(greg addr) {
+    return (int64_t)(addr << 16) >> 16 == (int64_t)addr;
+}
+
+/* Some processors (AMD Zen) refuse an offset that is not canonical though the address is with which
+ * the segment's base makes it so. */
+static bool refused_offset(uint8_t seg, greg offset) {
+    return segment_base(seg) && !canonical(offset) && canonical(offset + segment_base(seg));
+}
+#endif
+
 static bool near_zero(greg offset) {
     return CASE_BITS == 32 && offset + 0x200 < 0x400;
 }
@@ -497,15 +541,23 @@ static void set_tolerance(const struct builder *b, struct tolerance *ok) {
     *ok = (struct tolerance){
         .flags = f->undefined, .vendor = f->vendor, .form = f, .operand = b->operand};
     ok->over_limit = CASE_BITS == 32 && b->operand && offset + f->access < offset;
+#if CASE_BITS == 64
+    ok->over_limit = refused_offset(f->seg, offset) || refused_offset(f->seg, regs[SI]) ||
+                     (f->hints & HINT_MASKMOV && refused_offset(f->seg, regs[DI])) ||
+                     (f->access && canonical(b->operand) && !canonical(b->operand + f->access - 1));
+#endif
     if (f->hints & (HINT_SOURCE | HINT_DEST)) {
-        ok->over_limit = near_zero(regs[SI]) || near_zero(regs[DI]);
+        ok->over_limit |= near_zero(regs[SI]) || near_zero(regs[DI]);
     }
     if (f->hints & HINT_MASKMOV) {
-        ok->over_limit = near_zero(regs[DI]);
+        ok->over_limit |= near_zero(regs[DI]);
     }
     if (f->hints & HINT_BIT_OFFSET) {
         int32_t bits = f->opsize == 2 ? (int16_t)regs[f->reg] : (int32_t)regs[f->reg];
         ok->over_limit |= near_zero(offset) || near_zero(offset + (greg)(bits >> 3));
+#if CASE_BITS == 64
+        ok->over_limit |= segment_base(f->seg) && !canonical(offset);
+#endif
     }
 }
 
@@ -547,5 +599,10 @@ void expand(struct tcase *test, struct tolerance *ok, const struct form *form, u
         }
 #endif
     }
+#if CASE_BITS == 64
+    if (expand_address && form->mem == FORM_NO_MEM && form->hints & HINT_STACK) {
+        test->regs[form->hints & HINT_LEAVE ? BP : SP] = expand_address;
+    }
+#endif
     set_tolerance(&b, ok);
 }

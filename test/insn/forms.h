@@ -105,6 +105,17 @@ void forms_load(struct forms *forms, const char *path);
 void expand(struct tcase *test, struct tolerance *ok, const struct form *form, uint32_t number,
             greg code_at);
 
+struct random;
+#if CASE_BITS == 64
+/* Where expand() puts the memory that an instruction accesses, unless 0; for forms with
+ * memory_aimed(). Of an operand in memory, of string, stack and other implicit operands. */
+extern greg expand_address;
+/* Can the form's access be put at any address? */
+bool memory_aimed(const struct form *form);
+/* An address that no 64-bit program has (see expand.c); `bytes`: the access. */
+greg hostile_place(struct random *r, uint32_t bytes);
+#endif
+
 /* A random generator (SplitMix64); the same seed gives the same inputs everywhere. */
 struct random {
     uint64_t state;

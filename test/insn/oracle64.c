@@ -162,11 +162,15 @@ static void read_fx(struct fp_state *fp, const uint8_t *fx) {
     }
 }
 
-/* The kernel leaves DS, ES, FS, GS and the bases of a case as they are when it calls a handler. */
+/* The kernel leaves DS, ES, FS, GS and the bases of a case as they are when it calls a handler; but
+ * the return from an interrupt makes null selectors 0 whatever their lower bits were (SDM IRET). */
 static void read_segments(struct tresult *result, const struct sigcontext64 *m) {
     uint16_t *seg = result->seg;
     __asm__ volatile("mov %%es, %0\n mov %%ds, %1\n mov %%fs, %2\n mov %%gs, %3"
                      : "=r"(seg[0]), "=r"(seg[3]), "=r"(seg[4]), "=r"(seg[5]));
+    for (int i = 0; i < 6; i++) {
+        seg[i] = seg[i] & ~3 ? seg[i] : 0;
+    }
     seg[1] = m->cs;
     seg[2] = m->ss;
     must(call(SYS_arch_prctl, ARCH_GET_FS, (uint64_t)&result->base[0], 0, 0, 0, 0), "oracle: fs\n");

@@ -37,7 +37,9 @@ struct tolerance {
     uint32_t vendor;         /* rules that apply (vendors.h); with it: */
     const struct form *form; /* what the case was made from */
     greg operand;            /* address of its memory operand */
-    bool over_limit; /* the operand's offset runs over 4 GiB: #GP or #SS on a CPU, not for us */
+    /* The operand's offset runs over 4 GiB: #GP or #SS on a CPU, not for us. 64-bit mode: the
+     * operand crosses the end of the canonical addresses, or its offset alone is not canonical. */
+    bool over_limit;
 };
 
 /* Makes the shared batch and starts both sides, or without `engine` the oracle alone; false with a
