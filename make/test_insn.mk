@@ -54,7 +54,7 @@ $(BUILD)/test/stream: $(patsubst %,$(BUILD)/obj/test/stream/%.o,main generate) $
 	@mkdir -p $(dir $@)
 	$(LINK_ENGINE) -lZydis -lm
 
-$(BUILD)/test/decoder: $(BUILD)/obj/test/decoder/main.o $(ENGINE_OBJS)
+$(BUILD)/test/decoder: $(patsubst %,$(BUILD)/obj/test/decoder/%.o,main operands) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(LINK_ENGINE) -lZydis -lm
 

@@ -343,8 +343,8 @@ class Mem(Rendered):
 class ProbedMem(Rendered):
     """Memory operand of an x86-64 guest by base register, ABSOLUTE (in the window for sure), IN_EA
     or HOME (`home`: the base's offset in the cpu). `temp`: what IN_EA may use to probe. `pre`
-    leaves its address in addr, one IN_EA stays there, and has probed it; `fetch` has not, and its address
-    is `sum`."""
+    leaves its address in addr, one IN_EA stays there, and has probed it; `fetch` has not, and its
+    address is `sum`."""
 
     kind = "m"
 

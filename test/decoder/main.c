@@ -1,4 +1,5 @@
-/* The decoder against Zydis, an independent one: which byte strings are instructions, and how long.
+/* The decoder against Zydis, an independent one: which byte strings are instructions, how long, and
+ * with which operands.
  *
  *   decoder [--quick] [--count N] [--seed N]     N random strings (default 10 million) after the
  *                                                enumeration of opcodes x ModRM x prefixes
@@ -9,6 +10,7 @@
  * the extension: what the spec's features claim must decode. */
 #include "core/decode/cpuid.h"
 #include "core/decode/insn.h"
+#include "test/decoder/operands.h"
 
 #include <Zydis/Zydis.h>
 #include <stdio.h>
@@ -42,10 +44,10 @@ static const struct {
     {ZYDIS_MNEMONIC_MOV, 0x23, "MOV to DR, likewise"},
 };
 
-enum verdict { AGREE, NOT_CLAIMED, WE_REFUSE, ZYDIS_REFUSES, LENGTHS, VERDICTS };
-static const char *const verdict_text[VERDICTS] = {"agree", "not claimed",
-                                                   "legal to Zydis, #UD here",
-                                                   "#UD to Zydis, legal here", "lengths differ"};
+enum verdict { AGREE, NOT_CLAIMED, WE_REFUSE, ZYDIS_REFUSES, LENGTHS, OPERANDS, VERDICTS };
+static const char *const verdict_text[VERDICTS] = {
+    "agree",          "not claimed",    "legal to Zydis, #UD here", "#UD to Zydis, legal here",
+    "lengths differ", "operands differ"};
 
 static const struct guest {
     const char *name, *title;
@@ -66,6 +68,7 @@ struct answer {
     struct insn insn;
     bool legal; /* to Zydis */
     ZydisDecodedInstruction z;
+    const char *operands; /* what differs of them, NULL: nothing */
 };
 
 static bool departure(const ZydisDecodedInstruction *z) {
@@ -91,10 +94,20 @@ static bool claimed(const char *name) {
 
 static enum verdict judge(struct answer *a, const uint8_t *bytes, size_t size) {
     a->status = decode(&a->insn, guest, 0x1000, bytes, size);
-    a->legal = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&zydis, NULL, bytes, size, &a->z));
+    ZydisDecoderContext context;
+    a->legal = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&zydis, &context, bytes, size, &a->z));
+    a->operands = NULL;
     bool ours = a->status == DECODE_OK;
     if (ours && a->legal) {
-        return a->insn.len == a->z.length ? AGREE : LENGTHS;
+        ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+        if (a->insn.len != a->z.length) {
+            return LENGTHS;
+        }
+        if (ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&zydis, &context, &a->z, operands,
+                                                    a->z.operand_count))) {
+            a->operands = operands_differ(&a->insn, guest, &a->z, operands);
+        }
+        return a->operands ? OPERANDS : AGREE;
     }
     if (ours) {
         return ZYDIS_REFUSES;
@@ -117,13 +130,14 @@ struct seen {
     enum verdict verdict;
     uint16_t row;
     ZydisMnemonic mnemonic;
+    const char *operands;
 };
 static struct seen seen[4096];
 static unsigned seen_count;
 
 static void report(const struct answer *a, enum verdict verdict, const uint8_t *bytes) {
     struct seen key = {verdict, a->status == DECODE_OK ? a->insn.row : 0,
-                       a->legal ? a->z.mnemonic : 0};
+                       a->legal ? a->z.mnemonic : 0, a->operands};
     for (unsigned i = 0; i < seen_count; i++) {
         if (memcmp(&seen[i], &key, sizeof key) == 0) {
             return;
@@ -133,7 +147,8 @@ static void report(const struct answer *a, enum verdict verdict, const uint8_t *
         return;
     }
     seen[seen_count++] = key;
-    printf("# %s: ", verdict_text[verdict]);
+    printf("# %s%s%s: ", verdict_text[verdict], a->operands ? ", " : "",
+           a->operands ? a->operands : "");
     for (int i = 0; i < 15; i++) {
         printf("%02x", bytes[i]);
     }
@@ -268,7 +283,7 @@ static int one(const char *hex) {
     } else {
         printf("Zydis: no instruction\n");
     }
-    printf("%s\n", verdict_text[verdict]);
+    printf("%s %s\n", verdict_text[verdict], a.operands ? a.operands : "");
     return verdict > NOT_CLAIMED;
 }
 

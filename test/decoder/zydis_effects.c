@@ -1,9 +1,9 @@
 /* What Zydis says of an instruction's operands: the oracle of the effects that the spec lists.
  *
- * Reads lines of hexadecimal instruction bytes (32-bit mode). Prints for each a line of words
- * `VISIBILITY:OPERAND=ACCESS`: visibility E (explicit), I (implicit, but shown) or H (hidden), the
- * register, [BASE] of memory, `address` (LEA) or `value`; r read, w written, c perhaps written.
- * A line `-` for bytes that Zydis does not know. */
+ * Reads lines of hexadecimal instruction bytes (32-bit mode, with the argument 64 64-bit mode).
+ * Prints for each a line of words `VISIBILITY:OPERAND=ACCESS/BITS`: visibility E (explicit), I
+ * (implicit, but shown) or H (hidden), the register, [BASE] of memory, `address` (LEA) or `value`;
+ * r read, w written, c perhaps written. A line `-` for bytes that Zydis does not know. */
 #include <Zydis/Zydis.h>
 
 #include <stdio.h>
@@ -34,13 +34,17 @@ static void print_operand(const ZydisDecodedOperand *operand) {
         const char *base = ZydisRegisterGetString(operand->mem.base);
         printf("[%s]", base ? base : "");
     }
-    printf("=%s", access_of(operand));
+    printf("=%s/%u", access_of(operand), operand->size);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     ZydisDecoder decoder;
     char line[64];
-    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    if (argc > 1 && !strcmp(argv[1], "64")) {
+        ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    } else {
+        ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    }
     while (fgets(line, sizeof line, stdin)) {
         unsigned char bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
         size_t count = 0;

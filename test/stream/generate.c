@@ -13,23 +13,24 @@ static bool fits_stream(const struct form *f) {
     if (f->hints & (HINT_NO_STREAM | HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_XLAT)) {
         return false;
     }
+    bool through_cs = CASE_BITS == 32 && f->seg == 1; /* stores through CS fault */
     if (f->mem != FORM_NO_MEM) {
         if (f->mem == FORM_MEM16 && f->seg != 4 && f->seg != 5) {
             return false; /* low memory is not there */
         }
-        if (f->seg == 1) {
-            return false; /* stores through CS fault */
+        if (through_cs) {
+            return false;
         }
         if (f->reg == SP && (!(f->hints & HINT_FP) || f->hints & HINT_GENERAL)) {
             return false;
         }
-        if (f->base == SP && f->mem == FORM_MEM32) {
-            return f->index == 8 && f->seg > 5 && f->disp >= -0x100 && f->disp < 0x200 &&
-                   f->align == 1;
+        if (f->base == SP && f->mem != FORM_MEM16) {
+            return f->mem == FORM_NATIVE && f->index == NO_REG && f->seg > 5 && f->disp >= -0x100 &&
+                   f->disp < 0x200 && f->align == 1;
         }
         return f->index != SP || f->mem == FORM_MEM16;
     }
-    if (f->seg == 1) {
+    if (through_cs) {
         return false;
     }
     /* ESP stays where it is. Byte registers 4 are AH, but forms do not tell. */
@@ -64,10 +65,30 @@ static void put(struct item *item, const void *bytes, unsigned count) {
     }
 }
 
-static void put_mov(struct item *item, unsigned reg, uint32_t value) {
-    uint8_t code[5] = {(uint8_t)(0xb8 + reg)};
-    memcpy(code + 1, &value, 4);
-    put(item, code, 5);
+static void put_mov(struct item *item, unsigned reg, greg value) {
+#if CASE_BITS == 64
+    uint8_t rex = (uint8_t)(0x48 | reg >> 3);
+    put(item, &rex, 1);
+#endif
+    uint8_t code[1 + sizeof value] = {(uint8_t)(0xb8 + (reg & 7))};
+    memcpy(code + 1, &value, sizeof value);
+    put(item, code, sizeof code);
+}
+
+/* An instruction whose operand is at an address in memory: opcode and ModRM.reg, and what follows
+ * the address. */
+static void put_absolute(struct item *item, uint8_t opcode, uint8_t reg, greg addr,
+                         const void *rest, unsigned count) {
+    uint8_t code[2] = {opcode, (uint8_t)(reg << 3 | 5)};
+    uint32_t disp = (uint32_t)addr;
+    put(item, code, 2);
+#if CASE_BITS == 64
+    item->rip_at = item->len;
+    item->rip_end = (uint8_t)(item->len + 4 + count);
+    item->rip_target = addr;
+#endif
+    put(item, &disp, 4);
+    put(item, rest, count);
 }
 
 /* An instruction that defines all six status flags. */
@@ -96,9 +117,9 @@ static void put_inputs(struct item *item, const struct form *f, const struct tca
     static const uint8_t first16[8] = {BX, BX, BP, BP, 8, 8, 8, 8};
     static const uint8_t second16[8] = {SI, DI, SI, DI, SI, DI, BP, BX};
     unsigned wanted = 0;
-    if (f->mem == FORM_MEM32) {
-        wanted = (f->base < 8 && f->base != SP ? 1u << f->base : 0) |
-                 (f->index < 8 ? 1u << f->index : 0);
+    if (f->mem != FORM_NO_MEM && f->mem != FORM_MEM16) {
+        wanted = (f->base < REGS && f->base != SP ? 1u << f->base : 0) |
+                 (f->index < REGS ? 1u << f->index : 0);
     }
     if (f->mem == FORM_MEM16 && f->base < 8) {
         wanted = (first16[f->base] < 8 ? 1u << first16[f->base] : 0) | 1u << second16[f->base];
@@ -121,7 +142,7 @@ static void put_inputs(struct item *item, const struct form *f, const struct tca
     if (f->hints & HINT_BIT_OFFSET && f->mem != FORM_NO_MEM) {
         wanted |= 1u << f->reg;
     }
-    for (unsigned reg = 0; reg < 8; reg++) {
+    for (unsigned reg = 0; reg < REGS; reg++) {
         if (wanted >> reg & 1 && reg != SP) {
             put_mov(item, reg, inputs->regs[reg]);
         }
@@ -134,13 +155,12 @@ static void put_inputs(struct item *item, const struct form *f, const struct tca
 /* Processors differ in which operand of CMPS they read first: do both fault in one iteration? */
 static bool both_fault(const struct form *f, const struct tcase *inputs) {
     uint32_t size = f->bytes[f->len - 1] & 1 ? f->opsize : 1;
-    uint32_t mask = f->hints & HINT_ADDR16 ? 0xffff : 0xffffffff;
-    uint32_t base = f->seg == 4 ? FS_BASE : f->seg == 5 ? GS_BASE : 0;
-    uint32_t times = f->hints & HINT_REP ? inputs->regs[CX] & mask : 1;
+    greg mask = f->hints & HINT_ADDR16 ? ~(greg)0 >> CASE_BITS / 2 : ~(greg)0;
+    greg base = segment_base(f->seg), times = f->hints & HINT_REP ? inputs->regs[CX] & mask : 1;
     for (int way = -1; way <= 1; way += 2) { /* DF is drawn later */
-        uint32_t si = inputs->regs[SI], di = inputs->regs[DI];
-        for (uint32_t i = 0; i < times; i++, si += way * size, di += way * size) {
-            uint32_t from = (si & mask) + base, to = di & mask;
+        greg si = inputs->regs[SI], di = inputs->regs[DI], step = (greg)way * size;
+        for (greg i = 0; i < times; i++, si += step, di += step) {
+            greg from = (si & mask) + base, to = di & mask;
             bool from_faults = first_unreadable(from, size) != from + size;
             bool to_faults = first_unreadable(to, size) != to + size;
             if (from_faults && to_faults) {
@@ -176,6 +196,13 @@ static void plain_item(struct item *item, const struct pool *pool, struct random
         }
     }
     put_inputs(item, form, &inputs, r);
+#if CASE_BITS == 64
+    if (form->mem != FORM_NO_MEM && form->base == RIP_BASE) {
+        item->rip_at = (uint8_t)(item->len + form->rip_at);
+        item->rip_end = (uint8_t)(item->len + form->len);
+        item->rip_target = ok.operand - segment_base(form->seg);
+    }
+#endif
     put(item, form->bytes, form->len);
     if (form->undefined) {
         put_define_flags(item, r);
@@ -215,12 +242,10 @@ static void branch_item(struct item *item, unsigned number, unsigned items, stru
 /* A counter in memory: mov dword [counter], n in front, dec and jnz after. */
 static void loop_items(struct item *start, struct item *end, unsigned first, unsigned which,
                        struct random *r) {
-    uint32_t counter = COUNTER_ADDR + 4 * which, times = 1 + below(r, 12);
-    put(start, "\xc7\x05", 2);
-    put(start, &counter, 4);
-    put(start, &times, 4);
-    put(end, "\xff\x0d", 2);
-    put(end, &counter, 4);
+    greg counter = COUNTER_ADDR + 4 * which;
+    uint32_t times = 1 + below(r, 12);
+    put_absolute(start, 0xc7, 0, counter, &times, 4);
+    put_absolute(end, 0xff, 1, counter, NULL, 0);
     put(end, "\x0f\x85\0\0\0\0", 6);
     end->branches = true;
     end->branch_size = 4;
@@ -277,9 +302,15 @@ bool stream_layout(struct tcase *test, const struct stream *stream, uint32_t slo
             int32_t offset = (int32_t)(at[item->target] - at[i] - item->len);
             memcpy(code + item->branch_at, &offset, item->branch_size);
         }
+#if CASE_BITS == 64
+        if (item->rip_end) {
+            int32_t disp = (int32_t)(item->rip_target - test->code_at - at[i] - item->rip_end);
+            memcpy(code + item->rip_at, &disp, 4);
+        }
+#endif
     }
-    for (int i = 0; i < 8; i++) {
-        test->regs[i] = edge32(&r);
+    for (int i = 0; i < REGS; i++) {
+        test->regs[i] = edge_value(&r);
     }
     test->regs[SP] = STACK_ADDR + 0x1000;
     test->eflags = (uint32_t)random64(&r) & 0x8d5;

@@ -197,7 +197,8 @@ int main(int argc, char **argv) {
         }
     }
     static const char *const mode_name[] = {"", ", checked code", ", single steps", ", kicked"};
-    printf("%s random instruction streams%s\n", totals.differ ? "not ok" : "ok", mode_name[mode]);
+    printf("%s random instruction streams%s%s\n", totals.differ ? "not ok" : "ok",
+           CASE_BITS == 64 ? " of 64-bit code" : "", mode_name[mode]);
     printf("note %llu random streams (seeds from %llu), %llu run to their end, %llu differ",
            (unsigned long long)totals.streams, (unsigned long long)seed,
            (unsigned long long)totals.to_end, (unsigned long long)totals.differ);

@@ -5,7 +5,7 @@
 #include "test/insn/forms.h"
 
 #define STREAM_ITEMS  80
-#define STREAM_STRIDE 1104
+#define STREAM_STRIDE (CODE_MAX + 80)
 
 /* One instruction with what makes its operands valid in front of it and, where it leaves flags
  * undefined, what defines them after it. The unit in which a stream is shortened. */
@@ -17,6 +17,11 @@ struct item {
     uint8_t target;    /* item that a branch leads to (or the next one that is still there) */
     uint8_t branch_at; /* where the offset is, in bytes */
     uint8_t branch_size;
+#if CASE_BITS == 64
+    uint8_t rip_at,
+        rip_end; /* a RIP-relative displacement, and the end of its instruction; 0: none */
+    greg rip_target;
+#endif
 };
 
 struct stream {

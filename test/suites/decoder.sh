@@ -1,5 +1,5 @@
 #!/bin/sh
-# The decoder against Zydis: length and legality (test/decoder).
+# The decoder against Zydis: legality, length, operands (test/decoder).
 # order: 15
 # time: 120
 BUILD=${BUILD:-build}

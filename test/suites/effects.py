@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # time: 120
 # order: 15
-"""The effects that the spec lists (fields access and implicit) against Zydis: operands, memory,
-implicit registers, of one encoding of every form. One case per instruction."""
+"""The effects that the spec lists (fields access and implicit) against Zydis: operands and their
+widths, memory, implicit registers, of one encoding of every form and guest. One case per
+instruction."""
 
 from __future__ import annotations
 
@@ -20,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gen.cases.cases import usable  # noqa: E402
 from gen.cases.encode import Mem, TestForm, encode  # noqa: E402
-from gen.language.model import FIXED_REGS, Form, Place, forms  # noqa: E402
+from gen.language.model import FIXED_REGS, Form, Place, forms, row_of_guest  # noqa: E402
 from gen.language.reader import read_spec  # noqa: E402
-from gen.language.target import I386  # noqa: E402
+from gen.language.target import GUESTS, Guest  # noqa: E402
 from harness import BUILD, TOP, Failure, Suite, Skip  # noqa: E402
 
 # Not compared, and why. Zydis describes what the processor would do in kernel mode, under another
@@ -38,6 +39,8 @@ LEFT_OUT = {
     "FFREE": "the tag alone changes", "FFREEP": "the tag alone changes",
     "LEAVE": "Zydis says that rSP is read",
 }
+# 32 bits of a register are written, which has 64 with REX.W (the rest becomes 0), or 16 of 32 read.
+OTHER_WIDTH = {"MOVMSKPS", "MOVMSKPD", "PMOVMSKB", "PEXTRW", "PINSRW", "LAR", "LSL"}
 TRAPS = {"trap_gp", "trap_ud"}
 GENERAL = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
 
@@ -47,6 +50,7 @@ class Wanted:
     """Effects of one form, by Zydis' names: access of each explicit operand; others."""
 
     operands: list[str]
+    bits: list[int]
     memory: dict[str, str] = field(default_factory=dict)   # base register -> access
     registers: dict[str, str] = field(default_factory=dict)  # 32-bit name or st0.. -> access
     fixed: dict[str, str] = field(default_factory=dict)    # operands that are always the same
@@ -68,7 +72,7 @@ def wide(register: str) -> str:
 def wanted(form: Form) -> Wanted:
     """What the spec says."""
     row = form.row
-    found = Wanted([])
+    found = Wanted([], [])
     for operand, access in zip(row.operands, row.access):
         if operand.letter == "X":
             found.memory["esi"] = access
@@ -76,6 +80,7 @@ def wanted(form: Form) -> Wanted:
             found.memory["edi"] = access
         else:
             found.operands.append("" if access in ("-", "a") else access)
+            found.bits.append(operand.bits(form.opsize))
             if operand.place(form.mem) in (Place.LITERAL, Place.ST) or operand.text in FIXED_REGS:
                 found.fixed[wide(operand.text.lower())] = access
     for effect in row.implicit:
@@ -91,7 +96,7 @@ def wanted(form: Form) -> Wanted:
     return found
 
 
-def sample(form: Form) -> bytes:
+def sample(form: Form, guest: Guest) -> bytes:
     """One encoding of a form, with registers that no instruction uses by itself."""
     row = form.row
     mem = None
@@ -99,9 +104,11 @@ def sample(form: Form) -> bytes:
         mem = Mem(disp=0x1000) if "moffs" in row.imms else Mem(base=3)
         if row.addrsizes == (2,):
             mem = Mem(addr16=True, base=7)
+        mem.short = guest.long_mode and row.addrsizes == (4,)
     test = TestForm(form, reg=1 if row.reg is None else row.reg, rm=2 if row.rm is None else row.rm,
-                    mem=mem, cond={16: 4, 8: 1}.get(row.span, 0), addr16=row.addrsizes == (2,))
-    return encode(test, Random(1), I386)
+                    mem=mem, cond={16: 4, 8: 1}.get(row.span, 0),
+                    addr16=row.addrsizes == (min(guest.addrsizes),))
+    return encode(test, Random(1), guest)
 
 
 def agree(zydis: str, spec: str) -> bool:
@@ -111,16 +118,25 @@ def agree(zydis: str, spec: str) -> bool:
         ("r" not in zydis or "r" in spec)
 
 
+def has_width(form: Form, number: int) -> bool:
+    """The operand is a general register, whose width Zydis has as the spec does."""
+    operand = form.row.operands[number]
+    return operand.place(form.mem) is Place.REG and operand.letter != "" and \
+        form.row.mnemonic not in OTHER_WIDTH
+
+
 def differences(form: Form, line: str) -> Iterator[str]:
     """How Zydis' line differs from the spec."""
     want = wanted(form)
     shown: list[str] = []
+    bits: list[int] = []
     memory: dict[str, str] = {}
     registers: dict[str, str] = {}
-    for visibility, name, access in re.findall(r" ([EIH]):(\S+)=(\w*)", line):
+    for visibility, name, access, size in re.findall(r" ([EIH]):(\S+)=(\w*)/(\d+)", line):
         base = re.fullmatch(r"\[(\w+)\]", name)
         if visibility != "H":
             shown.append(access)
+            bits.append(int(size))
         elif base:
             memory[wide(base[1])] = merged(memory.get(wide(base[1]), ""), access)
         elif wide(name) in GENERAL or re.fullmatch(r"st\d", name):
@@ -137,6 +153,10 @@ def differences(form: Form, line: str) -> Iterator[str]:
                    merged(want.registers.get(name, ""), want.fixed.get(name, "")
                           if len(shown) != len(want.operands) else ""))
                   for name in sorted(set(registers) | set(want.registers) & set(GENERAL))]
+    if len(shown) == len(want.operands):
+        for number, (zydis_bits, spec_bits) in enumerate(zip(bits, want.bits)):
+            if spec_bits and zydis_bits != spec_bits and has_width(form, number):
+                yield f"operand {number + 1}: Zydis {zydis_bits} bits, spec {spec_bits}"
     for what, zydis, spec in pairs:
         if not agree(zydis, spec):
             yield f"{what}: Zydis {zydis or '-'}, spec {spec or '-'}"
@@ -145,23 +165,23 @@ def differences(form: Form, line: str) -> Iterator[str]:
 def main() -> None:
     """One case per instruction."""
     suite = Suite()
-    chosen: dict[str, list[Form]] = defaultdict(list)
-    for row in read_spec(TOP / "gen/spec", TOP).rows:
-        for form in forms(row, I386):
-            if usable(form) and row.body not in TRAPS:
-                chosen[row.mnemonic].append(form)
-    every = [form for found in chosen.values() for form in found]
-    text = "".join(sample(form).hex() + "\n" for form in every)
-    done = subprocess.run([str(BUILD / "test/zydis_effects")], input=text, check=True,
-                          capture_output=True, text=True)
-    lines = dict(zip(map(id, every), done.stdout.splitlines()))
+    chosen: dict[str, list[tuple[Form, bytes, str]]] = defaultdict(list)
+    rows = list(read_spec(TOP / "gen/spec", TOP).rows)
+    for guest in GUESTS:
+        every = [(form, sample(form, guest)) for row in rows if row.body not in TRAPS
+                 for form in forms(row_of_guest(row, guest), guest) if usable(form)]
+        text = "".join(code.hex() + "\n" for _, code in every)
+        mode = "64" if guest.long_mode else "32"
+        done = subprocess.run([str(BUILD / "test/zydis_effects"), mode], input=text, check=True,
+                              capture_output=True, text=True)
+        for (form, code), line in zip(every, done.stdout.splitlines()):
+            chosen[form.row.mnemonic].append((form, code, line))
 
     def check(name: str) -> None:
-        found = chosen[name]
         if name in LEFT_OUT:
             raise Skip(LEFT_OUT[name])
-        bad = [f"{form.row.cite} ({sample(form).hex()}): {difference}" for form in found
-               if lines[id(form)] != "-" for difference in differences(form, lines[id(form)])]
+        bad = [f"{form.row.cite} ({code.hex()}): {difference}" for form, code, line in chosen[name]
+               if line != "-" for difference in differences(form, line)]
         if bad:
             raise Failure("\n".join(bad[:6]))
 

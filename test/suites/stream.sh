@@ -1,6 +1,6 @@
 #!/bin/sh
-# Random instruction streams, every gadget and every n-gram of the library: engine against host CPU
-# (test/stream). The same seeds every time; `make soak` takes new ones.
+# Random instruction streams of both guests, every gadget and every n-gram of the library: engine against
+# host CPU (test/stream). The same seeds every time; `make soak` takes new ones.
 # order: 20
 # time: 300
 BUILD=${BUILD:-build}
@@ -13,5 +13,9 @@ for command in ngrams stream "stream --checked --count $count" "stream --steps -
     # shellcheck disable=SC2086
     "$BUILD/test/"${command%% *} --oracle "$BUILD/test/oracle" "$@" ${command#"${command%% *}"} ||
         status=1
+done
+for mode in "" "--checked --count $count" "--steps --count $count" "--kicks --count $count"; do
+    # shellcheck disable=SC2086
+    "$BUILD/test/stream64" --oracle "$BUILD/test/oracle64" "$@" $mode || status=1
 done
 exit "${status:-0}"
