@@ -52,7 +52,8 @@ void address_fault(struct cpu *cpu) {
             }
         } else {
             uint64_t reach = cpu->trap_addr - cpu->regs[REG_SP] + STACK_REACH;
-            bool frame = cpu->trap_addr == cpu->regs[REG_BP]; /* LEAVE */
+            bool frame =
+                !has_operand && cpu->regs[REG_BP] - cpu->trap_addr < 512; /* LEAVE, ENTER */
             bool string = rows[insn.row].flags & ROW_STRING;
             stack = !string && (reach < 2 * STACK_REACH || frame);
             write = write || variant->stores;

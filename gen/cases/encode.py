@@ -164,7 +164,7 @@ def ignored_rex(test: TestForm) -> int:
         return bits
     if row.modrm and (row.reg is not None or letters & {"P", "S"}):
         bits |= REX_R
-    if test.mem is None or test.mem.index == NO_REG and test.mem.base & 7 != 4:
+    if test.mem is None or test.mem.base == RIP:  # elsewhere there may be a SIB byte
         bits |= REX_X
     if test.mem is None and (letters & {"Q", "N", "STi"} or row.fixed_modrm or
                              not row.modrm and row.span != 8):

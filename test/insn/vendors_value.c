@@ -67,6 +67,8 @@ bool rule_scan_f3(const struct vendor_case *c, unsigned n, const struct tresult 
     bool zero = value == 0;
     if (n == 0 && value) {
         result = reverse ? high : low;
+    } else if (n == 0) {
+        result = c->test->regs[f->reg] & ~kept; /* all of it stays */
     }
     if (n == 1) {
         result = !value ? width : reverse ? width - 1 - high : low;
@@ -104,11 +106,12 @@ bool rule_shiftd_over(const struct vendor_case *c, unsigned n, const struct tres
 bool rule_bswap16(const struct vendor_case *c, unsigned n, const struct tresult *judged,
                   struct tresult *answer) {
     const struct form *f = c->form;
-    greg *dst = &answer->regs[f->rm];
+    unsigned reg = CASE_BITS == 32 ? f->bytes[f->len - 1] & 7 : f->rm;
+    greg *dst = &answer->regs[reg];
     if (n > 0 || f->opsize != 2) {
         return false;
     }
-    *dst = (*dst & ~(greg)0xffff) | (judged->regs[f->rm] & 0xffff);
+    *dst = (*dst & ~(greg)0xffff) | (judged->regs[reg] & 0xffff);
     return true;
 }
 
