@@ -22,6 +22,9 @@ EXIT = b"\xb8\x01\x00\x00\x00\xbb%c\x00\x00\x00\xcd\x80"
 EXIT64 = b"\xb8\x3c\x00\x00\x00\xbf%c\x00\x00\x00\x0f\x05"
 
 
+Octets = bytes  # in classes that have a method of that name
+
+
 @dataclass
 class Segment:
     """One program header."""
@@ -60,7 +63,7 @@ class Elf:
                                    s.align) for s in self.segments)
         return self.whole(head + heads)
 
-    def whole(self, heads: bytes) -> bytes:
+    def whole(self, heads: Octets) -> Octets:
         """The file with these headers."""
         return heads.ljust(0x200, b"\0") + self.code.ljust(max(0, self.size - 0x200), b"\0")
 

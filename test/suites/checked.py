@@ -26,7 +26,7 @@ CHANGED = "checked code found changed"
 def counters(part: str) -> dict[str, int]:
     """The counters after one part of the program."""
     program = compile_c(TOP / "test/engine/smc_hot.c", BUILD / "test/bin/checked/smc_hot",
-                        "-static", "-pthread")
+                        "-static", "-pthread", f"-I{TOP}")
     done = fiberglass("--stats", program, part)
     check_equal(f"status (stderr: {done.errors()[-300:]})", done.status, 0)
     found = re.findall(r"^ *(\d+)  (.+)$", done.errors(), re.M)

@@ -143,7 +143,7 @@ def _() -> None:
                  "fg-where", "fg-bytes $r8", "kill"):
         words += ["-ex", line]
     done = command(["gdb", *words, "--args", *FG, "--root", ROOT, "/bin/true"])
-    check(re.search(r"guest pc [0-9a-f]{8}, in the fiber of [0-9a-f]{8}: xor32_rr_eax_eax\neax ",
+    check(re.search(r"guest pc [0-9a-f]{8}, in the fiber of [0-9a-f]{8}: xor32_rr_eax_eax\nax ",
                     done.text()), done.text()[-1500:] + done.errors()[-500:])
 
 

@@ -363,8 +363,9 @@ static void pi_waiters(void) {
     show("requeue all",
          futex(&word, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG, 0, (void *)9, &word2, word));
     show("wake op", futex(&word, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, (void *)1, &word2, 0));
-    show("unlock", futex(&word, FUTEX_UNLOCK_PI | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0));
+    long unlocked = futex(&word, FUTEX_UNLOCK_PI | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0);
     join(0, 1);
+    show("unlock", unlocked); /* the waiter's lines come before */
     word = word2 = 0;
 }
 
