@@ -444,6 +444,16 @@ static bool rule_far_rexw(const struct vendor_case *c, unsigned n, const struct 
     return true;
 }
 
+/* Who reads four bytes of memory may find no page for the last two. */
+static bool rule_movsxd16(const struct vendor_case *c, unsigned n, const struct tresult *judged,
+                          struct tresult *answer) {
+    if (n > 0 || c->form->mem == FORM_NO_MEM || answer->trap != TRAP_PAGE) {
+        return false;
+    }
+    *answer = *judged;
+    return true;
+}
+
 /* LDMXCSR and FXRSTOR of a value in which bit 17 alone is above those that every processor has.
  * A result that has loaded it is listed for LDMXCSR; FXRSTOR loads too much to be written here. */
 static bool rule_mxcsr_17(const struct vendor_case *c, unsigned n, const struct tresult *judged,
@@ -466,16 +476,27 @@ static bool rule_mxcsr_17(const struct vendor_case *c, unsigned n, const struct 
 /* --- table -------------------------------------------------------------------------------- */
 
 const struct vendor vendors[] = {
-    {"push_sreg", rule_push_sreg},         {"pop_sreg", rule_pop_sreg},
-    {"bound_second", rule_bound_second},   {"cmps_order", rule_cmps_order},
-    {"mmx_store_cs", rule_mmx_store_cs},   {"fist_cs", rule_fist_cs},
-    {"mf_or_gp", rule_mf_or_gp},           {"maskmov_left", rule_maskmov_left},
-    {"probe_order", rule_probe_order},     {"bit_probe", rule_bit_probe},
-    {"x87_pointers", rule_x87_pointers},   {"fxsave_image", rule_fxsave_image},
-    {"mxcsr_17", rule_mxcsr_17},           {"far_rexw", rule_far_rexw},
-    {"lar_access", rule_lar_access},       {"scan_f3", rule_scan_f3},
-    {"shiftd_over", rule_shiftd_over},     {"bswap16", rule_bswap16},
-    {"approximation", rule_approximation}, {"x87_functions", rule_x87_functions},
+    {"push_sreg", rule_push_sreg},
+    {"pop_sreg", rule_pop_sreg},
+    {"bound_second", rule_bound_second},
+    {"cmps_order", rule_cmps_order},
+    {"mmx_store_cs", rule_mmx_store_cs},
+    {"fist_cs", rule_fist_cs},
+    {"mf_or_gp", rule_mf_or_gp},
+    {"maskmov_left", rule_maskmov_left},
+    {"probe_order", rule_probe_order},
+    {"bit_probe", rule_bit_probe},
+    {"x87_pointers", rule_x87_pointers},
+    {"fxsave_image", rule_fxsave_image},
+    {"mxcsr_17", rule_mxcsr_17},
+    {"far_rexw", rule_far_rexw},
+    {"movsxd16", rule_movsxd16},
+    {"lar_access", rule_lar_access},
+    {"scan_f3", rule_scan_f3},
+    {"shiftd_over", rule_shiftd_over},
+    {"bswap16", rule_bswap16},
+    {"approximation", rule_approximation},
+    {"x87_functions", rule_x87_functions},
 };
 const unsigned vendor_count = sizeof vendors / sizeof vendors[0];
 

@@ -191,7 +191,8 @@ static void plain_item(struct item *item, const struct pool *pool, struct random
         }
         expand(&inputs, &ok, form, (uint32_t)random64(r), CODE_ADDR);
         bool cmps = form->vendor & vendor_bit("cmps_order");
-        if (!ok.over_limit && !(cmps && both_fault(form, &inputs))) {
+        bool short_read = form->vendor & vendor_bit("movsxd16") && form->mem != FORM_NO_MEM;
+        if (!ok.over_limit && !short_read && !(cmps && both_fault(form, &inputs))) {
             break;
         }
     }
