@@ -1,5 +1,6 @@
 /* Chooses the inputs of a case: registers, flags, floating-point state, where the memory operand
- * lies and what is in it. Everything follows from the form's seed and the case's number. */
+ * lies and what is in it. Everything follows from the form's seed and the case's number.
+ * (long: the inputs of one case, drawn in one order for both widths.) */
 #include "test/insn/forms.h"
 
 #include <string.h>
