@@ -119,6 +119,14 @@ class Terminal:
         while self.read(quiet):
             pass
 
+    def expect_echo(self, on: bool, limit: float = 20) -> None:
+        """Wait until the terminal echoes, or no longer does: who takes the modes up shows nothing."""
+        end = time.monotonic() + min(limit * LIMITS, remaining())
+        while bool(termios.tcgetattr(self.slave)[3] & termios.ECHO) != on:
+            if time.monotonic() > end:
+                raise Failure(f"the terminal's echo is not {'on' if on else 'off'}")
+            time.sleep(0.01)
+
     def wait(self, limit: float = 20) -> int:
         """Wait for the program's end; its status, negative for death by a signal."""
         end = time.monotonic() + min(limit * LIMITS, remaining())

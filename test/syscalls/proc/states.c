@@ -32,19 +32,25 @@ static char state_of(pid_t pid) {
     return state;
 }
 
-/* Waits for the state and shows it, in stat, status and a thread's files. */
+/* Waits until stat, status and a thread's files say that the state is so, and shows them: a child
+ * that rests may still run for a moment between two of them. */
 static void show_state(pid_t pid, char state) {
-    for (int tries = 0; tries < 400 && state_of(pid) != state; tries++) {
+    char seen, wanted[16], of_process[200], of_thread[200], path[64];
+    snprintf(wanted, sizeof wanted, "State:\t%c", state);
+    for (int tries = 0; tries < 400; tries++) {
+        seen = state_of(pid);
+        snprintf(path, sizeof path, "/proc/%d/status", pid);
+        get(path);
+        strcpy(of_process, line_of("State:"));
+        snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, pid);
+        get(path);
+        strcpy(of_thread, line_of("State:"));
+        if (seen == state && !strncmp(of_process, wanted, strlen(wanted)) && !strncmp(of_thread, wanted, strlen(wanted))) {
+            break;
+        }
         sleep_ms(5);
     }
-    char path[64];
-    printf("%c\n", state_of(pid));
-    snprintf(path, sizeof path, "/proc/%d/status", pid);
-    get(path);
-    printf("%s\n", line_of("State:"));
-    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, pid);
-    get(path);
-    printf("of the thread: %s\n", line_of("State:"));
+    printf("%c\n%s\nof the thread: %s\n", seen, of_process, of_thread);
 }
 
 static void states(void) {
