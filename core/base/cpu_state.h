@@ -122,8 +122,11 @@ struct cpu {
     uint32_t gate;              /* enum syscall_gate, at EXIT_SYSCALL */
     uint32_t mxcsr, host_mxcsr; /* the guest's and the host C code's MXCSR */
     enum guest_mode mode;       /* the entry code asks how wide registers are */
+    uint32_t upper;             /* not 0: some upper half of ymm[0..7] may be not 0 */
     struct cpu_segment seg[SEG_COUNT];
-    uint8_t xmm[16][16] __attribute__((aligned(16)));
+    /* Vector registers: XMM in the lower halves. The first eight are in the host's own in gadgets.
+     */
+    uint8_t ymm[16][32] __attribute__((aligned(32)));
     uint8_t fx[512]
         __attribute__((aligned(16))); /* FXSAVE image: valid when fx_valid, see cpu_fpu_* */
 

@@ -8,6 +8,7 @@
 #include "core/base/debug.h"
 #include "core/build/ngram.h"
 #include "core/build/profile.h"
+#include "core/host/host.h"
 #include "core/base/space_state.h"
 
 #include <assert.h>
@@ -192,7 +193,7 @@ static unsigned register_entry(const struct guest_shape *shape, enum index_class
     number %= shape->registers;
     if (number >= shape->resident) {
         homes->at[homes->count++] = class == IX_VECTOR
-                                        ? (uint32_t)offsetof(struct cpu, xmm[number])
+                                        ? (uint32_t)offsetof(struct cpu, ymm[number])
                                         : (uint32_t)offsetof(struct cpu, regs[number]);
         return shape->resident;
     }
@@ -383,6 +384,9 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
     const struct variant *variant = &variants[insn->variant];
     if (!variant->steps) {
         return false;
+    }
+    if (insn->vex) {
+        host_use_upper();
     }
     unsigned base = operand_base(low, insn, variant);
     if (base == shape_of(low)->base_ea) {

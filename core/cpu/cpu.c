@@ -83,9 +83,9 @@ void cpu_kick_clear(struct cpu *cpu) {
     atomic_store(&cpu->poll, POLL_RUN);
 }
 
-/* XMM registers that the guest has, in bytes. */
-static size_t xmm_bytes(const struct cpu *cpu) {
-    return cpu->mode == GUEST_I386 ? sizeof cpu->xmm / 2 : sizeof cpu->xmm;
+/* Vector registers that the guest has. */
+static unsigned vectors(const struct cpu *cpu) {
+    return cpu->mode == GUEST_I386 ? 8 : 16;
 }
 
 void cpu_fpu_save(struct cpu *cpu) {
@@ -98,17 +98,22 @@ void cpu_fpu_save(struct cpu *cpu) {
     }
     memcpy(cpu->fx + FX_MXCSR, &cpu->mxcsr, 4);
     memcpy(cpu->fx + FX_MXCSR_MASK, &(uint32_t){0xffff}, 4);
-    memcpy(cpu->fx + FX_XMM, cpu->xmm, xmm_bytes(cpu));
+    unsigned count = vectors(cpu);
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(cpu->fx + FX_XMM + 16 * i, cpu->ymm[i], 16);
+    }
     /* The guest has no more registers. A gadget's FXSAVE leaves the host's here, and sigreturn what
      * the guest wrote. */
-    size_t end = FX_XMM + xmm_bytes(cpu);
+    size_t end = FX_XMM + 16 * count;
     memset(cpu->fx + end, 0, sizeof cpu->fx - end);
 }
 
 void cpu_fpu_dirty(struct cpu *cpu) {
     memcpy(&cpu->mxcsr, cpu->fx + FX_MXCSR, 4);
     cpu->mxcsr &= 0xffff; /* LDMXCSR of reserved bits would fault on the host */
-    memcpy(cpu->xmm, cpu->fx + FX_XMM, xmm_bytes(cpu));
+    for (unsigned i = 0; i < vectors(cpu); i++) {
+        memcpy(cpu->ymm[i], cpu->fx + FX_XMM + 16 * i, 16);
+    }
     cpu->fx_valid = true;
 }
 
@@ -117,6 +122,22 @@ void cpu_fpu_reset(struct cpu *cpu) {
     memcpy(cpu->fx, &(uint16_t){FCW_DEFAULT}, 2);
     memcpy(cpu->fx + FX_MXCSR, &(uint32_t){MXCSR_DEFAULT}, 4);
     cpu_fpu_dirty(cpu);
+    memset(cpu->ymm, 0, sizeof cpu->ymm);
+    cpu->upper = 0;
+}
+
+void cpu_upper_save(const struct cpu *cpu, uint8_t image[16][16]) {
+    for (unsigned i = 0; i < ARRAY_LEN(cpu->ymm); i++) {
+        memcpy(image[i], cpu->ymm[i] + 16, 16);
+    }
+}
+
+void cpu_upper_load(struct cpu *cpu, const uint8_t image[16][16]) {
+    for (unsigned i = 0; i < vectors(cpu); i++) {
+        memcpy(cpu->ymm[i] + 16, image[i], 16);
+    }
+    cpu->upper = host_has_upper();
+    host_use_upper();
 }
 
 uint32_t cpu_eflags(const struct cpu *cpu) {

@@ -18,11 +18,16 @@ void cpu_kick(struct cpu *cpu);
 void cpu_kick_clear(struct cpu *cpu);
 
 /* x87 state: save to cpu->fx (from the host's unit), or say that cpu->fx was rewritten and must be
- * loaded at the next cpu_run(). XMM registers and MXCSR are in cpu->xmm and cpu->mxcsr at any time
+ * loaded at the next cpu_run(). XMM registers and MXCSR are in cpu->ymm and cpu->mxcsr at any time
  * outside cpu_run(); save copies them into the image too, dirty copies them out of it. */
 void cpu_fpu_save(struct cpu *cpu);
 void cpu_fpu_dirty(struct cpu *cpu);
-/* x87, XMM and MXCSR as a new program finds them. */
+/* The upper halves of the YMM registers, outside cpu_run(), as the AVX part of an XSAVE image has
+ * them (SDM Vol. 1, 13.5.2). What is loaded is dropped at the next cpu_run() where the host has
+ * none. */
+void cpu_upper_save(const struct cpu *cpu, uint8_t image[16][16]);
+void cpu_upper_load(struct cpu *cpu, const uint8_t image[16][16]);
+/* x87, vector registers and MXCSR as a new program finds them. */
 void cpu_fpu_reset(struct cpu *cpu);
 
 /* Whole guest EFLAGS, as PUSHF shows them; and setting them with no privilege check but the fixed

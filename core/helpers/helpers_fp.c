@@ -37,8 +37,8 @@ static int store_masked(struct cpu *cpu, uint64_t raw, bool wide) {
     unsigned count = wide ? 16 : 8;
     uint8_t value[16], mask[16];
     if (wide) {
-        memcpy(value, cpu->xmm[reg], 16);
-        memcpy(mask, cpu->xmm[rm], 16);
+        memcpy(value, cpu->ymm[reg], 16);
+        memcpy(mask, cpu->ymm[rm], 16);
     } else {
         cpu_fpu_save(cpu);
         uint16_t control, status;

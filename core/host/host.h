@@ -19,6 +19,12 @@ void host_use_window(uint64_t window);
 /* Load the cpu's state into the host registers and dispatch `slot0`; returns at an exit. */
 enum exit_reason host_enter(struct cpu *cpu, const uint64_t *slot0);
 
+/* Guests may have vector registers of 256 bits from now on: entries and exits keep their upper
+ * halves. Before the first gadget that could change one; any thread. host_has_upper(): the host has
+ * them. */
+void host_use_upper(void);
+bool host_has_upper(void);
+
 /* x87: between the host's unit and an FXSAVE image (x87 part only matters). */
 void host_fpu_save(uint8_t *image);
 void host_fpu_load(const uint8_t *image);
@@ -37,7 +43,8 @@ const uint64_t *host_null_entry(unsigned bits);
 /* Has the host what the gadgets of a guest mode need? NULL, or what is missing. */
 const char *host_lacks(enum guest_mode mode);
 
-/* Can this host run the gadgets of a CPUID feature? reg 0 to 3: EAX EBX ECX EDX. */
+/* Can this host run the gadgets of a CPUID feature? reg 0 to 3: EAX EBX ECX EDX. AVX is one that
+ * the host's kernel keeps the registers of. */
 bool host_has_feature(uint32_t leaf, uint32_t subleaf, unsigned reg, unsigned bit);
 
 #endif

@@ -44,7 +44,7 @@ void address_fault(struct cpu *cpu) {
             stack = insn.seg == INSN_NO_SEG && (insn.base == REG_SP || insn.base == REG_BP);
             write = write || variant->writes;
             odd = cpu->trap_addr & (variant->align - 1u);
-            if (variant->bytes > 16) { /* goes in pieces, the first of them first */
+            if (variant->bytes > 32) { /* goes in pieces, the first of them first */
                 odd = odd && address_canonical(cpu->trap_addr);
                 last += 3;
             } else {

@@ -69,9 +69,11 @@ class Renderer:
             home = offsets.get(f"home_{form.name}")
             if home is None or form.place is Place.MEM:
                 found[form.name] = self.operand(form, values, table, offsets)
-            elif form.place is Place.XMM:
-                found[form.name] = ops.HomeVector(form.name, form.size, ops.Slot(home), temp,
-                                                  form.access)
+            elif form.place in (Place.XMM, Place.YMM):
+                # Where no memory is, EA may have the address for a later gadget of the sequence.
+                found[form.name] = ops.HomeVector(form.place.value, form.name, form.size,
+                                                  ops.Slot(home), temp if memory else ops.ADDR,
+                                                  form.access, form.vex)
             else:
                 value = free.pop(0) if form.access != "w" or len(free) > 1 else \
                     (free or [ops.TMP])[0]

@@ -31,7 +31,7 @@ def index_class(table: Table, dim: Dim) -> str:
         return "OTHER"
     if form.place is Place.REG:
         return "BYTE" if form.size == 8 else "GENERAL"
-    return "VECTOR" if form.place is Place.XMM else "OTHER"
+    return "VECTOR" if form.place in (Place.XMM, Place.YMM) else "OTHER"
 
 
 def c_string(text: str) -> str:

@@ -45,6 +45,7 @@ class OperandForm:
     by_base: bool = False
     scratch: bool = False  # in a scratch register (policy `unexploded`)
     access: str = ""       # for guests whose registers are not all the host's, else ""
+    vex: bool = False      # a vector register of an instruction with VEX, of such guests
 
 
 @dataclass(frozen=True)
@@ -261,7 +262,7 @@ class Expander:
             return []
         access = dict(zip(bd.OPERANDS, form.row.access))
         return [o for o in operands if access[o.name] == "r" and
-                (o.place is Place.XMM or o.place is Place.REG and o.size > 8)]
+                (o.place in (Place.XMM, Place.YMM) or o.place is Place.REG and o.size > 8)]
 
     def stem_of(self, form: Form, body: bd.Body, operands: list[OperandForm]) -> str:
         """What policy patterns call the table."""
@@ -318,15 +319,13 @@ class Expander:
                 raise SpecError(row.where, f"body {body.name} mentions {name}, but operand "
                                            f"{operand.text} has one address for each element: no "
                                            "body can reach it yet")
-            if place is Place.YMM:
-                raise SpecError(row.where, f"body {body.name} mentions {name}, but operand "
-                                           f"{operand.text} has 256 bits: the engine has the lower "
-                                           "halves of vector registers alone")
             size = operand.bits(form.opsize)
-            if place in (Place.XMM, Place.MMX, Place.ST, Place.SREG):
+            if place in (Place.XMM, Place.YMM, Place.MMX, Place.ST, Place.SREG):
                 size = 0
             access = row.access[number] if self.guest.long_mode else ""
-            found.append(OperandForm(name, place, size, access=access))
+            vex = (self.guest.long_mode and row.vex is not None and
+                   place in (Place.XMM, Place.YMM))
+            found.append(OperandForm(name, place, size, access=access, vex=vex))
         return found
 
     def step(self, form: Form, body: bd.Body, first: bool, alone: bool,
@@ -382,7 +381,7 @@ class Expander:
         for o in operands:
             if o.scratch:
                 continue
-            if o.place in (Place.REG, Place.XMM, Place.MMX, Place.ST, Place.SREG):
+            if o.place in (Place.REG, Place.XMM, Place.YMM, Place.MMX, Place.ST, Place.SREG):
                 kind, fixed = self.field(by_name[o.name])
                 parts.append((self.index(o), kind, fixed))
         for o in operands:

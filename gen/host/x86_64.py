@@ -76,10 +76,11 @@ ADDR, TMP, EA, SLOT = (NAMES[name] for name in ("addr", "tmp", "ea", "slot"))
 
 
 # Where the bodies scratch_src_x, scratch_src_r ... put operands.
-SCRATCH_XMM = {"src": "%xmm8"}
+SCRATCH_VECTOR = {"src": "8"}
 SCRATCH = {"src": TMP, "src2": ADDR}
-# Where vector registers that are at home in the cpu are while a gadget works on them.
-HOME_XMM = {"dst": "%xmm14", "src": "%xmm15", "src2": "%xmm13", "src3": "%xmm12"}
+# Where vector registers that are at home in the cpu are while a gadget works on them (numbers).
+HOME_VECTOR = {"dst": "14", "src": "15", "src2": "13", "src3": "12"}
+VECTOR = {"x": "%xmm", "y": "%ymm"}
 
 
 class Residence:
@@ -99,14 +100,14 @@ class Residence:
             return names[:RESIDENT] + (f"rN{suffix}",) + names[2 * RESIDENT:]
         if kind == "m" and len(self.guest.registers(64)) > RESIDENT:
             return names[:RESIDENT] + ("m_rN",) + names[-2:]
-        if kind == "x" and len(names) > RESIDENT:
-            return names[:RESIDENT] + ("xmmN",)
+        if kind in VECTOR and len(names) > RESIDENT:
+            return names[:RESIDENT] + (f"{VECTOR[kind][1:]}N",)
         return names
 
     def is_home(self, kind: str, entry: int) -> bool:
         """The entry stands for all registers that are at home."""
         wide = {"r": self.guest.registers(64), "m": self.guest.registers(64),
-                "x": self.guest.vectors}.get(kind, ())
+                "x": self.guest.vectors, "y": self.guest.vectors}.get(kind, ())
         return len(wide) > RESIDENT and entry == RESIDENT
 
     def high_byte(self, entry: int) -> int | None:
@@ -404,42 +405,59 @@ class Scratch(Rendered):
     def __init__(self, kind: str, name: str, size: int) -> None:
         super().__init__(size)
         self.kind = kind
-        self.text = SCRATCH_XMM[name] if kind == "x" else SCRATCH[name][size]
+        vector = VECTOR[kind] + SCRATCH_VECTOR[name] if kind in VECTOR else ""
+        self.text = vector or SCRATCH[name][size]
 
     def __str__(self) -> str:
         return self.text
 
 
 class HomeVector(Rendered):
-    """XMM register at home in the cpu, worked on in a scratch register of its own by its place."""
+    """XMM or YMM register (`kind`) at home in the cpu, worked on in a scratch register of its own
+    by its place. `vex`: instructions with VEX work on it, which write all 256 bits: the upper half
+    of an XMM destination is 0 then."""
 
-    kind = "x"
     num = -1
 
-    def __init__(self, name: str, size: int, offset: Slot, temp: HostRegister, access: str) -> None:
+    def __init__(self, kind: str, name: str, size: int, offset: Slot, temp: HostRegister,
+                 access: str, vex: bool) -> None:
         super().__init__(size)
-        self.text = HOME_XMM[name]
+        self.kind = kind
+        self.x, self.y = (VECTOR[k] + HOME_VECTOR[name] for k in VECTOR)
+        self.text = self.x if kind == "x" else self.y
         place = f"({NAMES['cpu']},{temp})"
         where = f"mov {offset}, {temp.r32}\n"
-        self.pre = f"{where}movaps {place}, {self.text}\n"
+        move = "vmovaps" if vex else "movaps"
+        if access != "w" or not vex:
+            self.pre = f"{where}{move} {place}, {self.text}\n"
         if "w" in access or "c" in access:
-            self.post = f"{where}movaps {self.text}, {place}\n"
+            self.post = f"{where}{move} {self.y if vex else self.text}, {place}\n"
 
     def __str__(self) -> str:
         return self.text
 
 
 class Vector(Rendered):
-    """XMM, MMX, x87 or segment register."""
+    """XMM, YMM, MMX, x87 or segment register."""
 
     def __init__(self, kind: str, number: int, size: int) -> None:
         super().__init__(size)
         self.kind = kind
         self.num = number
 
+    @property
+    def x(self) -> str:
+        """The lower half of a YMM register."""
+        return f"%xmm{self.num}"
+
+    @property
+    def y(self) -> str:
+        """The YMM register whose lower half is an XMM register."""
+        return f"%ymm{self.num}"
+
     def __str__(self) -> str:
-        if self.kind == "x":
-            return f"%xmm{self.num}"
+        if self.kind in VECTOR:
+            return f"{VECTOR[self.kind]}{self.num}"
         if self.kind == "mm":
             return f"%mm{self.num}"
         if self.kind == "st":

@@ -28,7 +28,7 @@ WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "f64", "norexb", 
          "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string", *ONLY}
 FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
           "align", "ends", "endsnext", "modes", "vendor"}
-SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes",
+SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes", "align",
             "vendor")
 HELPER_PARAMS = ("next", "raw", "imm", "imm2")
 HEX = re.compile(r"[0-9A-F]{2}$")
@@ -396,7 +396,7 @@ class Block:
         access = setting("access")
         if operands and access is None:
             raise SpecError(line.where, f"{name} has operands but no access field")
-        implicit, faults, align = setting("implicit"), setting("faults"), values.get("align")
+        implicit, faults, align = setting("implicit"), setting("faults"), setting("align")
         return Row(line.where, parser.text, name, prefix, map_, opcode, span, modrm, reg, rm, fixed,
                    imms, encoding, operands, frozenset(words), modes,
                    tuple(s for s in (2, 4, 8) if f"o{s * 8}" in words),

@@ -72,7 +72,8 @@ class Guest:
             return bases + ("m_abs", "m_ea")
         if kind == "r":
             return self.registers(bits)
-        return {"x": self.vectors, "mm": self.media, "st": self.stack87, "s": self.segments}[kind]
+        return {"x": self.vectors, "y": family("ymm", len(self.vectors)), "mm": self.media,
+                "st": self.stack87, "s": self.segments}[kind]
 
     def param_bytes(self, param: str) -> int:
         """Width of a gadget's parameter (core/decode/rows.h: enum param_kind): addresses of code

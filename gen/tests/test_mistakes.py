@@ -278,9 +278,6 @@ class Mistakes(unittest.TestCase):
         self.vex("VEX.128.66.0F38.W0 92 /r RMV Vx vm32x Hx body=x_op",
                  "operand vm32x has one address for each element")
 
-    def test_ymm_without_body(self) -> None:
-        self.vex("VEX.256.66.0F.WIG 6F /r RM Vx Wx body=x_op", "operand Vx has 256 bits")
-
     # --- fields
     def test_flags_length(self) -> None:
         self.spec(block("01 /r MR Ev Gv", tail=TAIL.replace("wwwwww", "wwwww")), 3,

@@ -116,7 +116,7 @@ static void check_float(void) {
     registers->get_float(task, &now);
     CHECK(!memcmp(in.xmm_space, now.xmm_space, sizeof in.xmm_space), "xmm15 ends with %x",
           now.xmm_space[63]);
-    CHECK(!memcmp(task->cpu->xmm[15], &in.xmm_space[60], 16), "xmm15 of the cpu");
+    CHECK(!memcmp(task->cpu->ymm[15], &in.xmm_space[60], 16), "xmm15 of the cpu");
     in.mxcsr = 0x10000;
     in.cwd = 0;
     CHECK(!registers->set_float(task, &in), "a bad MXCSR is taken");
@@ -277,14 +277,14 @@ static void check_frame(void) {
     CHECK(!(fpstate & 63) && image.cwd == 0x37f && image.xmm_space[63] == 0x5a5a5a5a &&
               !image.padding[23],
           "fpstate at %lx, xmm15 %x", (unsigned long)fpstate, image.xmm_space[63]);
-    CHECK(task->cpu->xmm[15][0] == 0, "the handler does not begin with a fresh FPU");
+    CHECK(task->cpu->ymm[15][0] == 0, "the handler does not begin with a fresh FPU");
 
     task->cpu->regs[REG_SP] += 8; /* ret */
     memset(task->cpu->regs, 0xee, 4 * 8);
     abi_x86_64_signal_return(task);
     registers->get(task, &after);
     CHECK(!memcmp(&before, &after, sizeof after), "rax %llx, rip %llx", after.rax, after.rip);
-    CHECK(task->cpu->xmm[15][0] == 0x5a && got(0), "xmm15 is %x", task->cpu->xmm[15][0]);
+    CHECK(task->cpu->ymm[15][0] == 0x5a && got(0), "xmm15 is %x", task->cpu->ymm[15][0]);
     CHECK(task->signals.blocked == (0xf0f0f0f0f0 & ~signal_bit(SIGKILL) & ~signal_bit(SIGSTOP)),
           "blocked %lx", (unsigned long)task->signals.blocked);
     signal_set_blocked(task, 0);
@@ -367,7 +367,7 @@ static void check_hostile(void) {
     returns_with(far_pc, 0, 99, 99, "a pc that cannot be");
     CHECK(task->cpu->pc == 0x0123456789abcdef, "pc %lx", (long)task->cpu->pc);
     returns_with(no_fpu, 0, 99, 99, "no fpstate");
-    CHECK(task->cpu->mxcsr == 0x1f80 && !task->cpu->xmm[15][0], "mxcsr %x", task->cpu->mxcsr);
+    CHECK(task->cpu->mxcsr == 0x1f80 && !task->cpu->ymm[15][0], "mxcsr %x", task->cpu->mxcsr);
     returns_with(bad_mxcsr, SIGSEGV, 99, 99, "reserved bits of MXCSR");
     CHECK(task->cpu->regs[REG_AX] == 0 && task->cpu->pc == 0x401000, "pc %lx", (long)task->cpu->pc);
     returns_with(odd_fpu, SIGSEGV, 99, 99, "fpstate not aligned");

@@ -90,6 +90,7 @@ struct tcase {
     uint32_t eflags;
     uint32_t patches;
     struct fp_state fp;
+    uint8_t upper[REGS][16]; /* halves of the YMM registers; 0 where the host has none */
     struct patch patch[PATCH_MAX];
     uint8_t code[CODE_MAX];
 };
@@ -113,6 +114,7 @@ struct tresult {
     struct fp_state fp;
     greg change_addr[CHANGE_MAX];
     uint32_t change_value[CHANGE_MAX];
+    uint8_t upper[REGS][16]; /* last, so that recorded vectors stay valid */
 };
 
 enum { SIDE_ORACLE, SIDE_ENGINE, SIDES };

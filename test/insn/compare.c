@@ -60,7 +60,7 @@ static bool same_result(const struct tresult *a, const struct tresult *b, uint32
            memcmp(a->base, b->base, sizeof a->base) == 0 &&
 #endif
            memcmp(a->seg, b->seg, sizeof a->seg) == 0 && same_fp(&a->fp, &b->fp) &&
-           same_memory(a, b);
+           memcmp(a->upper, b->upper, sizeof a->upper) == 0 && same_memory(a, b);
 }
 
 /* Is `judged` an answer that the rule lists, where the engine gave `engine`? */
@@ -178,6 +178,8 @@ void print_case(FILE *to, const struct tcase *test, bool with_fp) {
         for (int k = i; k < REGS; k += 8) {
             fprintf(to, "  xmm%d ", k);
             print_hex(to, fp->xmm[k], 16);
+            fprintf(to, " upper ");
+            print_hex(to, test->upper[k], 16);
         }
         fprintf(to, "\n");
     }
@@ -271,6 +273,7 @@ void print_differences(FILE *to, const struct tresult *a, const struct tresult *
     }
     for (int i = 0; i < REGS; i++) {
         differ_bytes(to, "xmm", i, a->fp.xmm[i], b->fp.xmm[i], 16);
+        differ_bytes(to, "upper", i, a->upper[i], b->upper[i], 16);
     }
     if (!same_memory(a, b)) {
         print_memory(to, "expected", a);

@@ -211,9 +211,15 @@ static void load_state(const struct tcase *test) {
     memcpy(cpu->fx + 32, fp->st, sizeof fp->st);
     memcpy(cpu->fx + 160, fp->xmm, sizeof fp->xmm);
     cpu_fpu_dirty(cpu);
+    uint8_t upper[16][16] = {0};
+    memcpy(upper, test->upper, sizeof test->upper);
+    cpu_upper_load(cpu, upper);
 }
 
 static void save_state(struct tresult *result) {
+    uint8_t upper[16][16];
+    cpu_upper_save(cpu, upper);
+    memcpy(result->upper, upper, sizeof result->upper);
     cpu_fpu_save(cpu);
     struct fp_state *fp = &result->fp;
     memcpy(&fp->fcw, cpu->fx, 2);

@@ -606,4 +606,5 @@ void expand(struct tcase *test, struct tolerance *ok, const struct form *form, u
     }
 #endif
     set_tolerance(&b, ok);
+    random_upper(test);
 }

@@ -131,6 +131,8 @@ greg segment_base(uint8_t seg);
 void edge_bytes(struct random *r, uint8_t *to, uint32_t bytes, bool floating);
 /* A random x87, MMX and SSE state; `calm`: all exceptions masked, none pending. */
 void random_fp(struct random *r, struct fp_state *fp, bool calm);
+/* Upper halves of the YMM registers of a case, by its other values; 0 where the host has none. */
+void random_upper(struct tcase *test);
 /* The memory image that every batch starts from. */
 void fill_memory(struct batch *batch);
 

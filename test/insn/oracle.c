@@ -40,6 +40,8 @@ struct ucontext32 {
 
 /* What oracle_enter() loads; named in the assembly below. */
 __attribute__((aligned(64))) uint8_t enter_fx[512];
+uint8_t enter_upper[8][16];
+uint32_t has_upper; /* the processor and the kernel have YMM registers */
 uint32_t enter_regs[8], enter_eip, enter_eflags, saved_esp;
 static volatile uint32_t in_guest;
 static struct batch *const shared = (struct batch *)SHARED_ADDR;
@@ -65,6 +67,12 @@ __asm__(".text\n"
         "  pusha\n"
         "  mov %esp, saved_esp\n"
         "  fxrstor enter_fx\n"
+        "  cmpl $0, has_upper\n"
+        "  je 1f\n"
+        ".irp n, 0, 1, 2, 3, 4, 5, 6, 7\n"
+        "  vinsertf128 $1, enter_upper+16*\\n, %ymm\\n, %ymm\\n\n"
+        ".endr\n"
+        "1:\n"
         "  mov $0x63, %eax\n  mov %eax, %fs\n"
         "  mov $0x6b, %eax\n  mov %eax, %gs\n"
         "  pushl enter_eflags\n"
@@ -150,6 +158,26 @@ static void fill_fx(const struct fp_state *fp) {
     memcpy(enter_fx + 160, fp->xmm, sizeof fp->xmm);
 }
 
+/* The upper halves in the kernel's XSAVE image, which follows FXSAVE's: bit 2 of its first word
+ * says that they are there, not all 0 (SDM Vol. 1, 13.4). */
+static void read_upper(struct tresult *result, const uint8_t *fx) {
+    memset(result->upper, 0, sizeof result->upper);
+    if (has_upper && fx[512] & 4) {
+        memcpy(result->upper, fx + 576, sizeof result->upper);
+    }
+}
+
+/* AVX, and XCR0 has its registers. */
+static uint32_t find_upper(void) {
+    uint32_t a = 1, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (~c & (3u << 27)) {
+        return 0;
+    }
+    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return (a & 6) == 6;
+}
+
 static void read_fx(struct fp_state *fp, const uint8_t *fx) {
     memcpy(&fp->fcw, fx, 2);
     memcpy(&fp->fsw, fx + 2, 2);
@@ -178,6 +206,7 @@ static void fill_result(struct tresult *result, const struct ucontext32 *context
     result->seg[4] = (uint16_t)m->fs;
     result->seg[5] = (uint16_t)m->gs;
     read_fx(&result->fp, (const uint8_t *)m->fpstate + FXSAVE_OFFSET);
+    read_upper(result, (const uint8_t *)m->fpstate + FXSAVE_OFFSET);
 }
 
 void trap_c(int signal, void *info, struct ucontext32 *context) {
@@ -299,6 +328,7 @@ static void run_case(void) {
     memset(result, 0, __builtin_offsetof(struct tresult, change_addr));
     patch_image(test, 0);
     fill_fx(&test->fp);
+    memcpy(enter_upper, test->upper, sizeof enter_upper);
     memcpy(enter_regs, test->regs, sizeof enter_regs);
     enter_eip = test->code_at;
     enter_eflags = test->eflags | 0x202;
@@ -312,6 +342,7 @@ static void run_case(void) {
 
 _Noreturn void oracle_main(void) {
     set_up();
+    has_upper = find_upper();
     for (;;) {
         char byte;
         long got = call(SYS_read, 0, (long)&byte, 1, 0, 0);

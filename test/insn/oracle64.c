@@ -42,6 +42,8 @@ struct ucontext64 {
 
 /* What oracle_enter() loads; named in the assembly below. */
 __attribute__((aligned(64))) uint8_t enter_fx[512];
+uint8_t enter_upper[16][16];
+uint32_t has_upper; /* the processor and the kernel have YMM registers */
 uint64_t enter_regs[16], enter_rip, enter_flags, saved_rsp;
 static volatile uint32_t in_guest;
 static struct batch *const shared = (struct batch *)SHARED_ADDR;
@@ -70,6 +72,12 @@ __asm__(".text\n"
         "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
         "  mov %rsp, saved_rsp(%rip)\n"
         "  fxrstor enter_fx(%rip)\n"
+        "  cmpl $0, has_upper(%rip)\n"
+        "  je 1f\n"
+        ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
+        "  vinsertf128 $1, enter_upper+16*\\n(%rip), %ymm\\n, %ymm\\n\n"
+        ".endr\n"
+        "1:\n"
         "  pushq enter_flags(%rip)\n"
         "  lea enter_regs(%rip), %rax\n"
         "  mov 8(%rax), %rcx\n  mov 16(%rax), %rdx\n  mov 24(%rax), %rbx\n"
@@ -150,6 +158,26 @@ static void fill_fx(const struct fp_state *fp) {
     memcpy(enter_fx + 160, fp->xmm, sizeof fp->xmm);
 }
 
+/* The upper halves in the kernel's XSAVE image, which follows FXSAVE's: bit 2 of its first word
+ * says that they are there, not all 0 (SDM Vol. 1, 13.4). */
+static void read_upper(struct tresult *result, const uint8_t *fx) {
+    memset(result->upper, 0, sizeof result->upper);
+    if (has_upper && fx[512] & 4) {
+        memcpy(result->upper, fx + 576, sizeof result->upper);
+    }
+}
+
+/* AVX, and XCR0 has its registers. */
+static uint32_t find_upper(void) {
+    uint32_t a = 1, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (~c & (3u << 27)) {
+        return 0;
+    }
+    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return (a & 6) == 6;
+}
+
 static void read_fx(struct fp_state *fp, const uint8_t *fx) {
     memcpy(&fp->fcw, fx, 2);
     memcpy(&fp->fsw, fx + 2, 2);
@@ -189,6 +217,7 @@ static void fill_result(struct tresult *result, const struct ucontext64 *context
     result->eflags = (uint32_t)m->flags;
     read_segments(result, m);
     read_fx(&result->fp, m->fpstate);
+    read_upper(result, m->fpstate);
 }
 
 void trap_c(int signal, void *info, struct ucontext64 *context) {
@@ -317,6 +346,7 @@ static void run_case(void) {
     memset(result, 0, __builtin_offsetof(struct tresult, change_addr));
     patch_image(test, 0);
     fill_fx(&test->fp);
+    memcpy(enter_upper, test->upper, sizeof enter_upper);
     memcpy(enter_regs, test->regs, sizeof enter_regs);
     enter_rip = test->code_at;
     enter_flags = test->eflags | 0x202;
@@ -331,6 +361,7 @@ static void run_case(void) {
 
 _Noreturn void oracle_main(void) {
     set_up();
+    has_upper = find_upper();
     for (;;) {
         char byte;
         long got = call(SYS_read, 0, (uint64_t)&byte, 1, 0, 0, 0);

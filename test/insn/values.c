@@ -187,6 +187,14 @@ void edge_bytes(struct random *r, uint8_t *to, uint32_t bytes, bool floating) {
     }
 }
 
+void random_upper(struct tcase *test) {
+    struct random r = {random64(&(struct random){test->regs[0]}) + test->code_len};
+    memset(test->upper, 0, sizeof test->upper);
+    for (int i = 0; i < REGS && __builtin_cpu_supports("avx"); i++) {
+        edge_bytes(&r, test->upper[i], 16, false);
+    }
+}
+
 void random_fp(struct random *r, struct fp_state *fp, bool calm) {
     memset(fp, 0, sizeof *fp);
     uint32_t v = (uint32_t)random64(r);

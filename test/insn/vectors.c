@@ -32,7 +32,7 @@ static size_t write_record(FILE *file, const struct form *form, uint32_t number,
         size_t at = i * 4u, addr = offsetof(struct tresult, change_addr);
         size_t value = offsetof(struct tresult, change_value);
         if ((at >= addr && at < value && (at - addr) / sizeof(greg) >= listed) ||
-            (at >= value && (at - value) / 4 >= listed)) {
+            (at >= value && at < offsetof(struct tresult, upper) && (at - value) / 4 >= listed)) {
             continue;
         }
         uint32_t now, was;

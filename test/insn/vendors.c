@@ -26,6 +26,7 @@ void start_state(struct tresult *result, const struct tcase *test) {
     result->base[1] = GS_BASE;
 #endif
     result->fp = test->fp;
+    memcpy(result->upper, test->upper, sizeof result->upper);
     for (int i = 0; i < 8; i++) {
         memset(result->fp.st[i] + 10, 0, 6);
     }

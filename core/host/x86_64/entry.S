@@ -28,20 +28,54 @@
         .macro  SAVE_64 number, narrow, wide
         mov     \wide, CPU_REGS+8*\number(%r13)
         .endm
+/* Vector registers. While the upper halves of the cpu's are all 0 those of the host are so, too, and
+ * no instruction says otherwise: processors are slower with SSE instructions once one did. */
         .macro  LOAD_VECTORS
+        cmpb    $0, host_upper(%rip)
+        je      710f
+        cmpl    $0, CPU_UPPER(%r13)
+        jne     711f
+        vzeroupper
+710:
         .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
-        movups  CPU_XMM+16*\number(%r13), %xmm\number
+        movaps  CPU_YMM+32*\number(%r13), %xmm\number
         .endr
+        jmp     712f
+711:
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        vmovaps CPU_YMM+32*\number(%r13), %ymm\number
+        .endr
+712:
+        .endm
+        .macro  SAVE_VECTORS
+        cmpb    $0, host_upper(%rip)
+        jne     713f
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        movaps  %xmm\number, CPU_YMM+32*\number(%r13)
+        .endr
+        jmp     714f
+713:
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        vmovaps %ymm\number, CPU_YMM+32*\number(%r13)
+        .endr
+        .irp    number, 1, 2, 3, 4, 5, 6, 7
+        vorps   %ymm\number, %ymm0, %ymm0
+        .endr
+        vextractf128 $1, %ymm0, %xmm0
+        xor     %eax, %eax
+        vptest  %xmm0, %xmm0
+        setnz   %al
+        mov     %eax, CPU_UPPER(%r13)
+        vzeroupper
+714:
         .endm
 
 /* The last of a way into gadgets, by the width of the guest's registers. No flag is touched. */
         .macro  LOAD_NARROW
-        LOAD_VECTORS
         EACH_REGISTER LOAD_32
         jmp     *(%r14)
         .endm
         .macro  LOAD_WIDE
-        LOAD_VECTORS
         EACH_REGISTER LOAD_64
         jmp     *(%r14)
         .endm
@@ -60,9 +94,7 @@
         pop     %rax
         and     $FLAGS_HOST, %eax
         mov     %rax, CPU_FLAGS(%r13)
-        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
-        movups  %xmm\number, CPU_XMM+16*\number(%r13)
-        .endr
+        SAVE_VECTORS
         stmxcsr CPU_MXCSR(%r13)
         ldmxcsr CPU_HOST_MXCSR(%r13)
         .endm
@@ -87,6 +119,7 @@ host_enter:
         .globl  fg_load_state
 fg_load_state:
         ldmxcsr CPU_MXCSR(%r13)
+        LOAD_VECTORS
         cmpl    $GUEST_I386, CPU_MODE(%r13)
         jne     load_wide
         pushq   CPU_FLAGS(%r13)
@@ -97,6 +130,7 @@ load_wide:
         popfq
         LOAD_WIDE
 load_registers:                         /* all but the flags; those of the host's state are lost */
+        LOAD_VECTORS
         cmpl    $GUEST_I386, CPU_MODE(%r13)
         jne     1f
         LOAD_NARROW

@@ -226,9 +226,32 @@ const char *host_lacks(enum guest_mode mode) {
     return mode == GUEST_X86_64 && !host_has_feature(7, 0, 1, 8) ? "BMI2 instructions" : NULL;
 }
 
+/* Does the kernel keep XMM and YMM registers (XCR0, SDM Vol. 1, 14.3)? Only where OSXSAVE is set.
+ */
+__attribute__((target("xsave"))) static bool keeps_ymm(void) {
+    return (_xgetbv(0) & 6) == 6;
+}
+
 /* Gadgets run the guest's own instructions: the host must have the same bit. */
 bool host_has_feature(uint32_t leaf, uint32_t subleaf, unsigned reg, unsigned bit) {
     uint32_t out[4];
-    return __get_cpuid_count(leaf, subleaf, &out[0], &out[1], &out[2], &out[3]) &&
-           out[reg] >> bit & 1;
+    if (!__get_cpuid_count(leaf, subleaf, &out[0], &out[1], &out[2], &out[3]) ||
+        !(out[reg] >> bit & 1)) {
+        return false;
+    }
+    bool avx = leaf == 1 && reg == 2 && bit == 28;
+    return !avx || (out[2] & bit_OSXSAVE && keeps_ymm());
+}
+
+extern uint8_t host_upper;
+uint8_t host_upper; /* entry.S asks; once not 0 it stays so */
+
+bool host_has_upper(void) {
+    return host_has_feature(1, 0, 2, 28);
+}
+
+void host_use_upper(void) {
+    if (!__atomic_load_n(&host_upper, __ATOMIC_RELAXED) && host_has_upper()) {
+        __atomic_store_n(&host_upper, 1, __ATOMIC_RELEASE);
+    }
 }

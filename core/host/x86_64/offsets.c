@@ -33,7 +33,8 @@ void offsets(void) {
     DEFINE(CPU_SEG_SIZE, sizeof(struct cpu_segment));
     DEFINE(SEG_BASE, offsetof(struct cpu_segment, base));
     DEFINE(SEG_SELECTOR, offsetof(struct cpu_segment, selector));
-    OFFSET(CPU_XMM, xmm);
+    OFFSET(CPU_YMM, ymm);
+    OFFSET(CPU_UPPER, upper);
     OFFSET(CPU_FX, fx);
     DEFINE(EXIT_LINK, EXIT_LINK);
     DEFINE(EXIT_LOOKUP, EXIT_LOOKUP);
