@@ -19,6 +19,7 @@ soak: tests-insn
 	$(BUILD)/test/stream --seed $(FUZZ_SEED)000000 --seconds $(SOAK_SECONDS)
 	$(BUILD)/test/stream64 --seed $(FUZZ_SEED)000000 --seconds $(SOAK_SECONDS)
 	$(BUILD)/test/insn64 --outside --seed $(FUZZ_SEED)
+	INSN_SMALL_WINDOW=1 $(BUILD)/test/insn64 --outside --seed $(FUZZ_SEED)
 	$(BUILD)/test/ngrams --each 64
 	STATES_SEED=$(FUZZ_SEED) STATES_SEEDS=200 test/run cpu_states
 	$(BUILD)/test/decoder --seed $(FUZZ_SEED) --count 500000000

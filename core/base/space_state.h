@@ -10,7 +10,7 @@
 
 struct region;
 
-/* Bits of space.page[]: what the guest may do, and what the engine has done. */
+/* Flags of a page (space_page()): what the guest may do, and what the engine has done. */
 enum {
     PAGE_READ = 1,
     PAGE_WRITE = 2,
@@ -19,7 +19,11 @@ enum {
     PAGE_SHARED = 16, /* MAP_SHARED: another mapping may change it unseen, code runs checked */
     PAGE_HOT = 32,    /* written and executed in turn too often, or both at once: runs checked */
     PAGE_MAPPED = 64, /* part of a mapping (also when PROT_NONE) */
+    PAGE_MIXED = 128, /* of a stretch: its pages have flags of their own */
 };
+
+/* A stretch of pages, whose flags are one byte where they are alike (core/memory/page_flags.h). */
+#define STRETCH_BITS 24
 
 #define JUMP_CACHE_WORDS ((size_t)65536)
 #define JUMP_CACHE_PARTS 32
@@ -33,10 +37,11 @@ struct jump_cache {
 
 struct space {
     enum guest_mode mode;
-    unsigned bits;         /* the window has 2^bits bytes: 32 for i386 */
-    uint8_t *window;       /* host address of guest address 0 */
-    gaddr_t top;           /* first address that does not exist: 1 << bits */
-    _Atomic uint8_t *page; /* PAGE_* bits by page number: sparse, never walk all of it */
+    unsigned bits;            /* the window has 2^bits bytes: 32 for i386 */
+    uint8_t *window;          /* host address of guest address 0 */
+    gaddr_t top;              /* first address that does not exist: 1 << bits */
+    _Atomic uint8_t *stretch; /* PAGE_* bits by the number of a stretch, or PAGE_MIXED: then */
+    _Atomic uint8_t *page;    /* by page number: sparse, never walk all of it */
     struct jump_cache jump_cache;
     uint64_t anchor;              /* what its entries are relative to: host_null_entry(bits) */
     pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
@@ -53,9 +58,15 @@ struct file_id {
     int64_t mtime_sec, mtime_nsec, ctime_sec, ctime_nsec;
 };
 
+/* The flags of the page of `addr`, which is in the space. Any thread. */
+static inline uint8_t space_page(const struct space *space, gaddr_t addr) {
+    uint8_t flags = atomic_load(&space->stretch[addr >> STRETCH_BITS]);
+    return flags != PAGE_MIXED ? flags : atomic_load(&space->page[addr >> PAGE_BITS]);
+}
+
 /* Is the page of `addr` part of a mapping? */
 static inline bool space_mapped(const struct space *space, gaddr_t addr) {
-    return space->page[addr >> PAGE_BITS] & PAGE_MAPPED;
+    return space_page(space, addr) & PAGE_MAPPED;
 }
 
 /* True when [addr, addr+len) lies in the space (no wrap). Says nothing about mappings. */

@@ -4,6 +4,7 @@
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
 #include "core/base/space_state.h"
+#include "core/memory/window.h"
 
 #include <string.h>
 
@@ -60,7 +61,9 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
     gaddr_t at = pc;
 
     block->mode = space->mode;
-    block->top = space->top;
+    /* Another space may run it that has the page as well, and no more than the least window. */
+    const gaddr_t least = (gaddr_t)1 << WINDOW_BITS_X86_64;
+    block->top = pc < least && space->top > least ? least : space->top;
     block->pc = pc;
     block->count = 0;
     block->checked = checked;

@@ -6,6 +6,7 @@
 #include "core/host/host.h"
 #include "core/code/region_internal.h"
 #include "core/memory/jump_cache.h"
+#include "core/memory/page_flags.h"
 #include "core/base/stats.h"
 
 #include <string.h>
@@ -13,13 +14,9 @@
 
 /* --- pages ----------------------------------------------------------------------------- */
 
-static uint8_t page_flags(struct space *space, gaddr_t addr) {
-    return atomic_load_explicit(&space->page[addr >> PAGE_BITS], memory_order_relaxed);
-}
-
 /* May the page be executed? Fills the fault when not. */
 static bool page_executable(struct space *space, gaddr_t addr, struct block *block) {
-    uint8_t flags = addr < space->top ? page_flags(space, addr) : 0;
+    uint8_t flags = addr < space->top ? space_page(space, addr) : 0;
     if (flags & PAGE_EXEC) {
         return true;
     }
@@ -34,7 +31,7 @@ static bool page_watched(struct space *space, gaddr_t addr, struct block *block)
     if (!page_executable(space, addr, block)) {
         return false;
     }
-    _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
+    _Atomic uint8_t *flags = page_flags_own(space, addr);
     if (*flags & (PAGE_SHARED | PAGE_HOT)) {
         block->unwatched = true;
     } else if (!(*flags & PAGE_CODE)) {

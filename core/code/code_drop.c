@@ -3,6 +3,7 @@
 #include "core/host/host.h"
 #include "core/code/region_internal.h"
 #include "core/memory/jump_cache.h"
+#include "core/memory/page_flags.h"
 #include "core/base/stats.h"
 
 #include <errno.h>
@@ -39,7 +40,7 @@ void page_heat(struct space *space, gaddr_t addr) {
         page->runs = 0;
         page->heats++;
     }
-    atomic_fetch_or(&space->page[addr >> PAGE_BITS], PAGE_HOT);
+    atomic_fetch_or(page_flags_own(space, addr), PAGE_HOT);
     STAT(hot_pages);
 }
 
@@ -53,7 +54,7 @@ bool code_cool(struct space *space, const struct fiber *fiber) {
     bool cooled = false;
     gaddr_t pages[2] = {PAGE_BASE(fiber->pc), PAGE_BASE(fiber->pc + fiber->guest_len - 1)};
     for (unsigned i = 0; i < (pages[0] == pages[1] ? 1u : 2u); i++) {
-        _Atomic uint8_t *flags = &space->page[pages[i] >> PAGE_BITS];
+        _Atomic uint8_t *flags = page_flags_own(space, pages[i]);
         struct code_page *page = region_page(space->own, pages[i], false);
         if (!page || !(*flags & PAGE_HOT)) {
             continue;
@@ -89,7 +90,7 @@ static int host_prot(uint8_t flags) {
 }
 
 static bool page_watched_by_host(const struct space *space, gaddr_t addr) {
-    return (space->page[addr >> PAGE_BITS] & (PAGE_CODE | PAGE_WRITE)) == (PAGE_CODE | PAGE_WRITE);
+    return (space_page(space, addr) & (PAGE_CODE | PAGE_WRITE)) == (PAGE_CODE | PAGE_WRITE);
 }
 
 /* First the protection, then the flag: who sees it gone may write. Where the host has no room to
@@ -97,7 +98,7 @@ static bool page_watched_by_host(const struct space *space, gaddr_t addr) {
  * False: not even that; the page stays as it is, without fibers. */
 static bool page_unwatch(struct space *space, gaddr_t addr) {
     gaddr_t start = PAGE_BASE(addr), end = start + PAGE_BYTES;
-    int prot = host_prot(space->page[addr >> PAGE_BITS]);
+    int prot = host_prot(space_page(space, addr));
     if (mprotect(space_ptr(space, start), PAGE_BYTES, prot)) {
         while (start && page_watched_by_host(space, start - PAGE_BYTES)) {
             start -= PAGE_BYTES;
@@ -114,7 +115,7 @@ static bool page_unwatch(struct space *space, gaddr_t addr) {
         if (page) {
             retire_page(space, page); /* not more: its writes are still being counted */
         }
-        atomic_fetch_and(&space->page[at >> PAGE_BITS], (uint8_t)~PAGE_CODE);
+        atomic_fetch_and(page_flags_own(space, at), (uint8_t)~PAGE_CODE);
     }
     return true;
 }
@@ -123,10 +124,10 @@ bool code_written(struct space *space, gaddr_t addr, struct cpu *self) {
     bool dropped = false;
     bool again = false;
     pthread_mutex_lock(&space->code_lock);
-    _Atomic uint8_t *flags = &space->page[addr >> PAGE_BITS];
-    if (*flags & PAGE_WRITE) {
+    uint8_t flags = space_page(space, addr);
+    if (flags & PAGE_WRITE) {
         again = true;
-        if (*flags & PAGE_CODE) {
+        if (flags & PAGE_CODE) {
             pthread_mutex_lock(&space->own->lock);
             drop_page(space, addr, true);
             again = page_unwatch(space, addr);
@@ -169,14 +170,17 @@ bool code_drop(struct space *space, gaddr_t addr, gaddr_t len) {
         }
     }
     pthread_mutex_lock(&space->own->lock);
-    for (gaddr_t at = addr; at < addr + len; at += PAGE_BYTES) {
-        _Atomic uint8_t *flags = &space->page[at >> PAGE_BITS];
-        if (*flags & (PAGE_CODE | PAGE_HOT | PAGE_SHARED)) {
-            drop_page(space, at, false);
-            if (*flags & PAGE_CODE) {
-                page_unwatch(space, at);
+    const gaddr_t end = addr + len;
+    for (gaddr_t at = addr, stop; (at = page_flags_mixed(space, at, &stop, end)) < end;) {
+        for (; at < stop; at += PAGE_BYTES) {
+            uint8_t flags = atomic_load(&space->page[at >> PAGE_BITS]);
+            if (flags & (PAGE_CODE | PAGE_HOT | PAGE_SHARED)) {
+                drop_page(space, at, false);
+                if (flags & PAGE_CODE) {
+                    page_unwatch(space, at);
+                }
+                dropped = true;
             }
-            dropped = true;
         }
     }
     pthread_mutex_unlock(&space->own->lock);
@@ -277,7 +281,7 @@ void code_attach_file(struct space *space, gaddr_t addr, gaddr_t len, off_t offs
 /* All of it may be executed and not be written. */
 static bool code_only(const struct space *space, gaddr_t start, gaddr_t end) {
     for (gaddr_t at = start; at < end; at += PAGE_BYTES) {
-        if ((space->page[at >> PAGE_BITS] & (PAGE_EXEC | PAGE_WRITE | PAGE_SHARED)) != PAGE_EXEC) {
+        if ((space_page(space, at) & (PAGE_EXEC | PAGE_WRITE | PAGE_SHARED)) != PAGE_EXEC) {
             return false;
         }
     }

@@ -17,7 +17,7 @@ static gaddr_t first_refused(const struct cpu *cpu, gaddr_t addr, unsigned len, 
         return addr;
     }
     for (gaddr_t page = PAGE_BASE(addr); page < addr + len; page += PAGE_BYTES) {
-        if (page >= space->top || !(space->page[page >> PAGE_BITS] & need)) {
+        if (page >= space->top || !(space_page(space, page) & need)) {
             return page > addr ? page : addr;
         }
     }
@@ -26,7 +26,7 @@ static gaddr_t first_refused(const struct cpu *cpu, gaddr_t addr, unsigned len, 
 
 static int page_fault(struct cpu *cpu, gaddr_t at, bool write) {
     const struct space *space = cpu->space;
-    bool present = at < space->top && (space->page[at >> PAGE_BITS] & PAGE_MAPPED);
+    bool present = at < space->top && space_mapped(space, at);
     cpu->trap_addr = at;
     return helper_trap(cpu, TRAP_PF, (write ? 2u : 0u) | (present ? 1u : 0u));
 }

@@ -18,13 +18,18 @@
 /* --- where windows are ------------------------------------------------------------------------
  *
  * Linux places mappings without a wish from the stack downwards, or (unlimited stack) from a third
- * of the address space upwards, and takes the first room that is large enough. Slots lie below that
- * third: no such mapping comes here while there is room above, which is terabytes. A window with
- * its guards takes as many slots in a row as it needs and begins WINDOW_ALIGN after the first. */
-#define SLOT_BYTES ((uintptr_t)2 * WINDOW_ALIGN)
-#define SLOT_FIRST ((uintptr_t)0x110000000000) /* after the shadow memory of ASan */
-#define SLOT_COUNT 3200                        /* up to 0x2a0000000000 */
-#define SLOT_TRIES 64
+ * of the address space upwards, and takes the first room that is large enough. Slots lie where no
+ * such mapping comes while there is room elsewhere, which is terabytes: below the dynamic linker,
+ * which was the first to be placed so. A window with its guards takes as many slots in a row as it
+ * needs and begins WINDOW_ALIGN after the first. Large ones are looked for from above, so that the
+ * others leave them room. */
+#define SLOT_BYTES    ((uintptr_t)2 * WINDOW_ALIGN)
+#define SLOT_FIRST    ((uintptr_t)0x110000000000) /* after the shadow memory of ASan */
+#define SLOT_LOW      3200                        /* up to 0x2a0000000000, a third */
+#define SLOT_COUNT    12160                       /* up to 0x700000000000 */
+#define SLOT_TRIES    64
+#define LARGE_EIGHTHS 5 /* of the slots may be used while large windows are made for all */
+#define ROOM_ABOVE    ((uintptr_t)8 << 40) /* for the host's mappings, above all slots */
 
 enum slot_state {
     SLOT_FREE,
@@ -36,6 +41,7 @@ enum slot_state {
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint8_t slot_state[SLOT_COUNT]; /* changed under the lock */
 static bool slots_refused;                     /* the host does not let us choose */
+static size_t slots_used;
 
 static size_t window_bytes(unsigned bits) {
     return (size_t)1 << bits;
@@ -50,14 +56,20 @@ static size_t slots_of(unsigned bits) {
     return (WINDOW_ALIGN + window_bytes(bits) + SLOT_BYTES - 1) / SLOT_BYTES;
 }
 
+/* How many slots there are in this run: where the linker is says how the host places mappings. */
+static size_t slot_count(void) {
+    const uintptr_t high = SLOT_FIRST + SLOT_COUNT * SLOT_BYTES;
+    return getauxval(AT_BASE) > high + ROOM_ABOVE ? SLOT_COUNT : SLOT_LOW;
+}
+
 /* Where the search begins: another place in each run, so that nobody outside knows it. */
-static size_t first_slot(void) {
+static size_t first_slot(size_t count, bool large) {
     uint16_t number = 0;
     const void *random = (const void *)getauxval(AT_RANDOM);
     if (random) {
         memcpy(&number, random, sizeof number);
     }
-    return number % SLOT_COUNT;
+    return large ? count - 1 - number % (count / 8) : number % (count / 2);
 }
 
 static uint8_t *reserve(void *first, size_t len, int flags) {
@@ -75,13 +87,25 @@ static bool in_slot(const uint8_t *at) {
     return state == SLOT_INSIDE || (state == SLOT_WINDOW && offset % SLOT_BYTES >= WINDOW_ALIGN);
 }
 
-static bool slots_free(size_t slot, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (slot + i >= SLOT_COUNT || slot_state[slot + i] != SLOT_FREE) {
+/* Move *slot, in one direction, to where so many slots in a row are free; false: nowhere. */
+static bool find_free(size_t *slot, size_t slots, size_t count, bool down) {
+    while (*slot + slots <= count) {
+        size_t from = 0, to = slots; /* what is free at the beginning, at the end */
+        while (from < slots && slot_state[*slot + from] == SLOT_FREE) {
+            from++;
+        }
+        if (from == slots) {
+            return true;
+        }
+        if (down && *slot + from < slots) {
             return false;
         }
+        while (slot_state[*slot + to - 1] == SLOT_FREE) {
+            to--;
+        }
+        *slot = down ? *slot + from - slots : *slot + to;
     }
-    return true;
+    return false;
 }
 
 static void set_slots(size_t slot, size_t count, uint8_t first, uint8_t others) {
@@ -105,27 +129,42 @@ static uint8_t *window_at_slot(size_t slot, unsigned bits) {
     return first ? wanted : NULL;
 }
 
-static uint8_t *window_in_slot(unsigned bits) {
+/* Try slots from `slot` on; as long as *tries last, and the host gives no other reason than that
+ * something is there. */
+static uint8_t *search_slots(size_t slot, size_t count, unsigned bits, unsigned *tries) {
+    const bool large = bits == WINDOW_BITS_LARGE;
     const size_t slots = slots_of(bits);
-    uint8_t *window = NULL;
-    unsigned tries = 0;
-    pthread_mutex_lock(&slots_lock);
-    for (size_t i = 0, slot = first_slot(); i < SLOT_COUNT && tries < SLOT_TRIES && !window; i++) {
-        slot = slot + 1 < SLOT_COUNT ? slot + 1 : 0;
-        if (slots_refused) {
-            break;
-        }
-        if (!slots_free(slot, slots)) {
-            continue;
-        }
-        tries++;
-        window = window_at_slot(slot, bits);
+    for (; *tries && !slots_refused && find_free(&slot, slots, count, large); --*tries) {
+        uint8_t *window = window_at_slot(slot, bits);
         if (window) {
             set_slots(slot, slots, SLOT_WINDOW, SLOT_INSIDE);
-        } else if (errno != EEXIST) {
-            break;
+            slots_used += slots;
+            return window;
+        }
+        if (errno != EEXIST) {
+            *tries = 1;
         } else if (slots == 1) {
             set_slots(slot, 1, SLOT_TAKEN, SLOT_TAKEN);
+        } else if (large && slot < slots) {
+            break;
+        } else {
+            slot = large ? slot - slots : slot + 1;
+        }
+    }
+    return NULL;
+}
+
+static uint8_t *window_in_slot(unsigned bits, bool needed) {
+    const bool large = bits == WINDOW_BITS_LARGE;
+    const size_t count = slot_count(), last = count - slots_of(bits);
+    const size_t first = first_slot(count, large);
+    unsigned tries = SLOT_TRIES;
+    uint8_t *window = NULL;
+    pthread_mutex_lock(&slots_lock);
+    if (!large || needed || slots_used + slots_of(bits) <= count / 8 * LARGE_EIGHTHS) {
+        window = search_slots(first < last ? first : last, count, bits, &tries);
+        if (!window) { /* the other part */
+            window = search_slots(large ? last : 0, count, bits, &tries);
         }
     }
     pthread_mutex_unlock(&slots_lock);
@@ -151,9 +190,9 @@ static uint8_t *window_anywhere(unsigned bits) {
     return window;
 }
 
-uint8_t *window_new(unsigned bits) {
-    uint8_t *window = window_in_slot(bits);
-    if (!window) {
+uint8_t *window_new(unsigned bits, bool needed) {
+    uint8_t *window = window_in_slot(bits, needed);
+    if (!window && needed) {
         window = window_anywhere(bits);
     }
     if (window && bits > 32 && mprotect(window - WINDOW_PROBE, PAGE, PROT_READ)) {
@@ -171,6 +210,7 @@ void window_free(uint8_t *window, unsigned bits) {
         pthread_mutex_lock(&slots_lock);
         set_slots(((uintptr_t)window - SLOT_FIRST) / SLOT_BYTES, slots_of(bits), SLOT_FREE,
                   SLOT_FREE);
+        slots_used -= slots_of(bits);
         pthread_mutex_unlock(&slots_lock);
     }
 }

@@ -27,17 +27,21 @@
  * byte at (address >> bits) after the last byte of the probe page. That page, the lowest of the
  * lower guard, is readable; all after it, up to the window, is not (bits > 33, so that every
  * shifted address ends there). */
-#define WINDOW_ALIGN ((size_t)1 << 32)
-#define WINDOW_GUARD ((size_t)1 << 20)
-#define WINDOW_PROBE ((size_t)1 << 31) /* the probe page is so far below a large window */
+#define WINDOW_BITS_I386   32
+#define WINDOW_BITS_X86_64 36 /* of all 64-bit guests at least; some hundreds of them have room */
+#define WINDOW_BITS_LARGE  40 /* of some fifty, and of those that need it */
+#define WINDOW_ALIGN       ((size_t)1 << 32)
+#define WINDOW_GUARD       ((size_t)1 << 20)
+#define WINDOW_PROBE       ((size_t)1 << 31) /* the probe page is so far below a large window */
 size_t window_guard(unsigned bits);
 
 /* Host protection of guest pages: never executable; what may be executed or written may be read, as
  * on a 32-bit x86. */
 int window_prot(bool read, bool write, bool exec);
 
-/* A new window, all reserved: the address of its byte 0. NULL with errno. Any thread. */
-uint8_t *window_new(unsigned bits);
+/* A new window, all reserved: the address of its byte 0. NULL with errno: there is no room, or not
+ * enough of it that one should be made which is not `needed`. Any thread. */
+uint8_t *window_new(unsigned bits, bool needed);
 void window_free(uint8_t *window, unsigned bits);
 
 /* All that follow: page-aligned, inside of a window, serialised by the caller for the bytes that

@@ -31,7 +31,7 @@ struct fg_space *fg_space_new(enum fg_mode mode) {
         return NULL;
     }
     engine_init();
-    return (struct fg_space *)space_create(mode == FG_MODE_I386 ? GUEST_I386 : GUEST_X86_64);
+    return (struct fg_space *)space_create(mode == FG_MODE_I386 ? GUEST_I386 : GUEST_X86_64, 0);
 }
 
 uint64_t fg_space_end(const struct fg_space *space) {

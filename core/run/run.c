@@ -56,7 +56,7 @@ static bool fault_is_ours(struct cpu *cpu) {
     if (cpu->trap != TRAP_PF || cpu->trap_addr >= space->top) {
         return false;
     }
-    uint8_t flags = atomic_load(&space->page[cpu->trap_addr >> PAGE_BITS]);
+    uint8_t flags = space_page(space, cpu->trap_addr);
     if (flags & PAGE_MAPPED) {
         cpu->trap_error |= 1;
     }

@@ -4,21 +4,30 @@
 #include "core/host/host.h"
 #include "core/code/region.h"
 #include "core/memory/jump_cache.h"
+#include "core/memory/page_flags.h"
 #include "core/memory/window.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-/* Address bits of windows. Those of 64-bit guests are as large as leaves room for some hundreds. */
-#define BITS_I386   32
-#define BITS_X86_64 36
-#define OWN_MEMORY  (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+/* A window that reaches up to `least`; a large one where it may be had, or nothing else does. */
+static bool make_window(struct space *space, gaddr_t least) {
+    unsigned bits = space->mode == GUEST_I386 ? WINDOW_BITS_I386 : WINDOW_BITS_X86_64;
+    if (space->mode == GUEST_X86_64) {
+        space->bits = WINDOW_BITS_LARGE;
+        space->window = window_new(WINDOW_BITS_LARGE, least > (gaddr_t)1 << bits);
+    }
+    if (!space->window && least <= (gaddr_t)1 << bits) {
+        space->bits = bits;
+        space->window = window_new(bits, true);
+    }
+    space->top = (gaddr_t)1 << space->bits;
+    return space->window;
+}
 
-struct space *space_create(enum guest_mode mode) {
+struct space *space_create(enum guest_mode mode, gaddr_t least) {
     if (host_lacks(mode)) {
         errno = ENOTSUP;
         return NULL;
@@ -28,20 +37,15 @@ struct space *space_create(enum guest_mode mode) {
         return NULL;
     }
     space->mode = mode;
-    space->bits = mode == GUEST_I386 ? BITS_I386 : BITS_X86_64;
-    space->top = (gaddr_t)1 << space->bits;
-    space->anchor = (uint64_t)(uintptr_t)host_null_entry(space->bits);
     atomic_store(&space->refs, 1);
     pthread_mutex_init(&space->code_lock, NULL);
-    space->window = window_new(space->bits);
-    void *pages = mmap(NULL, space->top >> PAGE_BITS, PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
-    bool cache = jump_cache_new(&space->jump_cache);
-    space->page = pages == MAP_FAILED ? NULL : pages;
-    if (!space->window || !space->page || !cache || code_init(space) != 0) {
+    if (!make_window(space, least) || !page_flags_new(space) ||
+        !jump_cache_new(&space->jump_cache) || code_init(space) != 0) {
         space_unref(space);
         errno = ENOMEM;
         return NULL;
     }
+    space->anchor = (uint64_t)(uintptr_t)host_null_entry(space->bits);
     return space;
 }
 
@@ -60,9 +64,7 @@ void space_unref(struct space *space) {
     if (space->window) {
         window_free(space->window, space->bits);
     }
-    if (space->page) {
-        munmap((void *)space->page, space->top >> PAGE_BITS);
-    }
+    page_flags_free(space);
     jump_cache_free(&space->jump_cache);
     pthread_mutex_destroy(&space->code_lock);
     free(space);
@@ -72,23 +74,6 @@ void space_unref(struct space *space) {
 
 static bool range_bad(const struct space *space, gaddr_t addr, gaddr_t len) {
     return ((addr | len) & (PAGE_BYTES - 1)) || len == 0 || !space_range_ok(space, addr, len);
-}
-
-/* Flags of so many pages are given back to the host where nothing is mapped any more. */
-#define MANY_PAGES ((size_t)64 << 10)
-
-static void set_pages(struct space *space, gaddr_t addr, gaddr_t len, uint8_t flags) {
-    uint8_t *first = (uint8_t *)space->page + (addr >> PAGE_BITS);
-    uint8_t *end = first + (len >> PAGE_BITS);
-    if (!flags && (size_t)(end - first) >= MANY_PAGES) {
-        uint8_t *from = (uint8_t *)PAGE_ALIGN((uintptr_t)first);
-        uint8_t *to = (uint8_t *)PAGE_BASE((uintptr_t)end);
-        if (!madvise(from, (size_t)(to - from), MADV_DONTNEED)) {
-            memset(first, 0, (size_t)(from - first));
-            first = to;
-        }
-    }
-    memset(first, flags, (size_t)(end - first));
 }
 
 static uint8_t prot_flags(int prot) {
@@ -108,9 +93,7 @@ static int flags_prot(uint8_t flags) {
 
 /* Nothing is mapped in the range: it holds reserved, untouched pages alone. */
 static bool range_empty(const struct space *space, gaddr_t addr, gaddr_t len) {
-    const uint8_t *flags = (const uint8_t *)space->page + (addr >> PAGE_BITS);
-    size_t pages = len >> PAGE_BITS;
-    return flags[0] == 0 && memcmp(flags, flags + 1, pages - 1) == 0;
+    return space_page(space, addr) == 0 && page_flags_run(space, addr, addr + len) == addr + len;
 }
 
 /* Drop the code of a range whose mapping is about to change, and let nobody build from it
@@ -131,9 +114,9 @@ static void change_end(struct space *space, bool dropped) {
 static void target_changed(struct space *space, gaddr_t addr, gaddr_t len, int err, bool lost,
                            uint8_t flags) {
     if (!err) {
-        set_pages(space, addr, len, flags);
+        page_flags_set(space, addr, len, flags);
     } else if (lost) {
-        set_pages(space, addr, len, 0);
+        page_flags_set(space, addr, len, 0);
     }
 }
 
@@ -190,10 +173,10 @@ int space_unmap(struct space *space, gaddr_t addr, gaddr_t len) {
  * needs no mapping of the host's that was not there before. */
 static int restore_protection(struct space *space, gaddr_t addr, gaddr_t len) {
     for (gaddr_t at = addr, end = addr + len, next; at < end; at = next) {
-        int prot = flags_prot(space->page[at >> PAGE_BITS]);
-        next = at + PAGE_BYTES;
-        while (next < end && flags_prot(space->page[next >> PAGE_BITS]) == prot) {
-            next += PAGE_BYTES;
+        int prot = flags_prot(space_page(space, at));
+        next = page_flags_run(space, at, end);
+        while (next < end && flags_prot(space_page(space, next)) == prot) {
+            next = page_flags_run(space, next, end);
         }
         if (mprotect(space_ptr(space, at), next - at, prot)) {
             return -errno;
@@ -220,13 +203,10 @@ int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot) {
         /* Neither forth nor back: somebody else took the host's last mappings.
          * Nothing in the range may be used any more; the guest's next access is its SIGSEGV. */
         (void)mprotect(space_ptr(space, addr), len, PROT_NONE);
-        set_pages(space, addr, len, PAGE_MAPPED);
+        page_flags_set(space, addr, len, PAGE_MAPPED);
     }
     if (!err) {
-        for (gaddr_t at = addr; at < addr + len; at += PAGE_BYTES) {
-            _Atomic uint8_t *flags = &space->page[at >> PAGE_BITS];
-            atomic_store(flags, (uint8_t)((*flags & kept) | prot_flags(prot)));
-        }
+        page_flags_change(space, addr, len, kept, prot_flags(prot));
     }
     change_end(space, dropped);
     return err;
@@ -242,11 +222,10 @@ int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, 
     dropped |= code_drop(space, to, to_len);
     int err = window_move(space_ptr(space, from), space_ptr(space, to), len, &lost);
     if (!err) {
-        memcpy((void *)(space->page + (to >> PAGE_BITS)),
-               (const void *)(space->page + (from >> PAGE_BITS)), len >> PAGE_BITS);
-        set_pages(space, from, len, 0);
+        page_flags_copy(space, from, to, len);
+        page_flags_set(space, from, len, 0);
     } else if (lost) {
-        set_pages(space, to, len, 0);
+        page_flags_set(space, to, len, 0);
     }
     change_end(space, dropped);
     return err || from_len == len ? err : space_unmap(space, from + len, from_len - len);
@@ -264,97 +243,11 @@ int space_discard(struct space *space, gaddr_t addr, gaddr_t len, int advice) {
 
 /* --- fork ------------------------------------------------------------------------------ */
 
-/* Bits of /proc/self/pagemap (proc(5), Documentation/admin-guide/mm/pagemap). */
-#define PM_FILE    ((uint64_t)1 << 61)
-#define PM_SWAP    ((uint64_t)1 << 62)
-#define PM_PRESENT ((uint64_t)1 << 63)
-#define PM_BATCH   512
-
-static int pagemap_fd(void) {
-    static _Atomic int fd = -1;
-    if (atomic_load(&fd) < 0) {
-        int opened = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), none = -1;
-        if (opened >= 0 && !atomic_compare_exchange_strong(&fd, &none, opened)) {
-            close(opened);
-        }
-    }
-    return atomic_load(&fd);
-}
-
-void space_open_pagemap(void) {
-    pagemap_fd();
-}
-
-/* Copy pages [at, at+count) although either side may be protected. */
-static int copy_pages(struct space *to, struct space *from, gaddr_t at, size_t count) {
-    size_t len = count << PAGE_BITS;
-    uint8_t *target = space_ptr(to, at);
-    uint8_t *source = space_ptr(from, at);
-    uint8_t flags = atomic_load(&to->page[at >> PAGE_BITS]);
-    uint8_t from_flags = atomic_load(&from->page[at >> PAGE_BITS]);
-    int prot = flags & (PAGE_READ | PAGE_EXEC) ? PROT_READ : PROT_NONE;
-    if (!(flags & PAGE_WRITE) && mprotect(target, len, PROT_READ | PROT_WRITE)) {
-        return -errno;
-    }
-    int err = 0;
-    if (!(from_flags & (PAGE_READ | PAGE_WRITE | PAGE_EXEC))) {
-        mprotect(source, len, PROT_READ);
-        err = host_copy(target, source, len) ? -EFAULT : 0;
-        mprotect(source, len, PROT_NONE);
-    } else {
-        err = host_copy(target, source, len) ? -EFAULT : 0;
-    }
-    if (!(flags & PAGE_WRITE) && mprotect(target, len, prot)) {
-        err = -errno;
-    }
-    return err;
-}
-
-int space_copy_private(struct space *to, struct space *from, gaddr_t addr, gaddr_t len) {
-    uint64_t map[PM_BATCH];
-    int fd = pagemap_fd();
-    for (gaddr_t at = addr; at < addr + len;) {
-        size_t count = (size_t)((addr + len - at) >> PAGE_BITS);
-        count = count < PM_BATCH ? count : PM_BATCH;
-        uintptr_t host = (uintptr_t)space_ptr(from, at);
-        ssize_t got = fd < 0 ? -1
-                             : pread(fd, map, count * sizeof *map,
-                                     (off_t)((host >> PAGE_BITS) * sizeof *map));
-        if (got != (ssize_t)(count * sizeof *map)) {
-            /* No page map (a host that hides it): copy everything. */
-            memset(map, 0xff, sizeof map);
-            for (size_t i = 0; i < count; i++) {
-                map[i] = PM_PRESENT;
-            }
-        }
-        for (size_t i = 0; i < count;) {
-            size_t run = 0;
-            while (i + run < count && map[i + run] & (PM_PRESENT | PM_SWAP) &&
-                   !(map[i + run] & PM_FILE)) {
-                run++;
-            }
-            if (run) {
-                int err = copy_pages(to, from, at + (i << PAGE_BITS), run);
-                if (err) {
-                    return err;
-                }
-            }
-            i += run ? run : 1;
-        }
-        at += count << PAGE_BITS;
-    }
-    return 0;
-}
-
 void space_share_code(struct space *child, struct space *parent) {
     code_inherit(child, parent);
 }
 
 /* --- copies ---------------------------------------------------------------------------- */
-
-static uint8_t page_at(struct space *space, gaddr_t addr) {
-    return atomic_load(&space->page[addr >> PAGE_BITS]);
-}
 
 /* Say that the host is going to write there, before looking whether code is in the way. */
 static void host_write_begins(struct cpu *cpu, gaddr_t addr, gaddr_t len) {
@@ -381,11 +274,11 @@ int space_prepare_write(struct cpu *cpu, gaddr_t addr, gaddr_t len) {
         return 0;
     }
     host_write_begins(cpu, addr, len);
-    if (!(page_at(space, addr) & PAGE_WRITE)) {
+    if (!(space_page(space, addr) & PAGE_WRITE)) {
         return -EFAULT;
     }
     for (gaddr_t at = PAGE_BASE(addr); at < addr + len; at += PAGE_BYTES) {
-        uint8_t flags = page_at(space, at);
+        uint8_t flags = space_page(space, at);
         if (!(flags & PAGE_WRITE)) {
             break;
         }

@@ -15,8 +15,9 @@
 
 struct cpu;
 
-/* New empty space (every page unmapped), or NULL with errno; ENOTSUP: host_lacks(mode). */
-struct space *space_create(enum guest_mode mode);
+/* New empty space (every page unmapped) that has the addresses below `least`, and more of them when
+ * the host has room; NULL with errno; ENOTSUP: host_lacks(mode). */
+struct space *space_create(enum guest_mode mode, gaddr_t least);
 struct space *space_ref(struct space *space);
 /* Drops a reference; the last one frees the window. No cpu may run on it then. */
 void space_unref(struct space *space);
@@ -46,6 +47,8 @@ int space_copy_private(struct space *to, struct space *from, gaddr_t addr, gaddr
 /* Opens what tells space_copy_private which pages there are, while the host process may; else it
  * copies more than it needs. */
 void space_open_pagemap(void);
+/* How many pages of the range the host holds in memory. */
+uint64_t space_resident(const struct space *space, gaddr_t addr, gaddr_t len);
 /* The child of a fork uses the regions of files that its parent uses, where it has their pages
  * (call after all are mapped and copied). */
 void space_share_code(struct space *child, struct space *parent);

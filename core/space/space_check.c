@@ -1,5 +1,6 @@
 /* The check of a space against the host's own list of mappings, for tests and fuzzers. */
 #include "core/space/space.h"
+#include "core/memory/page_flags.h"
 #include "core/memory/window.h"
 
 #include <errno.h>
@@ -14,39 +15,22 @@ static void wanted(uint8_t flags, char prot[4]) {
     memcpy(prot, (const char[4]){read ? 'r' : '-', write ? 'w' : '-', '-', 0}, 4);
 }
 
-/* How many of these pages have the flags of the first. By eights: nearly all of a space is
- * unmapped. */
-static size_t same_flags(const uint8_t *flags, size_t pages) {
-    uint8_t eight[8];
-    size_t same = 1;
-    memset(eight, flags[0], sizeof eight);
-    while (same + sizeof eight <= pages && memcmp(flags + same, eight, sizeof eight) == 0) {
-        same += sizeof eight;
-    }
-    while (same < pages && flags[same] == flags[0]) {
-        same++;
-    }
-    return same;
-}
-
-/* A stretch of the list: host addresses [start, end) have `prot` and lie in window or guards. */
+/* A part of the list: host addresses [start, end) have `prot` and lie in window or guards. */
 static int check_range(const struct space *space, uintptr_t start, uintptr_t end, const char *prot,
                        char *why, size_t size) {
     const uintptr_t window = (uintptr_t)space->window;
-    const uint8_t *flags = (const uint8_t *)space->page;
     const uintptr_t probe = space->bits > 32 ? window - WINDOW_PROBE : 0;
     for (uintptr_t at = start, next; at < end; at = next) {
         bool inside = at >= window && at - window < space->top;
         uintptr_t bound = inside ? window + space->top : at < window ? window : end;
-        size_t page = inside ? (at - window) >> PAGE_BITS : 0;
+        uint8_t flags = inside ? space_page(space, at - window) : 0;
         char want[4];
         if (at == probe) {
             bound = at + PAGE_BYTES;
         }
         bound = bound < end ? bound : end;
-        next =
-            inside ? at + same_flags(flags + page, (bound - at) >> PAGE_BITS) * PAGE_BYTES : bound;
-        wanted(inside ? flags[page] : at == probe ? PAGE_READ : 0, want);
+        next = inside ? window + page_flags_run(space, at - window, bound - window) : bound;
+        wanted(at == probe ? PAGE_READ : flags, want);
         if (memcmp(prot, want, 3) != 0) {
             snprintf(why, size, "page %" PRIxPTR " is %.3s on the host, and should be %s",
                      at - window, prot, want);

@@ -129,8 +129,8 @@ def moffs_operands64(size: int, rng: Random) -> Iterator[tuple[Mem, int, int]]:
         yield Mem(disp=absolute(rng, size, 1, DATA64) - base, seg=seg), 2, 0
     for _ in range(3):
         yield Mem(disp=absolute(rng, size, 1, LOW64), short=True), 2, 0
-    for at in (1 << 47, (1 << 47) - size, 1 << 36, (1 << 36) - 1, -1 << 47, -size, 0x123 << 48,
-               RIP_DISP << 24, DATA64 - 1):
+    for at in (1 << 47, (1 << 47) - size, 1 << 36, (1 << 36) - 1, 1 << 40, (1 << 40) - 1,
+               -1 << 47, -size, 0x123 << 48, RIP_DISP << 24, DATA64 - 1):
         yield Mem(disp=at), 1, 0
 
 

@@ -254,7 +254,7 @@ static struct mm *build(struct task *task, struct program *program, const struct
                         const char *name, struct elf_file *elf, struct elf_file *interpreter,
                         struct elf_image *image, gaddr_t *sp, int *err,
                         struct exec_failure *failure) {
-    struct mm *mm = mm_create(elf->mode);
+    struct mm *mm = mm_create(elf->mode, 0);
     if (!mm) {
         *err = fail(failure, -ENOMEM,
                     "cannot reserve an address space: %s; raise the limit on "

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -20,12 +21,15 @@
 #define MFD_NOEXEC_SEAL 8
 #endif
 
-struct mm *mm_create(enum guest_mode mode) {
+/* Smaller requests are not looked at: they take their chance. */
+#define OVERCOMMIT_ASKED ((gaddr_t)4 << 30)
+
+struct mm *mm_create(enum guest_mode mode, gaddr_t least) {
     struct mm *mm = calloc(1, sizeof *mm);
     if (!mm) {
         return NULL;
     }
-    mm->space = space_create(mode);
+    mm->space = space_create(mode, least);
     if (!mm->space) {
         free(mm);
         return NULL;
@@ -95,8 +99,17 @@ static bool counts_as_data(int prot, int flags) {
     return (prot & PROT_WRITE) && (flags & MAP_TYPE) == MAP_PRIVATE && !(flags & MAP_GROWSDOWN);
 }
 
+bool mm_overcommits(gaddr_t bytes, bool counted, int flags) {
+    struct sysinfo info;
+    return counted && !(flags & MAP_NORESERVE) && bytes >= OVERCOMMIT_ASKED && !sysinfo(&info) &&
+           bytes > (uint64_t)(info.totalram + info.totalswap) * info.mem_unit;
+}
+
 int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags) {
     uint64_t limit = mm_limit(RLIMIT_AS);
+    if (mm_overcommits(bytes, prot & PROT_WRITE && (flags & MAP_TYPE) == MAP_PRIVATE, flags)) {
+        return -ENOMEM;
+    }
     if (limit != RLIM_INFINITY &&
         mm->total_pages + (bytes >> PAGE_BITS) > (limit >> PAGE_BITS) + mm->reserved_pages) {
         return -ENOMEM;
@@ -280,8 +293,11 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
     }
     if (file) {
         vma.file = file_ref(file);
-    } else if (vma_shared(&vma) && (err = shared_memory_file(len, &vma.file))) {
-        return err;
+    } else if (vma_shared(&vma)) {
+        err = mm_overcommits(len, true, flags) ? -ENOMEM : shared_memory_file(len, &vma.file);
+        if (err) {
+            return err;
+        }
     }
     err = vma_map_pages(mm, &vma, addr, addr + len);
     if (err) {
@@ -367,13 +383,18 @@ int mm_unmap_locked(struct mm *mm, gaddr_t addr, gaddr_t len) {
 }
 
 int mm_unmap(struct mm *mm, gaddr_t addr, gaddr_t len) {
-    if ((addr & (PAGE_BYTES - 1)) || addr > mm_end(mm) || len > mm_end(mm) - addr) {
+    const gaddr_t size = mm_task_size(mm), end = mm_end(mm);
+    if ((addr & (PAGE_BYTES - 1)) || addr > size || len > size - addr) {
         return -EINVAL;
     }
     len = PAGE_ALIGN(len);
     if (len == 0) {
         return -EINVAL;
     }
+    if (addr >= end) {
+        return 0;
+    }
+    len = len < end - addr ? len : end - addr;
     pthread_mutex_lock(&mm->lock);
     int err = mm_unmap_locked(mm, addr, len);
     pthread_mutex_unlock(&mm->lock);
@@ -407,7 +428,13 @@ static int protect_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, bo
             result = -EACCES;
             break;
         }
-        reached = vma->end < end ? vma->end : end;
+        gaddr_t stop = vma->end < end ? vma->end : end;
+        bool counted = !vma_shared(vma) && prot & ~vma->prot & PROT_WRITE;
+        if (mm_overcommits(stop - reached, counted, vma->flags)) {
+            result = -ENOMEM;
+            break;
+        }
+        reached = stop;
     }
     if (reached == addr) {
         return result;
@@ -440,10 +467,10 @@ int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot) {
     if (len == 0) {
         return 0;
     }
-    if (!space_range_ok(mm->space, addr, len)) {
+    len = PAGE_ALIGN(len);
+    if (addr + len <= addr) {
         return -ENOMEM;
     }
-    len = PAGE_ALIGN(len);
     if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | 8 /* PROT_SEM */)) {
         return -EINVAL;
     }

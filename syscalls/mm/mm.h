@@ -50,14 +50,15 @@ struct mm {
     gaddr_t place_from, place_size;
     struct account *account; /* whose share of the host's mappings it uses, see account.h */
     long host_maps;          /* how many: one for each vma and for each gap */
-    gaddr_t task_top;        /* first address that no mapping may reach */
+    gaddr_t task_top;        /* where the stack ends, and places below it do */
     bool bottom_up;          /* ADDR_COMPAT_LAYOUT: places are looked for from a third upwards */
     bool lock_future;        /* mlockall(MCL_FUTURE) */
     uint32_t membarrier;     /* registered MEMBARRIER_CMD_*, see mm_calls.c */
     _Atomic int refs;        /* CLONE_VM */
 };
 
-struct mm *mm_create(enum guest_mode mode);
+/* An empty one, which has the addresses below `least`. NULL with errno. */
+struct mm *mm_create(enum guest_mode mode, gaddr_t least);
 struct mm *mm_ref(struct mm *mm);
 void mm_unref(struct mm *mm);
 /* Copy for fork: same mappings, private pages copied, fibers shared. NULL with errno. */

@@ -35,13 +35,23 @@ static int copy_vma(struct mm *child, const struct mm *mm, const struct vma *fro
     return 0;
 }
 
+/* Where the last of the mappings ends that the child has, too. */
+static gaddr_t last_address(const struct mm *mm) {
+    size_t i = mm->vma_count;
+    while (i && mm->vma[i - 1].dont_fork) {
+        i--;
+    }
+    return i ? mm->vma[i - 1].end : 0;
+}
+
 struct mm *mm_fork(struct mm *mm) {
-    struct mm *child = mm_create(mm->space->mode);
     int err = 0;
+    pthread_mutex_lock(&mm->lock);
+    struct mm *child = mm_create(mm->space->mode, last_address(mm));
     if (!child) {
+        pthread_mutex_unlock(&mm->lock);
         return NULL;
     }
-    pthread_mutex_lock(&mm->lock);
     if (!mm_may_have_maps(child, mm->host_maps)) {
         err = -ENOMEM;
     }

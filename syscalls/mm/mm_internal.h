@@ -45,11 +45,18 @@ void mm_file_written_unseen(const struct stat *st);
 bool mm_may_have_maps(struct mm *mm, long extra);
 /* 0 when RLIMIT_AS and RLIMIT_DATA of the running process allow `bytes` more, else -ENOMEM. */
 int mm_may_expand(const struct mm *mm, gaddr_t bytes, int prot, int flags);
+/* Would Linux refuse so much at once (vm.overcommit_memory is 0 in /proc), since this machine could
+ * never fill it? `counted`: private and writable, or shared memory. */
+bool mm_overcommits(gaddr_t bytes, bool counted, int flags);
 /* RLIMIT_* of the running process; RLIM_INFINITY before there is one. */
 uint64_t mm_limit(int resource);
 /* First address that new mappings may not reach: the running process's personality says so, at any
  * time (where the stack is and where places are looked for is of the last exec). */
 gaddr_t mm_end(const struct mm *mm);
+/* ... and where they would end on Linux (TASK_SIZE): up to there nothing is mapped. */
+gaddr_t mm_task_size(const struct mm *mm);
+/* From where places are looked for that do not fit below the stack. */
+gaddr_t mm_high_base(const struct mm *mm);
 /* From where places are looked for upwards, a third of the address space. */
 gaddr_t mm_low_base(const struct mm *mm);
 /* Where position-independent programs go that have an interpreter, and the heap of those that have

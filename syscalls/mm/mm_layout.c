@@ -2,9 +2,12 @@
  * and mappings go. All without randomisation: the same file is mapped at the same address in every
  * run, which is what lets fibers be shared.
  *
- * i386: as under a 64-bit kernel. x86-64: as there, in proportion to the space: addresses end one
- * page below its end, where Linux has 2^47 (what lies between the two can be asked for, and is not
- * to be had). Sources: mmap(2), personality(2), "Memory management" of the kernel's x86 pages. */
+ * i386: as under a 64-bit kernel. x86-64: as there, in proportion to the least window: the stack is
+ * one page below its end, where Linux has 2^47. What does not fit there goes above it, as far as
+ * the space reaches (what lies beyond can be asked for, and is not to be had): as long as nothing
+ * did, a forked child may have a small window. Sources: mmap(2), personality(2), "Memory
+ * management" of the kernel's x86 pages. */
+#include "core/memory/window.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/task.h"
 
@@ -14,6 +17,8 @@
 #define X86_64_TOP   0x7ffffffff000u
 #define LOW_FIRST    0x40000000u /* of MAP_32BIT: the second of four GiB */
 #define LOW_END      0x80000000u
+#define X86_64_LOW   ((gaddr_t)1 << WINDOW_BITS_X86_64)
+#define HIGH_GAP     0x100000000u /* between the stack and what is placed above it */
 #define LEAST_GAP    (128u << 20) /* kept for the stack */
 
 gaddr_t mm_end(const struct mm *mm) {
@@ -21,8 +26,15 @@ gaddr_t mm_end(const struct mm *mm) {
         bool less = current && current->process->personality & PERSONA_LIMIT_3GB;
         return less ? I386_TOP_3GB : I386_TOP;
     }
-    gaddr_t end = mm->space->top - PAGE_BYTES;
-    return end < X86_64_TOP ? end : X86_64_TOP;
+    return mm->space->top - PAGE_BYTES;
+}
+
+gaddr_t mm_task_size(const struct mm *mm) {
+    return mm->space->mode == GUEST_I386 ? mm_end(mm) : X86_64_TOP;
+}
+
+gaddr_t mm_high_base(const struct mm *mm) {
+    return mm->task_top + HIGH_GAP;
 }
 
 gaddr_t mm_low_base(const struct mm *mm) {
@@ -44,7 +56,8 @@ bool mm_room_32bit(const struct mm *mm, gaddr_t *low, gaddr_t *high) {
 }
 
 void mm_set_layout(struct mm *mm, uint64_t stack_limit) {
-    mm->task_top = mm_end(mm);
+    gaddr_t end = mm_end(mm), low = X86_64_LOW - PAGE_BYTES;
+    mm->task_top = end > low ? low : end;
     mm->bottom_up = current && (current->process->personality & PERSONA_COMPAT_LAYOUT);
     gaddr_t gap = stack_limit > mm->task_top ? mm->task_top : stack_limit;
     gap += MM_STACK_GAP;

@@ -230,9 +230,10 @@ static int64_t place_upwards(const struct mm *mm, gaddr_t low, gaddr_t end, gadd
 }
 
 /* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then
- * the lowest one above the low base; with MAP_32BIT the lowest one where such mappings are. */
+ * the lowest one above the low base; with MAP_32BIT the lowest one where such mappings are. In a
+ * large space the lowest one above the stack is the last. */
 int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len, int flags) {
-    gaddr_t low = mm_low_base(mm), end = mm_end(mm);
+    gaddr_t low = mm_low_base(mm), end = mm_end(mm), high = mm_high_base(mm);
     bool upwards = mm->bottom_up;
     if (flags & MAP_32BIT && mm_room_32bit(mm, &low, &end)) {
         upwards = true;
@@ -254,5 +255,6 @@ int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len, int flags) {
     if (below) {
         return below > end - len ? -ENOMEM : (int64_t)below;
     }
-    return place_upwards(mm, low, end, len);
+    int64_t place = place_upwards(mm, low, end < mm->task_top ? end : mm->task_top, len);
+    return place < 0 && high < end ? place_upwards(mm, high, end, len) : place;
 }

@@ -91,13 +91,14 @@ static int64_t move_fixed(struct mm *mm, gaddr_t old, gaddr_t old_len, gaddr_t n
     if (to & (PAGE_BYTES - 1)) {
         return -EINVAL;
     }
-    if (new_len > mm_end(mm) || to > mm_end(mm) - new_len) {
+    if (new_len > mm_task_size(mm) || to > mm_task_size(mm) - new_len) {
         return -EINVAL;
     }
     if (old + old_len > to && to + new_len > old) {
         return -EINVAL;
     }
-    if (mm->vma_count + 2 >= MM_MAX_VMAS) {
+    bool beyond = flags & MREMAP_FIXED && (new_len > mm_end(mm) || to > mm_end(mm) - new_len);
+    if (mm->vma_count + 2 >= MM_MAX_VMAS || beyond) {
         return -ENOMEM;
     }
     if (flags & MREMAP_FIXED) {

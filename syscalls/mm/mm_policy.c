@@ -154,10 +154,10 @@ long sys_get_mempolicy(struct task *task, gaddr_t mode, gaddr_t nodes, uint64_t 
     return nodes ? write_nodes(task, nodes, bits, node0) : 0;
 }
 
-/* Page-aligned [addr, addr+len), or -EINVAL. */
-static int64_t range_end(const struct mm *mm, gaddr_t addr, uint64_t len) {
-    gaddr_t end = addr + PAGE_ALIGN(len);
-    return (addr & (PAGE_BYTES - 1)) || end < addr || end > mm->space->top ? -EINVAL : (int64_t)end;
+/* Where the pages of [addr, addr+len) end; false: the range is none. */
+static bool range_end(gaddr_t addr, uint64_t len, gaddr_t *end) {
+    *end = addr + PAGE_ALIGN(len);
+    return !(addr & (PAGE_BYTES - 1)) && *end >= addr;
 }
 
 long sys_mbind(struct task *task, gaddr_t addr, uint64_t len, int32_t mode, gaddr_t nodes,
@@ -169,9 +169,12 @@ long sys_mbind(struct task *task, gaddr_t addr, uint64_t len, int32_t mode, gadd
     if ((flags & BIND_MOVE_ALL) && !task_capable(task, CAP_SYS_NICE)) {
         return -EPERM;
     }
-    int64_t end = range_end(mm, addr, len);
-    if (end < 0 || (gaddr_t)end == addr) {
-        return end < 0 ? end : 0;
+    gaddr_t end;
+    if (!range_end(addr, len, &end)) {
+        return -EINVAL;
+    }
+    if (end == addr) {
+        return 0;
     }
     int policy = read_policy(task, (uint32_t)mode, nodes, bits);
     if (policy < 0) {
@@ -181,7 +184,7 @@ long sys_mbind(struct task *task, gaddr_t addr, uint64_t len, int32_t mode, gadd
     int err = mm_reserve(mm, 2);
     gaddr_t at = addr;
     size_t first = mm_index(mm, addr);
-    for (size_t i = first; !err && at < (gaddr_t)end; i++) { /* no hole, before anything changes */
+    for (size_t i = first; !err && at < end; i++) { /* no hole, before anything changes */
         if (i == mm->vma_count || mm->vma[i].start > at) {
             err = -EFAULT;
         } else {
@@ -190,12 +193,11 @@ long sys_mbind(struct task *task, gaddr_t addr, uint64_t len, int32_t mode, gadd
     }
     if (!err) {
         mm_split(mm, addr);
-        mm_split(mm, (gaddr_t)end);
-        for (size_t i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < (gaddr_t)end;
-             i++) {
+        mm_split(mm, end);
+        for (size_t i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < end; i++) {
             mm->vma[i].policy = (uint16_t)policy;
         }
-        mm_merge(mm, addr, (gaddr_t)end);
+        mm_merge(mm, addr, end);
     }
     pthread_mutex_unlock(&mm->lock);
     return err;
@@ -207,13 +209,16 @@ long sys_set_mempolicy_home_node(struct task *task, gaddr_t addr, uint64_t len, 
     if ((addr & (PAGE_BYTES - 1)) || flags || node != 0) {
         return -EINVAL;
     }
-    int64_t end = range_end(mm, addr, len);
-    if (end < 0 || (gaddr_t)end == addr) {
-        return end < 0 ? end : 0;
+    gaddr_t end;
+    if (!range_end(addr, len, &end)) {
+        return -EINVAL;
+    }
+    if (end == addr) {
+        return 0;
     }
     int err = -ENOENT;
     pthread_mutex_lock(&mm->lock);
-    for (size_t i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < (gaddr_t)end; i++) {
+    for (size_t i = mm_index(mm, addr); i < mm->vma_count && mm->vma[i].start < end; i++) {
         unsigned kind = mm->vma[i].policy & ~MODE_FLAGS;
         err = kind == POLICY_DEFAULT || kind == POLICY_BIND || kind == POLICY_PREFERRED_MANY
                   ? 0

@@ -37,25 +37,8 @@ static void free_vmas(struct vma *vma, size_t count) {
 
 /* Pages of a range that the host holds in memory. */
 static uint64_t resident(struct space *space, gaddr_t start, gaddr_t end) {
-    unsigned char vec[4096];
-    uint64_t pages = 0;
-    if (!space_range_ok(space, start, end - start)) {
-        return 0; /* [vsyscall] */
-    }
-    while (start < end) {
-        gaddr_t n = (end - start) / PAGE_BYTES;
-        if (n > sizeof vec) {
-            n = sizeof vec;
-        }
-        if (mincore(space_ptr(space, start), n * PAGE_BYTES, vec)) {
-            return pages;
-        }
-        for (gaddr_t i = 0; i < n; i++) {
-            pages += vec[i] & 1;
-        }
-        start += n * PAGE_BYTES;
-    }
-    return pages;
+    bool inside = space_range_ok(space, start, end - start); /* [vsyscall] is not */
+    return inside ? space_resident(space, start, end - start) : 0;
 }
 
 void proc_pages(struct mm *mm, struct proc_pages *pages) {

@@ -138,8 +138,7 @@ static uint32_t page_fault_error(const struct cpu *cpu) {
         return error | 1;
     }
     bool mapped = cpu->trap_addr < cpu->space->top &&
-                  atomic_load(&cpu->space->page[cpu->trap_addr >> PAGE_BITS]) &
-                      (PAGE_READ | PAGE_WRITE | PAGE_EXEC);
+                  space_page(cpu->space, cpu->trap_addr) & (PAGE_READ | PAGE_WRITE | PAGE_EXEC);
     return mapped && !(cpu->trap_error & FAULT_BUS) ? error : error & ~1u;
 }
 

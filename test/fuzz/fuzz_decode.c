@@ -222,7 +222,7 @@ static void set_up(void) {
     guarded =
         mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cpu = cpu_create(GUEST_I386);
-    space = space_create(GUEST_I386);
+    space = space_create(GUEST_I386, 0);
     if (guarded == MAP_FAILED || munmap(guarded + PAGE_BYTES, PAGE_BYTES) || !cpu || !space ||
         space_map(space, CODE, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, false, -1, 0,
                   NULL) ||

@@ -177,7 +177,7 @@ static void check(struct mm *mm) {
     uint64_t pages = 0;
     for (size_t i = 0; i < mm->vma_count; i++) {
         struct vma *vma = &mm->vma[i];
-        if (vma->start < end || vma->end <= vma->start || vma->end > mm->task_top ||
+        if (vma->start < end || vma->end <= vma->start || vma->end > mm->space->top ||
             (vma->start | vma->end) & (PAGE_BYTES - 1) || vma->start < MM_MIN_ADDR) {
             fprintf(stderr, "fuzz_elf: mapping %zu is [%llx, %llx)\n", i,
                     (unsigned long long)vma->start, (unsigned long long)vma->end);
@@ -212,7 +212,7 @@ static void try_input(const struct input *input, struct file *interpreter_file) 
             err = -ELIBBAD; /* as execve says */
         }
         if (!err) {
-            struct mm *mm = mm_create(elf.mode);
+            struct mm *mm = mm_create(elf.mode, 0);
             if (!mm) {
                 perror("mm_create");
                 exit(125);

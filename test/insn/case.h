@@ -136,7 +136,7 @@ struct batch {
 #if CASE_BITS == 64
     uint8_t low[LOW_BYTES];
     /* Of the engine's process: where the guest's address 0 is; memory that no guest may reach. */
-    uint64_t window, canary[CANARIES];
+    uint64_t window, window_bits, canary[CANARIES];
 #endif
     struct tcase cases[BATCH_CASES];
     struct tresult results[SIDES][BATCH_CASES];

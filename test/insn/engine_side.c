@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,6 +93,7 @@ static void *kicker(void *unused) {
 static void make_canaries(void) {
     struct random r = {(uint64_t)time(NULL)};
     shared->window = (uint64_t)(uintptr_t)space_ptr(space, 0);
+    shared->window_bits = space->bits;
     for (int i = 0; i < CANARIES; i++) {
         void *hint = i ? (void *)(uintptr_t)((random64(&r) >> 17) & ~UINT64_C(0xffff)) : NULL;
         uint8_t *at = mmap(hint, CANARY_BYTES, PROT_READ | PROT_WRITE,
@@ -118,10 +120,23 @@ static void check_canaries(void) {
 }
 #endif
 
+/* A space with a large window, or one of 64 GiB: where the host gives no more. */
+static struct space *make_space(void) {
+    struct rlimit old, little = {(rlim_t)512 << 30, RLIM_INFINITY};
+    getrlimit(RLIMIT_AS, &old);
+    little.rlim_max = old.rlim_max;
+    if (getenv("INSN_SMALL_WINDOW")) {
+        setrlimit(RLIMIT_AS, &little);
+    }
+    struct space *made = space_create(MODE, 0);
+    setrlimit(RLIMIT_AS, &old);
+    return made;
+}
+
 static void set_up(void) {
     engine_init();
     cpu = cpu_create(MODE);
-    space = space_create(MODE);
+    space = make_space();
     if (!cpu || !space) {
         die("cpu_create or space_create", -errno);
     }

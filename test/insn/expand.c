@@ -27,18 +27,19 @@ static struct patch *add_patch(struct tcase *test, greg addr, uint32_t len) {
 }
 
 #if CASE_BITS == 64
-/* An address that no 64-bit program has: beyond a window of 64 GiB, at the end of the lower half,
- * not canonical, in the kernel's half; often at an edge of these. */
+/* An address that no 64-bit program has: beyond what it mapped, often at the end of a window (of 64
+ * GiB, of 1 TiB), at the end of the lower half, not canonical, in the kernel's half; often at an
+ * edge of these. */
 greg hostile_place(struct random *r, uint32_t bytes) {
-    const greg top = UINT64_C(1) << 47, window = UINT64_C(1) << 36;
-    greg any = random64(r);
+    const greg top = UINT64_C(1) << 47;
+    greg any = random64(r), window = UINT64_C(1) << (any >> 63 ? 36 : 40);
     switch (below(r, 10)) {
     case 0:
         return window + (any & 0xfff) - below(r, bytes + 8);
     case 1:
         return window + (any & (top - 1)) % (top - window);
     case 2:
-        return window << below(r, 11);
+        return UINT64_C(1) << (36 + below(r, 11));
     case 3:
         return top - 1 - below(r, bytes + 8);
     case 4:

@@ -10,7 +10,8 @@
  * insn64 is the same program for cases of 64-bit mode; it has no recorded answers, but:
  *
  *   insn64 --outside [--seed N]      memory accesses at addresses outside of the guest's window,
- * among them those where the emulator's own memory would be
+ * among them those where the emulator's own memory would be; INSN_SMALL_WINDOW in the environment:
+ * the window is one of the small ones
  *
  * Prints the lines that test/README.md asks for. */
 #include "test/insn/answers.h"
@@ -52,6 +53,7 @@ static uint32_t engine_rules;
 static greg escape(const struct batch *batch, struct random *r) {
     greg canary = batch->canary[below(r, CANARIES)] + below(r, CANARY_BYTES + 32) - 16;
     greg through = canary - batch->window, guard = (greg)1 << 31;
+    const unsigned bits = (unsigned)batch->window_bits;
     switch (below(r, 10)) {
     case 0:
     case 1:
@@ -61,9 +63,9 @@ static greg escape(const struct batch *batch, struct random *r) {
     case 3:
         return through ^ (greg)1 << (32 + below(r, 32));
     case 4:
-        return (through & (((greg)1 << (36 + below(r, 28))) - 1)) | random64(r) << 36;
+        return (through & (((greg)1 << (bits + below(r, 64 - bits))) - 1)) | random64(r) << bits;
     case 5: /* the probe page, the ends of both guards */
-        return (below(r, 2) ? (greg)0 - guard : ((greg)1 << 36) + guard) + below(r, 0x2000) -
+        return (below(r, 2) ? (greg)0 - guard : ((greg)1 << bits) + guard) + below(r, 0x2000) -
                0x1000;
     case 6:
         return (greg)0 - batch->window + below(r, 0x2000) - 0x1000;
@@ -175,7 +177,8 @@ static void run_outside(struct runner *runner, const struct forms *forms,
 }
 #endif
 
-static int summary(const struct forms *forms, const struct options *options, unsigned crashes) {
+static int summary(const struct forms *forms, const struct options *options, unsigned crashes,
+                   unsigned bits) {
     uint64_t cases = 0, failures = 0;
     uint32_t rows = 0, bad = 0;
     for (uint32_t r = 0; r < forms->rows; r++) {
@@ -199,7 +202,7 @@ static int summary(const struct forms *forms, const struct options *options, uns
         }
     }
     if (options->outside && !bad) {
-        printf("ok accesses outside of the window\n");
+        printf("ok accesses outside of a window of 2^%u bytes\n", bits);
     }
     printf("note %u rows, %llu cases compared with the host CPU, %llu differ in %u rows", rows,
            (unsigned long long)cases, (unsigned long long)failures, bad);
@@ -322,7 +325,11 @@ int main(int argc, char **argv) {
     } else
 #endif
         run_rows(&runner, &forms, &options);
-    int status = summary(&forms, &options, runner.crashes);
+    unsigned window_bits = 0;
+#if CASE_BITS == 64
+    window_bits = (unsigned)runner.batch->window_bits;
+#endif
+    int status = summary(&forms, &options, runner.crashes, window_bits);
     runner_stop(&runner);
     return options.survey ? 0 : status;
 }

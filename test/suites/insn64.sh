@@ -1,10 +1,12 @@
 #!/bin/sh
 # Every row of the spec in every form of 64-bit mode, against the host CPU (test/insn, gen/cases/cases.py);
-# and accesses at addresses outside of a guest's window, where the emulator's own memory would be.
+# and accesses at addresses outside of a guest's window, where the emulator's own memory would be,
+# for a large window and a small one.
 # order: 10
 # time: 300
 BUILD=${BUILD:-build}
 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" "$@" || status=1
 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" --outside "$@" || status=1
+INSN_SMALL_WINDOW=1 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" --outside "$@" || status=1
 sed -n '/rows are not compared/,$p' build/gen/cases64.txt | sed 's/^/# /'
 exit "${status:-0}"

@@ -2,9 +2,9 @@
 # suite: hosts whose kernels lack newer calls
 # time: 60
 # order: 17
-"""Where the host's kernel has no openat2, renameat2, getxattrat or epoll_pwait2 (or a filter
-refuses them), the guest sees the same: here a filter takes them away, and programs of test/syscalls
-print what they print natively."""
+"""Where the host's kernel has no openat2, renameat2, getxattrat, epoll_pwait2 or PAGEMAP_SCAN (or a
+filter refuses them), the guest sees the same: here a filter takes them away, and programs of
+test/syscalls print what they print natively."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORK = (BUILD / "test/older_host").absolute()
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/", "LC_ALL": "C", "TZ": "UTC"}
 # Programs, in a private root and in "/": what they need of the host is done in other ways.
 IN_ROOT = ("paths", "open", "stat", "dirs", "xattr", "magic")
-IN_PLACE = ("net/unix", "poll/epoll", "fs/paths", "fs/open")
+IN_PLACE = ("mm/inherit", "net/unix", "poll/epoll", "fs/paths", "fs/open")
 
 suite = Suite()
 compiling = threading.Lock()  # what is being run can't be written

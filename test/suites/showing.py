@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 from elf import Elf, small_c
@@ -142,6 +143,18 @@ def make_exit() -> Path:
     program.write_bytes(Elf().bytes())
     program.chmod(0o755)
     return program
+
+
+@suite.case("absolute addresses")
+def _() -> None:
+    """Not probed below 2^36 alone: a space with a small window may run the same fiber."""
+    source, program = HERE / "absolute.s", HERE / "absolute"
+    HERE.mkdir(parents=True, exist_ok=True)
+    source.write_text(".globl _start\n_start:\nmovabs 0x1000000000, %al\nmovabs 0xfffffffff, %al\n")
+    subprocess.run(["gcc", "-nostdlib", "-static", "-o", program, source], check=True)
+    done = fiberglass("--dump=gadgets", program, limit=20)
+    check(re.search(r"ea_index\w*\n *\d+ +mov8_rm_al_m_ea\n *[0-9a-f]+\n *\d+ +mov8_rm_al_m_abs\n",
+                    done.errors()), f"not with and then without a probe: {done.errors()!r}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,159 @@
+/* Flags of pages, in two levels. See page_flags.h. */
+#include "core/memory/page_flags.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define OWN_MEMORY    (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define STRETCH_BYTES ((gaddr_t)1 << STRETCH_BITS)
+#define STRETCH_PAGES ((size_t)1 << (STRETCH_BITS - PAGE_BITS))
+/* So much of page[] is given back to the host where nothing is mapped any more. */
+#define MANY_STRETCHES 16
+
+/* The second level, and the first after it. */
+static size_t flags_bytes(const struct space *space) {
+    return (size_t)((space->top >> PAGE_BITS) + (space->top >> STRETCH_BITS));
+}
+
+bool page_flags_new(struct space *space) {
+    void *made = mmap(NULL, flags_bytes(space), PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
+    if (made == MAP_FAILED) {
+        return false;
+    }
+    space->page = made;
+    space->stretch = space->page + (space->top >> PAGE_BITS);
+    return true;
+}
+
+void page_flags_free(struct space *space) {
+    if (space->page) {
+        munmap((void *)space->page, flags_bytes(space));
+    }
+}
+
+static uint8_t *pages_of(const struct space *space, gaddr_t addr) {
+    return (uint8_t *)space->page + (addr >> PAGE_BITS);
+}
+
+static uint8_t stretch_of(const struct space *space, gaddr_t addr) {
+    return atomic_load_explicit(&space->stretch[addr >> STRETCH_BITS], memory_order_relaxed);
+}
+
+/* First the pages' bytes, then the word that they count. */
+static void mix(struct space *space, gaddr_t addr) {
+    uint8_t flags = stretch_of(space, addr);
+    if (flags != PAGE_MIXED) {
+        memset(pages_of(space, addr & ~(STRETCH_BYTES - 1)), flags, STRETCH_PAGES);
+        atomic_store(&space->stretch[addr >> STRETCH_BITS], PAGE_MIXED);
+    }
+}
+
+_Atomic uint8_t *page_flags_own(struct space *space, gaddr_t addr) {
+    mix(space, addr);
+    return &space->page[addr >> PAGE_BITS];
+}
+
+/* Where the part of [at, end) ends that lies in one stretch; *whole: it is all of it. */
+static gaddr_t part_end(gaddr_t at, gaddr_t end, bool *whole) {
+    gaddr_t next = (at | (STRETCH_BYTES - 1)) + 1;
+    *whole = !(at & (STRETCH_BYTES - 1)) && next <= end;
+    return next < end ? next : end;
+}
+
+void page_flags_set(struct space *space, gaddr_t addr, gaddr_t len, uint8_t flags) {
+    const gaddr_t end = addr + len;
+    bool whole;
+    for (gaddr_t at = addr, next; at < end; at = next) {
+        next = part_end(at, end, &whole);
+        if (whole) {
+            gaddr_t all = (end - at) >> STRETCH_BITS;
+            _Atomic uint8_t *first = &space->stretch[at >> STRETCH_BITS];
+            bool mixed = all >= MANY_STRETCHES && !flags && memchr((void *)first, PAGE_MIXED, all);
+            next = at + (all << STRETCH_BITS);
+            memset((void *)first, flags, all);
+            if (mixed) { /* else what is there stays, and counts for nothing */
+                (void)madvise(pages_of(space, at), all * STRETCH_PAGES, MADV_DONTNEED);
+            }
+        } else if (stretch_of(space, at) != flags) {
+            mix(space, at);
+            memset(pages_of(space, at), flags, (next - at) >> PAGE_BITS);
+        }
+    }
+}
+
+/* All pages of the stretch are alike. */
+static bool alike(const uint8_t *pages) {
+    return memcmp(pages, pages + 1, STRETCH_PAGES - 1) == 0;
+}
+
+void page_flags_change(struct space *space, gaddr_t addr, gaddr_t len, uint8_t kept,
+                       uint8_t flags) {
+    const gaddr_t end = addr + len;
+    bool whole;
+    for (gaddr_t at = addr, next; at < end; at = next) {
+        next = part_end(at, end, &whole);
+        uint8_t old = stretch_of(space, at), changed = (uint8_t)((old & kept) | flags);
+        if (old == changed) {
+            continue;
+        }
+        if (whole && old != PAGE_MIXED) {
+            atomic_store(&space->stretch[at >> STRETCH_BITS], changed);
+            continue;
+        }
+        mix(space, at);
+        for (uint8_t *byte = pages_of(space, at), *last = pages_of(space, next); byte < last;
+             byte++) {
+            *byte = (uint8_t)((*byte & kept) | flags);
+        }
+        if (whole && !(kept & (PAGE_CODE | PAGE_HOT)) && alike(pages_of(space, at))) {
+            atomic_store(&space->stretch[at >> STRETCH_BITS], *pages_of(space, at));
+        }
+    }
+}
+
+gaddr_t page_flags_run(const struct space *space, gaddr_t addr, gaddr_t end) {
+    const uint8_t flags = space_page(space, addr);
+    bool whole;
+    for (gaddr_t at = addr, next; at < end; at = next) {
+        next = part_end(at, end, &whole);
+        uint8_t here = stretch_of(space, at);
+        if (here == flags) {
+            continue;
+        }
+        if (here != PAGE_MIXED) {
+            return at;
+        }
+        const uint8_t *first = pages_of(space, at);
+        size_t pages = (size_t)((next - at) >> PAGE_BITS), same = 0;
+        if (*first == flags && memcmp(first, first + 1, pages - 1) == 0) {
+            continue;
+        }
+        while (first[same] == flags) { /* another one comes */
+            same++;
+        }
+        return at + ((gaddr_t)same << PAGE_BITS);
+    }
+    return end;
+}
+
+gaddr_t page_flags_mixed(const struct space *space, gaddr_t addr, gaddr_t *stop, gaddr_t end) {
+    if (addr >= end) {
+        return end;
+    }
+    gaddr_t first = addr >> STRETCH_BITS, last = (end - 1) >> STRETCH_BITS;
+    const uint8_t *all = (const uint8_t *)space->stretch;
+    const uint8_t *found = memchr(all + first, PAGE_MIXED, last - first + 1);
+    if (!found) {
+        return end;
+    }
+    gaddr_t at = (gaddr_t)(found - all) << STRETCH_BITS;
+    *stop = at + STRETCH_BYTES < end ? at + STRETCH_BYTES : end;
+    return at > addr ? at : addr;
+}
+
+void page_flags_copy(struct space *space, gaddr_t from, gaddr_t to, gaddr_t len) {
+    for (gaddr_t done = 0, next; done < len; done = next) {
+        next = page_flags_run(space, from + done, from + len) - from;
+        page_flags_set(space, to + done, next - done, space_page(space, from + done));
+    }
+}
