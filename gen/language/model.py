@@ -36,7 +36,7 @@ LETTERS = "EGMRZIJOSVUWPNQAXYHLB"
 # MMX, MXCSR, all vector registers, segment registers, memory at a register.
 IMPLICIT = frozenset(
     [p + r for p in "rR" for r in ("AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI")] +
-    ["AL", "AH", "AX", "DX", "EAX", "ECX", "EDX", "EBX", "R11", "FPU", "MXCSR", "XMM",
+    ["AL", "AH", "AX", "DX", "EAX", "ECX", "EDX", "EBX", "R11", "FPU", "MXCSR", "XMM", "XMM0",
      "ES", "CS", "SS", "DS", "FS", "GS", "[rSI]", "[rDI]", "[rSP]", "[rBP]", "[rBX+AL]"] +
     [f"ST{i}" for i in range(8)])
 ACCESSES = ("-", "a", "r", "w", "rw", "c", "rc")  # NOTATION.md

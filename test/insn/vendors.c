@@ -474,6 +474,24 @@ static bool rule_mxcsr_17(const struct vendor_case *c, unsigned n, const struct 
     return true;
 }
 
+/* A misaligned operand of the SHA extensions. */
+static bool rule_sha_align(const struct vendor_case *c, unsigned n, const struct tresult *judged,
+                           struct tresult *answer) {
+    if (n > 1 || c->form->mem == FORM_NO_MEM || c->operand % 16 == 0) {
+        return false;
+    }
+    greg bad = first_unreadable(c->operand, 16);
+    if (n == 0) {
+        fault_state(answer, c->test, TRAP_GENERAL, 0, 0);
+    } else if (bad != c->operand + 16) {
+        fault_state(answer, c->test, TRAP_PAGE, ERROR_READ, bad);
+    } else {
+        start_state(answer, c->test);
+        memcpy(answer->fp.xmm[c->form->reg], judged->fp.xmm[c->form->reg], 16);
+    }
+    return true;
+}
+
 /* --- table -------------------------------------------------------------------------------- */
 
 const struct vendor vendors[] = {
@@ -494,6 +512,7 @@ const struct vendor vendors[] = {
     {"movsxd16", rule_movsxd16},
     {"lar_access", rule_lar_access},
     {"scan_f3", rule_scan_f3},
+    {"sha_align", rule_sha_align},
     {"shiftd_over", rule_shiftd_over},
     {"bswap16", rule_bswap16},
     {"approximation", rule_approximation},
