@@ -42,6 +42,7 @@ struct space {
     gaddr_t top;              /* first address that does not exist: 1 << bits */
     _Atomic uint8_t *stretch; /* PAGE_* bits by the number of a stretch, or PAGE_MIXED: then */
     _Atomic uint8_t *page;    /* by page number: sparse, never walk all of it */
+    gaddr_t flagged;          /* page[] has memory for the addresses below; no other is mapped */
     struct jump_cache jump_cache;
     uint64_t anchor;              /* what its entries are relative to: host_null_entry(bits) */
     pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */

@@ -1,6 +1,8 @@
 /* Flags of pages, in two levels. See page_flags.h. */
 #include "core/memory/page_flags.h"
+#include "core/memory/window.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -10,24 +12,40 @@
 /* So much of page[] is given back to the host where nothing is mapped any more. */
 #define MANY_STRETCHES 16
 
-/* The second level, and the first after it. */
-static size_t flags_bytes(const struct space *space) {
-    return (size_t)((space->top >> PAGE_BITS) + (space->top >> STRETCH_BITS));
+/* The first level, and the second after it. */
+static size_t flags_bytes(const struct space *space, gaddr_t end) {
+    return (size_t)((space->top >> STRETCH_BITS) + (end >> PAGE_BITS));
 }
 
 bool page_flags_new(struct space *space) {
-    void *made = mmap(NULL, flags_bytes(space), PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
+    gaddr_t usual = (gaddr_t)1 << WINDOW_BITS_X86_64, end = space->top < usual ? space->top : usual;
+    const int prot = PROT_READ | PROT_WRITE;
+    bool part = end < space->top;
+    uint8_t *made =
+        mmap(NULL, flags_bytes(space, space->top), part ? PROT_NONE : prot, OWN_MEMORY, -1, 0);
     if (made == MAP_FAILED) {
         return false;
     }
-    space->page = made;
-    space->stretch = space->page + (space->top >> PAGE_BITS);
-    return true;
+    space->stretch = (_Atomic uint8_t *)made;
+    space->page = space->stretch + (space->top >> STRETCH_BITS);
+    space->flagged = end;
+    return !part || !mprotect(made, flags_bytes(space, end), prot);
+}
+
+int page_flags_reach(struct space *space, gaddr_t end) {
+    if (end > space->flagged) {
+        size_t had = flags_bytes(space, space->flagged), all = flags_bytes(space, space->top);
+        if (mprotect((uint8_t *)space->stretch + had, all - had, PROT_READ | PROT_WRITE)) {
+            return -ENOMEM;
+        }
+        space->flagged = space->top;
+    }
+    return 0;
 }
 
 void page_flags_free(struct space *space) {
-    if (space->page) {
-        munmap((void *)space->page, flags_bytes(space));
+    if (space->stretch) {
+        munmap((void *)space->stretch, flags_bytes(space, space->top));
     }
 }
 

@@ -128,9 +128,12 @@ int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool sha
     bool lost = false;
     bool dropped = change_begin(space, addr, len);
     void *at = space_ptr(space, addr);
-    int err = fd < 0 && range_empty(space, addr, len)
+    int err = page_flags_reach(space, addr + len);
+    if (!err) {
+        err = fd < 0 && range_empty(space, addr, len)
                   ? window_fill(at, len, host_prot(prot))
                   : window_map(at, len, host_prot(prot), shared, fd, offset, &lost);
+    }
     target_changed(space, addr, len, err, lost,
                    (uint8_t)(prot_flags(prot) | (shared ? PAGE_SHARED : 0)));
     change_end(space, dropped);
@@ -150,8 +153,11 @@ int space_map_again(struct space *space, gaddr_t addr, gaddr_t len, int prot,
     }
     bool lost = false;
     bool dropped = change_begin(space, addr, len);
-    int err = window_share(space_ptr(space, addr), len, host_prot(prot), space_ptr(from, of), skip,
+    int err = page_flags_reach(space, addr + len);
+    if (!err) {
+        err = window_share(space_ptr(space, addr), len, host_prot(prot), space_ptr(from, of), skip,
                            &lost);
+    }
     target_changed(space, addr, len, err, lost, prot_flags(prot) | PAGE_SHARED);
     change_end(space, dropped);
     return err;
@@ -220,7 +226,10 @@ int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, 
     bool lost = false;
     bool dropped = change_begin(space, from, from_len);
     dropped |= code_drop(space, to, to_len);
-    int err = window_move(space_ptr(space, from), space_ptr(space, to), len, &lost);
+    int err = page_flags_reach(space, to + len);
+    if (!err) {
+        err = window_move(space_ptr(space, from), space_ptr(space, to), len, &lost);
+    }
     if (!err) {
         page_flags_copy(space, from, to, len);
         page_flags_set(space, from, len, 0);
