@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 
-from elf import small_c
-from harness import FG, ROOT, Skip, Suite, check, check_equal, command, fiberglass
+from elf import compile_c, small_c
+from guests import X86_64, need
+from harness import BUILD, FG, ROOT, Skip, Suite, check, check_equal, command, fiberglass
 
 suite = Suite()
 
@@ -144,6 +145,73 @@ def _() -> None:
     done = command(["/bin/bash", "-c", script, "-", *FG, hog, "locks"])
     check_equal("locks", done.text(), "refused 1, own 20\n")
     check_equal("ranges", fiberglass(hog, "ranges").text(), "refused 1, own 90\n")
+
+
+WINDOWS = r"""
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define SOME ((size_t)100 << 30)
+static char *reserve(void) {
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    char *at = mmap(NULL, SOME, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+/* As many processes at once as asked for; which of them have room for 100 GiB? At last, may one
+ * that has something there fork, although only small windows are left? */
+int main(int count, char **words) {
+    int told[2], hold[2], large = 0, all = 0, status = 0, made = 0;
+    char *early = reserve(), answer;
+    if (!early || pipe(told) || pipe(hold))
+        return 1;
+    munmap(early, SOME);
+    for (count = atoi(words[1]); made < count && (status = fork()) > 0; made++)
+        ;
+    if (!status) {
+        char *at = reserve();
+        if (at)
+            at[SOME / 2] = 1;
+        answer = at ? 'l' : 's';
+        if (write(told[1], &answer, 1) != 1)
+            return 1;
+        close(hold[1]);
+        return read(hold[0], &answer, 1) != 0;
+    }
+    for (; all < made && read(told[0], &answer, 1) == 1; all++)
+        large += answer == 'l';
+    early = reserve();
+    early[SOME - 1] = 7;
+    pid_t child = fork();
+    if (!child)
+        _exit(early[SOME - 1]);
+    if (child < 0)
+        perror("fork with 100 GiB");
+    else
+        waitpid(child, &status, 0);
+    close(hold[1]);
+    while (wait(NULL) > 0)
+        ;
+    printf("%d processes, the last said %d, %s\n", all, WEXITSTATUS(status),
+           large == all ? "all large" : large > 20 ? "some large" : "few large");
+    return 0;
+}
+"""
+
+
+@suite.case("large windows and small ones", quick=True, limit=60)
+def _() -> None:
+    need(X86_64)
+    source, program = BUILD / "test/small/windows.c", BUILD / "test/small/windows"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(WINDOWS)
+    compile_c(source, program, "-static", guest=X86_64)
+    for count, which in ((20, "all"), (100, "some")):
+        done = fiberglass("--check-memory", program, str(count))
+        check_equal(f"{count} processes ({done.status} {done.errors()})", done.text(),
+                    f"{count} processes, the last said 7, {which} large\n")
 
 
 if __name__ == "__main__":
