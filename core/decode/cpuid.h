@@ -10,7 +10,7 @@ struct cpuid_feature {
     uint32_t leaf;
     uint8_t subleaf, reg, bit; /* reg 0 EAX, 1 EBX, 2 ECX, 3 EDX */
     bool complete;             /* no instruction of it is missing */
-    const char *name;          /* in lower case, as /proc/cpuinfo shows it */
+    const char *name;          /* as /proc/cpuinfo shows it */
 };
 extern const struct cpuid_feature cpuid_feature_list[];
 extern const unsigned cpuid_feature_count;

@@ -63,6 +63,9 @@ void address_fault(struct cpu *cpu) {
                 last += insn.opsize - 1u;
             } else if (has_operand) { /* a bit string: the unit that was meant */
                 stack = insn.seg == INSN_NO_SEG && (insn.base == REG_SP || insn.base == REG_BP);
+                if (insn.seg < SEG_COUNT) { /* #GP too where it is odd without the base (AMD) */
+                    odd = !address_canonical(cpu->trap_addr - cpu->seg[insn.seg].base);
+                }
             }
         }
     }

@@ -28,6 +28,7 @@ from gen.cases.operands import (SEGMENTS, has_reg_operand, memory_operands, memo
 from gen.emit.dependencies import Recorder
 from gen.emit.files import Output
 from gen.language.errors import SpecError
+from gen.language.features import read_features
 from gen.language.model import (Form, Place, Row, Spec, forms, memory_access, memory_alignment,
                                 row_of_guest)
 from gen.language.reader import read_spec
@@ -331,8 +332,10 @@ def tests_of(row: Row, rng: Random, guest: Guest) -> Iterator[TestForm]:
         yield from ignored_prefix_forms(form)
 
 
-def build(spec: Spec, guest: Guest = I386) -> tuple[Writer, list[tuple[Row, str]]]:
-    """All forms of the spec for a guest, and the rows left out with the reason."""
+def build(spec: Spec, guest: Guest = I386, incomplete: frozenset[str] = frozenset()
+          ) -> tuple[Writer, list[tuple[Row, str]]]:
+    """All forms of the spec for a guest, and the rows left out with the reason. `incomplete`:
+    names of features that are not shown yet."""
     writer = Writer()
     left_out: list[tuple[Row, str]] = []
     numbers = {name: i for i, name in enumerate(spec.vendors)}
@@ -340,6 +343,8 @@ def build(spec: Spec, guest: Guest = I386) -> tuple[Writer, list[tuple[Row, str]
         if guest.name not in row.modes or row.synthetic:
             continue
         why = hint.excluded(row)
+        if row.feature in incomplete:
+            why = f"{row.feature} is not shown yet, so it is #UD"
         if why is not None:
             left_out.append((row, why))
             continue
@@ -356,10 +361,10 @@ def build(spec: Spec, guest: Guest = I386) -> tuple[Writer, list[tuple[Row, str]
     return writer, left_out
 
 
-def emit(spec: Spec, guest: Guest, out: Path) -> None:
+def emit(spec: Spec, guest: Guest, out: Path, incomplete: frozenset[str]) -> None:
     """Write the two files of a guest."""
     stem = "cases64" if guest.long_mode else "cases"
-    writer, left_out = build(spec, guest)
+    writer, left_out = build(spec, guest, incomplete)
     rules = " ".join(f"{r.name}:{r.decider}" for r in spec.vendors.values())
     rules_at = writer.string(rules)
     head = struct.pack("<IIIII", MAGIC, len(writer.rows), len(writer.records), len(writer.text),
@@ -386,8 +391,10 @@ def main() -> int:
     recorder = Recorder(ROOT)
     try:
         spec = read_spec(ROOT / "gen/spec", ROOT)
+        features = read_features(ROOT / "gen/spec/features", ROOT)
+        incomplete = frozenset(f.name for f in features if f.incomplete)
         for guest in GUESTS:
-            emit(spec, guest, args.out)
+            emit(spec, guest, args.out, incomplete)
         recorder.write(f"{args.out}/cases.bin", args.out / "cases.d", Output(), ("build",))
     except SpecError as error:
         print(error, file=sys.stderr)

@@ -36,7 +36,7 @@ def numbers(features: list[Feature]) -> dict[str, int]:
 def emit(features: list[Feature], every: list[Feature], out: Path, output: Output) -> None:
     """cpuid.c of the features present, isa_sets.inc of these and of what needs no bit."""
     lines = [f"    {{{f.leaf:#x}, {f.subleaf}, {REGISTERS[f.register]}, {f.bit}, "
-             f"{'false' if f.incomplete else 'true'}, \"{f.name.lower()}\"}},\n"
+             f"{'false' if f.incomplete else 'true'}, \"{f.cpuinfo}\"}},\n"
              for f in features]
     output.write(out / "cpuid.c", (
         f"/* {made_by(__name__, 'gen/spec/features')}. */\n"

@@ -25,6 +25,7 @@ class Feature:
     bit: int
     incomplete: bool
     sets: tuple[str, ...]  # Zydis' names
+    cpuinfo: str = ""  # as /proc/cpuinfo shows it
     guest: Guest | None = None  # of the line of what needs no bit
 
 
@@ -32,21 +33,25 @@ def parse_feature(where: Where, words: list[str]) -> Feature:
     """The words of one line."""
     sets: tuple[str, ...] = ()
     incomplete = False
+    cpuinfo = words[0].lower()
     for word in words[3:]:
         if word == "incomplete":
             incomplete = True
         elif word.startswith("zydis=") and word != "zydis=":
             sets = tuple(word.removeprefix("zydis=").split(","))
+        elif re.match(r"cpuinfo=[a-z0-9_]+$", word):
+            cpuinfo = word.removeprefix("cpuinfo=")
         else:
-            raise SpecError(where, f"{word} is no word of a feature (incomplete, zydis=SET,...)")
+            raise SpecError(where, f"{word} is no word of a feature (incomplete, cpuinfo=NAME, "
+                                   "zydis=SET,...)")
     if words[0] in BASES and words[1:3] == ["-", "-"]:
-        return Feature(where, words[0], 0, 0, "", 0, False, sets, BASES[words[0]])
+        return Feature(where, words[0], 0, 0, "", 0, False, sets, "", BASES[words[0]])
     place = PLACE.match(words[1]) if len(words) > 2 else None
     if place is None or not words[2].isdigit() or int(words[2]) > 31:
         raise SpecError(where, "a feature wants NAME LEAF[.SUBLEAF].REGISTER BIT, "
                                "such as POPCNT 1.ecx 23")
     return Feature(where, words[0], int(place[1], 0), int(place[2] or 0), place[3], int(words[2]),
-                   incomplete, sets)
+                   incomplete, sets, cpuinfo)
 
 
 def read_features(path: Path, root: Path | None) -> list[Feature]:

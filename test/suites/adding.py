@@ -2,9 +2,9 @@
 # suite: full
 # time: 600
 # order: 45
-"""docs/adding-an-instruction.md to the letter: the page's block is put into a copy of the tree,
-nothing else is touched, and the suites of the decoder, of instructions and of CPUID pass there.
-What the generator makes of it is gen/tests/test_adding.py's."""
+"""docs/adding-an-instruction.md to the letter: the page's block is taken out of a copy of the tree,
+where it is by now, and put into it, nothing else is touched, and the suites of the decoder, of
+instructions and of CPUID pass there. What the generator makes of it: gen/tests/test_adding.py."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from harness import BUILD, TOP, Skip, Suite, check, check_equal, command
 
 suite = Suite()
 COPY = BUILD / "test/adding"
+BEFORE: dict[str, bytes] = {}  # the copy's files when the instruction was not there
 PARTS = ("Makefile", "make", "cli", "core", "docs", "gadgets", "gen", "rootfs-tools", "syscalls",
          "templates", "test")
 BUILT = ("gadgets", "gadgets.a", "gadgets.list", "gen", "obj", "libfiberglass.a", "fiberglass",
@@ -41,7 +42,7 @@ def texts(top: Path) -> dict[str, bytes]:
 
 @functools.cache
 def copy() -> Path:
-    """Makes a copy of the tree with the page's instruction, built."""
+    """Makes a copy of the tree in which the page's instruction was added, built."""
     if BUILD != TOP / "build":
         raise Skip("the copy is a plain build")
     shutil.rmtree(COPY, ignore_errors=True)
@@ -55,11 +56,25 @@ def copy() -> Path:
     page = (TOP / "docs/adding-an-instruction.md").read_text(encoding="utf-8")
     match = re.search(r"```\n(insn POPCNT.*?)```", page, re.S)
     assert match
-    with (COPY / "gen/spec/shift.x86").open("a", encoding="utf-8") as file:
+    family = COPY / "gen/spec/shift.x86"
+    text = family.read_text(encoding="utf-8")
+    check_equal("times that the block is there as the page has it", text.count(match[1]), 1)
+    family.write_text(text.replace(match[1], ""), encoding="utf-8")
+    make("gadgets", "all")
+    BEFORE.update(texts(COPY))
+    flags = command([COPY / "build/fiberglass", "--root", TOP / "build/root", "/bin/grep", "-c",
+                     "-w", "popcnt", "/proc/cpuinfo"])
+    check_equal("processors with it before", flags.text(), "0\n")
+    with family.open("a", encoding="utf-8") as file:
         file.write("\n" + match[1])
-    done = command(["make", "-s", "-j2", "gadgets", "tests-insn"], cwd=COPY, env=clean())
-    check_equal(f"status of make ({done.errors()[-1000:]})", done.status, 0)
+    make("gadgets", "tests-insn")
     return COPY
+
+
+def make(*targets: str) -> None:
+    """Build in the copy."""
+    done = command(["make", "-s", "-j2", *targets], cwd=COPY, env=clean())
+    check_equal(f"status of make ({done.errors()[-1000:]})", done.status, 0)
 
 
 LOCK = threading.Lock()  # cases run side by side
@@ -83,7 +98,7 @@ def passes(name: str, *patterns: str) -> str:
 
 @suite.case("one file is edited", limit=500)
 def _() -> None:
-    before, after = texts(TOP), texts(copied())
+    after, before = texts(copied()), BEFORE
     check_equal("changed", sorted(n for n in {*before, *after} if before.get(n) != after.get(n)),
                 ["docs/instructions.md", "gadgets/REPORT-x86-64.txt", "gadgets/REPORT.txt",
                  "gen/spec/shift.x86"])
