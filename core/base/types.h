@@ -13,6 +13,11 @@ typedef uint64_t gaddr_t; /* an address in a guest's address space */
 
 enum guest_mode { GUEST_I386, GUEST_X86_64, GUEST_MODES };
 
+/* Bits 48 to 63 of an address repeat bit 47, or no memory can be there. SDM Vol. 1, 3.3.7.1. */
+static inline bool address_canonical(gaddr_t addr) {
+    return (gaddr_t)((int64_t)(addr << 16) >> 16) == addr;
+}
+
 #define PAGE_BITS     12
 #define PAGE_BYTES    ((gaddr_t)1 << PAGE_BITS)
 #define PAGE_ALIGN(a) (((a) + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))

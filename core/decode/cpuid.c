@@ -15,7 +15,6 @@
 #define SYSCALL_SYSRET    (1u << 11) /* of LEAF_FEATURES, EDX: what 64-bit mode has */
 #define NO_EXECUTE        (1u << 20)
 #define LONG_MODE         (1u << 29)
-#define LAHF_LONG         (1u << 0)        /* ECX: LAHF and SAHF in 64-bit mode */
 #define ADDRESS_SIZES     (48u << 8 | 40u) /* linear, physical */
 
 bool cpuid_has(unsigned number) {
@@ -72,7 +71,6 @@ void cpuid(enum guest_mode mode, uint32_t leaf, uint32_t subleaf, uint32_t out[4
         break;
     case LEAF_FEATURES:
         if (mode != GUEST_I386) {
-            out[2] = LAHF_LONG;
             out[3] = SYSCALL_SYSRET | NO_EXECUTE | LONG_MODE;
         }
         break;

@@ -88,6 +88,7 @@ HELPER(maskmovdqu);
 HELPER(cpuid);
 HELPER(mov_sreg);     /* raw */
 HELPER(pop_sreg);     /* raw */
+HELPER(write_base);   /* raw */
 HELPER(load_far);     /* raw */
 HELPER(lar);          /* raw */
 HELPER(lsl);          /* raw */

@@ -101,6 +101,17 @@ int helper_load_far(struct cpu *cpu, const uint64_t *params) {
     return leave;
 }
 
+/* WRFSBASE, WRGSBASE: the selector stays; a base that is not canonical is #GP. */
+int helper_write_base(struct cpu *cpu, const uint64_t *params) {
+    uint64_t raw = params[0];
+    uint64_t value = cpu->regs[raw_rm(raw)], base = raw_opsize(raw) == 8 ? value : (uint32_t)value;
+    if (!address_canonical(base)) {
+        return helper_trap(cpu, TRAP_GP, 0);
+    }
+    cpu->seg[(raw_reg(raw) & 7) == 2 ? SEG_FS : SEG_GS].base = base;
+    return 0;
+}
+
 /* --- descriptor queries ---------------------------------------------------------------- */
 
 static int read_selector(struct cpu *cpu, uint64_t raw, uint16_t *selector) {

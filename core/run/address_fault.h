@@ -4,11 +4,6 @@
 
 #include "core/cpu/cpu.h"
 
-/* Bits 48 to 63 of an address repeat bit 47, or no memory can be there. SDM Vol. 1, 3.3.7.1. */
-static inline bool address_canonical(gaddr_t addr) {
-    return (gaddr_t)((int64_t)(addr << 16) >> 16) == addr;
-}
-
 /* A gadget's probe found that cpu->trap_addr is not in the window, or a helper met an address that
  * is none: completes cpu->trap and trap_error, by the instruction at cpu->pc. A page fault says
  * whether it was a write; of an address that is not canonical it becomes #GP or #SS. */

@@ -55,6 +55,7 @@ EXCLUDED = {
     "STR": "shows the host kernel's tables",
     "SMSW": "shows the host kernel's registers",
     "INT1": "virtual machines report another EIP than processors do",
+    "RDPID": "says on which processor it runs",
     "RDRAND": "random by design",
     "RDSEED": "random by design",
 }

@@ -42,6 +42,7 @@ static const struct {
     {ZYDIS_MNEMONIC_MOV, 0x21, "MOV from DR, likewise"},
     {ZYDIS_MNEMONIC_MOV, 0x22, "MOV to CR, likewise"},
     {ZYDIS_MNEMONIC_MOV, 0x23, "MOV to DR, likewise"},
+    {ZYDIS_MNEMONIC_NOP, 0x0d, "PREFETCHW without memory: #UD on AMD processors"},
 };
 
 enum verdict { AGREE, NOT_CLAIMED, WE_REFUSE, ZYDIS_REFUSES, LENGTHS, OPERANDS, VERDICTS };

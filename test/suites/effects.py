@@ -34,7 +34,7 @@ LEFT_OUT = {
     "ENTER": "Zydis leaves out the reads of older frames",
     "FTST": "Zydis says that ST(0) is written", "FXAM": "Zydis says that ST(0) is written",
     "PREFETCHNTA": "a hint", "PREFETCHT0": "a hint", "PREFETCHT1": "a hint",
-    "PREFETCHT2": "a hint",
+    "PREFETCHT2": "a hint", "PREFETCHW": "a hint", "CLDEMOTE": "a hint",
     "SYSENTER": "Zydis has the kernel's stack pointer",
     "FFREE": "the tag alone changes", "FFREEP": "the tag alone changes",
     "LEAVE": "Zydis says that rSP is read",
