@@ -1,4 +1,5 @@
 /* Makes random streams out of the forms that the instruction tests enumerate. */
+#include "core/decode/insn.h"
 #include "test/insn/vendors.h"
 #include "test/stream/stream.h"
 
@@ -9,8 +10,16 @@ enum { AX, CX, DX, BX, SP, BP, SI, DI };
 enum { KIND_INTEGER, KIND_SIMD, KIND_X87 };
 #define COUNTER_ADDR (STACK_ADDR + 0x20)
 
+/* Not of a feature that the host lacks. */
+static bool is_there(const struct form *f) {
+    struct insn insn;
+    return decode(&insn, CASE_BITS == 32 ? GUEST_I386 : GUEST_X86_64, CODE_ADDR, f->bytes,
+                  f->len) == DECODE_OK;
+}
+
 static bool fits_stream(const struct form *f) {
-    if (f->hints & (HINT_NO_STREAM | HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_XLAT)) {
+    if (f->hints & (HINT_NO_STREAM | HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_XLAT) ||
+        !is_there(f)) {
         return false;
     }
     bool through_cs = CASE_BITS == 32 && f->seg == 1; /* stores through CS fault */
