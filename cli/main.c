@@ -22,6 +22,11 @@ static const char usage[] =
     "                               user); GID is UID unless given\n"
     "  -n, --network none|host      none: no network but unix sockets among the guest's programs;\n"
     "                               host (the default): the host's, as an ordinary program has it\n"
+    "      --cpu NAME[,+FEATURE][,-FEATURE]...\n"
+    "                               the guest's processor: max (the default, all that the host\n"
+    "                               has and Fiberglass knows), i686, v1, v2, v3, ...\n"
+    "      --host-features NAME[,+FEATURE][,-FEATURE]...\n"
+    "                               act as if the host had no more than this (for tests)\n"
     "      --strace[=FILE]          show system calls on stderr, or write them to FILE\n"
     "      --dump=fibers|blocks|gadgets\n"
     "                               show what guest code is turned into\n"
@@ -47,6 +52,8 @@ struct command_line {
 
 enum {
     OPT_CLEAR_ENV = 256,
+    OPT_CPU,
+    OPT_HOST_FEATURES,
     OPT_STRACE,
     OPT_DUMP,
     OPT_TRACE,
@@ -67,6 +74,8 @@ static const struct option long_options[] = {
     {"mount", required_argument, NULL, 'm'},
     {"user", required_argument, NULL, 'u'},
     {"network", required_argument, NULL, 'n'},
+    {"cpu", required_argument, NULL, OPT_CPU},
+    {"host-features", required_argument, NULL, OPT_HOST_FEATURES},
     {"strace", optional_argument, NULL, OPT_STRACE},
     {"dump", required_argument, NULL, OPT_DUMP},
     {"trace", no_argument, NULL, OPT_TRACE},
@@ -204,6 +213,12 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case 'n':
             set_network(options, optarg);
+            break;
+        case OPT_CPU:
+            options->cpu = optarg;
+            break;
+        case OPT_HOST_FEATURES:
+            options->host_features = optarg;
             break;
         case OPT_STRACE:
             options->strace = true;

@@ -31,8 +31,10 @@ struct fg_options {
     bool strace;
     const char *strace_file; /* NULL: stderr */
     bool dump_fibers, dump_blocks, dump_gadgets, trace, stats;
-    unsigned map_limit; /* the host's mappings to use at most; 0: all, vm.max_map_count */
-    unsigned code_kib;  /* most memory for translated code, in KiB; 0: no bound */
+    const char *cpu; /* the guests' processor: "v2", "haswell,-avx2", "-sse4_2"; NULL: "max" */
+    const char *host_features; /* what the host may have at most, written as cpu; NULL: all */
+    unsigned map_limit;        /* the host's mappings to use at most; 0: all, vm.max_map_count */
+    unsigned code_kib;         /* most memory for translated code, in KiB; 0: no bound */
     bool check_memory; /* verify the memory window after each system call, end with 125 if broken */
     const char *profile_file; /* append counts of fiber runs to it at the end; NULL: do not count */
     const char *program;      /* guest path, or a name that is looked up in the guest's PATH */

@@ -16,6 +16,7 @@ from gen.emit.files import Output
 from gen.expand import opmap
 from gen.expand.bodies import Templates
 from gen.expand.expander import Expander, Library
+from gen.language.cpus import read_cpus
 from gen.language.errors import SpecError, Where
 from gen.language.features import read_features
 from gen.language.policy import Policy, read_policy
@@ -72,7 +73,7 @@ def generate(targets: list[Target], out: Path, directory: Path, spec_dir: Path,
     tables.emit_rows(libraries, [library for _, _, library in made], cpuid.numbers(features), out,
                      output)
     tables.emit_opmap(maps, splits, out, output)
-    cpuid.emit(features, every, out, output)
+    cpuid.emit(features, every, read_cpus(spec_dir / "cpus", root, every), out, output)
     reference.emit(spec, out, output)
     if docs is not None:
         reference.emit_index(spec, docs, output)

@@ -1,8 +1,8 @@
 """CPUID features out of the spec.
 
 Writes <out>/cpuid.c, the features that have rows (core/decode/cpuid.h; a row names its feature by
-its place there), and <out>/isa_sets.inc, the independent decoder's names for what is claimed
-(test/decoder).
+its place there) and the processors by name, and <out>/isa_sets.inc, the independent decoder's names
+for what is claimed (test/decoder).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gen.emit.files import Output, made_by
+from gen.language.cpus import Cpu
 from gen.language.errors import SpecError
 from gen.language.features import Feature
 from gen.language.model import Spec
@@ -33,17 +34,37 @@ def numbers(features: list[Feature]) -> dict[str, int]:
     return {"": 0} | {f.name: number for number, f in enumerate(features, 1)}
 
 
-def emit(features: list[Feature], every: list[Feature], out: Path, output: Output) -> None:
-    """cpuid.c of the features present, isa_sets.inc of these and of what needs no bit."""
+def model_lines(cpus: list[Cpu], number: dict[str, int]) -> list[str]:
+    """C of the processors by name."""
+    lists: list[str] = []
+    models: list[str] = []
+    for place, cpu in enumerate(cpus):
+        features = "NULL"
+        if cpu.features is not None:
+            features = f"model{place}"
+            numbers = "".join(f"{number[f]}, " for f in cpu.features if f in number)
+            lists.append(f"static const uint8_t {features}[] = {{{numbers}0}};\n")
+        models.append(f"    {{\"{cpu.name}\", {cpu.signature:#x}, {str(cpu.long_mode).lower()}, "
+                      f"{features}}},\n")
+    return [*lists, "const struct cpuid_model cpuid_models[] = {\n", *models, "    {0},\n};\n"]
+
+
+def emit(features: list[Feature], every: list[Feature], cpus: list[Cpu], out: Path,
+         output: Output) -> None:
+    """cpuid.c of the features present and the processors, isa_sets.inc of the features and of what
+    needs no bit."""
+    also = {f.name: "NULL" if f.name.lower() == f.cpuinfo else f'"{f.name.lower()}"'
+            for f in features}
     lines = [f"    {{{f.leaf:#x}, {f.subleaf}, {REGISTERS[f.register]}, {f.bit}, "
-             f"{'false' if f.incomplete else 'true'}, \"{f.cpuinfo}\"}},\n"
+             f"{'false' if f.incomplete else 'true'}, \"{f.cpuinfo}\", {also[f.name]}}},\n"
              for f in features]
     output.write(out / "cpuid.c", (
-        f"/* {made_by(__name__, 'gen/spec/features')}. */\n"
+        f"/* {made_by(__name__, 'gen/spec/features and cpus')}. */\n"
         '#include "core/decode/cpuid.h"\n\n'
         "const struct cpuid_feature cpuid_feature_list[] = {\n" + "".join(lines) +
         "    {0},\n};\n"
-        f"const unsigned cpuid_feature_count = {len(features)};\n"))
+        f"const unsigned cpuid_feature_count = {len(features)};\n\n" +
+        "".join(model_lines(cpus, numbers(features)))))
     number = numbers(features)
     sets = [f"{{\"{name}\", {0 if f.guest else number[f.name]}, "
             f"{f.guest.mode if f.guest else 'GUEST_MODES'}}},\n"

@@ -18,6 +18,8 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#define HWCAP2_FSGSBASE 2u /* RDFSBASE and its like may be used, asm/hwcap2.h */
+
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
@@ -103,7 +105,8 @@ static void put_auxv(struct words *words, struct task *task, struct mm *mm,
     put_aux(words, AT_EGID, process->egid);
     put_aux(words, AT_SECURE, process->secure_exec);
     put_aux(words, AT_RANDOM, random);
-    put_aux(words, AT_HWCAP2, 0);
+    bool bases = mm->space->mode != GUEST_I386 && cpuid_has_named("fsgsbase");
+    put_aux(words, AT_HWCAP2, bases ? HWCAP2_FSGSBASE : 0);
     put_aux(words, AT_EXECFN, name);
     put_aux(words, AT_PLATFORM, platform);
     put_aux(words, AT_NULL, 0);

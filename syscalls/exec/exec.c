@@ -6,6 +6,7 @@
  * Not here: argument strings from guest memory and limits (exec_args.c).
  * Sources: execve(2), execveat(2), credentials(7), prctl(2) (PR_SET_NO_NEW_PRIVS). */
 #include "gen/syscall_protos.h"
+#include "core/decode/cpuid.h"
 #include "core/host/host.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/exec/exec.h"
@@ -286,6 +287,13 @@ static int open_elf(struct task *task, struct program *program, struct elf_file 
     struct stat st;
     int err = elf_open(task, program->file, elf, &why);
     const char *lacks = host_lacks(GUEST_X86_64);
+    if (err && elf->foreign && elf->machine == EM_X86_64 && elf->bits == 64 &&
+        !cpuid_has_long_mode()) {
+        return fail(failure, err,
+                    "'%s' is an x86-64 program, which the processor that --cpu names "
+                    "cannot run",
+                    program->path);
+    }
     if (err && elf->foreign && elf->machine == EM_X86_64 && elf->bits == 64 && lacks) {
         return fail(failure, err, "'%s' is an x86-64 program, which needs a host with %s",
                     program->path, lacks);

@@ -29,8 +29,11 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
     uint32_t model = (id[0] >> 4 & 15) | (id[0] >> 12 & 0xf0);
     uint32_t stepping = id[0] & 15;
     char name[49] = "Fiberglass";
-    uint32_t top[4];
+    bool threads = id[3] >> 28 & 1;
+    uint32_t top[4], sizes[4], extended[4];
     cpuid(mode, 0x80000000, 0, top);
+    cpuid(mode, 0x80000001, 0, extended);
+    cpuid(mode, 0x80000008, 0, sizes);
     if (top[0] >= 0x80000004 && top[0] < 0x80010000) {
         for (uint32_t i = 0; i < 3; i++) {
             cpuid(mode, 0x80000002 + i, 0, brand + 4 * i);
@@ -38,7 +41,7 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
         memcpy(name, brand, 48);
         name[48] = 0;
     }
-    unsigned bits = current && abi_long_bytes(current) == 8 ? 48 : 32; /* as programs see them */
+    bool has_sizes = top[0] >= 0x80000008;
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
     if (cache <= 0) {
@@ -59,10 +62,20 @@ static int cpuinfo(const struct synth_ref *ref, struct strbuf *out) {
                 strbuf_printf(out, " %s", cpuid_feature_list[f].name);
             }
         }
+        static const struct {
+            uint8_t bit;
+            const char *name;
+        } of_long_mode[] = {{11, "syscall"}, {20, "nx"}, {29, "lm"}};
+        for (size_t b = 0; b < ARRAY_LEN(of_long_mode); b++) {
+            if (extended[3] >> of_long_mode[b].bit & 1) {
+                strbuf_printf(out, " %s", of_long_mode[b].name);
+            }
+        }
         strbuf_printf(out,
-                      "\nbogomips\t: 4000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
+                      "%s\nbogomips\t: 4000.00\nclflush size\t: 64\ncache_alignment\t: 64\n"
                       "address sizes\t: %u bits physical, %u bits virtual\n\n",
-                      bits, bits);
+                      threads ? " ht" : "", has_sizes ? sizes[0] & 255 : 32,
+                      has_sizes ? sizes[0] >> 8 & 255 : 32);
     }
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "syscalls/task/capability.h"
 #include "core/base/debug.h"
 #include "core/code/fiber.h"
+#include "core/decode/cpuid.h"
 #include "core/host/host.h"
 #include "core/build/profile.h"
 #include "core/base/stats.h"
@@ -79,7 +80,7 @@ __attribute__((format(printf, 2, 3))) static int error(int status, const char *f
  * files that come open from outside, what happens at the end of processes and files. */
 static void connect_rooms(void) {
     abi_add(&abi_i386);
-    if (engine_has(GUEST_X86_64) && !host_lacks(GUEST_X86_64)) {
+    if (engine_has(GUEST_X86_64) && !host_lacks(GUEST_X86_64) && cpuid_has_long_mode()) {
         abi_add(&abi_x86_64);
     }
     task_loop = task_run;
@@ -322,6 +323,18 @@ static int prepare(struct task *task, const struct fg_options *options, bool own
     return status;
 }
 
+/* The guests' processor, as the options choose it. 0, or the exit status. */
+static int choose_processor(const struct fg_options *options) {
+    char why[2048];
+    if (options->host_features && cpuid_narrow(options->host_features, true, why, sizeof why)) {
+        return error(FG_STATUS_ERROR, "--host-features: %s", why);
+    }
+    if (options->cpu && cpuid_narrow(options->cpu, false, why, sizeof why)) {
+        return error(FG_STATUS_ERROR, "--cpu: %s", why);
+    }
+    return 0;
+}
+
 /* Is `root` a directory of its own, not the host's "/"? */
 static bool is_own_root(const char *root) {
     struct stat st, host;
@@ -331,6 +344,10 @@ static bool is_own_root(const char *root) {
 
 int fg_run(const struct fg_options *options) {
     bool own_root = is_own_root(options->root);
+    int status = choose_processor(options);
+    if (status) {
+        return status;
+    }
     privilege_start(own_root);
     mode_t mask = umask(0);
     fg_debug = (struct fg_debug){
@@ -352,7 +369,7 @@ int fg_run(const struct fg_options *options) {
     if (!task) {
         return error(FG_STATUS_ERROR, "out of memory");
     }
-    int status = set_up_files(options, own_root);
+    status = set_up_files(options, own_root);
     if (status) {
         return status;
     }

@@ -364,8 +364,9 @@ static void ask_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 static void cpuid_leaves(void) {
     static const uint32_t wanted[][3] = {
         /* leaf, subleaf, eax; the others are 0 */
-        {2, 0, 1},          {2, 77, 1},         {3, 0, 0}, {4, 0, 0},  {0x80000000, 0, 0x80000004},
-        {0x80000005, 0, 0}, {0xffffffff, 0, 0}, {7, 5, 0}, {0xd, 2, 0}};
+        {3, 0, 0},          {5, 0, 0},          {0x80000000, 0, 0x80000004},
+        {0x80000005, 0, 0}, {0xffffffff, 0, 0}, {7, 5, 0},
+        {0xd, 3, 0},        {0x1000, 0, 0}};
     uint32_t word[4], text[12];
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         ask_cpuid(wanted[i][0], wanted[i][1], word);
@@ -373,10 +374,32 @@ static void cpuid_leaves(void) {
         CHECK("the others", word[1] | word[2] | word[3], 0);
     }
     ask_cpuid(0, 0, word);
-    CHECK("highest leaf", word[0] >= 2 && word[0] <= 0xd, true);
+    uint32_t highest = word[0];
+    CHECK("highest leaf", highest >= 2 && highest <= 0xd, true);
     CHECK("vendor",
           memcmp(&word[1], "Genu", 4) | memcmp(&word[3], "ineI", 4) | memcmp(&word[2], "ntel", 4),
           0);
+    ask_cpuid(2, 77, text);
+    CHECK("descriptors", text[0], highest < 4 ? 1 : 0xff01);
+    for (uint32_t i = 0; highest >= 4 && i < 8; i++) { /* caches: sets * ways * line of 64 */
+        ask_cpuid(4, i, text);
+        uint32_t kind = text[0] & 31;
+        CHECK("kind", kind == (i < 3 ? i + 1 : 0) || (i == 3 && kind == 3), true);
+        CHECK("level", text[0] >> 5 & 7, kind == 0 ? 0 : i == 0 ? 1 : i);
+        CHECK("line", text[1] & 0x3fffff, kind == 0 ? 0 : 63);
+        CHECK("sets", kind == 0 || text[2] < 1u << 20, true);
+    }
+    ask_cpuid(1, 0, text);
+    uint32_t threads = text[3] >> 28 & 1 ? text[1] >> 16 & 255 : 1;
+    for (uint32_t i = 0; highest >= 0xb && i < 3; i++) { /* a thread, the cores, no more */
+        ask_cpuid(0xb, i, text);
+        CHECK("level", text[2], i < 2 ? i | (i + 1) << 8 : i);
+        CHECK("processors",
+              i == 0   ? text[1] == 1
+              : i == 2 ? text[1] == 0
+                       : text[1] <= threads,
+              true);
+    }
     for (uint32_t i = 0; i < 3; i++) {
         ask_cpuid(0x80000002 + i, 0, text + i * 4);
     }
