@@ -1,4 +1,5 @@
-# Tests: test/run runs the suites of test/suites (see test/README.md).
+# Tests: test/run runs the suites of test/suites (see test/README.md). make test-programs makes the roots of
+# test/programs/packages.txt first (GROUPS: some of them), which take gigabytes and an hour.
 
 .PHONY: test test-quick
 
@@ -11,3 +12,10 @@ test-quick:
 	@$(MAKE) ready
 	@$(MAKE) tests-insn
 	@test/run --quick $(TEST)
+
+# x86-64 programs alone: the packages of other architectures were not tried.
+.PHONY: test-programs
+test-programs:
+	@$(MAKE) ready ARCH=amd64
+	@PYTHONPATH=test/lib $(PYTHON) test/lib/package_programs.py amd64 $(GROUPS)
+	@test/run packages64 $(if $(NAMES),-- $(NAMES))

@@ -50,8 +50,13 @@ class Program:
 
 def read_cases(path: Path) -> list[Program]:
     """The cases of a file."""
+    return parse_cases(path, list(enumerate(path.read_text().splitlines(), 1)))
+
+
+def parse_cases(path: Path, lines: list[tuple[int, str]]) -> list[Program]:
+    """The cases of these lines of a file, with their numbers."""
     programs: list[Program] = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in lines:
         if match := re.match(r"\[([\w-]+)\]\s*(.*)$", line):
             program = Program(match[1])
             for option in match[2].split():
@@ -74,12 +79,12 @@ def read_cases(path: Path) -> list[Program]:
     return programs
 
 
-def fresh(directory: Path) -> Path:
+def fresh(directory: Path, scripts: Path) -> Path:
     """An empty directory with the scripts in it."""
     if directory.exists():
         shutil.rmtree(directory)
     directory.mkdir(parents=True)
-    shutil.copytree(HERE / "scripts", directory / "s")
+    shutil.copytree(scripts, directory / "s")
     for path in (directory, *directory.rglob("*")):
         os.chmod(path, 0o755 if path.is_dir() else 0o644)
         os.utime(path, (1e9, 1e9))
@@ -118,10 +123,17 @@ VOLATILE = re.compile(r"(\.db(-\w+)?|\.pyc)$")
 
 
 def check_program(program: Program, guest: Guest) -> None:
-    """One case: both runs, then the comparison."""
+    """A case of cases.txt."""
+    compare_runs(program, guest, HERE / "scripts")
+
+
+def compare_runs(program: Program, guest: Guest, scripts: Path) -> tuple[float, float]:
+    """One case, which finds these scripts in ./s: both runs, then the comparison. How many seconds
+    each took, the native one first.
+    """
     need_root(guest)
     top = BUILD / f"test/programs{guest.suffix}" / f"{program.name}-{os.getpid()}"
-    native_dir, guest_dir = fresh(top / "native"), fresh(top / "guest")
+    native_dir, guest_dir = fresh(top / "native", scripts), fresh(top / "guest", scripts)
     native = run_native(program.words(), native_dir, environment(guest), program.system, guest)
     wanted = shell_status(native.status)
     check(wanted == program.status, f"the native run ends with {wanted}, not {program.status}: "
@@ -143,6 +155,7 @@ def check_program(program: Program, guest: Guest) -> None:
         raise Failure(f"{e}\n{shlex.join(program.words())[:300]}\n"
                       + (f"guest's stderr: {said}" if said else "")) from None
     shutil.rmtree(top)
+    return native.seconds, got.seconds
 
 
 def shell_status(status: int) -> int:

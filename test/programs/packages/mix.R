@@ -1,0 +1,11 @@
+# R: vectors, models, matrices, strings, closures, conditions.
+set.seed(1); x <- rnorm(200); y <- 2 * x + rnorm(200, sd = 0.1)
+print(round(coef(lm(y ~ x)), 5)); print(round(summary(x), 4)); print(table(cut(x, -4:4)))
+m <- matrix(1:9 + diag(3), 3); print(round(solve(m) %*% m, 8)); print(round(svd(m)$d, 6)); print(det(m))
+f <- function(n) if (n < 2) n else f(n - 1) + f(n - 2); print(f(18))
+print(sapply(split(mtcars$mpg, mtcars$cyl), mean)); print(tapply(iris$Sepal.Length, iris$Species, median))
+print(gsub("([a-z])([0-9]+)", "\\2\\1", "a1 b22")); print(sprintf("%08.3f", pi)); print(rev(strsplit("a,b,c", ",")[[1]]))
+r <- tryCatch(stop("bad"), error = function(e) conditionMessage(e), finally = cat("finally\n")); print(r)
+print(integrate(dnorm, -1.96, 1.96)$value > 0.949); print(round(optimize(function(z) (z - 2)^2, c(0, 5))$minimum, 3))
+print(system("echo child", intern = TRUE)); print(quantile(sort(x), c(0.1, 0.9))); print(nchar(paste(rep("x", 1e5), collapse = "")))
+d <- data.frame(a = 1:3, b = letters[1:3]); print(merge(d, data.frame(b = c("a", "c"), c = 5:6))); print(fft(1:4)); print(.Machine$integer.max)

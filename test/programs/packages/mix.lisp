@@ -1,0 +1,11 @@
+;; SBCL: compiled functions, conditions, threads, big numbers, GC.
+(defun fib (n) (declare (fixnum n)) (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2)))))
+(format t "~a ~a ~a~%" (fib 25) (expt 3 100) (/ 10 4))
+(format t "~a~%" (handler-case (error "bad") (error (e) (format nil "caught ~a" e))))
+(format t "~a~%" (handler-case (/ 1 (- (fib 1) 1)) (division-by-zero () "division")))
+(format t "~a~%" (handler-case (car (fib 3)) (type-error (e) (type-error-datum e))))
+(let ((h (make-hash-table :test 'equal))) (dotimes (i 20000) (setf (gethash (format nil "k~d" i) h) (* i 1.5d0))) (format t "~a ~a~%" (hash-table-count h) (loop for v being the hash-values of h sum v)))
+(let* ((m (sb-thread:make-mutex)) (n 0) (ts (loop for i below 8 collect (sb-thread:make-thread (lambda () (dotimes (j 500) (sb-thread:with-mutex (m) (incf n)))))))) (mapc #'sb-thread:join-thread ts) (format t "~a~%" n))
+(dotimes (i 50) (make-array 100000)) (gc :full t)
+(format t "~,6f ~s ~x~%" (sin 1d0) (sort (list 3 1 2) #'<) 255)
+(format t "~a~%" (funcall (compile nil '(lambda (x) (loop for i below x sum (* i i)))) 1000))
