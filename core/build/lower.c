@@ -93,7 +93,10 @@ static int64_t raw_word(const struct insn *insn) {
     unsigned rep = insn->rep == 0xf3 ? 1 : insn->rep == 0xf2 ? 2 : 0;
     return (int64_t)(insn->modrm | (uint64_t)insn->opcode << 8 | (uint64_t)insn->opsize << 16 |
                      (uint64_t)insn->seg << 24 | (uint64_t)insn->rex << 32 |
-                     (uint64_t)insn->addrsize << 40 | (uint64_t)rep << 44);
+                     (uint64_t)insn->addrsize << 40 | (uint64_t)rep << 44 |
+                     (uint64_t)insn->vvvv << 48 | (uint64_t)insn->vector_index << 52 |
+                     (uint64_t)insn->scale << 56 | (uint64_t)insn->vex_l << 58 |
+                     (uint64_t)insn->vex_w << 59);
 }
 
 static void put_params(struct emitter *e, const struct step *step, const struct insn *insn,

@@ -1,5 +1,6 @@
 /* A guest CPU outside of gadgets: creation, flags, FPU state, segments, kicks. */
 #include "core/cpu/cpu.h"
+#include "core/cpu/xstate.h"
 #include "core/host/host.h"
 #include "core/cpu/epoch.h"
 
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MXCSR_DEFAULT 0x1f80u
 #define FCW_DEFAULT   0x037fu
 #define FX_MXCSR      24 /* offsets in an FXSAVE image, SDM Vol. 2A FXSAVE */
 #define FX_MXCSR_MASK 28
@@ -133,11 +133,17 @@ void cpu_upper_save(const struct cpu *cpu, uint8_t image[16][16]) {
 }
 
 void cpu_upper_load(struct cpu *cpu, const uint8_t image[16][16]) {
+    uint8_t any = 0;
     for (unsigned i = 0; i < vectors(cpu); i++) {
         memcpy(cpu->ymm[i] + 16, image[i], 16);
+        for (unsigned byte = 0; byte < 16; byte++) {
+            any |= image[i][byte];
+        }
     }
-    cpu->upper = host_has_upper();
-    host_use_upper();
+    cpu->upper = any != 0;
+    if (any) {
+        host_use_upper();
+    }
 }
 
 uint32_t cpu_eflags(const struct cpu *cpu) {

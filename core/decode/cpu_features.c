@@ -57,11 +57,17 @@ uint32_t cpuid_signature(void) {
 }
 
 uint64_t cpuid_xcr0(void) {
-    const uint64_t x87_sse = 3, avx = 4; /* SDM Vol. 1, 13.1 */
-    if (!cpuid_has_named("xsave")) {
-        return 0;
+    const uint64_t x87_sse = 3, avx = 4, found = UINT64_C(1) << 63; /* SDM Vol. 1, 13.1 */
+    static _Atomic uint64_t known; /* with `found`: every signal frame asks */
+    uint64_t value = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!value) {
+        value = found;
+        if (cpuid_has_named("xsave")) {
+            value |= x87_sse | (cpuid_has_named("avx") ? avx : 0);
+        }
+        atomic_store_explicit(&known, value, memory_order_relaxed);
     }
-    return x87_sse | (cpuid_has_named("avx") ? avx : 0);
+    return value & ~found;
 }
 
 /* --- choosing -------------------------------------------------------------------------- */

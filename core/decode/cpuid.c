@@ -119,6 +119,8 @@ static void xsave_leaf(uint32_t subleaf, uint32_t out[4]) {
     if (subleaf == 0 && state) {
         out[0] = (uint32_t)state;
         out[1] = out[2] = XSAVE_LEGACY + (state & 4 ? XSAVE_UPPER : 0);
+    } else if (subleaf == 1 && state) {
+        out[1] = XSAVE_LEGACY + (state & 4 ? XSAVE_UPPER : 0);
     } else if (subleaf == 2 && state & 4) {
         out[0] = XSAVE_UPPER;
         out[1] = XSAVE_LEGACY;

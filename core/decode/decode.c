@@ -118,6 +118,16 @@ static bool vex_fits(const struct insn *insn, const struct row *row) {
     return insn->vvvv == 0 || row->flags & ROW_VVVV;
 }
 
+/* Make the index of a memory operand a vector register. False: #UD, without SIB byte, or where two
+ * of the three registers are the same (SDM Vol. 2A, 2.3.12). */
+static bool take_vsib(struct insn *insn, enum guest_mode mode) {
+    unsigned mask = mode == GUEST_I386 ? insn->vvvv & 7 : insn->vvvv;
+    insn->vector_index = insn->index < 0 ? 4 : (uint8_t)insn->index;
+    insn->index = -1;
+    return insn->is_mem && (insn->modrm & 7) == 4 && insn->addrsize != 2 && insn->reg != mask &&
+           insn->reg != insn->vector_index && mask != insn->vector_index;
+}
+
 /* True when `byte` was a prefix and was noted. */
 PER_MODE bool take_prefix(struct insn *insn, uint8_t byte) {
     switch (byte) {
@@ -378,7 +388,11 @@ PER_MODE enum decode_status decode_in(struct insn *insn, enum guest_mode mode, g
         return size >= INSN_MAX_BYTES ? DECODE_TOO_LONG : DECODE_MORE;
     }
     const struct row *row = &rows[insn->row];
-    if (insn->row == 0 || !legal || !vex_fits(insn, row) || !cpuid_has(row->feature)) {
+    if (insn->row == 0 || !legal || !vex_fits(insn, row) || !cpuid_has(row->feature) ||
+        !cpuid_has(row->feature2)) {
+        return DECODE_UD;
+    }
+    if (row->flags & ROW_VSIB && !take_vsib(insn, mode)) {
         return DECODE_UD;
     }
     if (row->imm == IMM_JB || row->imm == IMM_JZ) {

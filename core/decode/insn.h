@@ -24,10 +24,11 @@ struct insn {
     uint8_t rex;                 /* REX prefix, 0: none (byte registers 4..7 are then AH..BH) */
     uint8_t modrm, mod, reg, rm; /* raw fields; REX bits included in reg and rm */
     bool has_modrm, is_mem;
-    int8_t base, index; /* registers, -1: none; with addrsize 2: base is ModRM.rm, 8: absolute */
-    uint8_t scale;      /* 0..3 */
-    int64_t disp;       /* RIP-relative operands: the absolute address, base -1 */
-    int64_t imm;        /* extended as the row says; branch offsets: the absolute target */
+    int8_t base, index;   /* registers, -1: none; with addrsize 2: base is ModRM.rm, 8: absolute */
+    uint8_t scale;        /* 0..3 */
+    uint8_t vector_index; /* of rows with a vector of addresses; index is -1 then */
+    int64_t disp;         /* RIP-relative operands: the absolute address, base -1 */
+    int64_t imm;          /* extended as the row says; branch offsets: the absolute target */
     uint32_t imm2;
 
     bool vex; /* has a VEX prefix; rep and opsize_prefix are then what its pp stands for */

@@ -152,6 +152,11 @@ enum {
 #define ROW_DEF64   128 /* operand size defaults to 64 in 64-bit mode */
 #define ROW_VVVV    256 /* VEX.vvvv is an operand; without it, it must be 1111b */
 #define ROW_FORCE64 512 /* operand size is 64 in 64-bit mode, whatever the prefixes */
+/* Only elements of the memory operand are accessed that have their sign in the register VEX.vvvv;
+ * of 4 or 8 bytes. */
+#define ROW_MASK4 1024
+#define ROW_MASK8 2048
+#define ROW_VSIB  4096 /* the memory operand's index is a vector register */
 
 struct row {
     const char *mnemonic; /* "ADD" */
@@ -160,6 +165,7 @@ struct row {
     uint8_t imm;          /* enum imm_kind */
     uint8_t seg;          /* default segment of an implicit operand, SEG_* */
     uint8_t feature;      /* number for cpuid_has(); 0: there without a bit */
+    uint8_t feature2;     /* another one that must be there, too; 0: none */
 };
 
 /* The ways in which a row is encoded for a guest mode. */

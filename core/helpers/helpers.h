@@ -37,6 +37,21 @@ static inline bool raw_repz(uint64_t raw) {
 static inline bool raw_repnz(uint64_t raw) {
     return raw >> 45 & 1;
 }
+static inline unsigned raw_vvvv(uint64_t raw) {
+    return raw >> 48 & 15;
+}
+static inline unsigned raw_vector_index(uint64_t raw) {
+    return raw >> 52 & 15;
+}
+static inline unsigned raw_scale(uint64_t raw) {
+    return raw >> 56 & 3;
+}
+static inline bool raw_vex_l(uint64_t raw) {
+    return raw >> 58 & 1;
+}
+static inline bool raw_vex_w(uint64_t raw) {
+    return raw >> 59 & 1;
+}
 
 /* An address as the guest's mode has them: i386 ones wrap at 4 GiB. */
 static inline gaddr_t helper_address(const struct cpu *cpu, uint64_t address) {
@@ -83,6 +98,15 @@ HELPER(xlat);
 /* helpers_fp.c: short addresses and FS/GS overrides; next raw imm */
 HELPER(maskmov);
 HELPER(maskmovdqu);
+
+/* helpers_gather.c */
+HELPER(gather); /* raw */
+
+/* helpers_xsave.c */
+HELPER(xsave);
+HELPER(xsavec);
+HELPER(xrstor);
+HELPER(xgetbv);
 
 /* helpers_system.c */
 HELPER(cpuid);

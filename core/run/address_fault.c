@@ -33,6 +33,21 @@ static gaddr_t operand_address(const struct cpu *cpu, const struct insn *insn, u
     return insn->seg < SEG_COUNT ? at + cpu->seg[insn->seg].base : at;
 }
 
+/* Bytes of the elements of a memory operand that is accessed by a mask; 0 of others. */
+static unsigned mask_element(const struct insn *insn) {
+    unsigned flags = rows[insn->row].flags;
+    return flags & ROW_MASK4 ? 4 : flags & ROW_MASK8 ? 8 : 0;
+}
+
+/* Where the first element is that a mask selects. */
+static unsigned first_selected(const uint8_t *mask, unsigned element, unsigned bytes) {
+    unsigned at = 0;
+    while (at + element < bytes && !(mask[at + element - 1] & 0x80)) {
+        at += element;
+    }
+    return at;
+}
+
 void address_fault(struct cpu *cpu) {
     struct insn insn;
     bool stack = false, write = cpu->trap_error & 2, odd = false;
@@ -43,12 +58,17 @@ void address_fault(struct cpu *cpu) {
         if (has_operand && operand_address(cpu, &insn, variant->mem) == cpu->trap_addr) {
             stack = insn.seg == INSN_NO_SEG && (insn.base == REG_SP || insn.base == REG_BP);
             write = write || variant->writes;
+            unsigned element = mask_element(&insn);
+            if (element) {
+                cpu->trap_addr += first_selected(cpu->ymm[insn.vvvv], element, variant->bytes);
+                last = cpu->trap_addr;
+            }
             odd = cpu->trap_addr & (variant->align - 1u);
             if (variant->bytes > 32) { /* goes in pieces, the first of them first */
                 odd = odd && address_canonical(cpu->trap_addr);
                 last += 3;
             } else {
-                last += variant->bytes ? variant->bytes - 1u : 0;
+                last += element ? element - 1u : variant->bytes ? variant->bytes - 1u : 0;
             }
         } else {
             uint64_t reach = cpu->trap_addr - cpu->regs[REG_SP] + STACK_REACH;

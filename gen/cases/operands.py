@@ -203,7 +203,8 @@ def rm_numbers(row: Row, registers: int) -> tuple[int, ...]:
 
 def register_pairs(form: Form, rng: Random) -> list[tuple[int, int]]:
     """ModRM.reg and rm of register forms in 64-bit mode: all pairs of the first eight, and each of
-    the others in both places; fewer for operand sizes that are not the row's main one."""
+    the others in both places; fewer for operand sizes that are not the row's main one, and where
+    VEX names vectors, which are loaded and stored by steps of their own."""
     row = form.row
     regs, rms = reg_numbers(row, 16), rm_numbers(row, 16)
     pairs = [(reg, rm) for reg in regs for rm in rms]
@@ -213,6 +214,8 @@ def register_pairs(form: Form, rng: Random) -> list[tuple[int, int]]:
     high = [(reg, rng.choice(rms)) for reg in regs if reg > 7 for _ in range(2)]
     high += [(rng.choice(regs), rm) for rm in rms if rm > 7 for _ in range(2)]
     main = 8 if row.opsize_matters or row.words & {"f64", "def64"} else 4
+    if row.vex and not row.general:
+        return rng.sample(low, 24) + rng.sample(high, min(16, len(high)))
     if form.opsize == main or row.vex:
         return low + high
     return rng.sample(low, 16) + rng.sample(high, min(16, len(high)))

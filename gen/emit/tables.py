@@ -72,6 +72,8 @@ def row_flags(row: Row) -> str:
         names.append("ROW_DEF64")
     if row.operand_with("HB"):
         names.append("ROW_VVVV")
+    names += [f"ROW_{word.upper()}" for word in ("mask4", "mask8", "vsib")
+              if word in row.words]
     if "f64" in row.words:
         names.append("ROW_FORCE64")
     return " | ".join(names) or "0"
@@ -145,11 +147,11 @@ class Tables:
         return self.variants[variant]
 
 
-def row_line(row: Row, feature: int) -> str:
+def row_line(row: Row, feature: int, feature2: int) -> str:
     """Initialiser of one row."""
     cite = row.cite + (" (slow form)" if row.synthetic else "")
     return (f"    {{{c_string(row.mnemonic)}, {c_string(cite)}, {row_flags(row)}, "
-            f"{imm_kind(row)}, SEG_DS, {feature}}},\n")
+            f"{imm_kind(row)}, SEG_DS, {feature}, {feature2}}},\n")
 
 
 def forms_line(variants: dict[tuple[int, bool, str], Variant], tables: Tables) -> str:
@@ -291,8 +293,9 @@ def emit_rows(libraries: list[Library], made: list[Library], features: dict[str,
     """rows.c; `libraries`: of all guests, `made`: those that have gadgets, the others are only
     decoded; `features`: the number of each (emit_cpuid.numbers)"""
     tables = Tables(made)
-    rows = ['    {"(none)", "", 0, 0, 0, 0},\n']
-    rows += [row_line(row, features[row.feature]) for row in libraries[0].rows]
+    rows = ['    {"(none)", "", 0, 0, 0, 0, 0},\n']
+    rows += [row_line(row, features[row.feature], features.get(row.second_feature, 0))
+             for row in libraries[0].rows]
     forms = form_tables(libraries, made, tables)
     for library in made:
         prefix = library.guest.table

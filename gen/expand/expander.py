@@ -232,7 +232,8 @@ class Expander:
         stores = may_store(form)
         if row.helper is not None and end == "GOES_ON" and stores:
             end = "ENDS_NEXT"  # what C code writes may be the code that follows
-        return Variant(steps, self.memory(form, steps), end, stores, "w" in memory_access(form),
+        return Variant(steps, self.memory(form, steps), end, stores,
+                       bool(set(memory_access(form)) & set("wc")),
                        memory_alignment(form), memory_width(form),
                        mask if may_fault(form) else row.flags_read & mask,
                        row.flags_killed & mask)
@@ -323,8 +324,8 @@ class Expander:
             if place in (Place.XMM, Place.YMM, Place.MMX, Place.ST, Place.SREG):
                 size = 0
             access = row.access[number] if self.guest.long_mode else ""
-            vex = (self.guest.long_mode and row.vex is not None and
-                   place in (Place.XMM, Place.YMM))
+            vex = self.guest.long_mode and row.vex is not None and (
+                place is Place.YMM or place is Place.XMM and access != "r")
             found.append(OperandForm(name, place, size, access=access, vex=vex))
         return found
 

@@ -202,6 +202,13 @@ class Row:
         return f"{self.where.file.rsplit('/', 1)[-1]}:{self.where.line}: {self.text}"
 
     @property
+    def second_feature(self) -> str:
+        """A CPUID bit that it needs beside its own; "" without: vector registers named by VEX are
+        AVX's (SDM Vol. 1, 14.3)."""
+        vectors = any(o.letter in ("V", "U", "W", "H", "L", "VM") for o in self.operands)
+        return "AVX" if self.vex and vectors and self.feature != "AVX" else ""
+
+    @property
     def opcode_map(self) -> int:
         """Number of the map for decode: those of VEX (0F, 0F38, 0F3A) follow the others."""
         return self.map + 3 if self.vex else self.map
@@ -364,8 +371,8 @@ def row_opsizes(row: Row, guest: Guest) -> tuple[int, ...]:
 
 def row_of_guest(row: Row, guest: Guest) -> Row:
     """The row as a guest has it: outside of 64-bit mode VEX.W is ignored where it would be the
-    width of a general register (SDM Vol. 2, ANDN; VMOVD)."""
-    if row.vex and row.general and not guest.long_mode:
+    width of a general register (SDM Vol. 2, ANDN; VMOVD), unless the row says w32."""
+    if row.vex and row.general and not guest.long_mode and "w32" not in row.words:
         return replace(row, vex=replace(row.vex, w="WIG"))
     return row
 

@@ -19,13 +19,15 @@ PREFIXES = ("NP", "66", "F3", "F2")
 VEX_PARTS = (("length", ("128", "256", "LIG", "LZ", "L0", "L1")), ("pp", ("NP", "66", "F3", "F2")),
              ("map", ("0F", "0F38", "0F3A")), ("W", ("W0", "W1", "WIG")))
 ONLY = {f"{mode}only": mode for mode in MODES}
-VEX_WORDS = {"memonly", "regonly", "a32", "a64", "ends", "endsnext", *ONLY}
+VEX_WORDS = {"vsib", "w32", "mask4", "mask8", "memonly", "regonly", "a32", "a64", "ends",
+             "endsnext", *ONLY}
 IMMS = ("ib", "iw", "iz", "iv", "ifar", "moffs", "cb", "cz", "is4")
 ENCODINGS = {"MR", "RM", "MI", "M", "M1", "MC", "R", "O", "OI", "I", "D", "ZO", "RMI", "MRI", "MRC",
              "FD", "TD", "II", "NP", "A", "RO", "MO", "RVM", "RVMI", "RVMR", "RMV", "VM", "VMI",
              "MVR"}
 WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "f64", "norexb", "norexr", "o16",
-         "o32", "o64", "a16", "a32", "a64", "ends", "endsnext", "string", *ONLY}
+         "o32", "o64", "a16", "a32", "a64", "vsib", "w32", "mask4", "mask8", "ends", "endsnext",
+         "string", *ONLY}
 FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
           "align", "ends", "endsnext", "modes", "vendor"}
 SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes", "align",

@@ -105,6 +105,7 @@ class Mapping(unittest.TestCase):
         mapping = templates.mapping
         for row in spec.rows:  # of other guests too
             mapping.mnemonic(row.mnemonic)
+            mapping.parts(row.body, row.mnemonic, row.where)
         self.assertEqual(mapping.words() - mapping.used, set())
 
     def test_spec_has_no_host(self) -> None:

@@ -34,15 +34,21 @@ static const struct {
 static const struct {
     ZydisMnemonic mnemonic;
     uint8_t opcode;
+    ZydisOpcodeMap map;
     const char *why;
 } departures[] = {
-    {ZYDIS_MNEMONIC_RSM, 0xaa, "#UD outside system management mode"},
-    {ZYDIS_MNEMONIC_SYSENTER, 0x34, "not for 64-bit code: #UD on AMD processors in 64-bit mode"},
-    {ZYDIS_MNEMONIC_MOV, 0x20, "MOV from CR with a memory ModRM: #UD here, privileged on a CPU"},
-    {ZYDIS_MNEMONIC_MOV, 0x21, "MOV from DR, likewise"},
-    {ZYDIS_MNEMONIC_MOV, 0x22, "MOV to CR, likewise"},
-    {ZYDIS_MNEMONIC_MOV, 0x23, "MOV to DR, likewise"},
-    {ZYDIS_MNEMONIC_NOP, 0x0d, "PREFETCHW without memory: #UD on AMD processors"},
+    {ZYDIS_MNEMONIC_RSM, 0xaa, ZYDIS_OPCODE_MAP_0F, "#UD outside system management mode"},
+    {ZYDIS_MNEMONIC_SYSENTER, 0x34, ZYDIS_OPCODE_MAP_0F,
+     "not for 64-bit code: #UD on AMD processors in 64-bit mode"},
+    {ZYDIS_MNEMONIC_MOV, 0x20, ZYDIS_OPCODE_MAP_0F,
+     "MOV from CR with a memory ModRM: #UD here, privileged on a CPU"},
+    {ZYDIS_MNEMONIC_MOV, 0x21, ZYDIS_OPCODE_MAP_0F, "MOV from DR, likewise"},
+    {ZYDIS_MNEMONIC_MOV, 0x22, ZYDIS_OPCODE_MAP_0F, "MOV to CR, likewise"},
+    {ZYDIS_MNEMONIC_MOV, 0x23, ZYDIS_OPCODE_MAP_0F, "MOV to DR, likewise"},
+    {ZYDIS_MNEMONIC_NOP, 0x0d, ZYDIS_OPCODE_MAP_0F,
+     "PREFETCHW without memory: #UD on AMD processors"},
+    {ZYDIS_MNEMONIC_VPEXTRD, 0x16, ZYDIS_OPCODE_MAP_0F3A, "VEX.W1 in 32-bit mode: #UD (measured)"},
+    {ZYDIS_MNEMONIC_VPINSRD, 0x22, ZYDIS_OPCODE_MAP_0F3A, "likewise"},
 };
 
 enum verdict { AGREE, NOT_CLAIMED, WE_REFUSE, ZYDIS_REFUSES, LENGTHS, OPERANDS, VERDICTS };
@@ -75,7 +81,7 @@ struct answer {
 static bool departure(const ZydisDecodedInstruction *z) {
     for (size_t i = 0; i < sizeof departures / sizeof departures[0]; i++) {
         if (z->mnemonic == departures[i].mnemonic && z->opcode == departures[i].opcode &&
-            z->opcode_map == ZYDIS_OPCODE_MAP_0F) {
+            z->opcode_map == departures[i].map) {
             return true;
         }
     }

@@ -3,6 +3,7 @@
  * the same there. Operands that an instruction has by itself are the spec's, and not compared here.
  */
 #include "test/decoder/operands.h"
+#include "core/decode/rows.h"
 
 /* The register's number in its class, as an encoding has it: AH to BH are 4 to 7, as SPL to DIL
  * are, which *high tells apart. -1: none. */
@@ -79,6 +80,7 @@ static const char *address_differs(const struct insn *insn, const ZydisDecodedIn
     bool high;
     int base = number_of(operand->mem.base, &high), index = number_of(operand->mem.index, &high);
     int64_t disp = operand->mem.disp.has_displacement ? operand->mem.disp.value : 0;
+    int our_index = rows[insn->row].flags & ROW_VSIB ? insn->vector_index : insn->index;
     if (!insn->is_mem) {
         return "memory operand";
     }
@@ -91,7 +93,7 @@ static const char *address_differs(const struct insn *insn, const ZydisDecodedIn
     if (is_class(operand->mem.base, ZYDIS_REGCLASS_IP)) {
         ZyanU64 absolute;
         ZydisCalcAbsoluteAddress(z, operand, insn->pc, &absolute);
-        return insn->base != -1 || insn->index != -1 || insn->disp != (int64_t)absolute
+        return insn->base != -1 || our_index != -1 || insn->disp != (int64_t)absolute
                    ? "RIP-relative address"
                    : NULL;
     }
@@ -102,9 +104,9 @@ static const char *address_differs(const struct insn *insn, const ZydisDecodedIn
     }
     bool no_base = insn->mod == 0 && insn->base < 0; /* SDM Table 2-5: REX.B does not count */
     if (no_base && base == 13 && insn->addrsize == 4 && insn->rex & 1) {
-        return index != insn->index ? "index" : NULL; /* Zydis 4.0 takes it for R13D here */
+        return index != our_index ? "index" : NULL; /* Zydis 4.0 takes it for R13D here */
     }
-    if (base != insn->base || index != insn->index || ours != disp) {
+    if (base != insn->base || index != our_index || ours != disp) {
         return "address";
     }
     return index >= 0 && operand->mem.scale != 1 << insn->scale ? "scale" : NULL;

@@ -120,7 +120,7 @@ class Terminal:
             pass
 
     def expect_echo(self, on: bool, limit: float = 20) -> None:
-        """Wait until the terminal echoes, or no longer does: who takes the modes up shows nothing."""
+        """Wait until the terminal echoes, or no longer does: who changes modes shows nothing."""
         end = time.monotonic() + min(limit * LIMITS, remaining())
         while bool(termios.tcgetattr(self.slave)[3] & termios.ECHO) != on:
             if time.monotonic() > end:

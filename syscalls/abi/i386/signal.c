@@ -8,6 +8,7 @@
 #include "gen/syscall_protos.h"
 #include "syscalls/abi/i386/i386.h"
 
+#include "syscalls/abi/frame_xstate.h"
 #include "syscalls/abi/i386/fpu.h"
 #include "syscalls/abi/i386/registers.h"
 #include "syscalls/mm/mm.h"
@@ -226,7 +227,8 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
     uint32_t top = choose_stack(task, action);
 
     /* The FXSAVE image wants 16 bytes of alignment; 64 is what programs see elsewhere. */
-    uint32_t fx = (top - (uint32_t)sizeof(struct i386_fpstate) + I386_FX_OFFSET) & ~63u;
+    uint32_t bytes = (uint32_t)sizeof(struct i386_fpstate) + frame_xstate_bytes();
+    uint32_t fx = (top - bytes + I386_FX_OFFSET) & ~63u;
     uint32_t fpstate = fx - I386_FX_OFFSET;
     uint32_t size = rt ? sizeof(struct i386_rt_sigframe) : sizeof(struct i386_sigframe);
     /* At the handler's first instruction the stack looks as after a call: 4 below a multiple of
@@ -238,7 +240,9 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
 
     struct i386_fpstate image;
     i386_fpstate_save(cpu, &image);
-    if (frame_write(task, fpstate, &image, sizeof image)) {
+    frame_xstate_note(image.fx, I386_FX_OFFSET);
+    if (frame_write(task, fpstate, &image, sizeof image) ||
+        frame_xstate_write(task, fpstate + sizeof image)) {
         return -EFAULT;
     }
     int error = rt ? write_rt_frame(task, action, info, blocked, fpstate, at)
@@ -265,12 +269,13 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
 /* --- the way back ---------------------------------------------------------------------- */
 
 /* The FPU state of a context; without one, that of a new program. */
-static bool fpu_in(struct cpu *cpu, uint32_t from) {
+static bool fpu_in(struct task *task, uint32_t from) {
     struct i386_fpstate image;
-    bool good = from && guest_read(cpu->space, &image, from, sizeof image) == 0 &&
-                i386_fpstate_restore(cpu, &image);
+    bool good = from && guest_read(task->cpu->space, &image, from, sizeof image) == 0 &&
+                i386_fpstate_restore(task->cpu, &image) &&
+                frame_xstate_take(task, image.fx, from + sizeof image, false);
     if (!good) {
-        cpu_fpu_reset(cpu);
+        cpu_fpu_reset(task->cpu);
     }
     return good || !from;
 }
@@ -297,7 +302,7 @@ static void context_in(struct task *task, const struct i386_sigcontext *context)
         .sp = context->sp,
         .ss = context->ss,
     };
-    bool good_frame = fpu_in(task->cpu, context->fpstate);
+    bool good_frame = fpu_in(task, context->fpstate);
     uint16_t bad;
     int trap = i386_registers_set(task, &then, &bad);
     if (!good_frame) {

@@ -6,6 +6,7 @@
  * (SA_RESTORER). The FP state is what FXSAVE hardware without XSAVE gets: the 512-byte image. */
 #include "syscalls/abi/x86_64/x86_64.h"
 
+#include "syscalls/abi/frame_xstate.h"
 #include "syscalls/abi/x86_64/fpu.h"
 #include "syscalls/abi/x86_64/registers.h"
 #include "syscalls/process/signal_frame.h"
@@ -183,7 +184,7 @@ int abi_x86_64_signal_frame(struct task *task, const struct sigaction_guest *act
     struct task_signals *signals = &task->signals;
     bool alternate;
     gaddr_t top = choose_stack(task, action, &alternate);
-    gaddr_t fpstate = (top - sizeof(struct x86_64_fpstate)) & ~(gaddr_t)63;
+    gaddr_t fpstate = (top - sizeof(struct x86_64_fpstate) - frame_xstate_bytes()) & ~(gaddr_t)63;
     /* At the handler's first instruction the stack looks as after a call: 8 below a multiple of
      * 16. */
     gaddr_t at = ((fpstate - sizeof(struct x86_64_sigframe)) & ~(gaddr_t)15) - 8;
@@ -196,9 +197,11 @@ int abi_x86_64_signal_frame(struct task *task, const struct sigaction_guest *act
 
     struct x86_64_fpstate image;
     x86_64_fpstate_save(cpu, &image);
+    frame_xstate_note(image.fx, 0);
     struct x86_64_sigframe frame = {
         .return_address = action->restorer,
-        .uc = {.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+        .uc = {.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
+                        (frame_xstate_bytes() ? UC_FP_XSTATE : 0),
                .stack = {.sp = signals->altstack_base,
                          .flags = signals->altstack_flags,
                          .size = signals->altstack_size},
@@ -207,6 +210,7 @@ int abi_x86_64_signal_frame(struct task *task, const struct sigaction_guest *act
     siginfo_out(&frame.info, info);
     context_out(task, &frame.uc.context, fpstate, blocked);
     if (frame_write(task, fpstate, &image, sizeof image) ||
+        frame_xstate_write(task, fpstate + sizeof image) ||
         frame_write(task, at, &frame, sizeof frame)) {
         return -EFAULT;
     }
@@ -229,12 +233,14 @@ int abi_x86_64_signal_frame(struct task *task, const struct sigaction_guest *act
 
 /* The FPU state of a context; without one, that of a new program. FXRSTOR wants 16 bytes of
  * alignment. */
-static bool fpu_in(struct cpu *cpu, gaddr_t from) {
+static bool fpu_in(struct task *task, gaddr_t from) {
     struct x86_64_fpstate image;
-    bool good = from && !(from & 15) && guest_read(cpu->space, &image, from, sizeof image) == 0 &&
-                x86_64_fpstate_restore(cpu, &image);
+    bool good = from && !(from & 15) &&
+                guest_read(task->cpu->space, &image, from, sizeof image) == 0 &&
+                x86_64_fpstate_restore(task->cpu, &image) &&
+                frame_xstate_take(task, image.fx, from + sizeof image, true);
     if (!good) {
-        cpu_fpu_reset(cpu);
+        cpu_fpu_reset(task->cpu);
     }
     return good || !from;
 }
@@ -277,7 +283,7 @@ static void context_in(struct task *task, const struct x86_64_ucontext *uc) {
         .cs = context->cs,
         .ss = stack_segment(task->cpu, uc),
     };
-    bool good_frame = fpu_in(task->cpu, context->fpstate);
+    bool good_frame = fpu_in(task, context->fpstate);
     uint16_t bad;
     int trap = x86_64_registers_return(task, &then, &bad);
     if (!good_frame) {
