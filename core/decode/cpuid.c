@@ -3,6 +3,7 @@
 #include "core/decode/cpu_features.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,8 +30,14 @@
 
 /* The guest's processors are those of the host: cores of one package, a thread each. */
 static uint32_t processors(void) {
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count < 1 ? 1 : count > 0xffff ? 0xffff : (uint32_t)count;
+    static _Atomic uint32_t known; /* the C library reads a file for it */
+    uint32_t number = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!number) {
+        long count = sysconf(_SC_NPROCESSORS_ONLN);
+        number = count < 1 ? 1 : count > 0xffff ? 0xffff : (uint32_t)count;
+        atomic_store_explicit(&known, number, memory_order_relaxed);
+    }
+    return number;
 }
 
 static uint32_t here(void) {
@@ -71,23 +78,32 @@ struct cache {
     int size, ways;       /* for sysconf() */
     uint32_t bytes;       /* where that does not know */
     bool shared;          /* by all processors */
+    _Atomic uint64_t measured;
 };
-static const struct cache caches[] = {
-    {1, 1, _SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL1_DCACHE_ASSOC, 32768, false},
-    {2, 1, _SC_LEVEL1_ICACHE_SIZE, _SC_LEVEL1_ICACHE_ASSOC, 32768, false},
-    {3, 2, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL2_CACHE_ASSOC, 524288, false},
-    {3, 3, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL3_CACHE_ASSOC, 0, true},
+static struct cache caches[] = {
+    {1, 1, _SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL1_DCACHE_ASSOC, 32768, false, 0},
+    {2, 1, _SC_LEVEL1_ICACHE_SIZE, _SC_LEVEL1_ICACHE_ASSOC, 32768, false, 0},
+    {3, 2, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL2_CACHE_ASSOC, 524288, false, 0},
+    {3, 3, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL3_CACHE_ASSOC, 0, true, 0},
 };
 
-/* Bytes and ways of a cache; ways * LINE divides bytes. */
-static void measure(const struct cache *cache, uint32_t *bytes, uint32_t *ways) {
-    long size = sysconf(cache->size), some = sysconf(cache->ways);
-    *bytes = size > 0 && size < 1L << 31 ? (uint32_t)size : cache->bytes;
-    *ways = some > 0 && some <= 1024 ? (uint32_t)some : 8;
-    if (*bytes % (*ways * LINE)) {
-        *ways = 1;
-        *bytes -= *bytes % LINE;
+/* Bytes and ways of a cache; ways * LINE divides bytes. Asked once: in a virtual machine each of
+ * the C library's CPUIDs is a way out of it, and programs ask many times at their start. */
+static void measure(struct cache *cache, uint32_t *bytes, uint32_t *ways) {
+    uint64_t known = atomic_load_explicit(&cache->measured, memory_order_relaxed);
+    if (!known) {
+        long size = sysconf(cache->size), some = sysconf(cache->ways);
+        *bytes = size > 0 && size < 1L << 31 ? (uint32_t)size : cache->bytes;
+        *ways = some > 0 && some <= 1024 ? (uint32_t)some : 8;
+        if (*bytes % (*ways * LINE)) {
+            *ways = 1;
+            *bytes -= *bytes % LINE;
+        }
+        known = (uint64_t)*bytes << 32 | *ways;
+        atomic_store_explicit(&cache->measured, known, memory_order_relaxed);
     }
+    *bytes = (uint32_t)(known >> 32);
+    *ways = (uint32_t)known;
 }
 
 static void cache_leaf(uint32_t subleaf, uint32_t out[4]) {
