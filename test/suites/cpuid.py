@@ -35,7 +35,7 @@ FLAGS = {"clfsh": "clflush", "sse3": "pni", "fisttp": "pni", "sse4.1": "sse4_1",
 # The program itself, its C library or the compiler's code need these.
 NEEDED = {"fpu", "cmov", "tsc", "fxsr", "sse", "sse2", "lahf_lm"}
 # Not hidden alone: the C library takes the one for granted where it finds the other.
-TOGETHER = {"sse4_1": {"sse4_1", "sse4_2"}, "ssse3": {"ssse3", "sse4_2"}}
+TOGETHER = {"sse4_1": {"sse4_1", "sse4_2"}, "ssse3": {"ssse3", "sse4_1", "sse4_2"}}
 # As the kernel gave it: the C library has a meaning of its own for AT_HWCAP.
 AUXV = r"""
 #include <elf.h>
