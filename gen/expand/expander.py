@@ -232,8 +232,9 @@ class Expander:
         stores = may_store(form)
         if row.helper is not None and end == "GOES_ON" and stores:
             end = "ENDS_NEXT"  # what C code writes may be the code that follows
-        return Variant(steps, self.memory(form, steps), end, stores,
-                       bool(set(memory_access(form)) & set("wc")),
+        access = memory_access(form)
+        writes = "w" in access or "c" in access and bool(row.words & {"mask4", "mask8"})
+        return Variant(steps, self.memory(form, steps), end, stores, writes,
                        memory_alignment(form), memory_width(form),
                        mask if may_fault(form) else row.flags_read & mask,
                        row.flags_killed & mask)

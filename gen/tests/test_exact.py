@@ -298,14 +298,14 @@ insn PUSH
         with Project(spec, features=features) as project:
             project.run()
             text = project.read("out/cpuid.c")
-            self.assertIn('{0x7, 1, 0, 3, true, "one"},\n'
-                          '    {0x80000001, 0, 2, 1, false, "three"},\n    {0},', text)
+            self.assertIn('{0x7, 1, 0, 3, true, "one", NULL},\n'
+                          '    {0x80000001, 0, 2, 1, false, "three", NULL},\n    {0},', text)
             self.assertIn("cpuid_feature_count = 2;", text)
             self.assertIn('{"I86", 0, GUEST_I386},\n{"PPRO", 0, GUEST_I386},\n'
                           '{"LONGMODE", 0, GUEST_X86_64},\n{"AB", 1, GUEST_MODES},\n'
                           '{"CD", 1, GUEST_MODES},\n{"EF", 2, GUEST_MODES},\n',
                           project.read("out/isa_sets.inc"))
-            self.assertRegex(project.read("out/rows.c"), r"SEG_DS, 1\},\n.*SEG_DS, 2\}")
+            self.assertRegex(project.read("out/rows.c"), r"SEG_DS, 1, 0\},\n.*SEG_DS, 2, 0\}")
 
     def test_reference(self) -> None:
         with Project(ADD) as project:
