@@ -35,7 +35,9 @@ FLAGS = {"clfsh": "clflush", "sse3": "pni", "fisttp": "pni", "sse4.1": "sse4_1",
 # The program itself, its C library or the compiler's code need these.
 NEEDED = {"fpu", "cmov", "tsc", "fxsr", "sse", "sse2", "lahf_lm"}
 # Not hidden alone: the C library takes the one for granted where it finds the other.
-TOGETHER = {"sse4_1": {"sse4_1", "sse4_2"}, "ssse3": {"ssse3", "sse4_1", "sse4_2"}}
+OF_AVX = {"avx", "avx2", "f16c", "fma", "vaes", "vpclmulqdq"}
+TOGETHER = {"sse4_1": {"sse4_1", "sse4_2"}, "ssse3": {"ssse3", "sse4_1", "sse4_2"},
+            "avx": OF_AVX, "xsave": {"xsave", "osxsave", "xsaveopt", "xsavec"} | OF_AVX}
 # As the kernel gave it: the C library has a meaning of its own for AT_HWCAP.
 AUXV = r"""
 #include <elf.h>
@@ -93,7 +95,7 @@ for each in GUESTS.values():
         everything, shown = claimed_of(probe(guest)), cpuinfo()
         for flag in sorted({FLAGS.get(name, name) for name in everything} - NEEDED):
             check(flag in shown, f"/proc/cpuinfo does not show {flag}")
-            flags = TOGETHER.get(flag, {flag})
+            flags = TOGETHER.get(flag, {flag}) & (shown | {flag})
             hidden = {name for name in everything if FLAGS.get(name, name) in flags}
             found = probe(guest, "--cpu=" + ",".join(f"-{f}" for f in sorted(flags)))
             if flag == "mmx":  # EMMS is part of that piece
