@@ -1,6 +1,7 @@
 /* The library's interface to the engine alone (core/fiberglass.h): what each function takes,
  * returns and refuses, and what threads may do. Prints the lines of a suite; test/suites/api.py
- * runs it. Only the public header is used, as by an embedder. */
+ * runs it. Only the public header is used, as by an embedder. (long: one function after the other.)
+ */
 #include "test/api/api_test.h"
 
 #include <errno.h>

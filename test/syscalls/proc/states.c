@@ -45,7 +45,8 @@ static void show_state(pid_t pid, char state) {
         snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, pid);
         get(path);
         strcpy(of_thread, line_of("State:"));
-        if (seen == state && !strncmp(of_process, wanted, strlen(wanted)) && !strncmp(of_thread, wanted, strlen(wanted))) {
+        if (seen == state && !strncmp(of_process, wanted, strlen(wanted)) &&
+            !strncmp(of_thread, wanted, strlen(wanted))) {
             break;
         }
         sleep_ms(5);
