@@ -2,6 +2,7 @@
  * code: what is put in comes out where a program may choose it, and frames are the host's own
  * structures. */
 #include "core/cpu/cpu.h"
+#include "syscalls/abi/frame_xstate.h"
 #include "syscalls/abi/registers.h"
 #include "syscalls/abi/x86_64/fpu.h"
 #include "syscalls/abi/x86_64/registers.h"
@@ -232,7 +233,8 @@ static void check_frame(void) {
           (unsigned long)at);
     const struct frame *made = frame();
     const greg_t *gregs = made->uc.uc_mcontext.gregs;
-    CHECK(made->back == action.restorer && made->uc.uc_flags == 6 && !made->uc.uc_link,
+    CHECK(made->back == action.restorer && made->uc.uc_flags == (frame_xstate_bytes() ? 7 : 6) &&
+              !made->uc.uc_link,
           "returns to %lx, flags %lx", (unsigned long)made->back, made->uc.uc_flags);
     static const struct {
         int in_frame;
