@@ -9,10 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FCW_DEFAULT   0x037fu
-#define FX_MXCSR      24 /* offsets in an FXSAVE image, SDM Vol. 2A FXSAVE */
-#define FX_MXCSR_MASK 28
-#define FX_XMM        160
+#define FX_MXCSR_MASK 28 /* offsets in an FXSAVE image, beside those of xstate.h */
 #define FX_POINTERS   8
 
 /* Selectors of a process under a 64-bit Linux kernel. */
@@ -83,8 +80,7 @@ void cpu_kick_clear(struct cpu *cpu) {
     atomic_store(&cpu->poll, POLL_RUN);
 }
 
-/* Vector registers that the guest has. */
-static unsigned vectors(const struct cpu *cpu) {
+unsigned cpu_vectors(const struct cpu *cpu) {
     return cpu->mode == GUEST_I386 ? 8 : 16;
 }
 
@@ -92,27 +88,27 @@ void cpu_fpu_save(struct cpu *cpu) {
     if (!cpu->fx_valid) {
         uint8_t image[512] __attribute__((aligned(16))) = {0}; /* FXSAVE leaves gaps */
         host_fpu_save(image);
-        memcpy(cpu->fx, image, FX_MXCSR);
-        memcpy(cpu->fx + 32, image + 32, FX_XMM - 32);
-        memset(cpu->fx + FX_POINTERS, 0, FX_MXCSR - FX_POINTERS); /* host addresses */
+        memcpy(cpu->fx, image, XSTATE_MXCSR);
+        memcpy(cpu->fx + XSTATE_ST, image + XSTATE_ST, XSTATE_XMM - XSTATE_ST);
+        memset(cpu->fx + FX_POINTERS, 0, XSTATE_MXCSR - FX_POINTERS); /* host addresses */
     }
-    memcpy(cpu->fx + FX_MXCSR, &cpu->mxcsr, 4);
+    memcpy(cpu->fx + XSTATE_MXCSR, &cpu->mxcsr, 4);
     memcpy(cpu->fx + FX_MXCSR_MASK, &(uint32_t){0xffff}, 4);
-    unsigned count = vectors(cpu);
+    unsigned count = cpu_vectors(cpu);
     for (unsigned i = 0; i < count; i++) {
-        memcpy(cpu->fx + FX_XMM + 16 * i, cpu->ymm[i], 16);
+        memcpy(cpu->fx + XSTATE_XMM + 16 * i, cpu->ymm[i], 16);
     }
     /* The guest has no more registers. A gadget's FXSAVE leaves the host's here, and sigreturn what
      * the guest wrote. */
-    size_t end = FX_XMM + 16 * count;
+    size_t end = XSTATE_XMM + 16 * count;
     memset(cpu->fx + end, 0, sizeof cpu->fx - end);
 }
 
 void cpu_fpu_dirty(struct cpu *cpu) {
-    memcpy(&cpu->mxcsr, cpu->fx + FX_MXCSR, 4);
+    memcpy(&cpu->mxcsr, cpu->fx + XSTATE_MXCSR, 4);
     cpu->mxcsr &= 0xffff; /* LDMXCSR of reserved bits would fault on the host */
-    for (unsigned i = 0; i < vectors(cpu); i++) {
-        memcpy(cpu->ymm[i], cpu->fx + FX_XMM + 16 * i, 16);
+    for (unsigned i = 0; i < cpu_vectors(cpu); i++) {
+        memcpy(cpu->ymm[i], cpu->fx + XSTATE_XMM + 16 * i, 16);
     }
     cpu->fx_valid = true;
 }
@@ -120,7 +116,7 @@ void cpu_fpu_dirty(struct cpu *cpu) {
 void cpu_fpu_reset(struct cpu *cpu) {
     memset(cpu->fx, 0, sizeof cpu->fx);
     memcpy(cpu->fx, &(uint16_t){FCW_DEFAULT}, 2);
-    memcpy(cpu->fx + FX_MXCSR, &(uint32_t){MXCSR_DEFAULT}, 4);
+    memcpy(cpu->fx + XSTATE_MXCSR, &(uint32_t){MXCSR_DEFAULT}, 4);
     cpu_fpu_dirty(cpu);
     memset(cpu->ymm, 0, sizeof cpu->ymm);
     cpu->upper = 0;
@@ -134,7 +130,7 @@ void cpu_upper_save(const struct cpu *cpu, uint8_t image[16][16]) {
 
 void cpu_upper_load(struct cpu *cpu, const uint8_t image[16][16]) {
     uint8_t any = 0;
-    for (unsigned i = 0; i < vectors(cpu); i++) {
+    for (unsigned i = 0; i < cpu_vectors(cpu); i++) {
         memcpy(cpu->ymm[i] + 16, image[i], 16);
         for (unsigned byte = 0; byte < 16; byte++) {
             any |= image[i][byte];

@@ -17,6 +17,8 @@ void cpu_kick(struct cpu *cpu);
 /* To be called by the owner thread when it has looked at what the kick was for. */
 void cpu_kick_clear(struct cpu *cpu);
 
+/* Vector registers that the guest has: 8 or 16. */
+unsigned cpu_vectors(const struct cpu *cpu);
 /* x87 state: save to cpu->fx (from the host's unit), or say that cpu->fx was rewritten and must be
  * loaded at the next cpu_run(). XMM registers and MXCSR are in cpu->ymm and cpu->mxcsr at any time
  * outside cpu_run(); save copies them into the image too, dirty copies them out of it. */

@@ -11,14 +11,10 @@ static bool all_zero(const uint8_t *bytes, size_t count) {
     return count == 0;
 }
 
-static unsigned registers(const struct cpu *cpu) {
-    return cpu->mode == GUEST_I386 ? 8 : 16;
-}
-
 uint64_t xstate_save(struct cpu *cpu, uint8_t image[XSTATE_BYTES]) {
-    static const uint8_t fresh[8] = {0x7f, 0x03}; /* control word; status, tags, opcode are 0 */
+    static const uint16_t fresh[4] = {FCW_DEFAULT}; /* status, tags, opcode are 0 */
     uint64_t used = 0;
-    size_t bytes = 16 * registers(cpu);
+    size_t bytes = 16 * cpu_vectors(cpu);
     memset(image, 0, XSTATE_BYTES);
     cpu_fpu_save(cpu);
     memcpy(image, cpu->fx, XSTATE_XMM + bytes);
@@ -40,7 +36,7 @@ uint64_t xstate_save(struct cpu *cpu, uint8_t image[XSTATE_BYTES]) {
 
 void xstate_load(struct cpu *cpu, const uint8_t image[XSTATE_BYTES], uint64_t which,
                  uint64_t present) {
-    size_t bytes = 16 * registers(cpu);
+    size_t bytes = 16 * cpu_vectors(cpu);
     uint8_t upper[16][16] = {0};
     cpu_fpu_save(cpu);
     if (which & XSTATE_X87) {
@@ -50,7 +46,7 @@ void xstate_load(struct cpu *cpu, const uint8_t image[XSTATE_BYTES], uint64_t wh
             memcpy(cpu->fx, image, XSTATE_MXCSR);
             memcpy(cpu->fx + XSTATE_ST, image + XSTATE_ST, XSTATE_XMM - XSTATE_ST);
         } else {
-            memcpy(cpu->fx, &(uint16_t){0x37f}, 2);
+            memcpy(cpu->fx, &(uint16_t){FCW_DEFAULT}, 2);
         }
     }
     memcpy(cpu->fx + XSTATE_MXCSR, image + XSTATE_MXCSR, 4);

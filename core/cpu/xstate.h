@@ -19,7 +19,9 @@
 #define XSTATE_UPPER  576
 #define XSTATE_BYTES  832
 
-#define MXCSR_DEFAULT 0x1f80
+/* After a reset. */
+#define FCW_DEFAULT   0x037fu
+#define MXCSR_DEFAULT 0x1f80u
 
 /* Write the state of a cpu that is outside cpu_run() and of this thread; the header is 0. Returns
  * the components that are not as after a reset (MXCSR does not count). */

@@ -1,6 +1,7 @@
 /* Which CPUID features guests have: those that the spec has rows of (generated list) and the host
  * has, less what the run was told to leave out (--cpu, --host-features). */
 #include "core/decode/cpu_features.h"
+#include "core/cpu/xstate.h"
 #include "core/decode/cpuid.h"
 #include "core/host/host.h"
 
@@ -26,7 +27,7 @@ bool cpuid_has(unsigned number) {
                     : 2;
         atomic_store_explicit(&known[number], state, memory_order_relaxed);
     }
-    return state == 1 && !left_out[number];
+    return state == 1 && !left_out[number] && cpuid_has(cpuid_feature_list[number - 1].needs);
 }
 
 /* The number of a feature by either of its names, given with its length; 0: there is none. */
@@ -57,13 +58,13 @@ uint32_t cpuid_signature(void) {
 }
 
 uint64_t cpuid_xcr0(void) {
-    const uint64_t x87_sse = 3, avx = 4, found = UINT64_C(1) << 63; /* SDM Vol. 1, 13.1 */
+    const uint64_t found = UINT64_C(1) << 63;
     static _Atomic uint64_t known; /* with `found`: every signal frame asks */
     uint64_t value = atomic_load_explicit(&known, memory_order_relaxed);
     if (!value) {
         value = found;
         if (cpuid_has_named("xsave")) {
-            value |= x87_sse | (cpuid_has_named("avx") ? avx : 0);
+            value |= XSTATE_X87 | XSTATE_SSE | (cpuid_has_named("avx") ? XSTATE_AVX : 0);
         }
         atomic_store_explicit(&known, value, memory_order_relaxed);
     }
@@ -122,7 +123,7 @@ static const struct cpuid_model *find_model(const char *name, size_t length) {
 
 int cpuid_narrow(const char *text, bool host, char *to, size_t size) {
     struct sentence why = {.to = to, .size = size};
-    bool in[256];
+    bool in[256], asked[256] = {false};
     const struct cpuid_model *chosen = find_model("max", 3);
     size_t length = strcspn(text, ",");
     if (*text != '+' && *text != '-') {
@@ -146,11 +147,19 @@ int cpuid_narrow(const char *text, bool host, char *to, size_t size) {
         if (!number || (*text == '+' && !host && !cpuid_has(number))) {
             return no_feature(&why, text + 1, (int)length - 1, host);
         }
-        in[number] = *text == '+';
+        in[number] = asked[number] = *text == '+';
         text += length + (text[length] == ',');
     }
     for (unsigned number = 1; number <= cpuid_feature_count; number++) {
         left_out[number] |= !in[number];
+    }
+    for (unsigned number = 1; !host && number <= cpuid_feature_count; number++) {
+        const struct cpuid_feature *feature = &cpuid_feature_list[number - 1];
+        if (asked[number] && !cpuid_has(number)) {
+            say(&why, "%s needs %s, which the processor does not have", feature->name,
+                cpuid_feature_list[feature->needs - 1].name);
+            return -1;
+        }
     }
     if (!host) {
         model = chosen;

@@ -1,5 +1,6 @@
 /* CPUID's leaves. Which features there are is cpu_features.c's. Source: SDM Vol. 2A, CPUID. */
 #include "core/decode/cpuid.h"
+#include "core/cpu/xstate.h"
 #include "core/decode/cpu_features.h"
 
 #include <sched.h>
@@ -25,8 +26,6 @@
 #define NO_EXECUTE      (1u << 20)
 #define LONG_MODE       (1u << 29)
 #define ADDRESS_SIZES   (48u << 8 | 40u) /* linear, physical */
-#define XSAVE_LEGACY    576u             /* bytes: FXSAVE image and header */
-#define XSAVE_UPPER     256u             /* upper halves of vector registers */
 
 /* The guest's processors are those of the host: cores of one package, a thread each. */
 static uint32_t processors(void) {
@@ -135,14 +134,15 @@ static void topology_leaf(uint32_t subleaf, uint32_t out[4]) {
 
 static void xsave_leaf(uint32_t subleaf, uint32_t out[4]) {
     uint64_t state = cpuid_xcr0();
+    uint32_t bytes = state & XSTATE_AVX ? XSTATE_BYTES : XSTATE_UPPER;
     if (subleaf == 0 && state) {
         out[0] = (uint32_t)state;
-        out[1] = out[2] = XSAVE_LEGACY + (state & 4 ? XSAVE_UPPER : 0);
+        out[1] = out[2] = bytes;
     } else if (subleaf == 1 && state) {
-        out[1] = XSAVE_LEGACY + (state & 4 ? XSAVE_UPPER : 0);
-    } else if (subleaf == 2 && state & 4) {
-        out[0] = XSAVE_UPPER;
-        out[1] = XSAVE_LEGACY;
+        out[1] = bytes;
+    } else if (subleaf == 2 && state & XSTATE_AVX) {
+        out[0] = XSTATE_BYTES - XSTATE_UPPER;
+        out[1] = XSTATE_UPPER;
     }
 }
 

@@ -13,6 +13,7 @@ struct cpuid_feature {
     bool complete;             /* no instruction of it is missing */
     const char *name;          /* as /proc/cpuinfo shows it */
     const char *also;          /* another name that --cpu takes, or NULL */
+    uint8_t needs;             /* number of one without which it is not there; 0: none */
 };
 extern const struct cpuid_feature cpuid_feature_list[];
 extern const unsigned cpuid_feature_count;

@@ -16,7 +16,7 @@ static int64_t index_at(const uint8_t *vector, unsigned bytes, unsigned number) 
 
 int helper_gather(struct cpu *cpu, const uint64_t *params) {
     uint64_t raw = params[0];
-    unsigned number_of = cpu->mode == GUEST_I386 ? 7 : 15;
+    unsigned number_of = cpu_vectors(cpu) - 1;
     uint8_t *dst = cpu->ymm[raw_reg(raw) & number_of], *mask = cpu->ymm[raw_vvvv(raw) & number_of];
     const uint8_t *index = cpu->ymm[raw_vector_index(raw) & number_of];
     unsigned element = raw_vex_w(raw) ? 8 : 4, index_bytes = raw_opcode(raw) & 1 ? 8 : 4;

@@ -22,7 +22,7 @@ struct part {
 
 /* The parts of the components in `which`, without the header; returns how many. */
 static unsigned parts_of(const struct cpu *cpu, uint64_t which, bool mxcsr, struct part part[5]) {
-    unsigned registers = cpu->mode == GUEST_I386 ? 8 : 16, count = 0;
+    unsigned registers = cpu_vectors(cpu), count = 0;
     if (which & XSTATE_X87) {
         part[count++] = (struct part){0, XSTATE_MXCSR};
         part[count++] = (struct part){XSTATE_ST, XSTATE_XMM - XSTATE_ST};

@@ -20,10 +20,8 @@ void host_use_window(uint64_t window);
 enum exit_reason host_enter(struct cpu *cpu, const uint64_t *slot0);
 
 /* Guests may have vector registers of 256 bits from now on: entries and exits keep their upper
- * halves. Before the first gadget that could change one; any thread. host_has_upper(): the host has
- * them. */
+ * halves where the host has some. Before the first gadget that could change one; any thread. */
 void host_use_upper(void);
-bool host_has_upper(void);
 
 /* x87: between the host's unit and an FXSAVE image (x87 part only matters). */
 void host_fpu_save(uint8_t *image);

@@ -55,8 +55,10 @@ def emit(features: list[Feature], every: list[Feature], cpus: list[Cpu], out: Pa
     needs no bit."""
     also = {f.name: "NULL" if f.name.lower() == f.cpuinfo else f'"{f.name.lower()}"'
             for f in features}
+    number = numbers(features)
     lines = [f"    {{{f.leaf:#x}, {f.subleaf}, {REGISTERS[f.register]}, {f.bit}, "
-             f"{'false' if f.incomplete else 'true'}, \"{f.cpuinfo}\", {also[f.name]}}},\n"
+             f"{'false' if f.incomplete else 'true'}, \"{f.cpuinfo}\", {also[f.name]}, "
+             f"{number.get(f.needs, 0)}}},\n"
              for f in features]
     output.write(out / "cpuid.c", (
         f"/* {made_by(__name__, 'gen/spec/features and cpus')}. */\n"
@@ -64,8 +66,7 @@ def emit(features: list[Feature], every: list[Feature], cpus: list[Cpu], out: Pa
         "const struct cpuid_feature cpuid_feature_list[] = {\n" + "".join(lines) +
         "    {0},\n};\n"
         f"const unsigned cpuid_feature_count = {len(features)};\n\n" +
-        "".join(model_lines(cpus, numbers(features)))))
-    number = numbers(features)
+        "".join(model_lines(cpus, number))))
     sets = [f"{{\"{name}\", {0 if f.guest else number[f.name]}, "
             f"{f.guest.mode if f.guest else 'GUEST_MODES'}}},\n"
             for f in [*(f for f in every if f.guest), *features] for name in f.sets]

@@ -26,6 +26,7 @@ class Feature:
     incomplete: bool
     sets: tuple[str, ...]  # Zydis' names
     cpuinfo: str = ""  # as /proc/cpuinfo shows it
+    needs: str = ""    # another one that it builds on
     guest: Guest | None = None  # of the line of what needs no bit
 
 
@@ -33,7 +34,7 @@ def parse_feature(where: Where, words: list[str]) -> Feature:
     """The words of one line."""
     sets: tuple[str, ...] = ()
     incomplete = False
-    cpuinfo = words[0].lower()
+    cpuinfo, needs = words[0].lower(), ""
     for word in words[3:]:
         if word == "incomplete":
             incomplete = True
@@ -41,17 +42,19 @@ def parse_feature(where: Where, words: list[str]) -> Feature:
             sets = tuple(word.removeprefix("zydis=").split(","))
         elif re.match(r"cpuinfo=[a-z0-9_]+$", word):
             cpuinfo = word.removeprefix("cpuinfo=")
+        elif word.startswith("needs=") and word != "needs=":
+            needs = word.removeprefix("needs=")
         else:
             raise SpecError(where, f"{word} is no word of a feature (incomplete, cpuinfo=NAME, "
-                                   "zydis=SET,...)")
+                                   "needs=FEATURE, zydis=SET,...)")
     if words[0] in BASES and words[1:3] == ["-", "-"]:
-        return Feature(where, words[0], 0, 0, "", 0, False, sets, "", BASES[words[0]])
+        return Feature(where, words[0], 0, 0, "", 0, False, sets, guest=BASES[words[0]])
     place = PLACE.match(words[1]) if len(words) > 2 else None
     if place is None or not words[2].isdigit() or int(words[2]) > 31:
         raise SpecError(where, "a feature wants NAME LEAF[.SUBLEAF].REGISTER BIT, "
                                "such as POPCNT 1.ecx 23")
     return Feature(where, words[0], int(place[1], 0), int(place[2] or 0), place[3], int(words[2]),
-                   incomplete, sets, cpuinfo)
+                   incomplete, sets, cpuinfo, needs)
 
 
 def read_features(path: Path, root: Path | None) -> list[Feature]:
@@ -69,5 +72,8 @@ def read_features(path: Path, root: Path | None) -> list[Feature]:
             if feature.guest is None and (other.leaf, other.subleaf, other.register, other.bit) == \
                     (feature.leaf, feature.subleaf, feature.register, feature.bit):
                 raise SpecError(feature.where, f"{feature.name} has the bit of {other.name}")
+        if feature.needs and feature.needs not in {other.name for other in features}:
+            raise SpecError(feature.where, f"{feature.name} needs {feature.needs}, which no line "
+                                           "above has")
         features.append(feature)
     return features

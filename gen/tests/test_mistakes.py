@@ -459,6 +459,10 @@ class Mistakes(unittest.TestCase):
     def test_feature_word(self) -> None:
         self.features(NOP, "MMX 1.edx 23 soon\n", "gen/spec/features:1", "soon is no word")
 
+    def test_feature_needs(self) -> None:
+        self.features(NOP, "MMX 1.edx 23 needs=FPU\n" + FEATURES, "gen/spec/features:1",
+                      "MMX needs FPU, which no line above has")
+
     def test_feature_bit_twice(self) -> None:
         self.features(NOP, FEATURES + "FPV 1.edx 0\n", "gen/spec/features:2",
                       "FPV has the bit of FPU")

@@ -19,6 +19,11 @@ extern int failures; /* of the case */
         }                                                                                          \
     } while (0)
 
+/* spaces.c */
+void decode_lengths(void);
+void space_refuses(void);
+void space_copies(void);
+
 /* long_mode.c */
 void long_registers(void);
 void long_memory(void);

@@ -246,12 +246,9 @@ bool host_has_feature(uint32_t leaf, uint32_t subleaf, unsigned reg, unsigned bi
 extern uint8_t host_upper;
 uint8_t host_upper; /* entry.S asks; once not 0 it stays so */
 
-bool host_has_upper(void) {
-    return host_has_feature(1, 0, 2, 28);
-}
-
 void host_use_upper(void) {
-    if (!__atomic_load_n(&host_upper, __ATOMIC_RELAXED) && host_has_upper()) {
+    const unsigned avx = 28; /* of leaf 1, ECX */
+    if (!__atomic_load_n(&host_upper, __ATOMIC_RELAXED) && host_has_feature(1, 0, 2, avx)) {
         __atomic_store_n(&host_upper, 1, __ATOMIC_RELEASE);
     }
 }
