@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from gen.emit import core, cpuid, gadgets, ngrams, reference, report, syscalls, tables
 from gen.emit.dependencies import Recorder
 from gen.emit.files import Output
+from gen.emit.index import Index
 from gen.expand import opmap
 from gen.expand.bodies import Templates
 from gen.expand.expander import Expander, Library
+from gen.host.host import hosts
 from gen.language.cpus import read_cpus
 from gen.language.errors import SpecError, Where
 from gen.language.features import read_features
@@ -41,7 +44,7 @@ def generate(targets: list[Target], out: Path, directory: Path, spec_dir: Path,
     for guest in GUESTS:
         target = own.get(guest.name)
         guest = target.guest if target else guest
-        templates = Templates(templates_dir, root, guest)
+        templates = Templates(templates_dir, root, target or replace(targets[0], guest=guest))
         path = policy_file or spec_dir / guest.policy
         policy = read_policy(path, root) if target else Policy(Where(str(path), 1))
         library = Expander(spec, templates, policy, guest, partial=target is None).run()
@@ -54,18 +57,17 @@ def generate(targets: list[Target], out: Path, directory: Path, spec_dir: Path,
     count = 0
     for target, templates, library in made:
         stamps = gadgets.Stamps(templates)
-        files = [m.path for m in gadgets.emit(library, templates, stamps, target, directory,
-                                              output)]
-        files += core.emit(templates, target, directory, output)
-        more, joined[target.guest.name] = ngrams.emit(
-            library, templates, stamps, target, ids, directory,
-            spec_dir / target.guest.profile, root, output)
-        files += more
+        index = Index(directory, target, output)
+        gadgets.emit(library, templates, stamps, index)
+        core.emit(templates, index)
+        joined[target.guest.name] = ngrams.emit(library, templates, stamps, ids,
+                                                spec_dir / target.guest.profile, root, index)
         output.remove_stale(directory / target.directory.parent, ".S")
-        gadget_count, size = report.emit(files, target, directory, output)
+        gadget_count, size = report.emit(index, directory, output)
         library.policy.check_budget(gadget_count, size)
+        index.save()
         count += gadget_count
-        paths += files
+        paths += index.paths()
     ngrams.emit_tables(joined, out, output)
     gadgets.emit_list(paths, out, output)
     maps, splits = opmap.build((one.guest, one.rows) for one in libraries)
@@ -86,7 +88,7 @@ def generate(targets: list[Target], out: Path, directory: Path, spec_dir: Path,
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="gen", description=__doc__)
-    parser.add_argument("--host", default=DEFAULT.host)
+    parser.add_argument("--host", default=DEFAULT.host, choices=hosts())
     parser.add_argument("--out", type=Path, default=Path("build/gen"))
     parser.add_argument("--gadgets", type=Path, default=Path("gadgets"))
     parser.add_argument("--guests", default=",".join(guest.name for guest in GUESTS),

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Iterable
 
 from gen.__main__ import ROOT
-from gen.emit.core import ea_entries
+from gen.emit.core import ea_numbers
 from gen.emit.ngrams import Parts, can_continue, can_join
 from gen.emit.render import Renderer
 from gen.expand.bodies import Templates
 from gen.expand.expander import Expander, Library
+from gen.host.host import hosts
 from gen.language.errors import Where
 from gen.language.policy import read_policy
 from gen.language.reader import read_spec
-from gen.language.target import DEFAULT, GUESTS
+from gen.language.target import DEFAULT, GUESTS, MEMORY, Target
 
 Ngram = tuple[str, ...]
 ROUNDS = 24
@@ -31,7 +32,7 @@ def labels_of(library: Library, templates: Templates) -> dict[str, list[str]]:
     """Table name -> labels of its entries ("" for holes)."""
     renderer = Renderer(templates, library.guest)
     labels: dict[str, list[str]] = {
-        "ea_index": [name for name, _ in ea_entries(library.guest)]}
+        "ea_index": [name for name, *_ in ea_numbers(library.guest)]}
     for table in library.tables.values():
         labels[table.name] = [label for label, _ in renderer.entries(table)]
     return labels
@@ -152,7 +153,7 @@ class Trainer:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="gen.train", description=__doc__)
-    parser.add_argument("--host", default=DEFAULT.host)
+    parser.add_argument("--host", default=DEFAULT.host, choices=hosts())
     parser.add_argument("--guest", default=DEFAULT.guest.name, choices=[g.name for g in GUESTS])
     parser.add_argument("--budget", type=int, default=12288, help="n-grams (12288)")
     parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
@@ -162,7 +163,7 @@ def main() -> int:
     args = parser.parse_args()
     spec_dir = ROOT / "gen/spec"
     guest = next(g for g in GUESTS if g.name == args.guest)
-    templates = Templates(ROOT / "templates" / args.host, ROOT, guest)
+    templates = Templates(ROOT / "templates" / args.host, ROOT, Target(args.host, guest, MEMORY))
     library = Expander(read_spec(spec_dir, ROOT), templates,
                        read_policy(spec_dir / guest.policy, ROOT), guest).run()
     labels = labels_of(library, templates)

@@ -1,6 +1,6 @@
 """Assembly files: their sections, labels and tables of addresses, for all emitters that write some.
 
-What stands between is the templates'; this is gas for ELF, the same on every host.
+What is between them is the templates'; this is gas for ELF, the same on every host.
 """
 
 from __future__ import annotations

@@ -6,14 +6,14 @@ Reads templates/<host>/core/*.j2; writes <gadgets>/<host>/<guest>/<memory>/core/
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, Iterator
 
 from gen.emit.assembly import gadget, gadget_file, words
-from gen.emit.files import Output, made_by
+from gen.emit.files import made_by
+from gen.emit.index import Index
 from gen.expand.bodies import Templates, tidy
-from gen.host import x86_64 as ops
-from gen.language.target import Guest, Target
+from gen.language.target import Guest
 
 # With their parameters, by name and offset (core/decode/rows.h: struct core_gadgets).
 MEMBERS: dict[str, dict[str, int]] = {
@@ -27,9 +27,10 @@ NO_INDEX = 4  # SIB.index of an address without index register
 ADDR16: tuple[tuple[int, ...], ...] = ((3, 6), (3, 7), (5, 6), (5, 7), (6,), (7,), (5,), (3,), ())
 
 
-def one_file(templates: Templates, target: Target, name: str, table: str, what: str,
+def one_file(templates: Templates, name: str, table: str, what: str,
              entries: list[tuple[str, dict[str, Any]]]) -> str:
     """One file: a core template rendered for each entry."""
+    target = templates.target
     gadget_prefix, table_prefix = target.guest.gadget, target.guest.table
     template = templates.env.get_template(f"core/{name}.j2")
     macro = templates.macro
@@ -45,46 +46,48 @@ def one_file(templates: Templates, target: Target, name: str, table: str, what: 
         label and gadget_prefix + label for label, _ in entries)))
 
 
-def ea_entries(guest: Guest) -> list[tuple[str, dict[str, Any]]]:
-    """Name and context of every entry of ea_index, in table order."""
+def ea_numbers(guest: Guest) -> Iterator[tuple[str, int | None, int | None, int]]:
+    """Name, base, index and scale of every entry of ea_index, in table order."""
     names = guest.registers(0)
-    registers: list[str | ops.CpuSlot] = [
-        ops.register(n, 64) if n < ops.RESIDENT else ops.CpuSlot(n) for n in range(len(names))]
-    index: list[tuple[str, dict[str, Any]]] = []
-    for base, b in enumerate([*registers, ""]):
-        for idx, i in enumerate(registers):
-            for scale in range(4):
-                i = "" if idx == NO_INDEX else i
-                name = "_".join(["ea", names[base] if b else "abs",
-                                 f"{names[idx]}x{1 << scale}" if i else f"none{scale}"])
-                index.append((name, {"base": b, "index": i, "scale": 1 << scale,
-                                     "disp": ops.Slot(8)}))
-    return index
+    for base in (*range(len(names)), None):
+        for number in range(len(names)):
+            for scale in (1, 2, 4, 8):
+                index = None if number == NO_INDEX else number
+                name = "_".join(["ea", "abs" if base is None else names[base],
+                                 f"none{scale.bit_length() - 1}" if index is None
+                                 else f"{names[index]}x{scale}"])
+                yield name, base, index, scale
 
 
-def emit(templates: Templates, target: Target, directory: Path, output: Output) -> list[Path]:
-    """Write the core family; returns its files."""
-    guest = target.guest
-    base = directory / target.directory / "core"
-    index = ea_entries(guest)
+def ea_entries(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
+    """Name and context of every entry of ea_index, in table order."""
+    host, guest = templates.host, templates.target.guest
+    registers = {number: host.address(number) for number in range(len(guest.registers(0)))}
+    return [(name, {"base": "" if base is None else registers[base],
+                    "index": "" if index is None else registers[index], "scale": scale,
+                    "disp": host.slot(8)})
+            for name, base, index, scale in ea_numbers(guest)]
+
+
+def emit(templates: Templates, index: Index) -> None:
+    """Write the core family."""
+    host, guest = templates.host, templates.target.guest
+    addresses = ea_entries(templates)
     addr16 = [("_".join(["ea16", *(guest.registers(16)[n] for n in numbers)]) if numbers
                else "ea16_abs",
-               {"registers": [ops.register(n, 64) for n in numbers], "disp": ops.Slot(8)})
+               {"registers": [host.address(n) for n in numbers], "disp": host.slot(8)})
               for numbers in (ADDR16 if 2 in guest.addrsizes else ())]
     segs = [(f"ea_seg_{name}", {"number": number})
             for number, name in enumerate(guest.segments) if name]
-    files = [("ea_index", "ea_index", "Address base + index * scale + displacement.", index),
+    files = [("ea_index", "ea_index", "Address base + index * scale + displacement.", addresses),
              ("ea_seg", "ea_seg", "Adds a segment's base.", segs)]
     if 2 in guest.addrsizes:
         files.append(("ea_addr16", "ea_addr16", "16-bit addressing.", addr16))
     if guest.long_mode:
         files.append(("ea_trunc32", "ea_trunc32", "Address of 32 bits.", [("ea_trunc32", {})]))
     files += [(m, f"core_{m}", f"Fiber code: {m} (core/decode/rows.h).",
-               [(f"core_{m}", {name: ops.Slot(at) for name, at in params.items()})])
+               [(f"core_{m}", {name: host.slot(at) for name, at in params.items()})])
               for m, params in MEMBERS.items()]
-    paths: list[Path] = []
     for template, table, what, entries in files:
-        path = base / f"{table}.S"
-        output.write(path, one_file(templates, target, template, table, what, entries))
-        paths.append(path)
-    return paths
+        index.make(f"core/{table}.S", "", partial(one_file, templates, template, table, what,
+                                                  entries))

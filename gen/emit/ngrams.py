@@ -10,21 +10,21 @@ follow those of the part before (core/build/ngram.c).
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
 from gen.emit.assembly import END, PART, gadget, gadget_file, section, words
 from gen.emit.core import ea_entries
 from gen.emit.files import Output, made_by
+from gen.emit.index import Index, stamp_of
 from gen.emit.gadgets import Stamps
 from gen.emit.render import Renderer
 from gen.expand.bodies import HELPER_BODY, Templates, tidy
 from gen.expand.expander import Library, Table
-from gen.host import x86_64 as ops
 from gen.language.errors import SpecError, Where
-from gen.language.target import GUESTS, Target
+from gen.language.target import GUESTS
 
 GOES_ON = "@goes on@"
 EA_SLOTS = 16
@@ -67,50 +67,54 @@ class Parts:
         self.templates = templates
         self.renderer = PartRenderer(templates, library.guest)
         self.tables = {table.name: table for table in library.tables.values()}
-        self.found: dict[str, Part] = {}
-        self.index: dict[str, tuple[str, dict[str, int], int]] | None = None
+        self.found: dict[str, Part | None] = {}
         self.ea = {name: (number, context)
-                   for number, (name, context) in enumerate(ea_entries(library.guest))}
-
-    def labels(self) -> dict[str, tuple[str, dict[str, int], int]]:
-        """Label -> table, numbers by dimension, entry."""
-        if self.index is None:
-            self.index = {label: (table.name, values, entry) for table in self.tables.values()
-                          for entry, (label, values) in enumerate(self.renderer.entries(table))
-                          if label}
-        return self.index
+                   for number, (name, context) in enumerate(ea_entries(templates))}
 
     def known(self, label: str) -> bool:
         """Is there such a gadget?"""
-        return label in self.found or label in self.ea or label in self.labels()
+        if label not in self.found:
+            self.found[label] = self.ea_part(label) if label in self.ea else self.table_part(label)
+        return self.found[label] is not None
 
     def part(self, label: str, where: Where) -> Part:
         """The gadget of a label."""
-        if label in self.found:
-            return self.found[label]
-        if label in self.ea:
-            number, context = self.ea[label]
-            template = self.templates.env.get_template("core/ea_index.j2")
-
-            def ea_text(shift: int, total: int | None) -> str:
-                ending = GOES_ON if total is None else self.templates.macro("next", total)
-                return tidy(template.render({**context, "disp": ops.Slot(8 + shift),
-                                             "next": lambda slots: ending}))
-            made = Part(label, "ea_index", number, EA_SLOTS, ea_text)
-        elif label in self.labels():
-            name, values, entry = self.labels()[label]
-            table = self.tables[name]
-
-            _, slots = self.renderer.layout(table, values)
-
-            def text(shift: int, total: int | None) -> str:
-                self.renderer.ending = GOES_ON if total is None else None
-                return self.renderer.one(table, values, shift, total)
-            made = Part(label, name, entry, slots, text, table.key.body == HELPER_BODY)
-        else:
+        found = self.found[label] if self.known(label) else None
+        if found is None:
             raise SpecError(where, f"{label} is no gadget; train the profile again (make train)")
-        self.found[label] = made
-        return made
+        return found
+
+    def ea_part(self, label: str) -> Part:
+        """An address prelude."""
+        number, context = self.ea[label]
+        template = self.templates.env.get_template("core/ea_index.j2")
+
+        def text(shift: int, total: int | None) -> str:
+            ending = GOES_ON if total is None else self.templates.macro("next", total)
+            return tidy(template.render({**context, "disp": self.templates.host.slot(8 + shift),
+                                         "next": lambda slots: ending}))
+        return Part(label, "ea_index", number, EA_SLOTS, text)
+
+    def table_part(self, label: str) -> Part | None:
+        """A gadget of a table: the label begins with the table's name, the longest that fits."""
+        words = label.split("_")
+        for count in range(len(words), 0, -1):
+            table = self.tables.get("_".join(words[:count]))
+            values = self.renderer.values(table, "_".join(words[count:])) if table else None
+            if table and values is not None:
+                return self.made_part(label, table, values)
+        return None
+
+    def made_part(self, label: str, table: Table, values: dict[str, int]) -> Part:
+        """The gadget of a table's entry."""
+        def text(shift: int, total: int | None) -> str:
+            self.renderer.ending = GOES_ON if total is None else None
+            return self.renderer.one(table, values, shift, total)
+        entry = 0
+        for dim in table.key.dims:
+            entry = entry * dim.radix + values[dim.what]
+        _, slots = self.renderer.layout(table, values)
+        return Part(label, table.name, entry, slots, text, table.key.body == HELPER_BODY)
 
 
 def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
@@ -233,66 +237,79 @@ def tables_text(ngrams: dict[str, list[Ngram]]) -> str:
     return "".join(text + [END])
 
 
-def header(first: str, second: str, tables: list[Table], profile: str, stamp: str) -> str:
-    """Comment on top of a file. It cites rows without their line numbers: an edit of the spec shall
-    not rewrite every n-gram after it."""
-    cites = "".join(f"#   {table.name}: {re.sub(r':[0-9]+:', '', cite, count=1)}\n"
-                    for table in tables for cite in table.cites)
+def header(first: str, second: str, tables: list[Table], profile: str) -> str:
+    """Comment on top of a file."""
+    cites = "".join(f"#   {table.name}: {row}\n" for table in tables for row in table.rows)
     return (f"# N-grams that begin with {first} and {second}.\n"
-            f"# {made_by(__name__, f'{profile} ({stamp})')}, of gadgets for\n{cites}")
+            f"# {made_by(__name__, profile)}, of gadgets for\n{cites}")
 
 
-def emit(library: Library, templates: Templates, stamps: Stamps, target: Target,
-         ids: dict[str, int], directory: Path, profile: Path, root: Path, output: Output
-         ) -> tuple[list[Path], list[Ngram]]:
-    """Write the n-gram files of one guest; returns them and the n-grams. `ids`:
-    tables.gadget_ids(). As with tables, a file whose inputs are those of the last run is not
-    rendered again."""
-    prelude = (templates.directory / "core/ea_index.j2").read_text(encoding="utf-8")
-    base = directory / target.directory / "ngrams"
-    parts = Parts(library, templates)
-    prefix = target.guest.table
-    made: list[Ngram] = []
-    files: dict[tuple[str, str], list[tuple[Where, list[Part]]]] = {}
-    ngrams = read_profile(profile, root)
+@dataclass(frozen=True)
+class Found:
+    """An n-gram of a profile: its place there, its gadgets, its symbol."""
+
+    where: Where
+    parts: list[Part]
+    symbol: str
+    loop: bool  # it can be all of a loop
+
+    @property
+    def title(self) -> str:
+        """Its line of the profile."""
+        return " ".join(part.label for part in self.parts)
+
+
+def file_text(parts: Parts, entries: list[Found], head: str) -> str:
+    """Text of one file."""
+    lines: list[str] = []
+    for one in entries:
+        text = ngram_text(one.parts, one.where)
+        lines.append(f"# {one.title}\n{gadget(one.symbol, text, shared=True)}")
+        if one.loop:
+            parts.renderer.loops = True
+            text = ngram_text(one.parts, one.where)
+            lines.append(gadget(f"{one.symbol}_self", text, shared=True))
+            parts.renderer.loops = False
+    return gadget_file(head, lines)
+
+
+def by_file(parts: Parts, profile: Path, root: Path, prefix: str
+            ) -> dict[tuple[str, str], list[Found]]:
+    """The n-grams of a profile by the tables of their first two gadgets; `prefix`: of symbols."""
+    files: dict[tuple[str, str], list[Found]] = {}
     stale = 0
-    for where, labels in ngrams:
+    for where, labels in read_profile(profile, root):
         if not all(parts.known(label) for label in labels):
             stale += 1  # an edit of spec or policy must not wait for the next training
             continue
         found = [parts.part(label, where) for label in labels]
-        files.setdefault((found[0].table, found[1].table), []).append((where, found))
-    paths: list[Path] = []
-    for (first, second), entries in files.items():
-        used = sorted({part.table for _, found in entries for part in found} & set(parts.tables))
-        tables = [parts.tables[name] for name in used]
-        titles = [" ".join(part.label for part in found) for _, found in entries]
-        symbols = [target.guest.gadget.replace("g", "n") +
-                   hashlib.sha256(title.encode()).hexdigest()[:12] for title in titles]
-        loops = [found[-1].table in parts.tables and parts.tables[found[-1].table].key.fused
-                 for _, found in entries]  # it can be all of a loop
-        made += [Ngram(tuple(ids[prefix + part.table] + part.entry for part in found), symbol, loop)
-                 for (_, found), symbol, loop in zip(entries, symbols, loops)]
-        digest = hashlib.sha256()
-        for text in [stamps.tool, prelude, *map(stamps.of, tables), *titles]:
-            digest.update(text.encode())
-        path = base / first / f"{second}.S"
-        head = header(first, second, tables, f"gen/spec/{profile.name}", digest.hexdigest()[:16])
-        paths.append(path)
-        if path.exists() and path.read_text(encoding="utf-8").startswith(head):
-            output.kept.add(path)
-            continue
-        lines: list[str] = []
-        for (where, found), title, symbol, loop in zip(entries, titles, symbols, loops):
-            lines.append(f"# {title}\n{gadget(symbol, ngram_text(found, where), shared=True)}")
-            if loop:
-                parts.renderer.loops = True
-                lines.append(gadget(f"{symbol}_self", ngram_text(found, where), shared=True))
-                parts.renderer.loops = False
-        output.write(path, gadget_file(head, lines))
+        symbol = prefix + hashlib.sha256(" ".join(labels).encode()).hexdigest()[:12]
+        last = parts.tables.get(found[-1].table)
+        files.setdefault((found[0].table, found[1].table), []).append(
+            Found(where, found, symbol, last is not None and last.key.fused))
     if stale:
         print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
-    return paths, made
+    return files
+
+
+def emit(library: Library, templates: Templates, stamps: Stamps, ids: dict[str, int],
+         profile: Path, root: Path, index: Index) -> list[Ngram]:
+    """Write the n-gram files of one guest; returns the n-grams. `ids`: tables.gadget_ids()."""
+    prelude = (templates.directory / "core/ea_index.j2").read_text(encoding="utf-8")
+    guest = library.guest
+    parts = Parts(library, templates)
+    made: list[Ngram] = []
+    files = by_file(parts, profile, root, guest.gadget.replace("g", "n"))
+    for (first, second), entries in files.items():
+        made += [Ngram(tuple(ids[guest.table + part.table] + part.entry for part in one.parts),
+                       one.symbol, one.loop) for one in entries]
+        used = sorted({part.table for one in entries for part in one.parts} & set(parts.tables))
+        tables = [parts.tables[name] for name in used]
+        head = header(first, second, tables, f"gen/spec/{profile.name}")
+        stamp = stamp_of([stamps.tool, prelude, head, *map(stamps.of, tables),
+                          *(one.title for one in entries)])
+        index.make(f"ngrams/{first}/{second}.S", stamp, partial(file_text, parts, entries, head))
+    return made
 
 
 def emit_tables(ngrams: dict[str, list[Ngram]], out: Path, output: Output) -> None:

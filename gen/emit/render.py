@@ -1,7 +1,7 @@
 """Rendering of a table: one body, every combination of its operands.
 
 Builds the names that a template sees (templates/<host>/README.md) and runs it. What the operands
-look like is gen/host/x86_64.py's, dispatch and other macros are templates/<host>/lib/*.j2.
+look like is the host's (gen/host/), dispatch and other macros are templates/<host>/lib/*.j2.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any, Callable, Iterator
 import jinja2
 
 from gen.expand.bodies import EXPLODED, Templates, tidy
-from gen.expand.expander import OperandForm, Table, layout
-from gen.host import x86_64 as ops
+from gen.expand.expander import Table, layout
 from gen.language.errors import SpecError, Where
-from gen.language.model import CONDITIONS, Place
+from gen.language.model import CONDITIONS
 from gen.language.target import Guest
+
+FUSED = tuple(f"j{cc}" for cc in CONDITIONS)  # conditions in names of fused gadgets
 
 
 class Renderer:
@@ -25,6 +26,7 @@ class Renderer:
     def __init__(self, templates: Templates, guest: Guest) -> None:
         self.templates = templates
         self.guest = guest
+        self.host = templates.host
         self.residence = templates.residence
 
     def next_of(self, table: Table, cc: str, offsets: dict[str, int], slots: int
@@ -51,76 +53,6 @@ class Renderer:
             return table.offsets, table.slots
         return layout(self.guest, table.key.body, table.key.params + homes)
 
-    def operands(self, table: Table, values: dict[str, int], offsets: dict[str, int]
-                 ) -> dict[str, ops.Rendered]:
-        """The operand objects; `values` are the entries of all operands."""
-        forms = table.key.operands
-        memory = next((o for o in forms if o.place is Place.MEM), None)
-        in_ea = memory is not None and (
-            not memory.by_base or self.residence.base(values[memory.name]) == ops.IN_EA)
-        temp = ops.ADDR if in_ea else ops.EA
-        free = [r for r in (ops.TMP, ops.ADDR, ops.EA)
-                if not (memory and r is not ops.TMP)
-                and not any(o.scratch and o.place is Place.REG and ops.SCRATCH[o.name] is r
-                            for o in forms)]
-        found: dict[str, ops.Rendered] = {}
-        # What is only written may share the register of what was read before.
-        for form in sorted(forms, key=lambda o: o.access == "w"):
-            home = offsets.get(f"home_{form.name}")
-            if home is None or form.place is Place.MEM:
-                found[form.name] = self.operand(form, values, table, offsets)
-            elif form.place in (Place.XMM, Place.YMM):
-                # Where no memory is, EA may have the address for a later gadget of the sequence.
-                found[form.name] = ops.HomeVector(form.place.value, form.name, form.size,
-                                                  ops.Slot(home), temp if memory else ops.ADDR,
-                                                  form.access, form.vex)
-            else:
-                value = free.pop(0) if form.access != "w" or len(free) > 1 else \
-                    (free or [ops.TMP])[0]
-                found[form.name] = ops.Home(form.size, ops.Slot(home), value,
-                                            temp if temp is not value else ops.TMP, form.access)
-        return found
-
-    def operand(self, form: OperandForm, values: dict[str, int], table: Table,
-                offsets: dict[str, int]) -> ops.Rendered:
-        """One operand that is not at home in the cpu (or memory by such a base)."""
-        forms = table.key.operands
-        value = values.get(form.name, 0)
-        has_mem = any(o.place is Place.MEM for o in forms)
-        has_imm = any(o.place is Place.IMM for o in forms) or "imm" in table.body.names
-        if form.scratch:
-            return ops.Scratch(form.place.value, form.name, form.size)
-        if form.place is Place.REG:
-            wide = any(o.place is Place.REG and o.size > 8 and values.get(o.name) == 4
-                       for o in forms)
-            rex = has_mem or wide or has_imm
-            high = self.residence.high_byte(value) if form.size == 8 else None
-            return ops.Reg(value if high is None else 4 + high, form.size, self.residence.bits,
-                           high is not None, rex, rex and form.name != "dst" and (has_mem or wide))
-        if form.place is Place.MEM:
-            dst = forms[0]
-            high_dst = (form.name != "dst" and dst.name == "dst" and dst.place is Place.REG
-                        and dst.size == 8 and self.residence.high_byte(values["dst"]) is not None)
-            base = self.residence.base(value) if form.by_base else ops.IN_EA
-            disp, home = ((ops.Slot(offsets[name]) if name in offsets else None)
-                          for name in ("disp", f"home_{form.name}"))
-            if self.guest.long_mode:
-                taken = any(o.scratch and o.place is Place.REG and ops.SCRATCH[o.name] is ops.ADDR
-                            for o in forms)
-                return ops.ProbedMem(base, form.size, disp, home, high_dst,
-                                     ops.TMP if taken else ops.ADDR)
-            return ops.Mem(base, form.size, disp, high_dst)
-        if form.place is Place.IMM:
-            second = "imm2" in offsets and form.name != self.first_imm(table)
-            size = table.main_size if form.size == 32 else form.size  # Iz of a 64-bit operation
-            return ops.Imm(size, ops.Slot(offsets["imm2" if second else "imm"]), has_mem)
-        return ops.Vector(form.place.value, value, form.size)
-
-    @staticmethod
-    def first_imm(table: Table) -> str:
-        """Name of the operand that is the first immediate."""
-        return next((o.name for o in table.key.operands if o.place is Place.IMM), "")
-
     def context(self, table: Table, values: dict[str, int], shift: int, total: int | None
                 ) -> dict[str, Any]:
         """Names of one rendering. `values`: entry number per dimension; `shift`, `total`: one()."""
@@ -130,7 +62,7 @@ class Renderer:
         offsets, slots = self.layout(table, values)
         offsets = {param: offset + shift for param, offset in offsets.items()}
         context: dict[str, Any] = {
-            "op": key.op, "size": key.size, "s": ops.SUFFIX.get(key.size, ""),
+            "op": key.op, "size": key.size, "s": self.host.suffix(key.size),
             "lock": "lock " if key.lock else "", "rep": key.rep, "live": key.live,
             "opsize": key.opsize, "addrsize": key.addrsize,
             "cc": cc, "next": self.next_of(table, cc, offsets, slots if total is None else total),
@@ -140,33 +72,53 @@ class Renderer:
             "helper_slots": table.slots,
         }
         for name, offset in offsets.items():
-            context[name] = ops.Slot(offset)
+            context[name] = self.host.slot(offset)
         for name in table.body.names:
             if EXPLODED.match(name) and name != "imm2":
                 context[name] = values["imm"]
-        context.update(self.operands(table, values, offsets))
+        context.update(self.host.operands(self.residence, key.operands, values, offsets,
+                                          table.main_size, "imm" in table.body.names))
         return context
 
-    def part(self, table: Table, what: str, number: int) -> str:
-        """What an entry of a dimension is called in a gadget's name; "" for a hole."""
+    def parts(self, table: Table, what: str, radix: int) -> tuple[str, ...]:
+        """What the entries of a dimension are called in a gadget's name; "" for a hole."""
         if what == "cc":
-            return CONDITIONS[number] if not table.key.fused else "j" + CONDITIONS[number]
+            return FUSED if table.key.fused else CONDITIONS
         if what in ("imm", "copy"):
-            return str(number)
+            return tuple(map(str, range(radix)))
         form = next(o for o in table.key.operands if o.name == what)
-        return self.residence.entries(form.place.value, form.size)[number]
+        return self.residence.entries(form.place.value, form.size)
+
+    def is_hole(self, table: Table, values: dict[str, int]) -> bool:
+        """No instruction has these entries together."""
+        forms = {o.name: o for o in table.key.operands}
+        return self.residence.impossible(
+            [(forms[what].place.value, forms[what].size, n) for what, n in values.items()
+             if what in forms])
+
+    def values(self, table: Table, rest: str) -> dict[str, int] | None:
+        """The entry number per dimension of the gadget whose label is the table's name and `rest`;
+        None: it has none."""
+        values: dict[str, int] = {}
+        for dim in table.key.dims:
+            names = self.parts(table, dim.what, dim.radix)
+            number = next((n for n, name in enumerate(names) if name and
+                           (rest + "_").startswith(name + "_")), None)
+            if number is None:
+                return None
+            values[dim.what] = number
+            rest = rest[len(names[number]) + 1:]
+        return None if rest or self.is_hole(table, values) else values
 
     def entries(self, table: Table) -> Iterator[tuple[str, dict[str, int]]]:
         """(label without prefix, entry number per dimension) of every entry in table order; "" for
         holes."""
         dims = table.key.dims
-        forms = {o.name: o for o in table.key.operands}
+        names = [self.parts(table, d.what, d.radix) for d in dims]
         for numbers in product(*(range(d.radix) for d in dims)):
             values = {d.what: n for d, n in zip(dims, numbers)}
-            parts = [self.part(table, d.what, n) for d, n in zip(dims, numbers)]
-            hole = not all(parts) or self.residence.impossible(
-                [(forms[what].place.value, forms[what].size, n) for what, n in values.items()
-                 if what in forms])
+            parts = [names[at][n] for at, n in enumerate(numbers)]
+            hole = not all(parts) or self.is_hole(table, values)
             yield "" if hole else "_".join([table.name] + parts), values
 
     def gadgets(self, table: Table) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """gadgets/REPORT.txt: gadgets and bytes by family, host, guest and memory model (committed, so that
 a reviewer sees what an edit of the spec or the policy costs).
 
-Reads the gadget files just made; bytes are estimated from their instructions, so that the report
-does not depend on an assembler.
+Bytes are estimated from the number of instructions, so that the report does not depend on an
+assembler.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen.emit.files import Output, made_by
-from gen.host import x86_64 as ops
-from gen.language.target import DEFAULT, Target
+from gen.emit.index import Index
+from gen.host.host import load
+from gen.language.target import DEFAULT
 
 
 @dataclass
@@ -24,24 +25,20 @@ class Family:
     size: float = 0
 
 
-def emit(paths: list[Path], target: Target, directory: Path, output: Output) -> tuple[int, int]:
-    """Write the report; returns gadgets and (estimated) bytes."""
+def emit(index: Index, directory: Path, output: Output) -> tuple[int, int]:
+    """Write the report of a target's files; returns gadgets and (estimated) bytes."""
     families: dict[str, Family] = {}
     biggest: list[tuple[int, str]] = []
     total = Family()
-    base = directory / target.directory
-    for path in paths:
-        text = path.read_text(encoding="utf-8")
-        lines = text.splitlines()
-        gadgets = sum(1 for line in lines if line[-1:] == ":" and line[0].isalpha()
-                      and not line.startswith(target.guest.table))
-        insns = sum(1 for line in lines if line.startswith("    ") and line[4].isalpha())
-        family, _, name = str(path.relative_to(base).with_suffix("")).partition("/")
+    target = index.target
+    bytes_per_insn = load(target.host).bytes_per_insn
+    for file, made in index.files.items():
+        family, _, name = file.removesuffix(".S").partition("/")
         for sums in (families.setdefault(family, Family()), total):
             sums.files += 1
-            sums.gadgets += gadgets
-            sums.size += insns * ops.BYTES_PER_INSN
-        biggest.append((gadgets, name))
+            sums.gadgets += made.gadgets
+            sums.size += made.insns * bytes_per_insn
+        biggest.append((made.gadgets, name))
     page = [f"Gadget library: {target}. {made_by(__name__)}.\n"
             "KiB are estimated from the number of instructions.\n\n",
             f"{'family':<12}{'files':>8}{'gadgets':>9}{'KiB':>8}\n"]

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gen.emit.core import ADDR16, MEMBERS, ea_entries
+from gen.emit.core import ADDR16, MEMBERS, ea_numbers
 from gen.emit.files import Output, made_by
 from gen.expand.expander import Dim, Library, Step, Table, Variant
 from gen.expand.opmap import QUESTIONS, SPLIT, Maps, Split
-from gen.host import x86_64 as ops
 from gen.language.model import CONDITIONS, Place, Row
 
 PARAM = {"target": "P_TARGET", "fall": "P_FALL", "disp": "P_DISP", "imm": "P_IMM",
@@ -171,7 +170,7 @@ def forms_line(variants: dict[tuple[int, bool, str], Variant], tables: Tables) -
 def preludes(library: Library) -> dict[str, int]:
     """Address preludes (gen/emit/core.py) and their numbers of entries."""
     guest = library.guest
-    counts = {"ea_index": len(ea_entries(guest)),
+    counts = {"ea_index": sum(1 for _ in ea_numbers(guest)),
               "ea_seg": sum(1 for name in guest.segments if name)}
     if 2 in guest.addrsizes:
         counts["ea_addr16"] = len(ADDR16)
@@ -212,12 +211,11 @@ def name_parts(libraries: list[Library]) -> list[str]:
     """The lists that name_lines() refers to."""
     lists: dict[str, tuple[str, ...]] = {"names_cc": CONDITIONS}
     for library in libraries:
-        residence = ops.Residence(library.guest)
         for table in library.tables.values():
             for dim in table.key.dims:
                 form = next((o for o in table.key.operands if o.name == dim.what), None)
                 if form is not None:
-                    lists[entry_names(library, table, dim)] = residence.entries(
+                    lists[entry_names(library, table, dim)] = library.residence.entries(
                         form.place.value, form.size)
     return [f"static const char *const {name}[] = {{{', '.join(c_string(n) for n in names)}}};\n"
             for name, names in lists.items()]
@@ -243,8 +241,9 @@ def shape_lines(libraries: list[Library]) -> list[str]:
     """guest_shapes: how the indices of each guest are numbered."""
     text = ["\nconst struct guest_shape guest_shapes[GUEST_MODES] = {\n"]
     for library in libraries:
-        guest, entries = library.guest, ops.Residence(library.guest).entries("m", 0)
-        text.append(f"    [{guest.mode}] = {{{len(guest.registers(0))}, {ops.RESIDENT}, "
+        guest, residence = library.guest, library.residence
+        entries = residence.entries("m", 0)
+        text.append(f"    [{guest.mode}] = {{{len(guest.registers(0))}, {residence.resident}, "
                     f"{len(entries) - 2}, {len(entries) - 1}}},\n")
     return text + ["};\n"]
 

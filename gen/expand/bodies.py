@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -17,9 +17,9 @@ import jinja2
 from jinja2 import meta
 
 from gen.expand.mapping import read_mapping
-from gen.host import x86_64 as ops
+from gen.host.host import load
 from gen.language.errors import SpecError, Where
-from gen.language.target import I386, Guest
+from gen.language.target import DEFAULT, Target
 
 OPERANDS = ("dst", "src", "src2", "src3")
 PARAMS = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
@@ -31,16 +31,38 @@ HELPER_BODY = "helper"
 EXPLODED = re.compile(r"(imm|sat)(\d+|size)$")
 
 
+# How templates are read; what they may mention is a host's and guest's.
+OPTIONS: dict[str, Any] = {
+    "trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True, "autoescape": False,
+    "undefined": jinja2.StrictUndefined}
+SYNTAX = jinja2.Environment(**OPTIONS)
+
+
+@lru_cache(maxsize=None)
+def analysed(source: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Undeclared names of a template's text, and the templates that it refers to. The same for all
+    guests."""
+    tree = SYNTAX.parse(source)
+    names = set(meta.find_undeclared_variables(tree))
+    names -= {n.name for n in tree.find_all(jinja2.nodes.Name) if n.ctx == "store"}
+    return frozenset(names), tuple(other for other in meta.find_referenced_templates(tree) if other)
+
+
 @dataclass(frozen=True)
 class Body:
     """One template and what it mentions."""
 
     name: str
     where: Where
-    template: jinja2.Template
+    load: Callable[[], jinja2.Template]
     names: frozenset[str]
     source: str
     summary: str
+
+    @cached_property
+    def template(self) -> jinja2.Template:
+        """Compiled when the first gadget is rendered."""
+        return self.load()
 
     def exploded(self, size: int) -> int:
         """Radix of the exploded immediate (imm256, sat17; immsize: the operand size in bits), 0
@@ -68,14 +90,14 @@ class Body:
 
 
 class Templates:
-    """The templates of one host, as they are for a guest."""
+    """The templates of a target's host, as they are for its guest."""
 
-    def __init__(self, directory: Path, root: Path | None = None, guest: Guest = I386) -> None:
+    def __init__(self, directory: Path, root: Path | None = None, target: Target = DEFAULT
+                 ) -> None:
         self.directory = directory
         self.root = root
         self.env = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(str(directory)), undefined=jinja2.StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
+            loader=jinja2.FileSystemLoader(str(directory)), auto_reload=False, **OPTIONS)
         self.files: dict[str, str] = {}  # body -> file below the directory
         for path in sorted(directory.glob("*/*.j2")):
             name = path.relative_to(directory).as_posix()
@@ -84,9 +106,11 @@ class Templates:
             self.files[path.stem] = name
         self.mapping = read_mapping(directory / "mapping", self.where("mapping"))
         self.bodies: dict[str, Body] = {}
-        self.residence = ops.Residence(guest)
-        self.env.globals.update(ops.NAMES, suffix=ops.SUFFIX, named=ops.named, probe=ops.probe,
-                                long_mode=guest.long_mode, address_bits=self.residence.bits)
+        self.target = target
+        self.host = load(target.host)
+        self.residence = self.host.residence(target.guest)
+        self.env.globals.update(self.host.names(target.guest), long_mode=target.guest.long_mode,
+                                address_bits=self.residence.bits)
         self.library = sorted(path.relative_to(directory).as_posix()
                               for path in directory.glob(f"{LIBRARY}/*.j2"))
         self.dispatch = self.macros(DISPATCH)
@@ -125,11 +149,10 @@ class Templates:
         seen.add(name)
         assert self.env.loader is not None
         source, _, _ = self.env.loader.get_source(self.env, name)
-        tree = self.env.parse(source)
-        names = set(meta.find_undeclared_variables(tree))
-        names -= {n.name for n in tree.find_all(jinja2.nodes.Name) if n.ctx == "store"}
-        for other in meta.find_referenced_templates(tree):
-            if other and other not in seen and other != DISPATCH:
+        own, others = analysed(source)
+        names = set(own)
+        for other in others:
+            if other not in seen and other != DISPATCH:
                 names |= self.mentioned(other, seen)
         return names
 
@@ -144,7 +167,6 @@ class Templates:
         file = self.files[name]
         try:
             names = self.mentioned(file, set())
-            template = self.env.get_template(file)
         except jinja2.TemplateNotFound as error:
             raise SpecError(self.where(file), f"includes {error.name}, which is not there"
                             ) from None
@@ -162,14 +184,14 @@ class Templates:
         match = re.match(r"\{#-?\s*(.*?)\s*-?#\}", source, re.S)
         if not match:
             raise SpecError(self.where(file), "a body starts with a comment that says what it does")
-        body = Body(name, self.where(file), template, frozenset(names), source,
-                    " ".join(match.group(1).split()))
+        body = Body(name, self.where(file), partial(self.env.get_template, file), frozenset(names),
+                    source, " ".join(match.group(1).split()))
         self.bodies[name] = body
         return body
 
 
 def tidy(text: str) -> str:
-    """Rendered text with one indent and no blank lines; labels stand at the margin."""
+    """Rendered text with one indent and no blank lines; labels are at the margin."""
     lines: list[str] = []
     for line in text.splitlines():
         line = line.strip()

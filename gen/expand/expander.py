@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Iterator
 
 from gen.expand import bodies as bd
 from gen.expand.bodies import HELPER_BODY
+from gen.host.host import OperandForm, Residence
 from gen.language.errors import SpecError
 from gen.language.model import (CONDITIONS, FIXED_REGS, FIXED_SEGMENTS, Form, HelperCall, Operand,
                                 Place, Row, Spec, forms, may_fault, may_store, memory_access,
@@ -33,19 +33,6 @@ class Dim:
 
     what: str
     radix: int
-
-
-@dataclass(frozen=True)
-class OperandForm:
-    """An operand as a table sees it."""
-
-    name: str       # dst, src ...
-    place: Place
-    size: int
-    by_base: bool = False
-    scratch: bool = False  # in a scratch register (policy `unexploded`)
-    access: str = ""       # for guests whose registers are not all the host's, else ""
-    vex: bool = False      # a vector register of an instruction with VEX, of such guests
 
 
 @dataclass(frozen=True)
@@ -79,6 +66,12 @@ class Table:
     offsets: dict[str, int]
     slots: int                       # bytes, slot 0 included
     cites: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows that it cites, without the numbers of their lines: an edit of the spec shall not
+        rewrite the gadgets of all rows after it."""
+        return list(dict.fromkeys(re.sub(r":[0-9]+:", ":", cite, count=1) for cite in self.cites))
 
     @property
     def count(self) -> int:
@@ -123,6 +116,7 @@ class Library:
     """Everything the emitters of one host and guest need."""
 
     guest: Guest
+    residence: Residence
     policy: Policy
     rows: list[Row]                  # of all guests; those of others have no variants
     tables: dict[TableKey, Table] = field(default_factory=dict)
@@ -198,7 +192,7 @@ class Expander:
         self.guest = guest
         self.helpers = declared_helpers()
         rows = [row_of_guest(part, guest) for row in spec.rows for part in split_slow(row)]
-        self.library = Library(guest, policy, rows)
+        self.library = Library(guest, templates.residence, policy, rows)
 
     def run(self) -> Library:
         """Expand every row of the guest."""
@@ -420,7 +414,6 @@ class Expander:
         """The index that chooses an operand's register."""
         return Dim(operand.name, self.radix(operand.place.value, operand.size))
 
-    @lru_cache(maxsize=None)
     def radix(self, kind: str, bits: int) -> int:
         """Entries of an index by a register operand."""
         return len(self.templates.residence.entries(kind, bits))

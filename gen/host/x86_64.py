@@ -1,24 +1,23 @@
 """Registers and operands as bodies see them: objects that render as gas text for the x86-64 host.
 
-The only place of the generator that spells host registers. A fetch (`pre`) never changes flags,
-guest memory, or guest registers in a way that a fault after it would show, as long as a body puts
-`src.pre` before `dst.pre`.
+The only place of the generator that spells this host's registers. A fetch (`pre`) never changes
+flags, guest memory, or guest registers in a way that a fault after it would show, as long as a body
+puts `src.pre` before `dst.pre`.
 """
 
 from __future__ import annotations
 
-from gen.language.target import SEGMENTS, Guest
+from typing import Mapping
+
+from gen.host.host import ABSOLUTE, HOME, IN_EA, Host, OperandForm, Residence
+from gen.language.model import Place
+from gen.language.target import HIGH, SEGMENTS, Guest
 
 R64 = ("rax", "rcx", "rdx", "rbx", "r8", "rbp", "rsi", "rdi")
 R32 = ("eax", "ecx", "edx", "ebx", "r8d", "ebp", "esi", "edi")
 R16 = ("ax", "cx", "dx", "bx", "r8w", "bp", "si", "di")
 R8 = ("al", "cl", "dl", "bl", "r8b", "bpl", "sil", "dil")
-HIGH = ("ah", "ch", "dh", "bh")
 SUFFIX = {8: "b", 16: "w", 32: "l", 64: "q"}
-BYTES_PER_INSN = 3.8  # of the whole library, measured
-# Memory operands without base register, by the EA register, by a base register at home in the cpu.
-ABSOLUTE, IN_EA, HOME = -1, -2, -3
-RESIDENT = 8  # guest registers of a kind that are in host registers, the first ones
 
 
 class HostRegister:
@@ -81,58 +80,6 @@ SCRATCH = {"src": TMP, "src2": ADDR}
 # Where vector registers that are at home in the cpu are while a gadget works on them (numbers).
 HOME_VECTOR = {"dst": "14", "src": "15", "src2": "13", "src3": "12"}
 VECTOR = {"x": "%xmm", "y": "%ymm"}
-
-
-class Residence:
-    """Where a guest's registers are: the first RESIDENT of a kind in host registers, the others at
-    home in `struct cpu`. An index of a table has one entry for all that are at home; which one it
-    is, says a parameter of the gadget, its offset in the cpu."""
-
-    def __init__(self, guest: Guest) -> None:
-        self.guest = guest
-        self.bits = max(guest.general)  # of an address
-
-    def entries(self, kind: str, bits: int) -> tuple[str, ...]:
-        """Names of the entries of a table's index by an operand (Guest.entries)."""
-        names = self.guest.entries(kind, bits)
-        if kind == "r" and len(self.guest.registers(64)) > RESIDENT:
-            suffix = {8: "b", 16: "w", 32: "d"}.get(self.guest.width(bits), "")
-            return names[:RESIDENT] + (f"rN{suffix}",) + names[2 * RESIDENT:]
-        if kind == "m" and len(self.guest.registers(64)) > RESIDENT:
-            return names[:RESIDENT] + ("m_rN",) + names[-2:]
-        if kind in VECTOR and len(names) > RESIDENT:
-            return names[:RESIDENT] + (f"{VECTOR[kind][1:]}N",)
-        return names
-
-    def is_home(self, kind: str, entry: int) -> bool:
-        """The entry stands for all registers that are at home."""
-        wide = {"r": self.guest.registers(64), "m": self.guest.registers(64),
-                "x": self.guest.vectors, "y": self.guest.vectors}.get(kind, ())
-        return len(wide) > RESIDENT and entry == RESIDENT
-
-    def high_byte(self, entry: int) -> int | None:
-        """The number of AH, CH, DH, BH (0 to 3) by an entry of byte registers; None: another."""
-        name = self.entries("r", 8)[entry]
-        return HIGH.index(name) if name in HIGH else None
-
-    def base(self, entry: int) -> int:
-        """What a memory operand's base is by its entry: a number, ABSOLUTE, IN_EA or HOME."""
-        last = len(self.entries("m", 0)) - 1
-        if self.is_home("m", entry):
-            return HOME
-        return {last - 1: ABSOLUTE, last: IN_EA}.get(entry, entry)
-
-    def impossible(self, operands: list[tuple[str, int, int]]) -> bool:
-        """No instruction has these operands (kind, bits, entry) together: AH to BH beside what
-        needs a REX prefix."""
-        if not self.guest.long_mode:
-            return False
-        high = any(kind == "r" and bits == 8 and self.high_byte(entry) is not None
-                   for kind, bits, entry in operands)
-        rex = any(kind in ("r", "m") and self.is_home(kind, entry) or
-                  kind == "r" and (bits == 64 or bits == 8 and RESIDENT > entry >= len(HIGH))
-                  for kind, bits, entry in operands)
-        return high and rex
 
 
 def register(number: int, bits: int) -> str:
@@ -463,3 +410,88 @@ class Vector(Rendered):
         if self.kind == "st":
             return f"%st({self.num})"
         return "%" + SEGMENTS[self.num]
+
+
+class X86Host(Host):
+    """The x86-64 host."""
+
+    resident = 8
+    bytes_per_insn = 3.8
+
+    def names(self, guest: Guest) -> Mapping[str, object]:
+        return {**NAMES, "suffix": SUFFIX, "named": named, "probe": probe}
+
+    def suffix(self, size: int) -> str:
+        return SUFFIX.get(size, "")
+
+    def slot(self, offset: int) -> Slot:
+        return Slot(offset)
+
+    def address(self, number: int) -> object:
+        return register(number, 64) if number < self.resident else CpuSlot(number)
+
+    def operands(self, residence: Residence, forms: tuple[OperandForm, ...],
+                 values: dict[str, int], offsets: dict[str, int], size: int, more: bool
+                 ) -> Mapping[str, object]:
+        memory = next((o for o in forms if o.place is Place.MEM), None)
+        in_ea = memory is not None and (
+            not memory.by_base or residence.base(values[memory.name]) == IN_EA)
+        temp = ADDR if in_ea else EA
+        free = [r for r in (TMP, ADDR, EA)
+                if not (memory and r is not TMP)
+                and not any(o.scratch and o.place is Place.REG and SCRATCH[o.name] is r
+                            for o in forms)]
+        found: dict[str, Rendered] = {}
+        # What is only written may share the register of what was read before.
+        for form in sorted(forms, key=lambda o: o.access == "w"):
+            home = offsets.get(f"home_{form.name}")
+            if home is None or form.place is Place.MEM:
+                found[form.name] = self.operand(residence, form, forms, values, offsets, size, more)
+            elif form.place in (Place.XMM, Place.YMM):
+                # Where no memory is, EA may have the address for a later gadget of the sequence.
+                found[form.name] = HomeVector(form.place.value, form.name, form.size,
+                                              self.slot(home), temp if memory else ADDR,
+                                              form.access, form.vex)
+            else:
+                value = free.pop(0) if form.access != "w" or len(free) > 1 else (free or [TMP])[0]
+                found[form.name] = Home(form.size, self.slot(home), value,
+                                        temp if temp is not value else TMP, form.access)
+        return found
+
+    def operand(self, residence: Residence, form: OperandForm, forms: tuple[OperandForm, ...],
+                values: dict[str, int], offsets: dict[str, int], size: int, more: bool
+                ) -> Rendered:
+        """One operand that is not at home in the cpu (or memory by such a base)."""
+        value = values.get(form.name, 0)
+        has_mem = any(o.place is Place.MEM for o in forms)
+        has_imm = more or any(o.place is Place.IMM for o in forms)
+        if form.scratch:
+            return Scratch(form.place.value, form.name, form.size)
+        if form.place is Place.REG:
+            wide = any(o.place is Place.REG and o.size > 8 and values.get(o.name) == 4
+                       for o in forms)
+            rex = has_mem or wide or has_imm
+            high = residence.high_byte(value) if form.size == 8 else None
+            return Reg(value if high is None else 4 + high, form.size, residence.bits,
+                       high is not None, rex, rex and form.name != "dst" and (has_mem or wide))
+        if form.place is Place.MEM:
+            dst = forms[0]
+            high_dst = (form.name != "dst" and dst.name == "dst" and dst.place is Place.REG
+                        and dst.size == 8 and residence.high_byte(values["dst"]) is not None)
+            base = residence.base(value) if form.by_base else IN_EA
+            disp, home = ((self.slot(offsets[name]) if name in offsets else None)
+                          for name in ("disp", f"home_{form.name}"))
+            if residence.guest.long_mode:
+                taken = any(o.scratch and o.place is Place.REG and SCRATCH[o.name] is ADDR
+                            for o in forms)
+                return ProbedMem(base, form.size, disp, home, high_dst, TMP if taken else ADDR)
+            return Mem(base, form.size, disp, high_dst)
+        if form.place is Place.IMM:
+            first = next(o.name for o in forms if o.place is Place.IMM)
+            second = "imm2" in offsets and form.name != first
+            bits = size if form.size == 32 else form.size  # Iz of a 64-bit operation
+            return Imm(bits, self.slot(offsets["imm2" if second else "imm"]), has_mem)
+        return Vector(form.place.value, value, form.size)
+
+
+HOST = X86Host()

@@ -51,7 +51,7 @@ LITERALS = {"CL", "DX", "AH", "CX", "ECX", "1", "3", "ST0", "XMM0", *FIXED_SEGME
 @dataclass(frozen=True)
 class Vex:
     """A row's VEX prefix, as the manual's opcode column has it (SDM Vol. 2A, 3.1.1.2). What its
-    pp and mmmmm stand for are the row's `prefix` and `map`."""
+    pp and mmmmm say are the row's `prefix` and `map`."""
 
     length: str  # "128" "256" "LIG" "LZ" "L0" "L1"
     w: str       # "W0" "W1" "WIG"
@@ -160,7 +160,7 @@ class Row:
     where: Where
     text: str                    # as written, blanks normalised
     mnemonic: str
-    prefix: str | None           # "NP", "66", "F3", "F2" or None: any; with VEX: what pp stands for
+    prefix: str | None           # "NP", "66", "F3", "F2" or None: any; with VEX: what pp says
     map: int                     # 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A
     opcode: int                  # first opcode of the span
     span: int                    # 1, 8 (+r) or 16 (+c)

@@ -13,8 +13,9 @@ A pattern is a table name as in gadgets/REPORT.txt (`add32_rm`), with `*` and `?
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 
 from gen.language.errors import SpecError, Where
@@ -29,6 +30,9 @@ class Pattern:
     where: Where
     text: str
     used: bool = False
+
+    def __post_init__(self) -> None:
+        self.matches = re.compile(translate(self.text)).match
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Policy:
         if key not in self.answers:
             answer = False
             for pattern in self.patterns[verb]:
-                if fnmatchcase(name, pattern.text):
+                if pattern.matches(name):
                     pattern.used = answer = True
             self.answers[key] = answer
         return self.answers[key]

@@ -65,7 +65,7 @@ def braces(line: Line, count: int, pick: int) -> str:
 
 
 def parse_vex(where: Where, text: str) -> tuple[Vex, str, int]:
-    """`VEX.128.66.0F.WIG`: the prefix, what its pp stands for, the map."""
+    """`VEX.128.66.0F.WIG`: the prefix, what its pp says, the map."""
     found: dict[str, str] = {}
     order = [name for name, _ in VEX_PARTS]
     for part in text.split(".")[1:]:
@@ -134,7 +134,7 @@ class RowParser:
         return None
 
     def vex_opcode(self) -> tuple[str, int, int]:
-        """What pp stands for, map, opcode of a row with VEX prefix."""
+        """What pp says, map, opcode of a row with VEX prefix."""
         self.vex, prefix, map_ = parse_vex(self.where, self.take())
         word = self.take()
         if not HEX.match(word):

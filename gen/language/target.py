@@ -109,7 +109,7 @@ I386 = Guest(
     general={8: ("al", "cl", "dl", "bl") + HIGH, 16: WORDS, 32: tuple(f"e{w}" for w in WORDS)},
     vectors=family("xmm", 8))
 
-# Byte operands: sixteen as a REX prefix numbers them, behind them the four that need its absence.
+# Byte operands: sixteen as a REX prefix numbers them, after them the four that need its absence.
 X86_64 = Guest(
     name="x86-64", opsizes=(2, 4, 8), addrsizes=(4, 8), word_bytes=8, base="x86-64",
     general={8: ("al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil") +

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from gen.__main__ import ROOT, generate
+from gen.emit.files import Output
 from gen.language.errors import SpecError
 from gen.language.target import DEFAULT, Target
 
@@ -25,11 +26,12 @@ insn NOP
 
 
 class Project:
-    """Context manager: `files` are written below a temporary root that has the real templates."""
+    """Context manager: `templates` are written below a temporary root that has those of
+    `host_templates` (of none: "")."""
 
     def __init__(self, spec: str, policy: str = POLICY, features: str = FEATURES,
                  vendors: str = "", templates: dict[str, str] | None = None,
-                 target: Target = DEFAULT) -> None:
+                 target: Target = DEFAULT, host_templates: str = DEFAULT.host) -> None:
         self.target = target
         self.root = Path(tempfile.mkdtemp(prefix="fg-gen-"))
         self.spec = self.root / "gen/spec"
@@ -40,9 +42,11 @@ class Project:
         (self.spec / "features").write_text(features, encoding="utf-8")
         if vendors:
             (self.spec / "vendors").write_text(vendors, encoding="utf-8")
-        self.templates = self.root / "templates/x86_64"
-        shutil.copytree(ROOT / "templates/x86_64", self.templates)
+        self.templates = self.root / "templates" / target.host
+        if host_templates:
+            shutil.copytree(ROOT / "templates" / host_templates, self.templates)
         for name, text in (templates or {}).items():
+            (self.templates / name).parent.mkdir(parents=True, exist_ok=True)
             (self.templates / name).write_text(text, encoding="utf-8")
 
     def __enter__(self) -> Project:
@@ -52,11 +56,11 @@ class Project:
                  trace: TracebackType | None) -> None:
         shutil.rmtree(self.root)
 
-    def run(self) -> None:
+    def run(self) -> Output:
         """Run the generator; raises SpecError as the command line would print it."""
         with contextlib.redirect_stdout(io.StringIO()):
-            generate([self.target], self.root / "out",
-                     self.root / "gadgets", self.spec, self.templates, self.root)
+            return generate([self.target], self.root / "out",
+                            self.root / "gadgets", self.spec, self.templates, self.root)
 
     def read(self, name: str) -> str:
         """Text of a file below the root."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 from gen.__main__ import ROOT
@@ -23,7 +24,7 @@ GOLDEN = Path(__file__).resolve().parent / "golden"
 def library(guest: Guest = DEFAULT.guest) -> tuple[Library, Renderer]:
     """The project's own library for a guest."""
     spec = read_spec(ROOT / "gen/spec", ROOT)
-    templates = Templates(ROOT / "templates/x86_64", ROOT, guest)
+    templates = Templates(ROOT / "templates/x86_64", ROOT, replace(DEFAULT, guest=guest))
     policy = read_policy(ROOT / "gen/tests/golden.policy", ROOT)
     return Expander(spec, templates, policy, guest).run(), Renderer(templates, guest)
 

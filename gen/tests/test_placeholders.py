@@ -22,7 +22,7 @@ class Immediate(operands.Slot):
 
 
 def dispatch(name: str, *args: object) -> str:
-    """Stands in for dispatch, so that what is left of (%r14) is the bodies' own."""
+    """In place of dispatch, so that what is left of (%r14) is the bodies' own."""
     return ""
 
 
