@@ -218,12 +218,15 @@ static int read_return(struct cpu *cpu, gaddr_t sp, unsigned size, uint64_t *tar
 
 /* --- far transfers --------------------------------------------------------------------- */
 
-/* Load CS for a transfer within privilege 3. `returning`: the RPL must be 3 already. */
-static int load_cs(struct cpu *cpu, uint16_t selector, bool returning) {
+/* Load CS for a transfer within privilege 3 to `target`. `returning`: the RPL must be 3 already. */
+static int load_cs(struct cpu *cpu, uint16_t selector, uint64_t target, bool returning) {
     struct cpu_segment seg;
     if ((returning && (selector & 3) != 3) || !cpu_find_segment(cpu, selector, &seg) ||
         !(seg.attr & ATTR_CODE) || seg.base != 0) {
         return helper_trap(cpu, TRAP_GP, selector & 0xfffcu);
+    }
+    if (!address_canonical(target)) {
+        return helper_trap(cpu, TRAP_GP, 0);
     }
     return load_segment(cpu, SEG_CS, selector | 3);
 }
@@ -234,7 +237,7 @@ static int go(struct cpu *cpu, uint64_t target, unsigned size) {
 }
 
 static int far_jump(struct cpu *cpu, uint64_t offset, uint16_t selector, unsigned size) {
-    int leave = load_cs(cpu, selector, false);
+    int leave = load_cs(cpu, selector, offset, false);
     return leave ? leave : go(cpu, offset, size);
 }
 
@@ -243,7 +246,7 @@ static int far_call(struct cpu *cpu, uint64_t next, uint64_t offset, uint16_t se
     gaddr_t sp = helper_address(cpu, cpu->regs[REG_SP] - (uint64_t)2 * size);
     uint64_t cs = cpu->seg[SEG_CS].selector;
     struct cpu_segment old = cpu->seg[SEG_CS];
-    int leave = load_cs(cpu, selector, false);
+    int leave = load_cs(cpu, selector, offset, false);
     if (!leave) {
         leave = helper_write(cpu, helper_address(cpu, sp + size), &cs, size);
     }
@@ -294,7 +297,7 @@ int helper_ret_far(struct cpu *cpu, const uint64_t *params) {
     if (leave) {
         return leave;
     }
-    leave = load_cs(cpu, selector, true);
+    leave = load_cs(cpu, selector, target, true);
     if (leave) {
         return leave;
     }
@@ -325,7 +328,7 @@ int helper_iret(struct cpu *cpu, const uint64_t *params) {
         return leave;
     }
     struct cpu_segment old = cpu->seg[SEG_CS];
-    leave = load_cs(cpu, selector, true);
+    leave = load_cs(cpu, selector, target, true);
     if (!leave && wide) {
         leave = load_segment(cpu, SEG_SS, (uint16_t)ss);
     }

@@ -1,6 +1,6 @@
-/* Faults of accesses outside of the window: #PF, #GP or #SS. See address_fault.h. The probe in
- * front of an access (core/memory/window.h) knows the address alone, so the instruction is decoded
- * again. Source: SDM Vol. 3A, 6.15 (#SS, #GP, #PF). */
+/* Faults of accesses outside of the window: #PF, #GP or #SS; of branches: #GP. See address_fault.h.
+ * The probe in front of an access (core/memory/window.h) knows the address alone, so the
+ * instruction is decoded again. Source: SDM Vol. 3A, 6.15 (#SS, #GP, #PF). */
 #include "core/run/address_fault.h"
 #include "core/decode/insn.h"
 #include "core/space/space.h"
@@ -99,4 +99,22 @@ void address_fault(struct cpu *cpu) {
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
     }
+}
+
+/* A near branch with an operand of 64 bits: others cannot name such an address. */
+void branch_fault(struct cpu *cpu) {
+    struct insn insn;
+    uint64_t *sp = &cpu->regs[REG_SP];
+    if (fetch_insn(cpu, &insn)) {
+        if (insn.opcode == 0xc3) { /* RET */
+            *sp -= 8;
+        } else if (insn.opcode == 0xc2) { /* RET imm16 */
+            *sp -= 8 + (uint16_t)insn.imm;
+        } else if (insn.opcode == 0xff && (insn.reg & 7) == 2) { /* CALL */
+            *sp += 8;
+        }
+    }
+    cpu->trap = TRAP_GP;
+    cpu->trap_error = 0;
+    cpu->trap_addr = 0;
 }

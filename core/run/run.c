@@ -10,6 +10,7 @@
 #include "core/code/region.h"
 #include "core/base/stats.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,6 +34,20 @@ static void complete_fault(struct cpu *cpu) {
         (cpu->fault_probe || cpu->trap_addr >= cpu->space->top)) {
         address_fault(cpu);
     }
+}
+
+/* An indirect branch of 64-bit code missed the jump cache: true when its target is no address. Its
+ * gadget is where the cpu's fiber register is, and the last of its fiber. Far transfers look
+ * themselves. */
+static bool branch_refused(struct cpu *cpu) {
+    if (cpu->mode == GUEST_I386 || address_canonical(cpu->pc)) {
+        return false;
+    }
+    const uint64_t *slot = (const uint64_t *)(uintptr_t)cpu->fiber;
+    fiber_acquire();
+    cpu->pc = fiber_slot_pc(fiber_of_slot(slot), slot, UINT_MAX);
+    branch_fault(cpu);
+    return true;
 }
 
 /* A fetch failed: true when it may be tried again, after room was made for code. The other cpus of
@@ -184,6 +199,13 @@ static enum exit_reason run(struct cpu *cpu) {
             }
             return reason;
         case EXIT_LOOKUP:
+            if (!branch_refused(cpu)) {
+                break;
+            }
+            if (step) {
+                (void)step_done(cpu, false);
+            }
+            return EXIT_TRAP;
         case EXIT_STEP:
         case EXIT_PUBLIC:
             break;
