@@ -22,13 +22,14 @@ build/gen/cases.bin: $(wildcard gen/spec/* gen/cases/*.py)
 # 32 bits, no C library, away from the addresses that cases use.
 ORACLE_FLAGS = -m32 -O2 -msse2 -std=gnu11 $(WARN) -ffreestanding -fno-stack-protector -fno-pie \
     -fno-tree-loop-distribute-patterns -nostdlib -static -Wl,-Ttext-segment=0x60000000,--build-id=none
-$(BUILD)/test/oracle: test/insn/oracle.c test/insn/oracle_fp.h test/insn/case.h
+ORACLE_SRC   = test/insn/oracle.c test/insn/case.h $(wildcard test/insn/oracle_*.h)
+$(BUILD)/test/oracle: $(ORACLE_SRC)
 	@mkdir -p $(dir $@)
 	$(CC) $(ORACLE_FLAGS) -o $@ $<
 
 ORACLE64_FLAGS = -m64 -O2 -std=gnu11 -DCASE_BITS=64 $(WARN) -ffreestanding -fno-stack-protector -fpie -no-pie \
     -fno-tree-loop-distribute-patterns -nostdlib -static -Wl,-Ttext-segment=0x600000000000,--build-id=none
-$(BUILD)/test/oracle64: test/insn/oracle64.c test/insn/oracle_fp.h test/insn/case.h
+$(BUILD)/test/oracle64: $(ORACLE_SRC)
 	@mkdir -p $(dir $@)
 	$(CC) $(ORACLE64_FLAGS) -o $@ $<
 

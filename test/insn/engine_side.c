@@ -253,7 +253,7 @@ static void save_state(struct tresult *result) {
         result->seg[i] = cpu->seg[i].selector;
     }
 #if CASE_BITS == 64
-    for (int i = 0; i < SEG_COUNT; i++) { /* as oracle64.c reads null selectors */
+    for (int i = 0; i < SEG_COUNT; i++) { /* as oracle_mode64.h reads null selectors */
         result->seg[i] = result->seg[i] & ~3 ? result->seg[i] : 0;
     }
     result->base[0] = cpu->seg[SEG_FS].base;

@@ -1,6 +1,8 @@
-/* The oracle: a 32-bit program that runs test cases on the host's CPU and reports the state after.
+/* The oracle: a program that runs test cases on the host's CPU and reports the state after. It is
+ * built for each width of cases (CASE_BITS); what is a width's own is oracle_mode32.h and
+ * oracle_mode64.h, x87 and vector registers are oracle_fp.h.
  *
- * Freestanding (no C library: a case may set any segment register, and libc lives behind %gs) and
+ * Freestanding (no C library: a case may set any segment register, and libc needs its own) and
  * alone in its address space: at the start it unmaps everything but itself, so that a case's stray
  * pointer faults here as it does in the engine. A case is entered by loading all registers and
  * jumping; it ends in a trap of some kind (the bytes around it are int3), whose signal frame holds
@@ -8,127 +10,52 @@
  * runs cases next[SIDE_ORACLE]..count-1 and answers one byte on stdout. */
 #include "case.h"
 
-enum {
-    SYS_exit = 1,
-    SYS_read = 3,
-    SYS_write = 4,
-    SYS_munmap = 91,
-    SYS_setitimer = 104,
-    SYS_mprotect = 125,
-    SYS_rt_sigaction = 174,
-    SYS_sigaltstack = 186,
-    SYS_mmap2 = 192,
-    SYS_set_thread_area = 243,
-};
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGVTALRM = 26 };
-#define SA_FLAGS 0x4c000004u /* SA_SIGINFO SA_RESTORER SA_NODEFER SA_ONSTACK */
+#define SA_FLAGS 0x4c000004ul /* SA_SIGINFO SA_RESTORER SA_NODEFER SA_ONSTACK */
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
+enum { MAP_SHARED_FIXED = 0x11, MAP_PRIVATE_FIXED = 0x32 };
+#define PAGE_MASK ((greg)0xfff)
 
-/* struct sigcontext and ucontext of i386, by arch/x86 uapi sigcontext.h; fpstate begins with the
- * 112 bytes of FNSAVE form, the FXSAVE image follows. */
-struct sigcontext32 {
-    uint32_t gs, fs, es, ds;
-    uint32_t di, si, bp, sp, bx, dx, cx, ax;
-    uint32_t trapno, err, ip, cs, flags, sp_at_signal, ss;
-    uint32_t fpstate, oldmask, cr2;
-};
-struct ucontext32 {
-    uint32_t flags, link, stack_sp, stack_flags, stack_size;
-    struct sigcontext32 mcontext;
-};
-#define FXSAVE_OFFSET 112
-
-/* What oracle_enter() loads; named in the assembly below. */
-uint32_t enter_regs[8], enter_eip, enter_eflags, saved_esp;
+/* What oracle_enter() loads, in enter_regs by number, and where it came from. */
+greg enter_regs[REGS], enter_ip, enter_flags, saved_sp;
 static volatile uint32_t in_guest;
 static struct batch *const shared = (struct batch *)SHARED_ADDR;
 static uint8_t alt_stack[65536] __attribute__((aligned(64)));
 static uint8_t start[AREAS][AREA_MAX] __attribute__((aligned(64)));
 
+struct ucontext;
+#pragma GCC visibility push(hidden) /* reached without a table: the program is linked high up */
 void oracle_enter(void);
 _Noreturn void oracle_leave(void);
 void on_trap(void);
 void on_alarm(void);
 void restorer(void);
 _Noreturn void oracle_main(void);
-void trap_c(int signal, void *info, struct ucontext32 *context);
-void alarm_c(int signal, void *info, struct ucontext32 *context);
-void *memcpy(void *to, const void *from, unsigned bytes);
-void *memset(void *to, int byte, unsigned bytes);
+void trap_c(int signal, void *info, struct ucontext *context);
+void alarm_c(int signal, void *info, struct ucontext *context);
+extern char __executable_start, _end;
+#pragma GCC visibility pop
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ bytes);
+void *memset(void *to, int byte, __SIZE_TYPE__ bytes);
+static void must(long result, const char *text);
 
 #include "oracle_fp.h"
+#if CASE_BITS == 32
+#include "oracle_mode32.h"
+#else
+#include "oracle_mode64.h"
+#endif
 
-__asm__(".text\n"
-        ".globl _start\n"
-        "_start: mov $main_stack_top, %esp\n"
-        "  call oracle_main\n"
-        "oracle_enter:\n"
-        "  pusha\n"
-        "  mov %esp, saved_esp\n"
-        "  fxrstor enter_fx\n"
-        "  cmpl $0, has_upper\n"
-        "  je 1f\n"
-        ".irp n, 0, 1, 2, 3, 4, 5, 6, 7\n"
-        "  vinsertf128 $1, enter_upper+16*\\n, %ymm\\n, %ymm\\n\n"
-        ".endr\n"
-        "1:\n"
-        "  mov $0x63, %eax\n  mov %eax, %fs\n"
-        "  mov $0x6b, %eax\n  mov %eax, %gs\n"
-        "  pushl enter_eflags\n"
-        "  mov enter_regs+0, %eax\n  mov enter_regs+4, %ecx\n"
-        "  mov enter_regs+8, %edx\n  mov enter_regs+12, %ebx\n"
-        "  mov enter_regs+20, %ebp\n  mov enter_regs+24, %esi\n"
-        "  mov enter_regs+28, %edi\n"
-        "  popf\n"
-        "  mov enter_regs+16, %esp\n"
-        "  jmp *enter_eip\n"
-        "oracle_leave:\n"
-        "  mov saved_esp, %esp\n"
-        "  popa\n"
-        "  ret\n"
-        "on_trap:\n"               /* frame: restorer, signal, siginfo, ucontext */
-        "  pushl $0x202\n  popf\n" /* NT, AC, ID of the case */
-        "  pushl 12(%esp)\n  pushl 12(%esp)\n  pushl 12(%esp)\n"
-        "  call trap_c\n"
-        "  hlt\n"
-        "on_alarm:\n"
-        "  pushl $0x202\n  popf\n"
-        "  pushl 12(%esp)\n  pushl 12(%esp)\n  pushl 12(%esp)\n"
-        "  call alarm_c\n"
-        "  add $12, %esp\n"
-        "  ret\n"
-        "restorer: mov $173, %eax\n  int $0x80\n" /* rt_sigreturn */
-        ".bss\n.align 64\n.skip 65536\nmain_stack_top:\n.skip 64\n.text\n");
-
-static long call(long number, long a, long b, long c, long d, long e) {
-    long result;
-    __asm__ volatile("int $0x80"
-                     : "=a"(result)
-                     : "0"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
-                     : "memory");
-    return result;
-}
-
-/* mmap2 takes six arguments; %ebp carries the last, the offset, which is always 0 here. */
-static long map(uint32_t addr, uint32_t bytes, int prot, int flags, int fd) {
-    long result;
-    __asm__ volatile("push %%ebp\n xor %%ebp, %%ebp\n int $0x80\n pop %%ebp"
-                     : "=a"(result)
-                     : "0"(SYS_mmap2), "b"(addr), "c"(bytes), "d"(prot), "S"(flags), "D"(fd)
-                     : "memory");
-    return result;
-}
-
-void *memcpy(void *to, const void *from, unsigned bytes) {
-    void *start = to;
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ bytes) {
+    void *first = to;
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
-    return start;
+    return first;
 }
 
-void *memset(void *to, int byte, unsigned bytes) {
-    void *start = to;
+void *memset(void *to, int byte, __SIZE_TYPE__ bytes) {
+    void *first = to;
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(byte) : "memory");
-    return start;
+    return first;
 }
 
 static _Noreturn void die(const char *text) {
@@ -136,7 +63,7 @@ static _Noreturn void die(const char *text) {
     while (text[length]) {
         length++;
     }
-    call(SYS_write, 2, (long)text, (long)length, 0, 0);
+    call(SYS_write, 2, (greg)text, length, 0, 0);
     call(SYS_exit, 99, 0, 0, 0, 0);
     __builtin_unreachable();
 }
@@ -147,26 +74,13 @@ static void must(long result, const char *text) {
     }
 }
 
-static void fill_result(struct tresult *result, const struct ucontext32 *context) {
-    const struct sigcontext32 *m = &context->mcontext;
-    uint32_t regs[8] = {m->ax, m->cx, m->dx, m->bx, m->sp_at_signal, m->bp, m->si, m->di};
-    memcpy(result->regs, regs, sizeof regs);
-    result->trap = m->trapno;
-    result->error = m->err;
-    result->addr = m->trapno == 14 ? m->cr2 : 0;
-    result->eip = m->ip;
-    result->eflags = m->flags;
-    result->seg[0] = (uint16_t)m->es;
-    result->seg[1] = (uint16_t)m->cs;
-    result->seg[2] = (uint16_t)m->ss;
-    result->seg[3] = (uint16_t)m->ds;
-    result->seg[4] = (uint16_t)m->fs;
-    result->seg[5] = (uint16_t)m->gs;
-    read_fx(&result->fp, (const uint8_t *)m->fpstate + FXSAVE_OFFSET);
-    read_upper(result, (const uint8_t *)m->fpstate + FXSAVE_OFFSET);
+static void fill_result(struct tresult *result, const struct ucontext *context) {
+    const uint8_t *fx = read_frame(result, context);
+    read_fx(&result->fp, fx);
+    read_upper(result, fx);
 }
 
-void trap_c(int signal, void *info, struct ucontext32 *context) {
+void trap_c(int signal, void *info, struct ucontext *context) {
     (void)signal;
     (void)info;
     if (!in_guest) {
@@ -180,7 +94,7 @@ void trap_c(int signal, void *info, struct ucontext32 *context) {
 }
 
 /* Two ticks in the same case: it runs for ever. */
-void alarm_c(int signal, void *info, struct ucontext32 *context) {
+void alarm_c(int signal, void *info, struct ucontext *context) {
     static uint32_t last_case, last_seen;
     (void)signal;
     (void)info;
@@ -199,55 +113,50 @@ void alarm_c(int signal, void *info, struct ucontext32 *context) {
 static void install(int signal, void (*handler)(void)) {
     struct {
         void (*handler)(void);
-        uint32_t flags;
+        unsigned long flags;
         void (*restorer)(void);
         uint32_t mask[2];
     } action = {handler, SA_FLAGS, restorer, {0, 0}};
-    must(call(SYS_rt_sigaction, signal, (long)&action, 0, 8, 0), "oracle: sigaction\n");
+    must(call(SYS_rt_sigaction, (greg)signal, (greg)&action, 0, sizeof action.mask, 0),
+         "oracle: sigaction\n");
 }
 
-static void set_tls(uint32_t entry, uint32_t base) {
-    uint32_t desc[4] = {entry, base, 0xfffff, 0x51}; /* 32-bit data, limit in pages, usable */
-    must(call(SYS_set_thread_area, (long)desc, 0, 0, 0, 0), "oracle: set_thread_area\n");
+static void map(greg addr, greg bytes, const char *text) {
+    must(call(SYS_mmap, addr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE_FIXED, (greg)-1), text);
 }
 
 static void set_up(void) {
-    extern char __executable_start, _end;
-    uint32_t first = (uint32_t)&__executable_start & ~0xfffu;
-    uint32_t last = ((uint32_t)&_end + 0xfff) & ~0xfffu;
-    call(SYS_munmap, 0x10000, (long)(first - 0x10000), 0, 0, 0);
-    call(SYS_munmap, (long)last, (long)(0xffffe000u - last), 0, 0, 0);
-    call(SYS_munmap, (long)last, (long)(0xfffff000u - last), 0, 0, 0);
-    call(SYS_munmap, (long)last, (long)(0xc0000000u - last), 0, 0, 0);
-    const int fixed_private = 0x32, fixed_shared = 0x11;
-    must(map(SHARED_ADDR, (sizeof(struct batch) + 0xfff) & ~0xfffu, PROT_READ | PROT_WRITE,
-             fixed_shared, 3),
+    be_alone((greg)&__executable_start & ~PAGE_MASK, ((greg)&_end + PAGE_MASK) & ~PAGE_MASK);
+    must(call(SYS_mmap, SHARED_ADDR, (sizeof(struct batch) + PAGE_MASK) & ~PAGE_MASK,
+              PROT_READ | PROT_WRITE, MAP_SHARED_FIXED, 3),
          "oracle: no batch on descriptor 3\n");
-    const int rw = PROT_READ | PROT_WRITE;
-    must(map(CODE_ADDR, CODE_BYTES, rw, fixed_private, -1), "oracle: code\n");
-    must(map(DATA_ADDR, DATA_BYTES, rw, fixed_private, -1), "oracle: data\n");
-    must(map(RO_ADDR, RO_BYTES, rw, fixed_private, -1), "oracle: read-only data\n");
-    must(map(STACK_ADDR, STACK_BYTES, rw, fixed_private, -1), "oracle: stack\n");
-    set_tls(12, FS_BASE);
-    set_tls(13, GS_BASE);
-    uint32_t stack[3] = {(uint32_t)alt_stack, 0, sizeof alt_stack};
-    must(call(SYS_sigaltstack, (long)stack, 0, 0, 0, 0), "oracle: sigaltstack\n");
+    map(CODE_ADDR, CODE_BYTES, "oracle: code\n");
+    map(RO_ADDR, RO_BYTES, "oracle: read-only data\n");
+    for (int i = 0; i < AREAS; i++) {
+        map(areas[i].addr, areas[i].bytes, "oracle: data\n");
+    }
+    const greg stack[3] = {(greg)alt_stack, 0, sizeof alt_stack};
+    must(call(SYS_sigaltstack, (greg)stack, 0, 0, 0, 0), "oracle: sigaltstack\n");
     static const int traps[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
     for (unsigned i = 0; i < sizeof traps / sizeof traps[0]; i++) {
         install(traps[i], on_trap);
     }
     install(SIGVTALRM, on_alarm);
-    static const uint32_t timer[4] = {0, 500000, 0, 500000};
+    static const greg timer[4] = {0, 500000, 0, 500000};
     const int virtual = 1; /* time on the processor: a busy machine makes no case run for ever */
-    must(call(SYS_setitimer, virtual, (long)timer, 0, 0, 0), "oracle: setitimer\n");
+    must(call(SYS_setitimer, virtual, (greg)timer, 0, 0, 0), "oracle: setitimer\n");
+}
+
+static void protect(greg addr, greg bytes, greg prot) {
+    must(call(SYS_mprotect, addr, bytes, prot, 0, 0), "oracle: mprotect\n");
 }
 
 static void load_batch(void) {
-    must(call(SYS_mprotect, CODE_ADDR, CODE_BYTES, PROT_READ | PROT_WRITE, 0, 0), "mprotect\n");
-    must(call(SYS_mprotect, RO_ADDR, RO_BYTES, PROT_READ | PROT_WRITE, 0, 0), "mprotect\n");
-    uint32_t end = CODE_ADDR;
+    protect(CODE_ADDR, CODE_BYTES, PROT_READ | PROT_WRITE);
+    protect(RO_ADDR, RO_BYTES, PROT_READ | PROT_WRITE);
+    greg end = CODE_ADDR;
     for (uint32_t i = 0; i < shared->count; i++) {
-        uint32_t last = shared->cases[i].code_at + CODE_MAX;
+        greg last = shared->cases[i].code_at + CODE_MAX;
         end = last > end ? last : end;
     }
     memset((void *)CODE_ADDR, 0xcc, end - CODE_ADDR);
@@ -259,8 +168,8 @@ static void load_batch(void) {
         memcpy((void *)areas[i].addr, (uint8_t *)shared + areas[i].image, areas[i].bytes);
         memcpy(start[i], (uint8_t *)shared + areas[i].image, areas[i].bytes);
     }
-    must(call(SYS_mprotect, CODE_ADDR, CODE_BYTES, PROT_READ | PROT_EXEC, 0, 0), "mprotect\n");
-    must(call(SYS_mprotect, RO_ADDR, RO_BYTES, PROT_READ, 0, 0), "mprotect\n");
+    protect(CODE_ADDR, CODE_BYTES, PROT_READ | PROT_EXEC);
+    protect(RO_ADDR, RO_BYTES, PROT_READ);
 }
 
 /* Lays the case's patches over memory and the start image, or takes them away again. */
@@ -269,7 +178,7 @@ static void patch_image(const struct tcase *test, int undo) {
         const struct patch *p = &test->patch[i];
         for (uint32_t k = 0; k < p->len; k++) {
             for (int a = 0; a < AREAS; a++) {
-                uint32_t addr = p->addr + k, at = addr - areas[a].addr;
+                greg addr = p->addr + k, at = addr - areas[a].addr;
                 const uint8_t *image = (const uint8_t *)shared + areas[a].image;
                 if (at < areas[a].bytes) {
                     start[a][at] = *(uint8_t *)addr = undo ? image[at] : p->bytes[k];
@@ -287,8 +196,9 @@ static void run_case(void) {
     fill_fx(&test->fp);
     memcpy(enter_upper, test->upper, sizeof enter_upper);
     memcpy(enter_regs, test->regs, sizeof enter_regs);
-    enter_eip = test->code_at;
-    enter_eflags = test->eflags | 0x202;
+    enter_ip = test->code_at;
+    enter_flags = test->eflags | 0x202;
+    set_segments();
     in_guest = 1;
     oracle_enter();
     for (int i = 0; i < AREAS; i++) {
@@ -302,9 +212,8 @@ _Noreturn void oracle_main(void) {
     has_upper = find_upper();
     for (;;) {
         char byte;
-        long got = call(SYS_read, 0, (long)&byte, 1, 0, 0);
-        if (got == -4) /* EINTR: the tick */
-        {
+        long got = call(SYS_read, 0, (greg)&byte, 1, 0, 0);
+        if (got == -4) { /* EINTR: the tick */
             continue;
         }
         if (got != 1) {
@@ -314,7 +223,7 @@ _Noreturn void oracle_main(void) {
         for (; shared->next[SIDE_ORACLE] < shared->count; shared->next[SIDE_ORACLE]++) {
             run_case();
         }
-        while (call(SYS_write, 1, (long)&byte, 1, 0, 0) == -4) {
+        while (call(SYS_write, 1, (greg)&byte, 1, 0, 0) == -4) {
         }
     }
 }
