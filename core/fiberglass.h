@@ -74,9 +74,9 @@ struct fg_cpu;
 enum fg_mode { FG_MODE_I386, FG_MODE_X86_64 };
 
 /* An empty address space for code of a mode, of which nothing is mapped: 4 GiB for i386; for
- * x86-64 1 TiB, or 64 GiB when there are many (an access above is a page fault). It takes address
- * space of the host, and memory only as it is mapped and used. NULL with errno: ENOMEM, or ENOTSUP:
- * this host cannot run such code (x86-64 needs BMI2), EINVAL: no such mode. */
+ * x86-64 2^47 bytes, of which the first TiB (64 GiB when there are many spaces) are the fastest. It
+ * takes address space of the host, and memory only as it is mapped and used. NULL with errno:
+ * ENOMEM, or ENOTSUP: this host cannot run such code (x86-64 needs BMI2), EINVAL: no such mode. */
 struct fg_space *fg_space_new(enum fg_mode mode);
 /* The first address that a space does not have. */
 uint64_t fg_space_end(const struct fg_space *space);

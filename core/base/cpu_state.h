@@ -87,6 +87,10 @@ enum syscall_gate { GATE_INT80, GATE_SYSENTER, GATE_SYSCALL };
 #define POLL_RUN  0
 #define POLL_STOP (-8)
 
+/* What faults wherever it is used as an address, or as what is added to one below 2^47: it is not
+ * canonical. */
+#define WIDE_NONE ((uint64_t)1 << 62)
+
 /* Buffers of one system call that are told apart; more count as one that reaches over them all. */
 #define HOST_WRITES 8
 
@@ -129,6 +133,7 @@ struct cpu {
     uint8_t ymm[16][32] __attribute__((aligned(32)));
     uint8_t fx[512]
         __attribute__((aligned(16))); /* FXSAVE image: valid when fx_valid, see cpu_fpu_* */
+    uint64_t wide; /* host address of the table of chunks (core/memory/chunks.h), or WIDE_NONE */
 
     /* --- C only --- */
     bool fx_valid;          /* fx holds the x87 state; false: it is in the host's unit */
@@ -139,6 +144,9 @@ struct cpu {
     gaddr_t trap_addr;      /* CR2 of a page fault */
     const void *fault_at;   /* EXIT_FAULT: host instruction, in the gadget at `fiber` */
     bool fault_probe;       /* ... that looked whether trap_addr is in the window (window.h) */
+    bool fault_beyond;      /* ... of an instruction that looks beyond the window: trap_addr is a
+                               host address, or (fault_probe) one that no chunk was made for */
+    bool cross;             /* the next single step reaches over the end of a piece of the space */
     uint64_t thread;        /* pthread_t of the running thread, for kicks */
     _Atomic uint64_t epoch; /* epoch seen at the last entry to gadgets; 0 while outside */
     struct cpu *next_cpu;   /* list of all cpus, for epochs */

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 struct region;
+struct chunks;
 
 /* Flags of a page (space_page()): what the guest may do, and what the engine has done. */
 enum {
@@ -35,20 +36,33 @@ struct jump_cache {
     uint32_t used;    /* parts that may hold other words than 0 */
 };
 
+/* Places of instructions whose operands were found beyond the window: open addressing, 0 is free.
+ */
+struct wide_set {
+    gaddr_t *pc;
+    size_t room, count; /* room: a power of 2, or 0 */
+};
+
 struct space {
     enum guest_mode mode;
-    unsigned bits;            /* the window has 2^bits bytes: 32 for i386 */
-    uint8_t *window;          /* host address of guest address 0 */
-    gaddr_t top;              /* first address that does not exist: 1 << bits */
-    _Atomic uint8_t *stretch; /* PAGE_* bits by the number of a stretch, or PAGE_MIXED: then */
-    _Atomic uint8_t *page;    /* by page number: sparse, never walk all of it */
-    gaddr_t flagged;          /* page[] has memory for the addresses below; no other is mapped */
+    unsigned bits;   /* the window has 2^bits bytes: 32 for i386 */
+    uint8_t *window; /* host address of guest address 0 */
+    gaddr_t top;     /* where the window ends: 1 << bits */
+    gaddr_t end;     /* first address that does not exist: top, or 1 << ADDRESS_BITS */
+    /* PAGE_* bits by the number of a stretch, or PAGE_MIXED: then by that of a page (sparse, never
+     * walk all of it). Both change once, in this order: `page`, `stretch`, `covered`. */
+    _Atomic(_Atomic uint8_t *) stretch, page;
+    _Atomic gaddr_t covered; /* the addresses below have flags: top, or end */
+    gaddr_t flagged;         /* page[] has memory for the addresses below; no other is mapped */
+    uint8_t *window_flags;   /* memory of the flags that there were first */
+    struct chunks *chunks;   /* NULL: nothing was ever mapped beyond the window */
     struct jump_cache jump_cache;
     uint64_t anchor;              /* what its entries are relative to: host_null_entry(bits) */
     pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
     struct space_region *regions; /* sorted by start; see region.c */
     size_t region_count;
-    struct region *own; /* code of private memory */
+    struct region *own;   /* code of private memory */
+    struct wide_set wide; /* in it, under its lock */
     _Atomic int refs;
     struct space *next; /* list of all spaces */
 };
@@ -59,8 +73,11 @@ struct file_id {
     int64_t mtime_sec, mtime_nsec, ctime_sec, ctime_nsec;
 };
 
-/* The flags of the page of `addr`, which is in the space. Any thread. */
+/* The flags of the page of `addr`; 0 outside of the space. Any thread. */
 static inline uint8_t space_page(const struct space *space, gaddr_t addr) {
+    if (addr >= atomic_load(&space->covered)) {
+        return 0;
+    }
     uint8_t flags = atomic_load(&space->stretch[addr >> STRETCH_BITS]);
     return flags != PAGE_MIXED ? flags : atomic_load(&space->page[addr >> PAGE_BITS]);
 }
@@ -72,13 +89,24 @@ static inline bool space_mapped(const struct space *space, gaddr_t addr) {
 
 /* True when [addr, addr+len) lies in the space (no wrap). Says nothing about mappings. */
 static inline bool space_range_ok(const struct space *space, gaddr_t addr, gaddr_t len) {
-    return addr <= space->top && len <= space->top - addr;
+    return addr <= space->end && len <= space->end - addr;
 }
 
+/* How many bytes from `addr` on, which is in the space, are in one piece on the host: up to the end
+ * of the window, or of a chunk. */
+static inline gaddr_t space_room(const struct space *space, gaddr_t addr) {
+    const gaddr_t chunk = (gaddr_t)1 << CHUNK_BITS;
+    return addr < space->top ? space->top - addr : chunk - (addr & (chunk - 1));
+}
+
+/* See space_ptr(): core/memory/chunks.c. */
+void *space_ptr_beyond(const struct space *space, gaddr_t addr);
+
 /* Host pointer of a guest address, for host calls that take EFAULT themselves. addr must be in
- * range; len bytes after it are inside the window or its guard. */
+ * range; the space_room() bytes from it on are the guest's, those that follow (2 GiB of them in a
+ * 64-bit space) a guard. Where no chunk was made yet: into a guard (space_touch() makes one). */
 static inline void *space_ptr(const struct space *space, gaddr_t addr) {
-    return space->window + addr;
+    return addr < space->top ? space->window + addr : space_ptr_beyond(space, addr);
 }
 
 #endif

@@ -18,6 +18,9 @@ static inline bool address_canonical(gaddr_t addr) {
     return (gaddr_t)((int64_t)(addr << 16) >> 16) == addr;
 }
 
+/* What lies outside of the window of a 64-bit guest is on the host in chunks of 2^36 bytes. */
+#define CHUNK_BITS    36
+#define ADDRESS_BITS  47 /* of a 64-bit guest */
 #define PAGE_BITS     12
 #define PAGE_BYTES    ((gaddr_t)1 << PAGE_BITS)
 #define PAGE_ALIGN(a) (((a) + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1))

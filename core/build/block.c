@@ -64,12 +64,14 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
     /* Another space may run it that has the page as well, and no more than the least window. */
     const gaddr_t least = (gaddr_t)1 << WINDOW_BITS_X86_64;
     block->top = pc < least && space->top > least ? least : space->top;
+    block->wide = 0;
+    block->shift = 0;
     block->pc = pc;
     block->count = 0;
     block->checked = checked;
     block->unwatched = false;
     block->last = DECODE_OK;
-    if (pc >= space->top) { /* the last page's end would be address 0 */
+    if (pc >= space->end) { /* the last page's end would be address 0 */
         page(space, pc, block);
         return BLOCK_FAULT;
     }
@@ -96,6 +98,14 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
             }
             break;
         }
+        if (checked && at + insn->len - pc > space_room(space, pc)) { /* in two places */
+            if (block->count == 0) {
+                block->fault_addr = at;
+                block->fault_error = 0x11;
+                return BLOCK_FAULT;
+            }
+            break;
+        }
         if (checked) {
             memcpy(block->bytes + (at - pc), bytes, insn->len);
         }
@@ -111,5 +121,8 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
         }
     }
     block->end = at;
+    if (checked && pc >= space->top) {
+        block->shift = (gaddr_t)((uint8_t *)space_ptr(space, pc) - space->window) - pc;
+    }
     return BLOCK_BUILT;
 }

@@ -26,7 +26,9 @@ enum block_status {
 
 struct block {
     enum guest_mode mode;
-    gaddr_t top;     /* of the space */
+    gaddr_t top;     /* where the window ends */
+    uint64_t wide;   /* instructions, by bits, whose operands may be beyond it (wide.c) */
+    gaddr_t shift;   /* of checked code beyond it: what makes its address one from the window on */
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;
     bool checked;            /* ends after the first store, gets a check in front */
@@ -64,14 +66,23 @@ struct lowered {
     unsigned copies; /* replicated gadgets used so far */
     gaddr_t pc, top;
     uint64_t slot[FIBER_MAX_INSNS * 24 + MAX_CHECKS * CHECK_SLOTS];
-    uint16_t gadget[FIBER_MAX_INSNS * 8 + MAX_CHECKS]; /* slot of each gadget */
-    uint32_t id[FIBER_MAX_INSNS * 8 + MAX_CHECKS];     /* its number (rows.h); 0: in no n-gram */
+    uint16_t gadget[FIBER_MAX_INSNS * 10 + MAX_CHECKS]; /* slot of each gadget */
+    uint32_t id[FIBER_MAX_INSNS * 10 + MAX_CHECKS];     /* its number (rows.h); 0: in no n-gram */
     struct mark mark[FIBER_MAX_INSNS];
     struct {
         unsigned slot; /* which slot holds the link */
         gaddr_t target;
     } exit[FIBER_MAX_EXITS];
 };
+
+/* How an instruction reaches what is beyond the window. */
+enum wide_way {
+    WIDE_NOT,     /* it has no memory operand, or its C helper goes any way */
+    WIDE_OPERAND, /* its gadgets access the operand at the address in the EA register, and no more
+                   */
+    WIDE_HELPER,  /* by ea_tables.wide_helper */
+};
+enum wide_way wide_way(enum guest_mode mode, const struct insn *insn);
 
 /* Turn a block into slots. `step`: the block is one instruction that must leave to C after it. */
 void lower_block(struct lowered *low, const struct block *block, bool step);

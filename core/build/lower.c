@@ -89,16 +89,6 @@ static void put_wide(struct emitter *e, int64_t value) {
     }
 }
 
-static int64_t raw_word(const struct insn *insn) {
-    unsigned rep = insn->rep == 0xf3 ? 1 : insn->rep == 0xf2 ? 2 : 0;
-    return (int64_t)(insn->modrm | (uint64_t)insn->opcode << 8 | (uint64_t)insn->opsize << 16 |
-                     (uint64_t)insn->seg << 24 | (uint64_t)insn->rex << 32 |
-                     (uint64_t)insn->addrsize << 40 | (uint64_t)rep << 44 |
-                     (uint64_t)insn->vvvv << 48 | (uint64_t)insn->vector_index << 52 |
-                     (uint64_t)insn->scale << 56 | (uint64_t)insn->vex_l << 58 |
-                     (uint64_t)insn->vex_w << 59);
-}
-
 static void put_params(struct emitter *e, const struct step *step, const struct insn *insn,
                        unsigned base) {
     for (unsigned i = 0; i < ARRAY_LEN(step->param) && step->param[i] != P_NONE; i++) {
@@ -123,7 +113,7 @@ static void put_params(struct emitter *e, const struct step *step, const struct 
             put_address(e, next_pc(insn));
             break;
         case P_RAW:
-            put_number(e, step, raw_word(insn));
+            put_number(e, step, (int64_t)insn_raw(insn));
             break;
         case P_TARGET:
             put_link(e, (gaddr_t)insn->imm);
@@ -303,7 +293,7 @@ static void begin_check(struct emitter *e, const struct block *block, const void
     begin(e, gadget, 0);
     put64(e, (uint64_t)(uintptr_t)block->check);
     put64(e, block->pc);
-    put64(e, where);
+    put64(e, where + block->shift);
 }
 
 static void put_bytes(struct emitter *e, const struct block *block, gaddr_t where) {
@@ -333,7 +323,7 @@ static void emit_checks(struct lowered *low, const struct block *block) {
         gaddr_t second = where + CHECK_BYTES < last ? where + CHECK_BYTES : last;
         where = where < last ? where : last;
         begin_check(&e, block, core_gadgets[low->mode].check_more, where);
-        put64(&e, second);
+        put64(&e, second + block->shift);
         put_bytes(&e, block, where);
         put_bytes(&e, block, second);
         finish(&e);
@@ -382,18 +372,37 @@ static unsigned operand_base(const struct lowered *low, const struct insn *insn,
     return there ? shape->base_none : shape->base_ea;
 }
 
-/* False when a gadget of the sequence was not generated: nothing but preludes was emitted. */
-static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_dead) {
+/* All of an instruction in C. */
+static void emit_wide_helper(struct lowered *low, const struct insn *insn) {
+    struct emitter e = {.low = low};
+    begin(&e, ea_tables[low->mode].wide[WIDE_CALL], 0);
+    put64(&e, (uint64_t)(uintptr_t)ea_tables[low->mode].wide_helper);
+    put_address(&e, insn->pc);
+    finish(&e);
+}
+
+/* False when a gadget of the sequence was not generated: nothing but preludes was emitted. `wide`:
+ * its operand may be beyond the window. */
+static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_dead, bool wide) {
     const struct variant *variant = &variants[insn->variant];
+    const enum wide_way way = wide ? wide_way(low->mode, insn) : WIDE_NOT;
     if (!variant->steps) {
         return false;
     }
     if (insn->vex) {
         host_use_upper();
     }
-    unsigned base = operand_base(low, insn, variant);
-    if (base == shape_of(low)->base_ea) {
+    if (way == WIDE_HELPER) {
+        emit_wide_helper(low, insn);
+        return true;
+    }
+    unsigned ea = shape_of(low)->base_ea;
+    unsigned base = way == WIDE_OPERAND ? ea : operand_base(low, insn, variant);
+    if (base == ea) {
         emit_ea(low, insn, variant->mem);
+    }
+    if (way == WIDE_OPERAND) {
+        emit_bare(low, ea_tables[low->mode].wide[WIDE_IN]);
     }
     for (unsigned i = 0; i < variant->steps; i++) {
         const struct step *step = &variant->step[i];
@@ -409,6 +418,9 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
         put_params(&e, step, insn, base);
         put_homes(&e, &homes);
         finish(&e);
+    }
+    if (way == WIDE_OPERAND) {
+        emit_bare(low, ea_tables[low->mode].wide[WIDE_OUT]);
     }
     return true;
 }
@@ -494,7 +506,8 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
             open = false;
             break;
         }
-        if (i + 1 < block->count && emit_fused(low, insn, insn + 1)) {
+        const bool wide = block->wide >> i & 1;
+        if (i + 1 < block->count && !wide && emit_fused(low, insn, insn + 1)) {
             open = false;
             break;
         }
@@ -503,7 +516,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
             open = false;
             break;
         }
-        if (!emit_insn(low, insn, dead[i])) {
+        if (!emit_insn(low, insn, dead[i], wide)) {
             emit_trap(low, insn, TRAP_UD);
             open = false;
             break;

@@ -16,7 +16,7 @@
 
 /* May the page be executed? Fills the fault when not. */
 static bool page_executable(struct space *space, gaddr_t addr, struct block *block) {
-    uint8_t flags = addr < space->top ? space_page(space, addr) : 0;
+    uint8_t flags = space_page(space, addr);
     if (flags & PAGE_EXEC) {
         return true;
     }
@@ -101,7 +101,7 @@ static struct fiber *build(struct space *space, struct region *region, gaddr_t p
                            uint32_t *error) {
     struct block *block = &scratch_block;
     bool own = region->pages != NULL;
-    gaddr_t limit = own ? space->top : region->end;
+    gaddr_t limit = own ? space->end : region->end;
     block_page_fn page = own ? page_watched : page_executable;
     enum block_status status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, false, page);
     if (block->unwatched) {
@@ -115,6 +115,9 @@ static struct fiber *build(struct space *space, struct region *region, gaddr_t p
     }
     if (status == BLOCK_OUTSIDE) {
         return NULL;
+    }
+    if (own) {
+        wide_mark(space, block);
     }
     region_collect(region);
     struct fiber *fiber = make_fiber(&region->chunks, block, false);
@@ -218,13 +221,14 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
     STAT(steps);
     pthread_mutex_lock(&space->code_lock);
     enum block_status status =
-        block_decode(block, space, pc, space->top, 1, false, page_executable);
+        block_decode(block, space, pc, space->end, 1, false, page_executable);
     pthread_mutex_unlock(&space->code_lock);
     if (status == BLOCK_FAULT) {
         *addr = block->fault_addr;
         *error = block->fault_error;
         return NULL;
     }
+    block->wide = space->chunks ? 1 : 0;
     if (cpu->step_chunks) {
         cpu->step_chunks->live = 0;
     }
@@ -235,6 +239,10 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
         return NULL;
     }
     return fiber_slots(fiber);
+}
+
+const struct insn *code_step_insn(void) {
+    return &scratch_block.insn[0];
 }
 
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,

@@ -4,6 +4,7 @@
 #include "core/code/region_internal.h"
 #include "core/memory/jump_cache.h"
 #include "core/memory/page_flags.h"
+#include "core/memory/window.h"
 #include "core/base/stats.h"
 
 #include <errno.h>
@@ -93,6 +94,12 @@ static bool page_watched_by_host(const struct space *space, gaddr_t addr) {
     return (space_page(space, addr) & (PAGE_CODE | PAGE_WRITE)) == (PAGE_CODE | PAGE_WRITE);
 }
 
+/* Where the window or chunk of `addr` begins. */
+static gaddr_t piece_start(const struct space *space, gaddr_t addr) {
+    gaddr_t chunk = addr >> CHUNK_BITS << CHUNK_BITS;
+    return addr < space->top ? 0 : chunk;
+}
+
 /* First the protection, then the flag: who sees it gone may write. Where the host has no room to
  * cut a mapping in pieces, the watched pages around go with it: together they are whole mappings.
  * False: not even that; the page stays as it is, without fibers. */
@@ -100,10 +107,11 @@ static bool page_unwatch(struct space *space, gaddr_t addr) {
     gaddr_t start = PAGE_BASE(addr), end = start + PAGE_BYTES;
     int prot = host_prot(space_page(space, addr));
     if (mprotect(space_ptr(space, start), PAGE_BYTES, prot)) {
-        while (start && page_watched_by_host(space, start - PAGE_BYTES)) {
+        const gaddr_t last = start + space_room(space, start), first = piece_start(space, start);
+        while (start > first && page_watched_by_host(space, start - PAGE_BYTES)) {
             start -= PAGE_BYTES;
         }
-        while (end < space->top && page_watched_by_host(space, end)) {
+        while (end < last && page_watched_by_host(space, end)) {
             end += PAGE_BYTES;
         }
         if (end - start == PAGE_BYTES || mprotect(space_ptr(space, start), end - start, prot)) {
@@ -151,8 +159,7 @@ static void region_release(struct region *region) {
     pthread_mutex_unlock(&file_regions_lock);
 }
 
-/* Leave region number `index` of the space; code_lock is held. */
-static void leave_region(struct space *space, size_t index) {
+void leave_region(struct space *space, size_t index) {
     region_release(space->regions[index].region);
     memmove(&space->regions[index], &space->regions[index + 1],
             (space->region_count - index - 1) * sizeof *space->regions);
@@ -217,12 +224,20 @@ static void evict_file_regions(size_t most) {
     }
 }
 
-static struct region *file_region(enum guest_mode mode, gaddr_t start, gaddr_t end, off_t offset,
-                                  const struct file_id *id) {
+/* Code that is not in each window of its mode is shared by those whose windows are alike: what is
+ * beyond a window is reached otherwise. */
+static unsigned region_bits(const struct space *space, gaddr_t end) {
+    return end > (gaddr_t)1 << WINDOW_BITS_X86_64 ? space->bits : 0;
+}
+
+static struct region *file_region(const struct space *space, gaddr_t start, gaddr_t end,
+                                  off_t offset, const struct file_id *id) {
+    const unsigned bits = region_bits(space, end);
     pthread_mutex_lock(&file_regions_lock);
     struct region **link = &file_regions;
     while (*link && !((*link)->start == start && (*link)->end == end && (*link)->offset == offset &&
-                      (*link)->mode == mode && memcmp(&(*link)->id, id, sizeof *id) == 0)) {
+                      (*link)->mode == space->mode && (*link)->bits == bits &&
+                      memcmp(&(*link)->id, id, sizeof *id) == 0)) {
         link = &(*link)->next;
     }
     struct region *region = *link;
@@ -236,7 +251,8 @@ static struct region *file_region(enum guest_mode mode, gaddr_t start, gaddr_t e
             region->start = start;
             region->end = end;
             region->offset = offset;
-            region->mode = mode;
+            region->mode = space->mode;
+            region->bits = bits;
             region->id = *id;
         }
     }
@@ -266,7 +282,7 @@ static bool add_region(struct space *space, gaddr_t start, gaddr_t end, struct r
 
 void code_attach_file(struct space *space, gaddr_t addr, gaddr_t len, off_t offset,
                       const struct file_id *id) {
-    struct region *region = file_region(space->mode, addr, addr + len, offset, id);
+    struct region *region = file_region(space, addr, addr + len, offset, id);
     if (!region) {
         return; /* own code then */
     }
@@ -294,7 +310,8 @@ void code_inherit(struct space *child, struct space *parent) {
     pthread_mutex_lock(&parent->code_lock);
     for (size_t i = 0; i < parent->region_count; i++) {
         const struct space_region *at = &parent->regions[i];
-        if (!code_only(child, at->start, at->end)) {
+        if (!code_only(child, at->start, at->end) ||
+            region_bits(child, at->end) != at->region->bits) {
             continue;
         }
         if (add_region(child, at->start, at->end, at->region)) {
@@ -358,4 +375,5 @@ void code_fini(struct space *space) {
     }
     free(space->regions);
     region_free(space->own);
+    free(space->wide.pc);
 }

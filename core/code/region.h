@@ -24,10 +24,17 @@ struct space_region {
 const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
 /* A fiber of one instruction that leaves behind it; lives until the cpu's next call of this. */
 const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
+/* Its instruction, until this thread builds other code. */
+const struct insn *code_step_insn(void);
 /* A cpu left by an exit stub: find the target and link, when both lie in one region. Returns as
  * code_find; *pc is the target. */
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,
                           uint32_t *error);
+
+/* An access of the instruction at cpu->pc, in the gadget at `slot`, is not in the window but in
+ * what is mapped beyond it: it is noted, and its fiber made anew. False: there is no memory for
+ * that. */
+bool code_widen(struct cpu *cpu, const uint64_t *slot);
 
 /* Give memory of code back: all of the space's own code (or of each space's), and of files that
  * nobody maps. What is run at the moment goes when every cpu was in C, at a later call; the

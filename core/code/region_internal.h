@@ -38,6 +38,7 @@ struct region {
     off_t offset;
     gaddr_t start, end;
     enum guest_mode mode;
+    unsigned bits; /* of the windows of the spaces that may use it; 0: of any */
 };
 
 /* A new empty region; `own`: with lists by page, for invalidation. NULL: out of memory. */
@@ -56,6 +57,12 @@ void region_retire(struct space *space, struct region *region, struct fiber *fib
 void region_retire_all(struct space *space, struct region *region);
 /* The own region's record of a page, made if asked for. */
 struct code_page *region_page(struct region *region, gaddr_t addr, bool make);
+
+/* code_drop.c: leave region number `index` of the space; code_lock is held. */
+void leave_region(struct space *space, size_t index);
+/* code_wide.c: say in block->wide which of a block's instructions are noted; both locks are held.
+ */
+void wide_mark(const struct space *space, struct block *block);
 
 /* code_drop.c, both locks held: code of the own region in this page runs checked from now on. */
 void page_heat(struct space *space, gaddr_t addr);

@@ -410,3 +410,11 @@ enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, c
     return mode == GUEST_I386 ? decode_in(insn, GUEST_I386, pc, bytes, size)
                               : decode_in(insn, GUEST_X86_64, pc, bytes, size);
 }
+
+uint64_t insn_raw(const struct insn *insn) {
+    unsigned rep = insn->rep == 0xf3 ? 1 : insn->rep == 0xf2 ? 2 : 0;
+    return insn->modrm | (uint64_t)insn->opcode << 8 | (uint64_t)insn->opsize << 16 |
+           (uint64_t)insn->seg << 24 | (uint64_t)insn->rex << 32 | (uint64_t)insn->addrsize << 40 |
+           (uint64_t)rep << 44 | (uint64_t)insn->vvvv << 48 | (uint64_t)insn->vector_index << 52 |
+           (uint64_t)insn->scale << 56 | (uint64_t)insn->vex_l << 58 | (uint64_t)insn->vex_w << 59;
+}

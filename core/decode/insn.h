@@ -48,4 +48,7 @@ enum decode_status {
 enum decode_status decode(struct insn *insn, enum guest_mode mode, gaddr_t pc, const uint8_t *bytes,
                           size_t size);
 
+/* The instruction as P_RAW has it. */
+uint64_t insn_raw(const struct insn *insn);
+
 #endif

@@ -223,12 +223,15 @@ extern const uint8_t opmap_modrm[GUEST_MODES][MAP_COUNT][32];
  * 16-bit: ea_tables.addr16[form 0..8] (ModRM.rm 0..7, 8: absolute), P_DISP;
  * add_seg[SEG_*]: adds the segment's base to the EA register; string source overrides use it too.
  */
+enum wide_gadget { WIDE_IN, WIDE_OUT, WIDE_CALL };
 struct ea_tables {
     void *const *index;
     void *const *addr16;
     void *const *add_seg;
-    void *const *trunc32; /* x86-64: cuts the EA register to 32 bits (address size prefix) */
-    uint32_t index_id;    /* number of index's first entry; the others are in no n-gram */
+    void *const *trunc32;  /* x86-64: cuts the EA register to 32 bits (address size prefix) */
+    void *const *wide;     /* x86-64: what is beyond the window, by enum wide_gadget */
+    helper_fn wide_helper; /* what WIDE_CALL calls: decodes the instruction at cpu->pc again */
+    uint32_t index_id;     /* number of index's first entry; the others are in no n-gram */
 };
 extern const struct ea_tables ea_tables[GUEST_MODES];
 

@@ -5,7 +5,7 @@
 #define FG_CORE_HELPERS_H
 
 #include "core/cpu/cpu.h"
-#include "core/decode/rows.h"
+#include "core/decode/insn.h"
 
 #define HELPER(name) int helper_##name(struct cpu *cpu, const uint64_t *params)
 
@@ -77,6 +77,11 @@ int helper_write(struct cpu *cpu, gaddr_t addr, const void *from, unsigned len);
 /* Could helper_write() write there? Nothing is written. */
 int helper_write_probe(struct cpu *cpu, gaddr_t addr, unsigned len);
 
+/* The instruction at cpu->pc, decoded again; false: it cannot be read (any more). */
+bool helper_insn(struct cpu *cpu, struct insn *insn);
+/* The address of its explicit memory operand. */
+gaddr_t helper_operand(const struct cpu *cpu, const struct insn *insn);
+
 /* helpers_integer.c */
 HELPER(daa);
 HELPER(das);
@@ -101,6 +106,9 @@ HELPER(maskmovdqu);
 
 /* helpers_gather.c */
 HELPER(gather); /* raw */
+
+/* helpers_wide.c: beyond the window, what is no plain access of one operand */
+HELPER(wide);
 
 /* helpers_xsave.c */
 HELPER(xsave);

@@ -13,11 +13,11 @@ int helper_trap(struct cpu *cpu, uint32_t vector, uint32_t error) {
 static gaddr_t first_refused(const struct cpu *cpu, gaddr_t addr, unsigned len, bool write) {
     const struct space *space = cpu->space;
     uint8_t need = write ? PAGE_WRITE : PAGE_READ | PAGE_WRITE | PAGE_EXEC;
-    if (addr >= space->top) {
+    if (addr >= space->end) {
         return addr;
     }
     for (gaddr_t page = PAGE_BASE(addr); page < addr + len; page += PAGE_BYTES) {
-        if (page >= space->top || !(space_page(space, page) & need)) {
+        if (!(space_page(space, page) & need)) {
             return page > addr ? page : addr;
         }
     }
@@ -26,7 +26,7 @@ static gaddr_t first_refused(const struct cpu *cpu, gaddr_t addr, unsigned len, 
 
 static int page_fault(struct cpu *cpu, gaddr_t at, bool write) {
     const struct space *space = cpu->space;
-    bool present = at < space->top && space_mapped(space, at);
+    bool present = space_mapped(space, at);
     cpu->trap_addr = at;
     return helper_trap(cpu, TRAP_PF, (write ? 2u : 0u) | (present ? 1u : 0u));
 }
@@ -72,4 +72,28 @@ int helper_write(struct cpu *cpu, gaddr_t addr, const void *from, unsigned len) 
         return page_fault(cpu, 0, true);
     }
     return 0;
+}
+
+bool helper_insn(struct cpu *cpu, struct insn *insn) {
+    uint8_t bytes[INSN_MAX_BYTES];
+    size_t got = 0;
+    while (got < sizeof bytes && guest_read(cpu->space, bytes + got, cpu->pc + got, 1) == 0) {
+        got++;
+    }
+    return decode(insn, cpu->mode, cpu->pc, bytes, got) == DECODE_OK;
+}
+
+gaddr_t helper_operand(const struct cpu *cpu, const struct insn *insn) {
+    uint64_t at = (uint64_t)insn->disp;
+    if (insn->base >= 0) {
+        bool pop = variants[insn->variant].mem == MEM_POP && insn->base == REG_SP;
+        at += cpu->regs[insn->base] + (pop ? insn->opsize : 0);
+    }
+    if (insn->index >= 0) {
+        at += cpu->regs[insn->index] << insn->scale;
+    }
+    if (insn->addrsize == 4) {
+        at = (uint32_t)at;
+    }
+    return insn->seg < SEG_COUNT ? at + cpu->seg[insn->seg].base : at;
 }

@@ -38,6 +38,8 @@ int host_cmpxchg32(void *at, uint32_t *old, uint32_t desired);
 /* The entry that matches no guest pc: an empty jump-cache word (0) leads to it. One for each size
  * of windows (2^bits bytes, 32 <= bits < 48), whose address modulo 64 is `bits`. */
 const uint64_t *host_null_entry(unsigned bits);
+/* The window's base with which gadgets reach what is beyond the window (core/memory/chunks.h). */
+uint64_t host_wide_base(void);
 /* Has the host what the gadgets of a guest mode need? NULL, or what is missing. */
 const char *host_lacks(enum guest_mode mode);
 

@@ -12,9 +12,9 @@
 /* So much of page[] is given back to the host where nothing is mapped any more. */
 #define MANY_STRETCHES 16
 
-/* The first level, and the second after it. */
-static size_t flags_bytes(const struct space *space, gaddr_t end) {
-    return (size_t)((space->top >> STRETCH_BITS) + (end >> PAGE_BITS));
+/* The first level, and the second after it, for addresses below `all`; the latter up to `end`. */
+static size_t flags_bytes(gaddr_t all, gaddr_t end) {
+    return (size_t)((all >> STRETCH_BITS) + (end >> PAGE_BITS));
 }
 
 bool page_flags_new(struct space *space) {
@@ -22,20 +22,48 @@ bool page_flags_new(struct space *space) {
     const int prot = PROT_READ | PROT_WRITE;
     bool part = end < space->top;
     uint8_t *made =
-        mmap(NULL, flags_bytes(space, space->top), part ? PROT_NONE : prot, OWN_MEMORY, -1, 0);
+        mmap(NULL, flags_bytes(space->top, space->top), part ? PROT_NONE : prot, OWN_MEMORY, -1, 0);
     if (made == MAP_FAILED) {
         return false;
     }
+    space->window_flags = made;
     space->stretch = (_Atomic uint8_t *)made;
     space->page = space->stretch + (space->top >> STRETCH_BITS);
     space->flagged = end;
-    return !part || !mprotect(made, flags_bytes(space, end), prot);
+    space->covered = space->top;
+    return !part || !mprotect(made, flags_bytes(space->top, end), prot);
+}
+
+/* Flags of all addresses: the present ones are copied, and stay for who reads them just now. */
+static int cover_all(struct space *space) {
+    const gaddr_t top = space->top;
+    uint8_t *made =
+        mmap(NULL, flags_bytes(space->end, space->end), PROT_READ | PROT_WRITE, OWN_MEMORY, -1, 0);
+    if (made == MAP_FAILED) {
+        return -ENOMEM;
+    }
+    uint8_t *page = made + (space->end >> STRETCH_BITS);
+    memcpy(made, (const uint8_t *)space->stretch, top >> STRETCH_BITS);
+    for (gaddr_t at = 0; at < top; at += STRETCH_BYTES) {
+        if (made[at >> STRETCH_BITS] == PAGE_MIXED) {
+            memcpy(page + (at >> PAGE_BITS), (const uint8_t *)space->page + (at >> PAGE_BITS),
+                   STRETCH_PAGES);
+        }
+    }
+    space->page = (_Atomic uint8_t *)page;
+    space->stretch = (_Atomic uint8_t *)made;
+    space->covered = space->flagged = space->end;
+    return 0;
 }
 
 int page_flags_reach(struct space *space, gaddr_t end) {
+    if (end > space->covered) {
+        return cover_all(space);
+    }
     if (end > space->flagged) {
-        size_t had = flags_bytes(space, space->flagged), all = flags_bytes(space, space->top);
-        if (mprotect((uint8_t *)space->stretch + had, all - had, PROT_READ | PROT_WRITE)) {
+        size_t had = flags_bytes(space->top, space->flagged);
+        size_t all = flags_bytes(space->top, space->top);
+        if (mprotect(space->window_flags + had, all - had, PROT_READ | PROT_WRITE)) {
             return -ENOMEM;
         }
         space->flagged = space->top;
@@ -44,8 +72,11 @@ int page_flags_reach(struct space *space, gaddr_t end) {
 }
 
 void page_flags_free(struct space *space) {
-    if (space->stretch) {
-        munmap((void *)space->stretch, flags_bytes(space, space->top));
+    if (space->window_flags) {
+        munmap(space->window_flags, flags_bytes(space->top, space->top));
+    }
+    if (space->covered > space->top) {
+        munmap((void *)space->stretch, flags_bytes(space->end, space->end));
     }
 }
 

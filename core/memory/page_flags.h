@@ -12,7 +12,8 @@
 
 /* Flags of an empty space, by its `top`; false: no memory. */
 bool page_flags_new(struct space *space);
-/* Before pages below `end` are mapped for the first time: memory for their flags. 0 or -ENOMEM. */
+/* Before pages below `end` are mapped for the first time: memory for their flags (those of what is
+ * beyond the window are 8 MiB and 32 GiB of address space, sparse). 0 or -ENOMEM. */
 int page_flags_reach(struct space *space, gaddr_t end);
 /* May be called where page_flags_new() refused. */
 void page_flags_free(struct space *space);

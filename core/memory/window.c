@@ -29,6 +29,7 @@
 #define SLOT_COUNT    12160                       /* up to 0x700000000000 */
 #define SLOT_TRIES    64
 #define LARGE_EIGHTHS 5 /* of the slots may be used while large windows are made for all */
+#define CHUNK_EIGHTHS 6 /* ... while chunks are made (chunks.h) */
 #define ROOM_ABOVE    ((uintptr_t)8 << 40) /* for the host's mappings, above all slots */
 
 enum slot_state {
@@ -202,6 +203,13 @@ uint8_t *window_new(unsigned bits, bool needed) {
         return NULL;
     }
     return window;
+}
+
+bool window_plenty(void) {
+    pthread_mutex_lock(&slots_lock);
+    bool plenty = slots_used <= slot_count() / 8 * CHUNK_EIGHTHS;
+    pthread_mutex_unlock(&slots_lock);
+    return plenty;
 }
 
 void window_free(uint8_t *window, unsigned bits) {

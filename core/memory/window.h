@@ -43,6 +43,8 @@ int window_prot(bool read, bool write, bool exec);
  * enough of it that one should be made which is not `needed`. Any thread. */
 uint8_t *window_new(unsigned bits, bool needed);
 void window_free(uint8_t *window, unsigned bits);
+/* Is there room for more than the windows that programs need to start? Any thread. */
+bool window_plenty(void);
 
 /* All that follow: page-aligned, inside of a window, serialised by the caller for the bytes that
  * are changed; 0 or -errno, and on an error everything is as it was unless *lost says that what was

@@ -2,36 +2,10 @@
  * The probe in front of an access (core/memory/window.h) knows the address alone, so the
  * instruction is decoded again. Source: SDM Vol. 3A, 6.15 (#SS, #GP, #PF). */
 #include "core/run/address_fault.h"
-#include "core/decode/insn.h"
+#include "core/helpers/helpers.h"
 #include "core/space/space.h"
 
 #define STACK_REACH 4096 /* PUSHA and its like, and no more */
-
-/* The instruction at cpu->pc; false when it cannot be read any more. */
-static bool fetch_insn(struct cpu *cpu, struct insn *insn) {
-    uint8_t bytes[INSN_MAX_BYTES];
-    size_t got = 0;
-    while (got < sizeof bytes && guest_read(cpu->space, bytes + got, cpu->pc + got, 1) == 0) {
-        got++;
-    }
-    return decode(insn, cpu->mode, cpu->pc, bytes, got) == DECODE_OK;
-}
-
-/* The address of the explicit memory operand. */
-static gaddr_t operand_address(const struct cpu *cpu, const struct insn *insn, unsigned mem) {
-    uint64_t at = (uint64_t)insn->disp;
-    if (insn->base >= 0) {
-        at += cpu->regs[insn->base];
-        at += mem == MEM_POP && insn->base == REG_SP ? insn->opsize : 0;
-    }
-    if (insn->index >= 0) {
-        at += cpu->regs[insn->index] << insn->scale;
-    }
-    if (insn->addrsize == 4) {
-        at = (uint32_t)at;
-    }
-    return insn->seg < SEG_COUNT ? at + cpu->seg[insn->seg].base : at;
-}
 
 /* Bytes of the elements of a memory operand that is accessed by a mask; 0 of others. */
 static unsigned mask_element(const struct insn *insn) {
@@ -52,10 +26,10 @@ void address_fault(struct cpu *cpu) {
     struct insn insn;
     bool stack = false, write = cpu->trap_error & 2, odd = false;
     gaddr_t last = cpu->trap_addr; /* byte of the operand */
-    if (!(cpu->trap_error & FAULT_FETCH) && fetch_insn(cpu, &insn)) {
+    if (!(cpu->trap_error & FAULT_FETCH) && helper_insn(cpu, &insn)) {
         const struct variant *variant = &variants[insn.variant];
         bool has_operand = insn.is_mem && variant->mem != MEM_NONE && variant->mem != MEM_LEA;
-        if (has_operand && operand_address(cpu, &insn, variant->mem) == cpu->trap_addr) {
+        if (has_operand && helper_operand(cpu, &insn) == cpu->trap_addr) {
             stack = insn.seg == INSN_NO_SEG && (insn.base == REG_SP || insn.base == REG_BP);
             write = write || variant->writes;
             unsigned element = mask_element(&insn);
@@ -93,7 +67,7 @@ void address_fault(struct cpu *cpu) {
         write = cpu->trap_error & 2;
     }
     if (!odd && address_canonical(cpu->trap_addr) && address_canonical(last)) {
-        cpu->trap_error = write ? 2 : 0;
+        cpu->trap_error = (write ? 2 : 0) | space_mapped(cpu->space, cpu->trap_addr);
     } else { /* alignment comes before the rest */
         cpu->trap = stack && !odd ? TRAP_SS : TRAP_GP;
         cpu->trap_error = 0;
@@ -105,7 +79,7 @@ void address_fault(struct cpu *cpu) {
 void branch_fault(struct cpu *cpu) {
     struct insn insn;
     uint64_t *sp = &cpu->regs[REG_SP];
-    if (fetch_insn(cpu, &insn)) {
+    if (helper_insn(cpu, &insn)) {
         if (insn.opcode == 0xc3) { /* RET */
             *sp -= 8;
         } else if (insn.opcode == 0xc2) { /* RET imm16 */

@@ -35,7 +35,7 @@ struct fg_space *fg_space_new(enum fg_mode mode) {
 }
 
 uint64_t fg_space_end(const struct fg_space *space) {
-    return ((const struct space *)space)->top;
+    return ((const struct space *)space)->end;
 }
 
 void fg_space_free(struct fg_space *space) {

@@ -2,18 +2,23 @@
  * (links, misses, writes to code, single steps) and hands the others to the caller. */
 #include "core/run/run.h"
 #include "core/run/address_fault.h"
+#include "core/run/beyond.h"
 #include "core/base/debug.h"
 #include "core/build/ngram.h"
 #include "core/code/dump.h"
 #include "core/code/fiber.h"
 #include "core/host/host.h"
 #include "core/code/region.h"
+#include "core/memory/chunks.h"
 #include "core/base/stats.h"
 
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* More faults of one instruction at one address than there are reasons for what is mapped. */
+#define FAULT_TRIES 64
 
 bool engine_has(enum guest_mode mode) {
     return ea_tables[mode].index;
@@ -28,10 +33,12 @@ static enum exit_reason fetch_fault(struct cpu *cpu, gaddr_t addr, uint32_t erro
     return EXIT_TRAP;
 }
 
-/* A page fault of 64-bit code at an address that no window has: which fault it is. */
+/* A page fault of 64-bit code at an address that no window has, or where an operand may reach over
+ * the end of all: which fault it is. */
 static void complete_fault(struct cpu *cpu) {
-    if (cpu->mode != GUEST_I386 && cpu->trap == TRAP_PF && !(cpu->trap_error & FAULT_BUS) &&
-        (cpu->fault_probe || cpu->trap_addr >= cpu->space->top)) {
+    if (cpu->mode != GUEST_I386 && cpu->trap == TRAP_PF &&
+        !(cpu->trap_error & (FAULT_BUS | FAULT_NO_MEMORY)) &&
+        (cpu->fault_probe || cpu->trap_addr >= cpu->space->end - PAGE_BYTES)) {
         address_fault(cpu);
     }
 }
@@ -68,7 +75,7 @@ static bool fetch_again(struct cpu *cpu, uint32_t error, unsigned *tries) {
 /* The host refused a gadget's access. True: it was the engine's own protection, run on. */
 static bool fault_is_ours(struct cpu *cpu) {
     struct space *space = cpu->space;
-    if (cpu->trap != TRAP_PF || cpu->trap_addr >= space->top) {
+    if (cpu->trap != TRAP_PF || cpu->trap_addr >= space->end) {
         return false;
     }
     uint8_t flags = space_page(space, cpu->trap_addr);
@@ -115,6 +122,8 @@ static enum exit_reason step_done(struct cpu *cpu, bool trap_flag) {
 static enum exit_reason run(struct cpu *cpu) {
     const uint64_t *slot0 = NULL; /* what to run; NULL: look pc up */
     unsigned tries = 0;           /* to find memory for code, in a row */
+    unsigned again = 0;           /* faults of one instruction at one address, in a row */
+    gaddr_t faulted = 0, accessed = 0;
     for (;;) {
         gaddr_t addr = 0;
         uint32_t error = 0;
@@ -147,7 +156,15 @@ static enum exit_reason run(struct cpu *cpu) {
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
         cpu->fault_probe = false;
+        if (cpu->cross && !cross_begin(cpu)) {
+            step_done(cpu, false);
+            complete_fault(cpu);
+            return EXIT_TRAP;
+        }
         enum exit_reason reason = host_enter(cpu, slot0);
+        if (cpu->cross) {
+            cross_end(cpu, reason);
+        }
         if (cpu->mode == GUEST_I386) {
             cpu->pc = (uint32_t)cpu->pc;
         }
@@ -177,7 +194,11 @@ static enum exit_reason run(struct cpu *cpu) {
             if (code_check_failed(cpu)) {
                 continue;
             }
-            bool ours = fault_is_ours(cpu);
+            again = cpu->pc == faulted && cpu->trap_addr == accessed ? again + 1 : 0;
+            faulted = cpu->pc;
+            accessed = cpu->trap_addr;
+            bool ours = (again < FAULT_TRIES && fault_beyond(cpu, step ? NULL : slot)) ||
+                        fault_is_ours(cpu);
             if (step) {
                 atomic_store(&cpu->poll, atomic_load(&cpu->kicked) ? POLL_STOP : POLL_RUN);
             }
@@ -224,6 +245,7 @@ enum exit_reason cpu_run(struct cpu *cpu) {
         __atomic_store_n(&cpu->thread, (uint64_t)pthread_self(), __ATOMIC_RELEASE);
     }
     cpu->window = (uint64_t)(uintptr_t)cpu->space->window;
+    cpu->wide = space_wide_table(cpu->space);
     cpu->jump_cache = cpu->space->jump_cache.entry;
     cpu->anchor = cpu->space->anchor;
     host_use_window(cpu->window);

@@ -1,8 +1,10 @@
-/* The window of an address space: pages, protection, copies. See space.h; code is region.c's. */
+/* Address spaces: their pages, piece by piece (the window, and chunks beyond it), protection,
+ * copies. See space.h; code is region.c's. */
 #include "core/space/space.h"
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
 #include "core/code/region.h"
+#include "core/memory/chunks.h"
 #include "core/memory/jump_cache.h"
 #include "core/memory/page_flags.h"
 #include "core/memory/window.h"
@@ -12,18 +14,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* A window that reaches up to `least`; a large one where it may be had, or nothing else does. */
+/* A window, large where it may be had, or there is need of one up to `least`. What does not fit in
+ * is beyond it. */
 static bool make_window(struct space *space, gaddr_t least) {
     unsigned bits = space->mode == GUEST_I386 ? WINDOW_BITS_I386 : WINDOW_BITS_X86_64;
     if (space->mode == GUEST_X86_64) {
+        bool needed = least > (gaddr_t)1 << bits && least <= (gaddr_t)1 << WINDOW_BITS_LARGE;
         space->bits = WINDOW_BITS_LARGE;
-        space->window = window_new(WINDOW_BITS_LARGE, least > (gaddr_t)1 << bits);
+        space->window = window_new(WINDOW_BITS_LARGE, needed);
     }
-    if (!space->window && least <= (gaddr_t)1 << bits) {
+    if (!space->window) {
         space->bits = bits;
         space->window = window_new(bits, true);
     }
     space->top = (gaddr_t)1 << space->bits;
+    space->end = space->mode == GUEST_I386 ? space->top : (gaddr_t)1 << ADDRESS_BITS;
     return space->window;
 }
 
@@ -64,6 +69,7 @@ void space_unref(struct space *space) {
     if (space->window) {
         window_free(space->window, space->bits);
     }
+    chunks_close(space);
     page_flags_free(space);
     jump_cache_free(&space->jump_cache);
     pthread_mutex_destroy(&space->code_lock);
@@ -96,6 +102,28 @@ static bool range_empty(const struct space *space, gaddr_t addr, gaddr_t len) {
     return space_page(space, addr) == 0 && page_flags_run(space, addr, addr + len) == addr + len;
 }
 
+/* The part of [addr, end) in one piece: returns where it ends. *host: where it is; NULL: in a chunk
+ * that was not made. */
+static gaddr_t piece(const struct space *space, gaddr_t addr, gaddr_t end, uint8_t **host) {
+    gaddr_t room = space_room(space, addr);
+    bool there = addr < space->top || chunk_made(space, addr);
+    *host = there ? space_ptr(space, addr) : NULL;
+    return room < end - addr ? addr + room : end;
+}
+
+/* Before pages of the range are mapped: memory for their flags, and of what is beyond the window
+ * the chunks, unless the pages are `plain` memory (chunks.h). */
+static int reach(struct space *space, gaddr_t addr, gaddr_t len, bool plain) {
+    int err = page_flags_reach(space, addr + len);
+    if (!err && addr + len > space->top) {
+        err = chunks_open(space);
+        if (!err && !plain) {
+            err = chunks_make(space, addr, len);
+        }
+    }
+    return err;
+}
+
 /* Drop the code of a range whose mapping is about to change, and let nobody build from it
  * meanwhile. */
 static bool change_begin(struct space *space, gaddr_t addr, gaddr_t len) {
@@ -120,6 +148,18 @@ static void target_changed(struct space *space, gaddr_t addr, gaddr_t len, int e
     }
 }
 
+/* A change of several pieces stopped half-way: nothing is mapped in the range any more. */
+static void give_up(struct space *space, gaddr_t addr, gaddr_t len) {
+    uint8_t *host;
+    bool lost;
+    for (gaddr_t at = addr, end = addr + len, next; at < end; at = next) {
+        next = piece(space, at, end, &host);
+        if (host) {
+            (void)window_reserve(host, next - at, &lost);
+        }
+    }
+}
+
 int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool shared, int fd,
               off_t offset, const struct file_id *id) {
     if (range_bad(space, addr, len)) {
@@ -127,12 +167,20 @@ int space_map(struct space *space, gaddr_t addr, gaddr_t len, int prot, bool sha
     }
     bool lost = false;
     bool dropped = change_begin(space, addr, len);
-    void *at = space_ptr(space, addr);
-    int err = page_flags_reach(space, addr + len);
-    if (!err) {
-        err = fd < 0 && range_empty(space, addr, len)
-                  ? window_fill(at, len, host_prot(prot))
-                  : window_map(at, len, host_prot(prot), shared, fd, offset, &lost);
+    int err = reach(space, addr, len, fd < 0 && !shared && !(prot & PROT_EXEC));
+    uint8_t *host;
+    for (gaddr_t at = addr, end = addr + len, next; at < end && !err; at = next) {
+        next = piece(space, at, end, &host);
+        if (host) {
+            err = fd < 0 && range_empty(space, at, next - at)
+                      ? window_fill(host, next - at, host_prot(prot))
+                      : window_map(host, next - at, host_prot(prot), shared, fd,
+                                   offset + (off_t)(at - addr), &lost);
+        }
+        if (err && at > addr) {
+            give_up(space, addr, len);
+            lost = true;
+        }
     }
     target_changed(space, addr, len, err, lost,
                    (uint8_t)(prot_flags(prot) | (shared ? PAGE_SHARED : 0)));
@@ -153,10 +201,16 @@ int space_map_again(struct space *space, gaddr_t addr, gaddr_t len, int prot,
     }
     bool lost = false;
     bool dropped = change_begin(space, addr, len);
-    int err = page_flags_reach(space, addr + len);
-    if (!err) {
-        err = window_share(space_ptr(space, addr), len, host_prot(prot), space_ptr(from, of), skip,
-                           &lost);
+    int err = reach(space, addr, len, false);
+    uint8_t *host;
+    for (gaddr_t at = addr, end = addr + len, next; at < end && !err; at = next) {
+        next = piece(space, at, end, &host);
+        err = window_share(host, next - at, host_prot(prot), space_ptr(from, of),
+                           skip + (at - addr), &lost);
+        if (err && at > addr) {
+            give_up(space, addr, len);
+            lost = true;
+        }
     }
     target_changed(space, addr, len, err, lost, prot_flags(prot) | PAGE_SHARED);
     change_end(space, dropped);
@@ -167,12 +221,34 @@ int space_unmap(struct space *space, gaddr_t addr, gaddr_t len) {
     if (range_bad(space, addr, len)) {
         return -EINVAL;
     }
+    if (addr + len > space->covered) { /* nothing was ever mapped there */
+        len = addr < space->covered ? space->covered - addr : 0;
+    }
     bool lost = false;
     bool dropped = change_begin(space, addr, len);
-    int err = window_reserve(space_ptr(space, addr), len, &lost);
-    target_changed(space, addr, len, err, lost, 0);
+    int err = 0;
+    uint8_t *host;
+    for (gaddr_t at = addr, end = addr + len, next; at < end && !err; at = next) {
+        next = piece(space, at, end, &host);
+        err = host ? window_reserve(host, next - at, &lost) : 0;
+        err = lost ? 0 : err;
+        if (!err) {
+            page_flags_set(space, at, next - at, 0);
+        }
+    }
     change_end(space, dropped);
-    return lost ? 0 : err;
+    return err;
+}
+
+/* 0, or -1 with errno where the host refused a piece. */
+static int protect_pieces(struct space *space, gaddr_t addr, gaddr_t end, int prot) {
+    uint8_t *host;
+    int result = 0;
+    for (gaddr_t at = addr, next; at < end && !result; at = next) {
+        next = piece(space, at, end, &host);
+        result = host ? mprotect(host, next - at, prot) : 0;
+    }
+    return result;
 }
 
 /* Give the pages the protection that their flags say, after a change that failed half-way. That
@@ -184,7 +260,7 @@ static int restore_protection(struct space *space, gaddr_t addr, gaddr_t len) {
         while (next < end && flags_prot(space_page(space, next)) == prot) {
             next = page_flags_run(space, next, end);
         }
-        if (mprotect(space_ptr(space, at), next - at, prot)) {
+        if (protect_pieces(space, at, next, prot)) {
             return -errno;
         }
     }
@@ -204,11 +280,16 @@ int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot) {
     } else {
         kept |= PAGE_CODE | PAGE_HOT;
     }
-    int err = mprotect(space_ptr(space, addr), len, host_prot(prot)) ? -errno : 0;
+    int err = reach(space, addr, len, !(prot & PROT_EXEC));
+    if (err) {
+        change_end(space, dropped);
+        return err;
+    }
+    err = protect_pieces(space, addr, addr + len, host_prot(prot)) ? -errno : 0;
     if (err && restore_protection(space, addr, len)) {
         /* Neither forth nor back: somebody else took the host's last mappings.
          * Nothing in the range may be used any more; the guest's next access is its SIGSEGV. */
-        (void)mprotect(space_ptr(space, addr), len, PROT_NONE);
+        (void)protect_pieces(space, addr, addr + len, PROT_NONE);
         page_flags_set(space, addr, len, PAGE_MAPPED);
     }
     if (!err) {
@@ -226,18 +307,38 @@ int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, 
     bool lost = false;
     bool dropped = change_begin(space, from, from_len);
     dropped |= code_drop(space, to, to_len);
-    int err = page_flags_reach(space, to + len);
+    int err = reach(space, to, len, false);
     if (!err) {
-        err = window_move(space_ptr(space, from), space_ptr(space, to), len, &lost);
+        err = reach(space, from, len, false);
     }
-    if (!err) {
-        page_flags_copy(space, from, to, len);
-        page_flags_set(space, from, len, 0);
-    } else if (lost) {
+    for (gaddr_t done = 0, now; done < len && !err; done += now) {
+        gaddr_t room = space_room(space, from + done), target = space_room(space, to + done);
+        now = room < target ? room : target;
+        now = now < len - done ? now : len - done;
+        err = window_move(space_ptr(space, from + done), space_ptr(space, to + done), now, &lost);
+        if (!err) {
+            page_flags_copy(space, from + done, to + done, now);
+            page_flags_set(space, from + done, now, 0);
+        } else if (done) {
+            give_up(space, to, len);
+            lost = true;
+        }
+    }
+    if (err && lost) {
         page_flags_set(space, to, len, 0);
     }
     change_end(space, dropped);
     return err || from_len == len ? err : space_unmap(space, from + len, from_len - len);
+}
+
+int space_advise(struct space *space, gaddr_t addr, gaddr_t len, int advice) {
+    uint8_t *host;
+    int result = 0;
+    for (gaddr_t at = addr, end = addr + len, next; at < end && !result; at = next) {
+        next = piece(space, at, end, &host);
+        result = host && madvise(host, next - at, advice) ? -errno : 0;
+    }
+    return result;
 }
 
 int space_discard(struct space *space, gaddr_t addr, gaddr_t len, int advice) {
@@ -245,9 +346,24 @@ int space_discard(struct space *space, gaddr_t addr, gaddr_t len, int advice) {
         return -EINVAL;
     }
     bool dropped = change_begin(space, addr, len);
-    int err = madvise(space_ptr(space, addr), len, advice) ? -errno : 0;
+    int err = space_advise(space, addr, len, advice);
     change_end(space, dropped);
     return err;
+}
+
+bool space_touch(struct space *space, gaddr_t addr, gaddr_t len) {
+    bool made = false;
+    if (addr + len <= space->top || !space_range_ok(space, addr, len) || !space->chunks) {
+        return false;
+    }
+    pthread_mutex_lock(&space->code_lock);
+    for (gaddr_t at = addr, end = addr + len; at < end; at += space_room(space, at)) {
+        if (at >= space->top && space_mapped(space, at) && !chunk_made(space, at)) {
+            made |= chunks_make(space, at, 1) == 0;
+        }
+    }
+    pthread_mutex_unlock(&space->code_lock);
+    return made;
 }
 
 /* --- fork ------------------------------------------------------------------------------ */
@@ -283,6 +399,7 @@ int space_prepare_write(struct cpu *cpu, gaddr_t addr, gaddr_t len) {
         return 0;
     }
     host_write_begins(cpu, addr, len);
+    (void)space_touch(space, addr, len);
     if (!(space_page(space, addr) & PAGE_WRITE)) {
         return -EFAULT;
     }
@@ -298,11 +415,27 @@ int space_prepare_write(struct cpu *cpu, gaddr_t addr, gaddr_t len) {
     return 0;
 }
 
+/* The part of a copy that is in one piece on the host. */
+static size_t one_piece(const struct space *space, gaddr_t addr, size_t len) {
+    gaddr_t room = space_room(space, addr);
+    return len < room ? len : (size_t)room;
+}
+
 int guest_read(struct space *space, void *to, gaddr_t from, size_t len) {
     if (!space_range_ok(space, from, len)) {
         return -EFAULT;
     }
-    return host_copy(to, space_ptr(space, from), len) ? -EFAULT : 0;
+    while (len) {
+        size_t now = one_piece(space, from, len);
+        if (host_copy(to, space_ptr(space, from), now) &&
+            (!space_touch(space, from, now) || host_copy(to, space_ptr(space, from), now))) {
+            return -EFAULT;
+        }
+        to = (char *)to + now;
+        from += now;
+        len -= now;
+    }
+    return 0;
 }
 
 /* A write to a page that the guest may write can be refused because of compiled code, or because of
@@ -312,62 +445,58 @@ int guest_read(struct space *space, void *to, gaddr_t from, size_t len) {
 
 /* After nothing could be written to `at`: drop the code that was in the way, and try again? */
 static bool write_again(struct space *space, gaddr_t at, unsigned *tries) {
-    return (*tries)++ < WRITE_TRIES && code_written(space, at, NULL);
+    return (*tries)++ < WRITE_TRIES && (space_touch(space, at, 1) || code_written(space, at, NULL));
 }
 
 int guest_write(struct space *space, gaddr_t to, const void *from, size_t len) {
     if (!space_range_ok(space, to, len)) {
         return -EFAULT;
     }
-    for (unsigned tries = 0;;) {
-        size_t left = host_copy(space_ptr(space, to), from, len);
-        if (!left) {
-            return 0;
-        }
-        if (left < len) {
+    for (unsigned tries = 0; len;) {
+        size_t now = one_piece(space, to, len), left = host_copy(space_ptr(space, to), from, now);
+        if (left < now) {
             tries = 0;
         }
-        if (!write_again(space, to + (len - left), &tries)) {
+        if (left && !write_again(space, to + (now - left), &tries)) {
             return -EFAULT;
         }
-        from = (const char *)from + (len - left);
-        to += len - left;
-        len = left;
+        from = (const char *)from + (now - left);
+        to += now - left;
+        len -= now - left;
     }
+    return 0;
 }
 
 int guest_zero(struct space *space, gaddr_t to, size_t len) {
     if (!space_range_ok(space, to, len)) {
         return -EFAULT;
     }
-    for (unsigned tries = 0;;) {
-        size_t left = host_fill_zero(space_ptr(space, to), len);
-        if (!left) {
-            return 0;
-        }
-        if (left < len) {
+    for (unsigned tries = 0; len;) {
+        size_t now = one_piece(space, to, len), left = host_fill_zero(space_ptr(space, to), now);
+        if (left < now) {
             tries = 0;
         }
-        if (!write_again(space, to + (len - left), &tries)) {
+        if (left && !write_again(space, to + (now - left), &tries)) {
             return -EFAULT;
         }
-        to += len - left;
-        len = left;
+        to += now - left;
+        len -= now - left;
     }
+    return 0;
 }
 
 ssize_t guest_read_string(struct space *space, char *to, gaddr_t from, size_t size) {
     size_t done = 0;
     while (done < size) {
         gaddr_t at = from + done;
-        if (at >= space->top) {
+        if (at >= space->end) {
             return -EFAULT;
         }
         size_t len = (size_t)(PAGE_BASE(at) + PAGE_BYTES - at);
         len = len < size - done ? len : size - done;
         /* Short pieces first: most strings are short, and a copy costs by its length. */
         len = len < 64 ? len : 64;
-        if (host_copy(to + done, space_ptr(space, at), len)) {
+        if (guest_read(space, to + done, at, len)) {
             return -EFAULT;
         }
         const char *nul = memchr(to + done, 0, len);
@@ -386,7 +515,9 @@ int guest_load32(struct space *space, gaddr_t addr, uint32_t *value) {
     if (!space_range_ok(space, addr, 4)) {
         return -EFAULT;
     }
-    return host_load32(space_ptr(space, addr), value) ? -EFAULT : 0;
+    bool failed = host_load32(space_ptr(space, addr), value) &&
+                  (!space_touch(space, addr, 4) || host_load32(space_ptr(space, addr), value));
+    return failed ? -EFAULT : 0;
 }
 
 int guest_cmpxchg32(struct space *space, gaddr_t addr, uint32_t *old, uint32_t desired) {

@@ -3,7 +3,8 @@
  * functions here to change pages.
  *
  * Window memory model: `window` is 4 GiB-aligned reserved host memory with guards on both sides, of
- * a size that the guest mode says (core/memory/window.h).
+ * a size that the guest mode says (core/memory/window.h). A 64-bit guest may also map what is
+ * beyond it; that is in other places on the host (core/memory/chunks.h).
  * Guest page protection is host page protection, except that guest-executable pages are never
  * executable on the host, and pages that hold compiled code lose host write permission
  * (PAGE_CODE), which the host fault handler and the copy functions undo on a write. */
@@ -38,6 +39,8 @@ int space_unmap(struct space *space, gaddr_t addr, gaddr_t len);
 int space_protect(struct space *space, gaddr_t addr, gaddr_t len, int prot);
 /* madvise(2) with advice that changes what the pages hold. */
 int space_discard(struct space *space, gaddr_t addr, gaddr_t len, int advice);
+/* madvise(2) with advice that does not. */
+int space_advise(struct space *space, gaddr_t addr, gaddr_t len, int advice);
 /* Move pages (mremap): target replaced, source unmapped. */
 int space_move(struct space *space, gaddr_t from, gaddr_t from_len, gaddr_t to, gaddr_t to_len);
 /* Copy the private pages of [addr, addr+len) that differ from their file (or, for anonymous memory,
@@ -66,6 +69,11 @@ int space_check(struct space *space, char *why, size_t size);
  * or its first byte is not writable for the guest. A range that becomes unwritable later on gives
  * the host call's own partial result. */
 int space_prepare_write(struct cpu *cpu, gaddr_t addr, gaddr_t len);
+
+/* Before, or after a failure, host accesses to [addr, addr+len) by space_ptr(): memory for what is
+ * mapped there beyond the window. True: there is some that was not there before. No lock of the
+ * space is held. */
+bool space_touch(struct space *space, gaddr_t addr, gaddr_t len);
 
 /* Copies between host and guest memory. Never crash: -EFAULT when the guest may not read or write
  * there (bytes before the fault may have been copied). */

@@ -1,5 +1,6 @@
 /* The check of a space against the host's own list of mappings, for tests and fuzzers. */
 #include "core/space/space.h"
+#include "core/memory/chunks.h"
 #include "core/memory/page_flags.h"
 #include "core/memory/window.h"
 
@@ -15,34 +16,42 @@ static void wanted(uint8_t flags, char prot[4]) {
     memcpy(prot, (const char[4]){read ? 'r' : '-', write ? 'w' : '-', '-', 0}, 4);
 }
 
-/* A part of the list: host addresses [start, end) have `prot` and lie in window or guards. */
-static int check_range(const struct space *space, uintptr_t start, uintptr_t end, const char *prot,
-                       char *why, size_t size) {
-    const uintptr_t window = (uintptr_t)space->window;
-    const uintptr_t probe = space->bits > 32 ? window - WINDOW_PROBE : 0;
+/* A piece of the space: the window or a chunk. */
+struct place {
+    uintptr_t host;
+    gaddr_t start, bytes;
+    unsigned bits;
+};
+
+/* A part of the list: host addresses [start, end) have `prot` and lie in the piece or its guards.
+ */
+static int check_range(const struct space *space, const struct place *place, uintptr_t start,
+                       uintptr_t end, const char *prot, char *why, size_t size) {
+    const uintptr_t host = place->host, probe = place->bits > 32 ? host - WINDOW_PROBE : 0;
     for (uintptr_t at = start, next; at < end; at = next) {
-        bool inside = at >= window && at - window < space->top;
-        uintptr_t bound = inside ? window + space->top : at < window ? window : end;
-        uint8_t flags = inside ? space_page(space, at - window) : 0;
+        bool inside = at >= host && at - host < place->bytes;
+        uintptr_t bound = inside ? host + place->bytes : at < host ? host : end;
+        gaddr_t addr = place->start + (at - host);
+        uint8_t flags = inside ? space_page(space, addr) : 0;
         char want[4];
         if (at == probe) {
             bound = at + PAGE_BYTES;
         }
         bound = bound < end ? bound : end;
-        next = inside ? window + page_flags_run(space, at - window, bound - window) : bound;
+        next = inside ? at + (page_flags_run(space, addr, addr + (bound - at)) - addr) : bound;
         wanted(at == probe ? PAGE_READ : flags, want);
         if (memcmp(prot, want, 3) != 0) {
-            snprintf(why, size, "page %" PRIxPTR " is %.3s on the host, and should be %s",
-                     at - window, prot, want);
+            snprintf(why, size, "page %" PRIx64 " is %.3s on the host, and should be %s", addr,
+                     prot, want);
             return -EFAULT;
         }
     }
     return 0;
 }
 
-int space_check(struct space *space, char *why, size_t size) {
-    const uintptr_t first = (uintptr_t)space->window - window_guard(space->bits);
-    const uintptr_t last = (uintptr_t)space->window + space->top + window_guard(space->bits);
+static int check_place(struct space *space, const struct place *place, char *why, size_t size) {
+    const uintptr_t first = place->host - window_guard(place->bits);
+    const uintptr_t last = place->host + place->bytes + window_guard(place->bits);
     char line[4400], prot[5];
     uintptr_t at = first, start, end;
     int err = 0;
@@ -51,7 +60,6 @@ int space_check(struct space *space, char *why, size_t size) {
         snprintf(why, size, "/proc/self/maps cannot be read: %s", strerror(errno));
         return -EFAULT;
     }
-    pthread_mutex_lock(&space->code_lock);
     while (!err && at < last && fgets(line, sizeof line, maps)) {
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, prot) != 3 || end <= at) {
             continue;
@@ -60,15 +68,28 @@ int space_check(struct space *space, char *why, size_t size) {
             break;
         }
         end = end < last ? end : last;
-        err = check_range(space, at, end, prot, why, size);
+        err = check_range(space, place, at, end, prot, why, size);
         at = end;
     }
-    pthread_mutex_unlock(&space->code_lock);
     (void)fclose(maps);
     if (!err && at < last) {
-        snprintf(why, size, "nothing is mapped or reserved at page %" PRIxPTR,
-                 at - (uintptr_t)space->window);
+        snprintf(why, size, "nothing is mapped or reserved at page %" PRIx64,
+                 place->start + (at - place->host));
         err = -EFAULT;
     }
+    return err;
+}
+
+int space_check(struct space *space, char *why, size_t size) {
+    struct place place = {(uintptr_t)space->window, 0, space->top, space->bits};
+    pthread_mutex_lock(&space->code_lock);
+    int err = check_place(space, &place, why, size);
+    for (gaddr_t at = space->top; at < space->end && !err && space->chunks; at += CHUNK_WIDE) {
+        if (chunk_made(space, at)) {
+            place = (struct place){(uintptr_t)space_ptr(space, at), at, CHUNK_WIDE, CHUNK_BITS};
+            err = check_place(space, &place, why, size);
+        }
+    }
+    pthread_mutex_unlock(&space->code_lock);
     return err;
 }

@@ -1,6 +1,7 @@
 /* Which pages of a space there are: copied for fork, counted for /proc. */
 #include "core/space/space.h"
 #include "core/host/host.h"
+#include "core/memory/chunks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,8 +125,9 @@ static struct scan scan_of(uintptr_t start, size_t len, struct scan_range *found
     };
 }
 
-int space_copy_private(struct space *to, struct space *from, gaddr_t addr, gaddr_t len) {
-    const uintptr_t base = (uintptr_t)space_ptr(from, 0);
+/* The same for a part that is in one piece in both spaces. */
+static int copy_piece(struct space *to, struct space *from, gaddr_t addr, gaddr_t len) {
+    const uintptr_t base = (uintptr_t)space_ptr(from, addr) - addr;
     struct scan_range found[SCAN_RANGES];
     struct scan scan = scan_of(base + addr, len, found);
     int fd = pagemap_fd();
@@ -146,6 +148,27 @@ int space_copy_private(struct space *to, struct space *from, gaddr_t addr, gaddr
     return 0;
 }
 
+int space_copy_private(struct space *to, struct space *from, gaddr_t addr, gaddr_t len) {
+    int err = 0;
+    for (gaddr_t at = addr, end = addr + len, now; at < end && !err; at += now) {
+        gaddr_t room = space_room(from, at), other = space_room(to, at);
+        now = room < other ? room : other;
+        now = now < end - at ? now : end - at;
+        if (at >= from->top && !chunk_made(from, at)) {
+            continue; /* untouched */
+        }
+        if (at >= to->top) {
+            pthread_mutex_lock(&to->code_lock);
+            err = chunks_make(to, at, now);
+            pthread_mutex_unlock(&to->code_lock);
+        }
+        if (!err) {
+            err = copy_piece(to, from, at, now);
+        }
+    }
+    return err;
+}
+
 /* Counted page by page, as a host does it that has no ioctl: what of files is in its cache. */
 static uint64_t count_by_page(const struct space *space, gaddr_t addr, gaddr_t end) {
     unsigned char vec[4096];
@@ -164,8 +187,8 @@ static uint64_t count_by_page(const struct space *space, gaddr_t addr, gaddr_t e
     return pages;
 }
 
-uint64_t space_resident(const struct space *space, gaddr_t addr, gaddr_t len) {
-    const uintptr_t base = (uintptr_t)space_ptr(space, 0);
+static uint64_t resident_piece(const struct space *space, gaddr_t addr, gaddr_t len) {
+    const uintptr_t base = (uintptr_t)space_ptr(space, addr) - addr;
     struct scan_range found[SCAN_RANGES];
     struct scan scan = scan_of(base + addr, len, found);
     uint64_t pages = 0;
@@ -181,6 +204,18 @@ uint64_t space_resident(const struct space *space, gaddr_t addr, gaddr_t len) {
             pages += (found[i].end - found[i].start) >> PAGE_BITS;
         }
         scan.start = scan.walk_end;
+    }
+    return pages;
+}
+
+uint64_t space_resident(const struct space *space, gaddr_t addr, gaddr_t len) {
+    uint64_t pages = 0;
+    for (gaddr_t at = addr, end = addr + len, now; at < end; at += now) {
+        now = space_room(space, at);
+        now = now < end - at ? now : end - at;
+        if (at < space->top || chunk_made(space, at)) {
+            pages += resident_piece(space, at, now);
+        }
     }
     return pages;
 }

@@ -22,6 +22,8 @@ MEMBERS: dict[str, dict[str, int]] = {
     "check": {"where": 24, "runs": 32, "bytes": 40, "any": 56},
     "check_more": {"where": 24, "where2": 32, "bytes": 40, "bytes2": 56},
 }
+# core/decode/rows.h: enum wide_gadget, in its order.
+WIDE = ("in", "out", "call")
 NO_INDEX = 4  # SIB.index of an address without index register
 # 16-bit addressing: numbers of the registers that rm 0 to 7 add, and none (SDM Vol. 2A, table 2-1).
 ADDR16: tuple[tuple[int, ...], ...] = ((3, 6), (3, 7), (5, 6), (5, 7), (6,), (7,), (5,), (3,), ())
@@ -85,6 +87,8 @@ def emit(templates: Templates, index: Index) -> None:
         files.append(("ea_addr16", "ea_addr16", "16-bit addressing.", addr16))
     if guest.long_mode:
         files.append(("ea_trunc32", "ea_trunc32", "Address of 32 bits.", [("ea_trunc32", {})]))
+        files.append(("wide", "wide", "Operands outside of the window.",
+                      [(f"wide_{part}", {"part": part}) for part in WIDE]))
     files += [(m, f"core_{m}", f"Fiber code: {m} (core/decode/rows.h).",
                [(f"core_{m}", {name: host.slot(at) for name, at in params.items()})])
               for m, params in MEMBERS.items()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gen.emit.core import ADDR16, MEMBERS, ea_numbers
+from gen.emit.core import ADDR16, MEMBERS, WIDE, ea_numbers
 from gen.emit.files import Output, made_by
 from gen.expand.expander import Dim, Library, Step, Table, Variant
 from gen.expand.opmap import QUESTIONS, SPLIT, Maps, Split
@@ -176,6 +176,7 @@ def preludes(library: Library) -> dict[str, int]:
         counts["ea_addr16"] = len(ADDR16)
     if guest.long_mode:
         counts["ea_trunc32"] = 1
+        counts["wide"] = len(WIDE)
     return counts
 
 
@@ -256,11 +257,14 @@ def fiber_lines(libraries: list[Library], ids: dict[str, int]) -> list[str]:
     for library in libraries:
         guest = library.guest
         found = preludes(library)
-        names = ", ".join(guest.table + name if name in found else "0"
-                          for name in ("ea_index", "ea_addr16", "ea_seg", "ea_trunc32"))
+        names = ", ".join(
+            guest.table + name if name in found else "0"
+            for name in ("ea_index", "ea_addr16", "ea_seg", "ea_trunc32", "wide"))
+        wide = "helper_wide" if "wide" in found else "0"
         words = [f"{guest.gadget}core_{m}" for m in MEMBERS]
         text.append(f"\nextern char {', '.join(f'{word}[]' for word in words)};\n")
-        tables.append(f"    [{guest.mode}] = {{{names}, {ids[guest.table + 'ea_index']}}},\n")
+        tables.append(f"    [{guest.mode}] = {{{names}, {wide}, "
+                      f"{ids[guest.table + 'ea_index']}}},\n")
         members.append(f"    [{guest.mode}] = {{{', '.join(words)}}},\n")
     return [*text, "const struct ea_tables ea_tables[GUEST_MODES] = {\n", *tables, "};\n",
             "const struct core_gadgets core_gadgets[GUEST_MODES] = {\n", *members, "};\n"]

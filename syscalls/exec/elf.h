@@ -51,6 +51,8 @@ int elf_open(struct task *task, struct file *file, struct elf_file *elf, const c
 void elf_close(struct elf_file *elf);
 /* PT_INTERP: 1 and the path (PATH_MAX bytes) when there is one, 0 when not, or -errno. */
 int elf_interpreter(struct task *task, const struct elf_file *elf, char *path, const char **why);
+/* Is it an x86-64 program with AddressSanitizer, which wants low addresses (elf_low.c)? */
+bool elf_wants_low(struct task *task, const struct elf_file *elf);
 /* Maps a program and its interpreter (NULL: none) and the vDSO into a fresh mm and sets its break.
  * 0 or -errno. Only this thread knows mm. */
 int elf_load(struct task *task, struct mm *mm, const struct elf_file *program,

@@ -263,7 +263,7 @@ static struct mm *build(struct task *task, struct program *program, const struct
                     strerror(errno));
         return NULL;
     }
-    mm_set_layout(mm, task->process->limits[RLIMIT_STACK].rlim_cur);
+    mm_set_layout(mm, task->process->limits[RLIMIT_STACK].rlim_cur, elf_wants_low(task, elf));
     *err = elf_load(task, mm, elf, program->interpreter ? interpreter : NULL, image);
     if (!*err) {
         *err = elf_build_stack(task, mm, image, args, name, sp);

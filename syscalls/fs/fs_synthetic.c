@@ -103,7 +103,7 @@ static ssize_t file_synth_write(struct file *file, struct task *task, const stru
         /* a copy first: the guest may change or unmap it meanwhile */
         char text[4096];
         size_t n = iov[i].iov_len < sizeof text - 1 ? iov[i].iov_len : sizeof text - 1;
-        gaddr_t from = (gaddr_t)((uint8_t *)iov[i].iov_base - task->cpu->space->window);
+        gaddr_t from = guest_iov_address(task, &iov[i]);
         if (guest_read(task->cpu->space, text, from, n)) {
             return done ? done : -EFAULT;
         }

@@ -3,6 +3,7 @@
  * guest's. Copying between files is rw_copy.c, sizes and syncing rw_size.c. */
 #include "syscalls/fs/rw.h"
 #include "gen/syscall_protos.h"
+#include "core/memory/chunks.h"
 #include "syscalls/abi/abi.h"
 #include "syscalls/fs/abi_fs.h"
 #include "syscalls/fs/fs_place.h"
@@ -24,16 +25,38 @@ int guest_buffer(struct task *task, gaddr_t at, uint64_t len, bool writes, struc
     if (!space_range_ok(space, at, len)) {
         /* Above the space of a 64-bit program there are addresses where nothing is, as in Linux:
          * its guard, of RW_MAX bytes at least. */
-        if (space->mode == GUEST_I386 || at >= space->top || len > RW_MAX) {
+        if (space->mode == GUEST_I386 || at >= space->end || len > RW_MAX) {
             return -EFAULT;
         }
-        within = space->top - at;
+        within = space->end - at;
     }
+    (void)space_touch(space, at, within);
     if (writes && len) {
         space_prepare_write(task->cpu, at, within); /* not writable: the host call will say so */
     }
     *out = (struct iovec){space_ptr(space, at), len};
     return 0;
+}
+
+gaddr_t guest_iov_address(const struct task *task, const struct iovec *iov) {
+    gaddr_t addr;
+    bool over;
+    return space_address_of(task->cpu->space, iov->iov_base, &addr, &over) ? addr : UINT64_MAX;
+}
+
+/* One more buffer; it may be in two places on the host, and there is room for both. */
+static int add_buffer(struct task *task, const struct guest_span *span, bool writes,
+                      struct guest_iov *out) {
+    const struct space *space = task->cpu->space;
+    uint64_t room = space_room(space, span->at), len = span->len;
+    bool whole = len <= room || !space->chunks || out->count + 1 >= IOV_COUNT_MAX;
+    uint64_t first = whole ? len : room;
+    int error = guest_buffer(task, span->at, first, writes, &out->iov[out->count]);
+    if (!error && first < len) {
+        error = guest_buffer(task, span->at + first, len - first, writes, &out->iov[++out->count]);
+    }
+    out->count++;
+    return error;
 }
 
 int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
@@ -44,7 +67,8 @@ int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
     if (count > IOV_COUNT_MAX) {
         return -EINVAL;
     }
-    if (count > IOV_FAST && !(out->iov = malloc(count * sizeof *out->iov))) {
+    uint64_t most = task->cpu->space->chunks ? 2 * count : count;
+    if (most > IOV_FAST && !(out->iov = malloc(most * sizeof *out->iov))) {
         return -ENOMEM;
     }
     int error = 0;
@@ -57,9 +81,8 @@ int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
         if (span.len > RW_MAX - out->total) {
             span.len = RW_MAX - out->total;
         }
-        error = guest_buffer(task, span.at, span.len, writes, &out->iov[i]);
+        error = add_buffer(task, &span, writes, out);
         out->total += span.len;
-        out->count++;
     }
     if (error) {
         guest_iov_free(out);
@@ -305,7 +328,7 @@ static bool moves_nothing(const struct file *file, bool vectors, bool write) {
 
 static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t offset,
                    bool write) {
-    struct iovec iov;
+    struct guest_iov iov = {.iov = iov.fast};
     struct file *file = fd_get(task, fd);
     if (!file) {
         return -EBADF;
@@ -319,11 +342,11 @@ static long rw_one(struct task *task, int fd, gaddr_t at, uint64_t len, int64_t 
         if (len > RW_MAX) {
             len = RW_MAX;
         }
-        result = guest_buffer(task, at, len, !write, &iov);
+        result = add_buffer(task, &(struct guest_span){at, len}, !write, &iov);
     }
     if (!result && (len || !moves_nothing(file, false, write))) {
-        result = write ? file_writev(file, task, &iov, 1, offset, 0)
-                       : file_readv(file, task, &iov, 1, offset, 0);
+        result = write ? file_writev(file, task, iov.iov, iov.count, offset, 0)
+                       : file_readv(file, task, iov.iov, iov.count, offset, 0);
     }
     file_unref(file);
     return result;

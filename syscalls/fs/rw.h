@@ -23,8 +23,12 @@ int guest_iov_get(struct task *task, gaddr_t vec, uint64_t count, bool writes,
                   struct guest_iov *out);
 void guest_iov_free(struct guest_iov *iov);
 
-/* One buffer as host memory: 0 or -EFAULT when it leaves the space. */
+/* One buffer as host memory: 0 or -EFAULT when it leaves the space. Of one that reaches over the
+ * end of a piece of the space (space_room()) the host finds the first part. */
 int guest_buffer(struct task *task, gaddr_t at, uint64_t len, bool writes, struct iovec *out);
+
+/* Where such a buffer is in the guest. */
+gaddr_t guest_iov_address(const struct task *task, const struct iovec *iov);
 
 /* read(2) and write(2) on a file: ops or the host descriptor; offset -1: at the position. `flags`
  * are RWF_*. Bytes or -errno; SIGPIPE and SIGXFSZ are sent. */

@@ -39,7 +39,7 @@ struct mm *mm_create(enum guest_mode mode, gaddr_t least) {
     mm->account = account_current();
     mm->host_maps = 1;
     account_add(mm->account, SHARE_MAPS, mm->host_maps);
-    mm_set_layout(mm, mm_limit(RLIMIT_STACK));
+    mm_set_layout(mm, mm_limit(RLIMIT_STACK), false);
     return mm;
 }
 
@@ -313,9 +313,10 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
     mm_forget(mm, addr, addr + len);
     mm_insert(mm, vma);
     if ((flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK)) {
-        (void)madvise(space_ptr(mm->space, addr), len,
-                      (prot & PROT_WRITE) && !vma_shared(&vma) ? 23 /* MADV_POPULATE_WRITE */
-                                                               : 22 /* MADV_POPULATE_READ */);
+        (void)space_touch(mm->space, addr, len);
+        (void)space_advise(mm->space, addr, len,
+                           (prot & PROT_WRITE) && !vma_shared(&vma) ? 23 /* MADV_POPULATE_WRITE */
+                                                                    : 22 /* MADV_POPULATE_READ */);
     }
     return place;
 }

@@ -75,8 +75,9 @@ int mm_protect(struct mm *mm, gaddr_t addr, gaddr_t len, int prot);
 bool mm_grow_stack(struct mm *mm, gaddr_t addr);
 
 /* Set where addresses end and how they are chosen, for a stack limit (RLIMIT_STACK) and the running
- * process's personality, as exec does (mm_layout.c). */
-void mm_set_layout(struct mm *mm, uint64_t stack_limit);
+ * process's personality, as exec does (mm_layout.c). `low`: in the lowest 2 GiB, as a program with
+ * AddressSanitizer wants it (x86-64). */
+void mm_set_layout(struct mm *mm, uint64_t stack_limit, bool low);
 /* Move the break; returns the new one, or the old one when it cannot move (brk(2)). */
 gaddr_t mm_brk(struct mm *mm, gaddr_t brk);
 /* mremap(2), all flags. The new address or -errno. */

@@ -75,6 +75,7 @@ static int remove_backing(struct mm *mm, const struct vma *vma, gaddr_t start, g
 
 /* One vma's part of the range. The vma was split at both ends when the advice is kept in it. */
 static int advise_vma(struct mm *mm, struct vma *vma, gaddr_t start, gaddr_t end, int advice) {
+    int err;
     switch (advice) {
     case MADV_DONTNEED:
     case MADV_FREE:
@@ -103,20 +104,18 @@ static int advise_vma(struct mm *mm, struct vma *vma, gaddr_t start, gaddr_t end
             return -EINVAL;
         }
         /* A page that holds compiled code is write-protected; it is populated, though. */
-        if (madvise(space_ptr(mm->space, start), end - start, ADVISE_POPULATE_READ) < 0 &&
-            errno != EINVAL) {
-            return -errno;
-        }
-        return 0;
+        (void)space_touch(mm->space, start, end - start);
+        err = space_advise(mm->space, start, end - start, ADVISE_POPULATE_READ);
+        return err == -EINVAL ? 0 : err;
     case ADVISE_COLLAPSE:
-        return madvise(space_ptr(mm->space, start), end - start, ADVISE_COLLAPSE) < 0 ? -errno : 0;
+        return space_advise(mm->space, start, end - start, ADVISE_COLLAPSE);
     case MADV_WILLNEED:
     case MADV_RANDOM:
     case MADV_SEQUENTIAL:
     case MADV_NORMAL:
     case ADVISE_COLD:
     case ADVISE_PAGEOUT:
-        (void)madvise(space_ptr(mm->space, start), end - start, advice);
+        (void)space_advise(mm->space, start, end - start, advice);
         return 0;
     default: /* huge pages, merging, core dumps: hints with nothing to see */
         return 0;
@@ -135,7 +134,7 @@ int mm_advise(struct mm *mm, gaddr_t addr, gaddr_t len, int advice) {
     if (addr & (PAGE_BYTES - 1)) {
         return -EINVAL;
     }
-    gaddr_t end = addr + PAGE_ALIGN(len), top = mm->space->top;
+    gaddr_t end = addr + PAGE_ALIGN(len), top = mm->space->end;
     if (end < addr || (len && end == addr) ||
         (end > top && mm->space->mode == GUEST_I386)) { /* it wraps */
         return -EINVAL;

@@ -111,7 +111,14 @@ static int sync_stretch(struct mm *mm, const struct vma *vma, gaddr_t start, gad
     if (!vma->file || !vma_shared(vma)) {
         return 0;
     }
-    return msync(space_ptr(mm->space, start), stop - start, flags) < 0 ? -errno : 0;
+    for (gaddr_t at = start, now; at < stop; at += now) { /* in one piece each */
+        now = space_room(mm->space, at);
+        now = now < stop - at ? now : stop - at;
+        if (msync(space_ptr(mm->space, at), now, flags) < 0) {
+            return -errno;
+        }
+    }
+    return 0;
 }
 
 /* The flush itself may take long; the lock is held, for the mapping may not go away meanwhile. */
@@ -124,7 +131,7 @@ long sys_msync(struct task *task, gaddr_t addr, uint64_t len, int32_t flags) {
         return -EINVAL;
     }
     gaddr_t end = addr + PAGE_ALIGN(len);
-    if (end < addr || end > mm->space->top) {
+    if (end < addr || end > mm->space->end) {
         return -ENOMEM;
     }
     if (end == addr) {
@@ -161,6 +168,9 @@ long sys_mincore(struct task *task, gaddr_t addr, uint64_t len, gaddr_t vec) {
             if (here > count - done) {
                 here = count - done;
             }
+            gaddr_t room = space_room(mm->space, at) >> PAGE_BITS;
+            here = here < room ? here : room;
+            (void)space_touch(mm->space, at, PAGE_BYTES);
             if (mincore(space_ptr(mm->space, at), here << PAGE_BITS, buf + done) < 0) {
                 err = errno == ENOMEM ? -ENOMEM : -EAGAIN;
             }

@@ -57,6 +57,8 @@ gaddr_t mm_end(const struct mm *mm);
 gaddr_t mm_task_size(const struct mm *mm);
 /* From where places are looked for that do not fit below the stack. */
 gaddr_t mm_high_base(const struct mm *mm);
+/* From where places are looked for beyond each window of the mode. */
+gaddr_t mm_far_base(const struct mm *mm);
 /* From where places are looked for upwards, a third of the address space. */
 gaddr_t mm_low_base(const struct mm *mm);
 /* Where position-independent programs go that have an interpreter, and the heap of those that have

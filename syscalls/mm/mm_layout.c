@@ -4,9 +4,12 @@
  *
  * i386: as under a 64-bit kernel. x86-64: as there, in proportion to the least window: the stack is
  * one page below its end, where Linux has 2^47. What does not fit there goes above it, as far as
- * the space reaches (what lies beyond can be asked for, and is not to be had): as long as nothing
- * did, a forked child may have a small window. Sources: mmap(2), personality(2), "Memory
- * management" of the kernel's x86 pages. */
+ * the window reaches: as long as nothing did, a forked child may have a small one. Beyond the
+ * window, where each access costs more, goes what names an address there, and what fits nowhere
+ * else. Programs with AddressSanitizer lie in the lowest 2 GiB: from there on the sanitizer has
+ * its shadow memory (where that is of what, is compiled into the program), up to 16 TiB, and it
+ * does not start where it finds anything else in between. Sources: mmap(2), personality(2), "Memory
+ * management" of the kernel's x86 pages; "AddressSanitizerAlgorithm" of its authors. */
 #include "core/memory/window.h"
 #include "syscalls/mm/mm_internal.h"
 #include "syscalls/task/task.h"
@@ -18,6 +21,7 @@
 #define LOW_FIRST    0x40000000u /* of MAP_32BIT: the second of four GiB */
 #define LOW_END      0x80000000u
 #define X86_64_LOW   ((gaddr_t)1 << WINDOW_BITS_X86_64)
+#define ASAN_TOP     ((gaddr_t)0x7fff7000)
 #define HIGH_GAP     0x100000000u /* between the stack and what is placed above it */
 #define LEAST_GAP    (128u << 20) /* kept for the stack */
 
@@ -26,7 +30,7 @@ gaddr_t mm_end(const struct mm *mm) {
         bool less = current && current->process->personality & PERSONA_LIMIT_3GB;
         return less ? I386_TOP_3GB : I386_TOP;
     }
-    return mm->space->top - PAGE_BYTES;
+    return X86_64_TOP;
 }
 
 gaddr_t mm_task_size(const struct mm *mm) {
@@ -55,8 +59,13 @@ bool mm_room_32bit(const struct mm *mm, gaddr_t *low, gaddr_t *high) {
     return true;
 }
 
-void mm_set_layout(struct mm *mm, uint64_t stack_limit) {
-    gaddr_t end = mm_end(mm), low = X86_64_LOW - PAGE_BYTES;
+gaddr_t mm_far_base(const struct mm *mm) {
+    const gaddr_t large = (gaddr_t)1 << WINDOW_BITS_LARGE;
+    return mm->space->top > large ? mm->space->top : large;
+}
+
+void mm_set_layout(struct mm *mm, uint64_t stack_limit, bool low_programs) {
+    gaddr_t end = mm_end(mm), low = low_programs ? ASAN_TOP : X86_64_LOW - PAGE_BYTES;
     mm->task_top = end > low ? low : end;
     mm->bottom_up = current && (current->process->personality & PERSONA_COMPAT_LAYOUT);
     gaddr_t gap = stack_limit > mm->task_top ? mm->task_top : stack_limit;

@@ -229,13 +229,22 @@ static int64_t place_upwards(const struct mm *mm, gaddr_t low, gaddr_t end, gadd
     }
 }
 
+/* Is a hint heeded? Of those beyond a small window, only what no large one has either: programs
+ * whose hints are met by chance alone (Go's arenas) would pay with each access. What is larger than
+ * all windows and wished for within one is refused altogether: who asks so, asks for less then. */
+static bool hint_counts(const struct mm *mm, gaddr_t hint, gaddr_t len) {
+    gaddr_t top = mm->space->top;
+    return (hint < top && len <= top - hint) || hint >= mm_far_base(mm);
+}
+
 /* Linux's order (arch_get_unmapped_area_topdown): the hint, the highest gap below mmap_top, then
  * the lowest one above the low base; with MAP_32BIT the lowest one where such mappings are. In a
- * large space the lowest one above the stack is the last. */
+ * 64-bit space the lowest one above the stack comes next, the lowest one beyond the window last. */
 int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len, int flags) {
     gaddr_t low = mm_low_base(mm), end = mm_end(mm), high = mm_high_base(mm);
-    bool upwards = mm->bottom_up;
-    if (flags & MAP_32BIT && mm_room_32bit(mm, &low, &end)) {
+    gaddr_t window = mm->space->top < end ? mm->space->top : end;
+    bool upwards = mm->bottom_up, near = flags & MAP_32BIT && mm_room_32bit(mm, &low, &end);
+    if (near) {
         upwards = true;
     }
     if (len > end) {
@@ -245,7 +254,7 @@ int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len, int flags) {
     if (hint && hint < MM_MIN_ADDR) {
         hint = MM_MIN_ADDR;
     }
-    if (hint && hint <= end - len) {
+    if (hint && hint <= end - len && hint_counts(mm, hint, len)) {
         size_t i = mm_index(mm, hint);
         if (i == mm->vma_count || hint + len <= vma_start_gap(&mm->vma[i])) {
             return (int64_t)hint;
@@ -256,5 +265,14 @@ int64_t mm_place(struct mm *mm, gaddr_t hint, gaddr_t len, int flags) {
         return below > end - len ? -ENOMEM : (int64_t)below;
     }
     int64_t place = place_upwards(mm, low, end < mm->task_top ? end : mm->task_top, len);
-    return place < 0 && high < end ? place_upwards(mm, high, end, len) : place;
+    if (near) {
+        return place;
+    }
+    if (place < 0 && high < window) {
+        place = place_upwards(mm, high, window, len);
+    }
+    if (place < 0 && window < end && !(hint && hint < window && len > window - hint)) {
+        place = place_upwards(mm, mm_far_base(mm), end, len);
+    }
+    return place;
 }

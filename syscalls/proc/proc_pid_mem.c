@@ -279,7 +279,7 @@ static ssize_t mem_copy(struct file *file, struct task *task, const struct iovec
         pthread_mutex_unlock(&file->lock);
     }
     for (int i = 0; i < count; i++) {
-        gaddr_t own = (gaddr_t)((uint8_t *)iov[i].iov_base - task->cpu->space->window);
+        gaddr_t own = guest_iov_address(task, &iov[i]);
         for (size_t at = 0; at < iov[i].iov_len;) {
             size_t n = iov[i].iov_len - at < sizeof buf ? iov[i].iov_len - at : sizeof buf;
             size_t to_page = PAGE_BYTES - (size_t)((gaddr_t)offset & (PAGE_BYTES - 1));

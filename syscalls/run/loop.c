@@ -137,8 +137,7 @@ static uint32_t page_fault_error(const struct cpu *cpu) {
     if (cpu->trap_addr >> 47) {
         return error | 1;
     }
-    bool mapped = cpu->trap_addr < cpu->space->top &&
-                  space_page(cpu->space, cpu->trap_addr) & (PAGE_READ | PAGE_WRITE | PAGE_EXEC);
+    bool mapped = space_page(cpu->space, cpu->trap_addr) & (PAGE_READ | PAGE_WRITE | PAGE_EXEC);
     return mapped && !(cpu->trap_error & FAULT_BUS) ? error : error & ~1u;
 }
 

@@ -218,7 +218,7 @@ static void try_input(const struct input *input, struct file *interpreter_file) 
                 exit(125);
             }
             outcome = 1;
-            mm_set_layout(mm, 8 << 20);
+            mm_set_layout(mm, 8 << 20, elf_wants_low(task, &elf));
             err = elf_load(&task, mm, &elf, found > 0 ? &interpreter : NULL, &image);
             if (!err) {
                 outcome = 2;

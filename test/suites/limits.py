@@ -174,7 +174,7 @@ int main(int count, char **words) {
         char *at = reserve();
         if (at)
             at[SOME / 2] = 1;
-        answer = at ? 'l' : 's';
+        answer = (size_t)at < (size_t)1 << 40 ? 'l' : 's'; /* a small one has it beyond */
         if (write(told[1], &answer, 1) != 1)
             return 1;
         close(hold[1]);

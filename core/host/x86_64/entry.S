@@ -319,6 +319,14 @@ host_null_entries:
         .skip   48 - bits
         .set    bits, bits + 1
         .endr
+/* What every probe reads while a gadget accesses memory beyond the window (core_wide): by an address
+ * shifted right by 63 bits, one of two bytes. The operand's alignment is the same modulo 64. */
+        .section .rodata
+        .balign 64
+        .skip   63
+        .globl  host_wide_bytes
+host_wide_bytes:
+        .byte   0, 0
         .text
 null_entry_gadget:
         mov     $-1, %r9

@@ -45,7 +45,28 @@ static void out_of_window(const struct cpu *cpu, greg_t *reg) {
     *reg = (greg_t)(cpu->mode == GUEST_I386 ? (uint32_t)address : address);
 }
 
-static void apply_fixup(const struct cpu *cpu, greg_t *regs) {
+extern const char host_wide_bytes[];
+
+uint64_t host_wide_base(void) {
+    return (uint64_t)(uintptr_t)host_wide_bytes - (uint64_t)(int64_t)PROBE;
+}
+
+/* The guest address in the EA register was not found in the table of chunks: its chunk was not
+ * made, or it has more than 47 bits. */
+static void not_in_table(struct cpu *cpu, uint64_t address) {
+    cpu->trap = TRAP_PF;
+    cpu->trap_addr = address;
+    cpu->fault_probe = cpu->fault_beyond = true;
+}
+
+/* #GP of an access with an entry of the table that names no chunk; an address that is not aligned
+ * as it should be is one, too. True: it was the former. */
+static bool no_chunk(const greg_t *regs, uint64_t *address) {
+    *address = (uint64_t)regs[REG_R11] - WIDE_NONE;
+    return (uint64_t)regs[REG_R15] == host_wide_base() && *address >> ADDRESS_BITS == 0;
+}
+
+static void apply_fixup(struct cpu *cpu, greg_t *regs) {
     for (const struct fixup *fix = __start_fg_fixup; fix != __stop_fg_fixup; fix++) {
         if (fix->address != (uint64_t)regs[REG_RIP]) {
             continue;
@@ -63,6 +84,9 @@ static void apply_fixup(const struct cpu *cpu, greg_t *regs) {
         case FIXUP_WINDOW_SI_DI:
             out_of_window(cpu, &regs[REG_RSI]);
             out_of_window(cpu, &regs[REG_RDI]);
+            break;
+        case FIXUP_WIDE:
+            not_in_table(cpu, (uint64_t)regs[REG_R11]);
             break;
         case FIXUP_FLAGS_PUSHED: {
             uint64_t mask = FLAGS_HOST;
@@ -123,20 +147,26 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
 
     if (rip >= __start_fg_gadgets && rip < __stop_fg_gadgets) {
         struct cpu *cpu = (struct cpu *)(uintptr_t)regs[REG_R13];
-        apply_fixup(cpu, regs);
+        uint64_t address;
         cpu->trap = (uint32_t)regs[REG_TRAPNO];
         cpu->fault_at = rip;
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
-        if (cpu->trap == TRAP_PF) {
+        cpu->fault_beyond = (uint64_t)regs[REG_R15] == host_wide_base();
+        apply_fixup(cpu, regs);
+        if (!cpu->fault_probe && cpu->trap == TRAP_GP && no_chunk(regs, &address)) {
+            not_in_table(cpu, address);
+        } else if (!cpu->fault_probe && cpu->trap == TRAP_PF) {
             /* Bit 1: a write. Bits 0 and 4 are the guest's to say, from its page flags. */
             cpu->trap_error = (uint32_t)regs[REG_ERR] & 2;
-            cpu->trap_addr = (uint64_t)(uintptr_t)info->si_addr - cpu->window;
-            if (cpu->mode != GUEST_I386) {
-                cpu->fault_probe = probed_address(regs, &cpu->trap_addr);
-            }
-            if (cpu->mode == GUEST_I386) {
-                cpu->trap_addr = (uint32_t)cpu->trap_addr;
+            cpu->trap_addr = (uint64_t)(uintptr_t)info->si_addr;
+            if (!cpu->fault_beyond) {
+                cpu->trap_addr -= cpu->window;
+                if (cpu->mode == GUEST_I386) {
+                    cpu->trap_addr = (uint32_t)cpu->trap_addr;
+                } else {
+                    cpu->fault_probe = probed_address(regs, &cpu->trap_addr);
+                }
             }
             if (sig == SIGBUS) {
                 cpu->trap_error |= FAULT_BUS;
