@@ -11,21 +11,29 @@
 #define ARRAY(a) (sizeof(a) / sizeof *(a))
 
 /* Where things lie in each process; the same everywhere, so that threads meet. */
+#ifdef __x86_64__
+#define UPPER 0x100000000 /* what the calls change is beyond 4 GiB */
+#else
+#define UPPER 0
+#endif
+#define PLAY   (UPPER + 0x58000000) /* what the memory calls change */
+#define SHARED (UPPER + 0x5c000000) /* seen by all processes: futexes, flags */
+#define CODE   (UPPER + 0x5e000000) /* writable and executable */
 enum {
     SCRATCH = 0x50000000, /* + thread * SCRATCH_STEP: 4 pages, one read-only, one PROT_NONE */
     SCRATCH_STEP = 0x10000,
-    PLAY = 0x58000000, /* what the memory calls change */
     PLAY_BYTES = 64 << 12,
-    SHARED = 0x5c000000, /* seen by all processes: futexes, flags */
     SHARED_BYTES = 16 << 12,
-    CODE = 0x5e000000, /* writable and executable */
     CODE_BYTES = 4 << 12,
     PAGE = 4096,
 };
 
+/* A register, a pointer, a size in memory. */
+typedef unsigned long word;
+
 struct fuzz {
     uint32_t state;
-    uint32_t scratch;       /* address of this thread's pages */
+    word scratch;           /* address of this thread's pages */
     int gentle;             /* leaves the ground under the process's feet alone */
     uint32_t parent;        /* a process id that must live on */
     volatile int32_t *tids; /* of the run's processes and threads */
@@ -44,11 +52,30 @@ static int one_in(struct fuzz *f, uint32_t n) {
     return rnd(f) % n == 0;
 }
 
-static uint32_t edge_value(struct fuzz *f) {
+static word edge_value(struct fuzz *f) {
     static const uint32_t values[] = {0,          1,          2,          7,          8,
                                       0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffe, 0xfffff000,
                                       0xffffe000, 0x10000,    4095,       4096,       4097,
                                       65535,      0x40000000, 1024,       0xc0000000, 128};
+#ifdef __x86_64__
+    static const word wide[] = {
+        0x100000000,        0xfffff000,         0x7ffffffff000,     0x7fffffffffff,
+        0x800000000000,     0xffff800000000000, 0xffffffffff600000, 0xfffffffffffff000,
+        0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff, 0xffffffff80000000,
+        0x10000000000,      0xfffffff000,       0x1000000000,       0x7fffffffe000};
+    switch (one_in(f, 2) ? below(f, 4) : 4) {
+    case 0:
+        return (word)rnd(f) << 32 | rnd(f);
+    case 1:
+        return (word)1 << below(f, 64);
+    case 2:
+        return wide[below(f, ARRAY(wide))] + below(f, 3) - 1;
+    case 3:
+        return wide[below(f, ARRAY(wide))];
+    default:
+        break;
+    }
+#endif
     switch (below(f, 4)) {
     case 0:
         return rnd(f);
@@ -59,18 +86,18 @@ static uint32_t edge_value(struct fuzz *f) {
     }
 }
 
-static uint32_t small(struct fuzz *f) {
+static word small(struct fuzz *f) {
     return one_in(f, 10) ? edge_value(f) : below(f, 16);
 }
 
-static uint32_t some_fd(struct fuzz *f) {
+static word some_fd(struct fuzz *f) {
     if (one_in(f, 12)) {
         return one_in(f, 2) ? (uint32_t)-100 : edge_value(f); /* AT_FDCWD */
     }
     return below(f, 48);
 }
 
-static uint32_t some_pid(struct fuzz *f) {
+static word some_pid(struct fuzz *f) {
     int32_t tid = f->tids[below(f, 16)];
     switch (below(f, 8)) {
     case 0:
@@ -89,7 +116,7 @@ static uint32_t some_user(struct fuzz *f) {
     return users[below(f, ARRAY(users))];
 }
 
-static uint32_t some_size(struct fuzz *f) {
+static word some_size(struct fuzz *f) {
     switch (below(f, 5)) {
     case 0:
         return edge_value(f);
@@ -102,7 +129,7 @@ static uint32_t some_size(struct fuzz *f) {
     }
 }
 
-static uint32_t some_address(struct fuzz *f) {
+static word some_address(struct fuzz *f) {
     switch (below(f, f->gentle ? 4 : 8)) {
     case 0:
         return PLAY + (below(f, PLAY_BYTES) & ~(one_in(f, 8) ? 0u : PAGE - 1));
@@ -124,7 +151,7 @@ static uint32_t some_address(struct fuzz *f) {
 
 enum { ROOM = 512 }; /* one record at most; a scratch page holds eight */
 
-static uint32_t buffer(struct fuzz *f) {
+static word buffer(struct fuzz *f) {
     switch (below(f, 12)) {
     case 0:
         return f->scratch + 4 * PAGE - below(f, 64); /* runs into the read-only page */
@@ -145,47 +172,52 @@ static uint32_t buffer(struct fuzz *f) {
     }
 }
 
-static uint32_t *words(uint32_t at) {
-    return (uint32_t *)(uintptr_t)at;
+static word *words(word at) {
+    return (word *)at;
 }
 
-static void fill_vectors(struct fuzz *f, uint32_t at) {
+/* Fields of 32 bits. */
+static uint32_t *halves(word at) {
+    return (uint32_t *)at;
+}
+
+static void fill_vectors(struct fuzz *f, word at) {
     for (uint32_t i = 0; i < 16; i++) {
         words(at)[2 * i] = buffer(f);
         words(at)[2 * i + 1] = some_size(f);
     }
 }
 
-static void fill_address(struct fuzz *f, uint32_t at) {
-    uint8_t *to = (uint8_t *)(uintptr_t)at;
+static void fill_address(struct fuzz *f, word at) {
+    uint8_t *to = (uint8_t *)at;
     memset(to, 0, 128);
     static const char *const names[] = {"/tmp/s1", "s2", "/tmp/d/s3", "", "/dev/null"};
     switch (below(f, 6)) {
     case 0: /* loopback */
     case 1:
-        words(at)[0] = 2 | (0x1027 + below(f, 8) * 0x100) << 16;
-        words(at)[1] = 0x0100007f;
+        halves(at)[0] = 2 | (0x1027 + below(f, 8) * 0x100) << 16;
+        halves(at)[1] = 0x0100007f;
         break;
     case 2:
-        words(at)[0] = 10 | (0x1027 + below(f, 8) * 0x100) << 16;
+        halves(at)[0] = 10 | (0x1027 + below(f, 8) * 0x100) << 16;
         to[23] = 1;
         break;
     case 3: /* abstract */
-        words(at)[0] = 1;
+        halves(at)[0] = 1;
         to[3] = (uint8_t)('a' + below(f, 4));
         break;
     case 4:
-        words(at)[0] = 1;
+        halves(at)[0] = 1;
         strcpy((char *)to + 2, names[below(f, ARRAY(names))]);
         break;
     default:
-        words(at)[0] = below(f, 40) | rnd(f) << 16;
-        words(at)[1] = rnd(f);
+        halves(at)[0] = below(f, 40) | rnd(f) << 16;
+        halves(at)[1] = rnd(f);
     }
 }
 
-static void fill_message(struct fuzz *f, uint32_t at) {
-    uint32_t *m = words(at);
+static void fill_message(struct fuzz *f, word at) {
+    word *m = words(at);
     m[0] = one_in(f, 2) ? 0 : at + 256;
     fill_address(f, at + 256);
     m[1] = one_in(f, 6) ? edge_value(f) : 110;
@@ -196,25 +228,31 @@ static void fill_message(struct fuzz *f, uint32_t at) {
     }
     m[3] = one_in(f, 8) ? edge_value(f) : below(f, 4);
     m[4] = at + 400;
-    m[5] = one_in(f, 6) ? edge_value(f) : 4 * below(f, 20);
+    m[5] = one_in(f, 6) ? edge_value(f) : sizeof(word) * below(f, 20);
     m[6] = rnd(f);
-    uint32_t *control = words(at + 400); /* descriptors or credentials */
-    control[0] = one_in(f, 6) ? edge_value(f) : 12 + 4 * below(f, 8);
-    control[1] = one_in(f, 6) ? small(f) : 1;
-    control[2] = 1 + below(f, 3);
-    for (int i = 3; i < 12; i++) {
-        control[i] = one_in(f, 2) ? some_fd(f) : some_user(f);
+    words(at + 400)[0] = one_in(f, 6) ? edge_value(f) : sizeof(word) + 8 + 4 * below(f, 8);
+    uint32_t *control = halves(at + 400 + sizeof(word)); /* descriptors or credentials */
+    control[0] = (uint32_t)(one_in(f, 6) ? small(f) : 1);
+    control[1] = 1 + below(f, 3);
+    for (int i = 2; i < 11; i++) {
+        control[i] = (uint32_t)(one_in(f, 2) ? some_fd(f) : some_user(f));
     }
 }
 
-static void fill_time(struct fuzz *f, uint32_t at) {
+static void fill_time(struct fuzz *f, word at) {
     for (int i = 0; i < 4; i++) {
         words(at)[2 * i] = one_in(f, 8) ? edge_value(f) : 0;
         words(at)[2 * i + 1] = one_in(f, 8) ? edge_value(f) : below(f, 3000000);
     }
 }
 
-static void fill_anything(struct fuzz *f, uint32_t at) {
+static void fill_anything(struct fuzz *f, word at) {
+    if (sizeof(word) == 8 && one_in(f, 2)) { /* structures of ints */
+        for (int i = 0; i < 32; i++) {
+            halves(at)[i] = (uint32_t)(one_in(f, 3) ? 0 : one_in(f, 2) ? small(f) : some_fd(f));
+        }
+        return;
+    }
     for (int i = 0; i < 32; i++) {
         words(at)[i] = one_in(f, 3)   ? 0
                        : one_in(f, 3) ? small(f)
@@ -225,11 +263,11 @@ static void fill_anything(struct fuzz *f, uint32_t at) {
 }
 
 /* A record of one sort in the scratch pages, or just some address. */
-static uint32_t pointer(struct fuzz *f, enum points_at what) {
+static word pointer(struct fuzz *f, enum points_at what) {
     if (one_in(f, 6)) {
         return buffer(f);
     }
-    uint32_t at = f->scratch + ROOM * below(f, 20);
+    word at = f->scratch + ROOM * below(f, 20);
     switch (one_in(f, 8) ? (enum points_at)below(f, AT_SORTS) : what) {
     case AT_VECTORS:
         fill_vectors(f, at);
@@ -255,7 +293,7 @@ static uint32_t pointer(struct fuzz *f, enum points_at what) {
     default:
         fill_anything(f, at);
         if (one_in(f, 5)) { /* a record that ends where the page does */
-            memcpy((void *)(uintptr_t)(f->scratch + 4 * PAGE - 64), (void *)(uintptr_t)at, 64);
+            memcpy((void *)(f->scratch + 4 * PAGE - 64), (void *)at, 64);
             return f->scratch + 4 * PAGE - 4 * (1 + below(f, 16));
         }
     }
@@ -264,7 +302,7 @@ static uint32_t pointer(struct fuzz *f, enum points_at what) {
 
 /* --- strings ------------------------------------------------------------------------------ */
 
-static uint32_t some_string(struct fuzz *f) {
+static word some_string(struct fuzz *f) {
     static const char *const dirs[] = {"/tmp/",
                                        "",
                                        "/tmp/d/",
@@ -311,11 +349,11 @@ static uint32_t some_string(struct fuzz *f) {
                                          "/dev/mqueue",
                                          "/dev/random"};
     static const char *const magic[] = {"fd", "fdinfo", "task", "map_files"};
-    char *const start = (char *)(uintptr_t)(f->scratch + ROOM * (20 + below(f, 3)));
+    char *const start = (char *)(f->scratch + ROOM * (20 + below(f, 3)));
     char *to = start;
     switch (below(f, 10)) {
     case 0:
-        return one_in(f, 2) ? buffer(f) : (uint32_t)(uintptr_t) "";
+        return one_in(f, 2) ? buffer(f) : (word) "";
     case 1:
     case 2:
         strcpy(to, others[below(f, ARRAY(others))]);
@@ -358,12 +396,12 @@ static uint32_t some_string(struct fuzz *f) {
         strcpy(to, dirs[below(f, ARRAY(dirs))]);
         strcat(to, names[below(f, ARRAY(names))]);
     }
-    return (uint32_t)(uintptr_t)start;
+    return (word)start;
 }
 
 /* --- an argument by its kind -------------------------------------------------------------- */
 
-static uint32_t argument(struct fuzz *f, enum kind kind, enum points_at what) {
+static word argument(struct fuzz *f, enum kind kind, enum points_at what) {
     if (one_in(f, 40)) {
         return edge_value(f);
     }

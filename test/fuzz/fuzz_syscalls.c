@@ -6,7 +6,8 @@
  * Process 1, which makes no random calls, keeps PROCESSES others alive (each some hundred CALLS
  * long, with THREADS threads that share everything) until the time is over, ends all that is left,
  * and prints how many calls there were. Calls that would sleep end after ALARM microseconds. Run by
- * test/lib/fuzzing.py in a root of its own; one process of one thread does the same every time. */
+ * test/lib/fuzzing.py in a root of its own; one process of one thread does the same every time.
+ * Compiled for either ABI; a program of 64 bits makes calls of i386 as well, by int $0x80. */
 #include "fuzz_args.h"
 #include "guest_only.h"
 #include <errno.h>
@@ -40,8 +41,31 @@ struct board {
 static struct board *board;
 static useconds_t alarm_us = 3000;
 
-static long raw(uint32_t number, const uint32_t *arg) {
-    long result;
+/* The call of i386's number. */
+#ifdef __x86_64__
+static void raw_i386(uint32_t number, const word *arg) {
+    word result = number;
+    register word bp asm("r9") = arg[5];
+    asm volatile("push %%rbp\n"
+                 "mov %%r9,%%rbp\n"
+                 "int $0x80\n"
+                 "pop %%rbp"
+                 : "+a"(result)
+                 : "b"(arg[0]), "c"(arg[1]), "d"(arg[2]), "S"(arg[3]), "D"(arg[4]), "r"(bp)
+                 : "r8", "r10", "r11", "memory", "cc");
+}
+
+static void raw_x86_64(uint32_t number, const word *arg) {
+    word result = number;
+    register word r10 asm("r10") = arg[3], r8 asm("r8") = arg[4], r9 asm("r9") = arg[5];
+    asm volatile("syscall"
+                 : "+a"(result)
+                 : "D"(arg[0]), "S"(arg[1]), "d"(arg[2]), "r"(r10), "r"(r8), "r"(r9)
+                 : "rcx", "r11", "memory", "cc");
+}
+#else
+static void raw_i386(uint32_t number, const word *arg) {
+    word result;
     asm volatile("push %%ebp\n"
                  "push %%ebx\n"
                  "mov 20(%%esi),%%ebp\n"
@@ -56,54 +80,70 @@ static long raw(uint32_t number, const uint32_t *arg) {
                  : "=a"(result)
                  : "a"(number), "S"(arg)
                  : "ecx", "edx", "edi", "memory", "cc");
-    return result;
 }
+#endif
 
 /* Writes a small function into the pages that all threads execute, and calls one. */
 static void run_code(struct fuzz *f) {
-    uint8_t *at = (uint8_t *)(uintptr_t)(CODE + 64 * below(f, CODE_BYTES / 64));
+    uint8_t *at = (uint8_t *)(CODE + 64 * (word)below(f, CODE_BYTES / 64));
     if (one_in(f, 2)) {
         at[0] = 0xb8; /* mov $N,%eax; ret */
         *(volatile uint32_t *)(at + 1) = rnd(f);
         at[5] = 0xc3;
     }
     if (at[0] == 0xb8 && at[5] == 0xc3) {
-        ((int (*)(void))(uintptr_t)at)();
+        ((int (*)(void))at)();
     }
 }
 
 /* The process that watches, and everybody at once, are spared. */
-static void before(struct fuzz *f, const struct call *call, uint32_t *arg) {
-    if (call->number == SYS_clone) {
-        arg[0] &= ~(uint32_t)CLONE_PARENT; /* its end would send any signal to that process */
+static void before(struct fuzz *f, const struct call *call, word *arg) {
+    if (strcmp(call->name, "clone") == 0) {
+        arg[0] &= ~(word)CLONE_PARENT; /* its end would send any signal to that process */
     }
-    if (call->number == SYS_clone3 && arg[0] - f->scratch < 4 * PAGE - 4) {
-        words(arg[0])[0] &= ~(uint32_t)CLONE_PARENT;
+    if (strcmp(call->name, "clone3") == 0 && arg[0] - f->scratch < 4 * PAGE - 4) {
+        words(arg[0])[0] &= ~(word)CLONE_PARENT;
     }
-    if (call->spares) {
+    if (call->spares) { /* ids are ints: the upper halves of registers do not count */
         for (int i = 0; i < 2; i++) {
-            if (arg[i] == f->parent || arg[i] == -f->parent || arg[i] == (uint32_t)-1) {
+            uint32_t id = (uint32_t)arg[i];
+            if (id == f->parent || id == -f->parent || id == (uint32_t)-1) {
                 arg[i] = (uint32_t)f->tids[below(f, 16)];
             }
         }
-        if (arg[0] == (uint32_t)-1 || arg[0] <= 1) {
+        if ((uint32_t)arg[0] == (uint32_t)-1 || (uint32_t)arg[0] <= 1) {
             arg[0] = 0;
         }
     }
 }
 
-static void random_call(struct fuzz *f) {
-    uint32_t arg[6];
+static const struct call *some_call(struct fuzz *f, const struct call *table, uint32_t count) {
     const struct call *call;
     do {
-        call = &calls[below(f, ARRAY(calls))];
+        call = &table[below(f, count)];
     } while ((f->gentle && call->deadly) || (call->rare && !one_in(f, 10)));
+    return call;
+}
+
+static void random_call(struct fuzz *f) {
+    word arg[6];
+    const struct call *call;
+    void (*raw)(uint32_t, const word *) = raw_i386;
+#ifdef __x86_64__
+    if (!one_in(f, 10)) {
+        raw = raw_x86_64;
+        call = some_call(f, calls_x86_64, ARRAY(calls_x86_64));
+    } else
+#endif
+    {
+        call = some_call(f, calls_i386, ARRAY(calls_i386));
+    }
     for (int i = 0; i < 6; i++) {
         arg[i] = argument(f, call->kind[i], call->at);
     }
     before(f, call, arg);
     int32_t self = getpid();
-    raw(call->number, arg);
+    raw((uint32_t)call->number, arg);
     if (getpid() != self) {
         _exit(0); /* fork and its like: one of us is enough */
     }
@@ -133,8 +173,8 @@ static void on_signal(int signo) {
     (void)signo; /* ends calls that would sleep */
 }
 
-static void *fixed(uint32_t at, uint32_t bytes, int prot) {
-    return mmap((void *)(uintptr_t)at, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+static void *fixed(word at, word bytes, int prot) {
+    return mmap((void *)at, bytes, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
 /* Descriptors of every kind from 0 on. */
@@ -206,7 +246,7 @@ static void life(uint32_t seed, uint32_t index, uint32_t threads, uint32_t calls
     limit(RLIMIT_MSGQUEUE, 1 << 20);
     open_files();
     for (uint32_t i = 0; i < threads; i++) {
-        uint32_t at = SCRATCH + i * SCRATCH_STEP;
+        word at = SCRATCH + i * SCRATCH_STEP;
         fixed(at, 4 * PAGE, PROT_READ | PROT_WRITE);
         fixed(at + 4 * PAGE, PAGE, PROT_READ);
         fixed(at + 5 * PAGE, PAGE, PROT_NONE);

@@ -3,9 +3,10 @@
 
     soak.py [--seconds N] [--seed N] [--san address,undefined] [PART...]
 
-Every part (calls, checked-calls, races, root-races, cpu, elf) runs for so many seconds in turns
-with new seeds, and prints each with the command that runs it again. Ends with 1 when one failed;
---san takes the build that `make SAN=...` made. test/suites/fuzz_syscalls.py runs a slice of it."""
+Every part (calls, checked-calls, races, root-races, cpu; the same with programs of x86-64: calls64
+and so on; elf) runs for so many seconds in turns with new seeds, and prints each with the command
+that runs it again. Ends with 1 when one failed; --san takes the build that `make SAN=...` made.
+test/suites/fuzz_syscalls.py runs a slice of it."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "test/lib"))
 
 import fuzzing  # noqa: E402
+from guests import GUESTS, Guest  # noqa: E402
 from harness import Failure, command  # noqa: E402
 
 TURN = 20.0  # seconds
@@ -49,6 +51,21 @@ def shapes(seed: int) -> list[str]:
     return [str(processes), str(threads), str((100, 400, 2000)[seed % 3])]
 
 
+def parts_of(guest: Guest, engine: list[str]) -> dict[str, Callable[[int, float], str]]:
+    """The attacks by programs of a guest."""
+    end = guest.suffix
+    return {
+        f"calls{end}": lambda seed, s: fuzzing.random_calls(
+            seed, s, *shapes(seed), engine=engine, guest=guest),
+        f"checked-calls{end}": lambda seed, s: fuzzing.random_calls(
+            seed, s, "2", "3", "400", "100000", engine=engine, options=["--check-memory"],
+            guest=guest),
+        f"races{end}": lambda seed, s: fuzzing.races(seed, s, 1000, engine=engine, guest=guest),
+        f"root-races{end}": lambda seed, s: fuzzing.races(seed, s, 0, engine=engine, guest=guest),
+        f"cpu{end}": lambda seed, s: fuzzing.cpu_states(seed, s, engine=engine, guest=guest),
+    }
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Random attacks on Fiberglass.")
@@ -59,15 +76,9 @@ def main() -> int:
     args = parser.parse_args()
     build = TOP / ("build/san-" + args.san.replace(",", "-") if args.san else "build")
     engine = [str(build / "fiberglass")]
-    parts: dict[str, Callable[[int, float], str]] = {
-        "calls": lambda seed, s: fuzzing.random_calls(seed, s, *shapes(seed), engine=engine),
-        "checked-calls": lambda seed, s: fuzzing.random_calls(
-            seed, s, "2", "3", "400", "100000", engine=engine, options=["--check-memory"]),
-        "races": lambda seed, s: fuzzing.races(seed, s, 1000, engine=engine),
-        "root-races": lambda seed, s: fuzzing.races(seed, s, 0, engine=engine),
-        "cpu": lambda seed, s: fuzzing.cpu_states(seed, s, engine=engine),
-        "elf": lambda seed, s: damaged_elf(seed, s, build),
-    }
+    parts = {name: run for guest in GUESTS.values() for name, run in
+             parts_of(guest, engine).items()}
+    parts["elf"] = lambda seed, s: damaged_elf(seed, s, build)
     failed = 0
     for name in args.part or parts:
         end = time.monotonic() + args.seconds

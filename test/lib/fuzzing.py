@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c
+from guests import I386, Guest
 from harness import BUILD, FG, TOP, Failure
 
 sys.path[:0] = [str(TOP / "test/mutants"), str(TOP)]
 from confine import confined, may_confine  # noqa: E402
-from gen.emit.syscalls import ABIS, live, parse  # noqa: E402
+from gen.emit.syscalls import ABIS, Abi, live, parse  # noqa: E402
 
 HERE = BUILD / "test/fuzz"
 MOST_MEMORY = 6 << 30
@@ -59,16 +60,29 @@ RARE = re.compile(r"fork|setpgid|setsid|set(res|re|fs)?[ug]id(32)?|setgroups(32)
 
 
 def table() -> str:
-    """The C header with every call that Fiberglass has, out of syscalls/table."""
+    """The C header with every call that Fiberglass has, of each ABI, out of syscalls/table."""
+    sorts = ", ".join("AT_" + sort.upper() for sort in (*AT, "anything", "sorts"))
+    return (f"enum kind {{ {', '.join('KIND_' + k.upper() for k in KINDS)} }};\n"
+            f"enum points_at {{ {sorts} }};\n"
+            "struct call {\n    int number;\n    const char *name;\n"
+            "    enum kind kind[6];\n    enum points_at at;\n    char deadly, spares, rare;\n};\n"
+            + "".join(f"static const struct call calls_{abi.symbol}[] = {{\n{rows(abi)}\n}};\n"
+                      for abi in ABIS).replace("static", "__attribute__((unused)) static"))
+
+
+def rows(abi: Abi) -> str:
+    """The calls of an ABI, one a line."""
     lines = []
-    abi = ABIS[0]  # the programs of test/fuzz are i386 ones
     for call in parse(TOP / "syscalls/table"):
         name = call.names.get(abi)
         if name is None or not live(call) or LEFT_OUT.fullmatch(name):
             continue
         kinds: list[str] = []
         for word in call.kinds:
-            kinds += ["low", "high"] if word in ("off64", "pos64") else [word]
+            if word in ("off64", "pos64"):
+                kinds += ["low", "high"] if abi.bits == 32 or word == "pos64" else ["low"]
+            else:
+                kinds.append(word)
         for kind in kinds:
             if kind not in KINDS:
                 raise Failure(f"fuzzing.py does not know the kind {kind!r} of syscalls/table")
@@ -79,33 +93,29 @@ def table() -> str:
                 bool(RARE.fullmatch(name))]
         lines.append(f'    {{{call.numbers[abi]}, "{name}", {{{kind}}}, AT_{at.upper()}, '
                      + ", ".join(str(int(b)) for b in bits) + "},")
-    sorts = ", ".join("AT_" + sort.upper() for sort in (*AT, "anything", "sorts"))
-    return (f"enum kind {{ {', '.join('KIND_' + k.upper() for k in KINDS)} }};\n"
-            f"enum points_at {{ {sorts} }};\n"
-            "static const struct call {\n    int number;\n    const char *name;\n"
-            "    enum kind kind[6];\n    enum points_at at;\n    char deadly, spares, rare;\n"
-            "} calls[] = {\n" + "\n".join(lines) + "\n};\n")
+    return "\n".join(lines)
 
 
-def program(name: str) -> Path:
+def program(name: str, guest: Guest = I386) -> Path:
     """A guest program of test/fuzz."""
     with building:
-        return build(name)
+        return build(name, guest)
 
 
-def build(name: str) -> Path:
-    """Compile it unless nothing changed."""
+def build(name: str, guest: Guest) -> Path:
+    """Compile it unless nothing changed; `NAME64` is a program of x86-64."""
     header = HERE / "fuzz_kinds.h"
     HERE.mkdir(parents=True, exist_ok=True)
     text = table()
     if not header.exists() or header.read_text() != text:
         header.write_text(text)
     source = TOP / f"test/fuzz/{name}.c"
-    binary = HERE / name
+    binary = HERE / (name if guest is I386 else f"{name}64")
     newest = max(p.stat().st_mtime for p in (header, *source.parent.glob("*.[ch]")))
     if binary.exists() and binary.stat().st_mtime < newest:
         binary.unlink()
-    return compile_c(source, binary, "-static", "-fno-stack-protector", f"-I{HERE}")
+    return compile_c(source, binary, "-static", "-fno-stack-protector", f"-I{HERE}",
+                     guest=guest)
 
 
 def fresh_place(name: str, *programs: Path) -> tuple[Path, list[str | Path]]:
@@ -195,28 +205,32 @@ def attack(words: Sequence[str | Path], place: Path, seconds: float,
 
 
 def random_calls(seed: int, seconds: float, *more: str, engine: Sequence[str] = (),
-                 options: Sequence[str] = ()) -> str:
+                 options: Sequence[str] = (), guest: Guest = I386) -> str:
     """Random system calls; `more`: numbers of processes, threads, calls (fuzz_syscalls.c)."""
-    binary = program("fuzz_syscalls")
-    place, root = fresh_place(f"calls{seed}", binary)
-    said = attack([*options, *root, "/bin/fuzz_syscalls", str(seed), str(seconds), *more], place,
+    binary = program("fuzz_syscalls", guest)
+    place, root = fresh_place(f"calls{seed}-{guest.bits}", binary)
+    said = attack([*options, *root, f"/bin/{binary.name}", str(seed), str(seconds), *more], place,
                   seconds, engine)
     shutil.rmtree(place)
     return said
 
 
-def cpu_states(seed: int, seconds: float, engine: Sequence[str] = ()) -> str:
+def cpu_states(seed: int, seconds: float, engine: Sequence[str] = (),
+               guest: Guest = I386) -> str:
     """Random states of the CPU."""
-    place, options = fresh_place(f"cpu{seed}", program("fuzz_cpu"))
-    said = attack([*options, "/bin/fuzz_cpu", str(seed), str(seconds)], place, seconds, engine)
+    binary = program("fuzz_cpu", guest)
+    place, options = fresh_place(f"cpu{seed}-{guest.bits}", binary)
+    said = attack([*options, f"/bin/{binary.name}", str(seed), str(seconds)], place, seconds,
+                  engine)
     shutil.rmtree(place)
     return said
 
 
-def races(seed: int, seconds: float, user: int, engine: Sequence[str] = ()) -> str:
+def races(seed: int, seconds: float, user: int, engine: Sequence[str] = (),
+          guest: Guest = I386) -> str:
     """Races of names by that user of the guest; what lies outside must be as before."""
-    binary = program("fuzz_races")
-    place, options = fresh_place(f"races{seed}-{user}", binary)
+    binary = program("fuzz_races", guest)
+    place, options = fresh_place(f"races{seed}-{user}-{guest.bits}", binary)
     (place / "ro").mkdir()
     (place / "ro/file").write_text("READ-ONLY")
     (place / "canary").write_text("CANARY")
@@ -227,7 +241,7 @@ def races(seed: int, seconds: float, user: int, engine: Sequence[str] = ()) -> s
                 for p in canaries for s in [p.lstat()]]
 
     before, names = state(), sorted(os.listdir(place))
-    said = attack([*options, "--mount", f"{place / 'ro'}:/ro:ro", "/bin/fuzz_races", str(seed),
+    said = attack([*options, "--mount", f"{place / 'ro'}:/ro:ro", f"/bin/{binary.name}", str(seed),
                    str(int(seconds)), str(user)], place, seconds, engine)
     if state() != before:
         raise Failure(f"a canary outside changed:\n{before}\n{state()}")

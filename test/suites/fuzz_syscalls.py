@@ -12,42 +12,51 @@ import os
 from functools import partial
 
 from fuzzing import cpu_states, random_calls, races
+from guests import GUESTS, Guest, need
 from harness import Skip, Suite
 
 SECONDS = 5
 suite = Suite()
 
 
-def calls(seed: int, *more: str) -> None:
+def calls(guest: Guest, seed: int, *more: str) -> None:
     """A seed of its own, so that a failure can be replayed."""
-    random_calls(seed, SECONDS, *more)
+    need(guest)
+    random_calls(seed, SECONDS, *more, guest=guest)
 
 
-def checked(seed: int) -> None:
+def checked(guest: Guest, seed: int) -> None:
     """The guest's memory is verified after each call, so calls are slow and may take longer."""
-    random_calls(seed, SECONDS, "1", "3", "400", "100000", options=["--check-memory"])
+    need(guest)
+    random_calls(seed, SECONDS, "1", "3", "400", "100000", options=["--check-memory"], guest=guest)
 
 
-def names(seed: int, user: int) -> None:
+def names(guest: Guest, seed: int, user: int) -> None:
     """Races by a user of the guest."""
+    need(guest)
     if user and os.geteuid():
         raise Skip("other users of the guest are others to the host only where root runs it")
-    races(seed, SECONDS, user)
+    races(seed, SECONDS, user, guest=guest)
 
 
-def states(seed: int) -> None:
+def states(guest: Guest, seed: int) -> None:
     """States of the CPU."""
-    cpu_states(seed, SECONDS)
+    need(guest)
+    cpu_states(seed, SECONDS, guest=guest)
 
 
-suite.add("calls", partial(calls, 1), limit=80)
-suite.add("calls, one thread", partial(calls, 2, "1", "1"), limit=80)
-suite.add("calls, memory checked", partial(checked, 5), limit=80)
-suite.add("states of the CPU", partial(states, 1), limit=80)
-suite.add("calls, many threads", partial(calls, 3, "2", "8"), quick=False, limit=80)
-suite.add("calls, many processes", partial(calls, 4, "8", "2"), quick=False, limit=80)
-suite.add("races of a user", partial(names, 1, 1000), limit=80)
-suite.add("races of root", partial(names, 2, 0), quick=False, limit=80)
+for each in GUESTS.values():
+    end = ", x86-64" if each.suffix else ""
+    suite.add(f"calls{end}", partial(calls, each, 1), limit=80)
+    suite.add(f"calls, one thread{end}", partial(calls, each, 2, "1", "1"), limit=80)
+    suite.add(f"calls, memory checked{end}", partial(checked, each, 5), limit=80)
+    suite.add(f"states of the CPU{end}", partial(states, each, 1), limit=80)
+    suite.add(f"calls, many threads{end}", partial(calls, each, 3, "2", "8"), quick=False,
+              limit=80)
+    suite.add(f"calls, many processes{end}", partial(calls, each, 4, "8", "2"), quick=False,
+              limit=80)
+    suite.add(f"races of a user{end}", partial(names, each, 1, 1000), limit=80)
+    suite.add(f"races of root{end}", partial(names, each, 2, 0), quick=False, limit=80)
 
 if __name__ == "__main__":
     suite.main()
