@@ -3,6 +3,7 @@
 #include "core/memory/window.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -88,11 +89,26 @@ static uint8_t stretch_of(const struct space *space, gaddr_t addr) {
     return atomic_load_explicit(&space->stretch[addr >> STRETCH_BITS], memory_order_relaxed);
 }
 
+/* What memset does, by words that are each stored at once: others read meanwhile (space_page()). */
+static void fill(uint8_t *at, uint8_t flags, size_t count) {
+    const uint64_t eight = UINT64_C(0x0101010101010101) * flags;
+    uint8_t *const end = at + count;
+    for (; at < end && (uintptr_t)at % sizeof eight; at++) {
+        __atomic_store_n(at, flags, __ATOMIC_RELAXED);
+    }
+    for (; end - at >= (ptrdiff_t)sizeof eight; at += sizeof eight) {
+        __atomic_store_n((uint64_t *)(void *)at, eight, __ATOMIC_RELAXED);
+    }
+    for (; at < end; at++) {
+        __atomic_store_n(at, flags, __ATOMIC_RELAXED);
+    }
+}
+
 /* First the pages' bytes, then the word that they count. */
 static void mix(struct space *space, gaddr_t addr) {
     uint8_t flags = stretch_of(space, addr);
     if (flags != PAGE_MIXED) {
-        memset(pages_of(space, addr & ~(STRETCH_BYTES - 1)), flags, STRETCH_PAGES);
+        fill(pages_of(space, addr & ~(STRETCH_BYTES - 1)), flags, STRETCH_PAGES);
         atomic_store(&space->stretch[addr >> STRETCH_BITS], PAGE_MIXED);
     }
 }
@@ -119,13 +135,13 @@ void page_flags_set(struct space *space, gaddr_t addr, gaddr_t len, uint8_t flag
             _Atomic uint8_t *first = &space->stretch[at >> STRETCH_BITS];
             bool mixed = all >= MANY_STRETCHES && !flags && memchr((void *)first, PAGE_MIXED, all);
             next = at + (all << STRETCH_BITS);
-            memset((void *)first, flags, all);
+            fill((uint8_t *)first, flags, all);
             if (mixed) { /* else what is there stays, and counts for nothing */
                 (void)madvise(pages_of(space, at), all * STRETCH_PAGES, MADV_DONTNEED);
             }
         } else if (stretch_of(space, at) != flags) {
             mix(space, at);
-            memset(pages_of(space, at), flags, (next - at) >> PAGE_BITS);
+            fill(pages_of(space, at), flags, (size_t)((next - at) >> PAGE_BITS));
         }
     }
 }
@@ -152,7 +168,7 @@ void page_flags_change(struct space *space, gaddr_t addr, gaddr_t len, uint8_t k
         mix(space, at);
         for (uint8_t *byte = pages_of(space, at), *last = pages_of(space, next); byte < last;
              byte++) {
-            *byte = (uint8_t)((*byte & kept) | flags);
+            __atomic_store_n(byte, (uint8_t)((*byte & kept) | flags), __ATOMIC_RELAXED);
         }
         if (whole && !(kept & (PAGE_CODE | PAGE_HOT)) && alike(pages_of(space, at))) {
             atomic_store(&space->stretch[at >> STRETCH_BITS], *pages_of(space, at));

@@ -66,6 +66,7 @@ bool frame_xstate_take(struct task *task, const uint8_t fx[512], gaddr_t at, boo
     uint64_t components;
     uint8_t image[XSTATE_BYTES] __attribute__((aligned(64)));
     if (!read_after(task, fx, at, &after, &components)) {
+        memset(&after, 0, sizeof after);
         cpu_upper_load(task->cpu, after.upper);
         return true;
     }

@@ -1,75 +1,87 @@
-/* fuzz_cpu.c's instructions and states of x86-64: registers of 64 bits, frames with extended state,
- * bases of segments, the ends of the address space. */
+/* The instructions and states of x86-64 for fuzz_cpu.c and test/states/cpu_states64.c: registers of
+ * 64 bits, frames with extended state, bases of segments, the ends of the address space. */
 #ifndef FUZZ_CPU_X86_64_H
 #define FUZZ_CPU_X86_64_H
 
 #define CODE  0x15e000000
 #define STACK 0x158000000
 enum { SNIPPET = 14 };
+#ifndef UNWANTED_FLAGS
+#define UNWANTED_FLAGS 0u
+#endif
+
+/* Those of the instructions whose outcome varies by processor or by what else happens. */
+#ifdef COMPARED
+#define VARIES(text) "\x0f\x0b"
+#define LANDING      ~31u /* where an instruction begins */
+#else
+#define VARIES(text) text
+#define LANDING      ~0u
+#endif
 
 /* Instructions that lean on what a state may have wrong, zeros (add %al,(%rax)) and a breakpoint.
  */
 static const char snippets[][SNIPPET + 1] = {
-    "\x50",                                             /* push %rax */
-    "\x58",                                             /* pop %rax */
-    "\x66\x50\x66\x58",                                 /* push %ax; pop %ax */
-    "\x9c\x9d",                                         /* pushf; popf */
-    "\xff\x30\x8f\x00",                                 /* push (%rax); pop (%rax) */
-    "\xc3",                                             /* ret */
-    "\xc2\x04\x00",                                     /* ret $4 */
-    "\x48\xcf",                                         /* iretq */
-    "\xcf",                                             /* iret of 32 bits */
-    "\x48\xcb",                                         /* lretq */
-    "\xcb",                                             /* lret of 32 bits */
-    "\xe8\x00\x00\x00\x00",                             /* call */
-    "\xe8\x00\x00\x00\x80",                             /* call, far below */
-    "\xff\xd0",                                         /* call *%rax */
-    "\xff\xe0",                                         /* jmp *%rax */
-    "\xff\x20",                                         /* jmp *(%rax) */
-    "\x48\xff\x18",                                     /* lcall *(%rax) */
-    "\x48\xff\x28",                                     /* ljmp *(%rax) */
-    "\xff\x28",                                         /* ljmp of 32 bits */
-    "\xc8\x20\x00\x00",                                 /* enter $32,$0 */
-    "\xc8\x20\x00\x1f",                                 /* enter $32,$31 */
-    "\xc9",                                             /* leave */
-    "\x8e\xd8\x8b\x00",                                 /* mov %eax,%ds; mov (%rax),%eax */
-    "\x8e\xd0\x50",                                     /* mov %eax,%ss; push %rax */
-    "\x8e\xe0\x64\x48\x8b\x00",                         /* mov %eax,%fs; mov %fs:(%rax),%rax */
-    "\x8e\xe8\x65\x48\x89\x00",                         /* mov %eax,%gs; mov %rax,%gs:(%rax) */
-    "\x64\x67\x48\x8b\x00",                             /* mov %fs:(%eax),%rax */
-    "\xf3\x48\x0f\xae\xd0\x64\x8b\x01",                 /* wrfsbase %rax; mov %fs:(%rcx),%eax */
-    "\xf3\x48\x0f\xae\xd9\x65\x89\x00",                 /* wrgsbase %rcx; mov %eax,%gs:(%rax) */
-    "\xf3\x0f\xae\xd0\xf3\x48\x0f\xae\xc0",             /* wrfsbase %eax; rdfsbase %rax */
-    "\x48\x0f\xb2\x20",                                 /* lss (%rax),%rsp */
-    "\x48\x0f\xb4\x00\x64\x8b\x00",                     /* lfs (%rax),%rax; mov %fs:(%rax),%eax */
-    "\xf3\xa4",                                         /* rep movsb */
-    "\xf3\x48\xa5",                                     /* rep movsq */
-    "\xf3\x48\xab",                                     /* rep stosq */
-    "\x67\xf3\xaa",                                     /* rep stosb (%edi) */
-    "\xf2\xae",                                         /* repne scasb */
-    "\xf3\x64\xa6",                                     /* repe cmpsb %fs: */
-    "\xdd\x20\x9b",                                     /* frstor (%rax); fwait */
-    "\xdd\x30",                                         /* fsave (%rax) */
-    "\xd9\x20\xd9\xe8\x9b",                             /* fldenv (%rax); fld1; fwait */
-    "\x48\x0f\xae\x00",                                 /* fxsave64 (%rax) */
-    "\x48\x0f\xae\x08\x0f\x58\xc1",                     /* fxrstor64 (%rax); addps */
-    "\x6a\xff\x58\x48\x99\x0f\xae\x21",                 /* xsave (%rcx) of everything */
-    "\x6a\xff\x58\x48\x99\x48\x0f\xae\x21",             /* xsave64 (%rcx) */
-    "\x6a\xff\x58\x48\x99\x0f\xae\x29\xc5\xfc\x58\xc1", /* xrstor (%rcx); vaddps */
-    "\x6a\xff\x58\x48\x99\x0f\xc7\x21",                 /* xsavec (%rcx) */
-    "\x6a\xff\x58\x48\x99\x0f\xae\x31",                 /* xsaveopt (%rcx) */
-    "\x0f\xae\x28",                                     /* xrstor (%rax), mask at random */
-    "\x31\xc9\x0f\x01\xd0",                             /* xgetbv */
-    "\x0f\x01\xd0",                                     /* xgetbv of some register */
-    "\x0f\xae\x10\xf3\x0f\x51\xc0",                     /* ldmxcsr (%rax); sqrtss */
-    "\x0f\x28\x00",                                     /* movaps (%rax),%xmm0 */
-    "\xc5\xfc\x28\x00",                                 /* vmovaps (%rax),%ymm0 */
-    "\xc5\xfc\x11\x00",                                 /* vmovups %ymm0,(%rax) */
-    "\xc5\xfc\x77",                                     /* vzeroall */
-    "\xc4\xe2\x75\x90\x04\x90",                         /* vpgatherdd %ymm1,(%rax,%ymm2,4),%ymm0 */
-    "\xc4\xe2\xf5\x91\x04\xd0",                         /* vpgatherqq %ymm1,(%rax,%ymm2,8),%ymm0 */
-    "\x67\xc4\xe2\xf5\x93\x04\x10",                     /* vgatherqpd (%eax,%ymm2) */
-    "\x64\xc4\xe2\x75\x92\x04\x90",                     /* vgatherdps %fs: */
+    "\x50",                                         /* push %rax */
+    "\x58",                                         /* pop %rax */
+    "\x66\x50\x66\x58",                             /* push %ax; pop %ax */
+    "\x9c\x9d",                                     /* pushf; popf */
+    "\xff\x30\x8f\x00",                             /* push (%rax); pop (%rax) */
+    "\xc3",                                         /* ret */
+    "\xc2\x04\x00",                                 /* ret $4 */
+    VARIES("\x48\xcf"),                             /* iretq */
+    VARIES("\xcf"),                                 /* iret of 32 bits */
+    VARIES("\x48\xcb"),                             /* lretq */
+    VARIES("\xcb"),                                 /* lret of 32 bits */
+    "\xe8\x00\x00\x00\x00",                         /* call */
+    "\xe8\x00\x00\x00\x80",                         /* call, far below */
+    "\xff\xd0",                                     /* call *%rax */
+    "\xff\xe0",                                     /* jmp *%rax */
+    "\xff\x20",                                     /* jmp *(%rax) */
+    VARIES("\x48\xff\x18"),                         /* lcall *(%rax) */
+    VARIES("\x48\xff\x28"),                         /* ljmp *(%rax) */
+    "\xff\x28",                                     /* ljmp of 32 bits */
+    "\xc8\x20\x00\x00",                             /* enter $32,$0 */
+    "\xc8\x20\x00\x1f",                             /* enter $32,$31 */
+    "\xc9",                                         /* leave */
+    "\x8e\xd8\x8b\x00",                             /* mov %eax,%ds; mov (%rax),%eax */
+    "\x8e\xd0\x50",                                 /* mov %eax,%ss; push %rax */
+    "\x8e\xe0\x64\x48\x8b\x00",                     /* mov %eax,%fs; mov %fs:(%rax),%rax */
+    "\x8e\xe8\x65\x48\x89\x00",                     /* mov %eax,%gs; mov %rax,%gs:(%rax) */
+    "\x64\x67\x48\x8b\x00",                         /* mov %fs:(%eax),%rax */
+    "\xf3\x48\x0f\xae\xd0\x64\x8b\x01",             /* wrfsbase %rax; mov %fs:(%rcx),%eax */
+    "\xf3\x48\x0f\xae\xd9\x65\x89\x00",             /* wrgsbase %rcx; mov %eax,%gs:(%rax) */
+    "\xf3\x0f\xae\xd0\xf3\x48\x0f\xae\xc0",         /* wrfsbase %eax; rdfsbase %rax */
+    VARIES("\x48\x0f\xb2\x20"),                     /* lss (%rax),%rsp */
+    VARIES("\x48\x0f\xb4\x00\x64\x8b\x00"),         /* lfs (%rax),%rax; mov %fs:(%rax),%eax */
+    VARIES("\xf3\xa4"),                             /* rep movsb */
+    VARIES("\xf3\x48\xa5"),                         /* rep movsq */
+    "\xf3\x48\xab",                                 /* rep stosq */
+    "\x67\xf3\xaa",                                 /* rep stosb (%edi) */
+    "\xf2\xae",                                     /* repne scasb */
+    VARIES("\xf3\x64\xa6"),                         /* repe cmpsb %fs: */
+    "\xdd\x20\x9b",                                 /* frstor (%rax); fwait */
+    "\xdd\x30",                                     /* fsave (%rax) */
+    "\xd9\x20\xd9\xe8\x9b",                         /* fldenv (%rax); fld1; fwait */
+    "\x48\x0f\xae\x00",                             /* fxsave64 (%rax) */
+    "\x48\x0f\xae\x08\x0f\x58\xc1",                 /* fxrstor64 (%rax); addps */
+    VARIES("\x6a\xff\x58\x48\x99\x0f\xae\x21"),     /* xsave (%rcx) of everything */
+    VARIES("\x6a\xff\x58\x48\x99\x48\x0f\xae\x21"), /* xsave64 (%rcx) */
+    VARIES("\x6a\xff\x58\x48\x99\x0f\xae\x29\xc5\xfc\x58\xc1"), /* xrstor (%rcx); vaddps */
+    VARIES("\x6a\xff\x58\x48\x99\x0f\xc7\x21"),                 /* xsavec (%rcx) */
+    VARIES("\x6a\xff\x58\x48\x99\x0f\xae\x31"),                 /* xsaveopt (%rcx) */
+    VARIES("\x0f\xae\x28"),                                     /* xrstor (%rax), mask at random */
+    VARIES("\x31\xc9\x0f\x01\xd0"),                             /* xgetbv */
+    VARIES("\x0f\x01\xd0"),                                     /* xgetbv of some register */
+    "\x0f\xae\x10\xf3\x0f\x51\xc0",                             /* ldmxcsr (%rax); sqrtss */
+    "\x0f\x28\x00",                                             /* movaps (%rax),%xmm0 */
+    "\xc5\xfc\x28\x00",                                         /* vmovaps (%rax),%ymm0 */
+    "\xc5\xfc\x11\x00",                                         /* vmovups %ymm0,(%rax) */
+    "\xc5\xfc\x77",                                             /* vzeroall */
+    VARIES("\xc4\xe2\x75\x90\x04\x90"),                 /* vpgatherdd %ymm1,(%rax,%ymm2,4),%ymm0 */
+    VARIES("\xc4\xe2\xf5\x91\x04\xd0"),                 /* vpgatherqq %ymm1,(%rax,%ymm2,8),%ymm0 */
+    VARIES("\x67\xc4\xe2\xf5\x93\x04\x10"),             /* vgatherqpd (%eax,%ymm2) */
+    VARIES("\x64\xc4\xe2\x75\x92\x04\x90"),             /* vgatherdps %fs: */
     "\xc4\xe2\x75\x2c\x00",                             /* vmaskmovps (%rax),%ymm1,%ymm0 */
     "\xc4\xe2\x75\x2e\x00",                             /* vmaskmovps %ymm0,%ymm1,(%rax) */
     "\x66\x0f\xf7\xc1",                                 /* maskmovdqu */
@@ -94,30 +106,33 @@ static const char snippets[][SNIPPET + 1] = {
     "\x48\x0f\x07",                                     /* sysret */
     "\x0f\x34",                                         /* sysenter */
     "\x0f\x0b",                                         /* ud2 */
-    "\xeb\xfe",                                         /* jmp . */
-    "\xe2\xfe",                                         /* loop . */
-    "\x67\xe3\xfd",                                     /* jecxz */
-    "\x66\xc3",                                         /* retw */
-    "\xb8\x27\x00\x00\x00\x0f\x05",                     /* getpid */
-    "\xb8\x0f\x00\x00\x00\x0f\x05",                     /* rt_sigreturn */
-    "\xb8\x14\x00\x00\x00\xcd\x80",                     /* getpid of i386 */
-    "\xb8\x77\x00\x00\x00\xcd\x80",                     /* sigreturn of i386 */
-    "\xb8\xad\x00\x00\x00\xcd\x80",                     /* rt_sigreturn of i386 */
+    VARIES("\xeb\xfe"),                                 /* jmp . */
+    VARIES("\xe2\xfe"),                                 /* loop . */
+    VARIES("\x67\xe3\xfd"),                             /* jecxz */
+    VARIES("\x66\xc3"),                                 /* retw */
+    VARIES("\xb8\x27\x00\x00\x00\x0f\x05"),             /* getpid */
+    VARIES("\xb8\x0f\x00\x00\x00\x0f\x05"),             /* rt_sigreturn */
+    VARIES("\xb8\x14\x00\x00\x00\xcd\x80"),             /* getpid of i386 */
+    VARIES("\xb8\x77\x00\x00\x00\xcd\x80"),             /* sigreturn of i386 */
+    VARIES("\xb8\xad\x00\x00\x00\xcd\x80"),             /* rt_sigreturn of i386 */
     "\xbf\x01\x10\x00\x00\xb8\x9e\x00\x00\x00\x0f\x05", /* arch_prctl(ARCH_SET_GS, %rsi) */
     "\xbf\x02\x10\x00\x00\xb8\x9e\x00\x00\x00\x0f\x05", /* arch_prctl(ARCH_SET_FS, %rsi) */
-    "\x48\xc7\xc0\x00\x00\x60\xff\xff\xd0",             /* call the page of vsyscalls */
+    VARIES("\x48\xc7\xc0\x00\x00\x60\xff\xff\xd0"),     /* call the page of vsyscalls */
 };
 
 static word address(void) {
     static const word ends[] = {0,
                                 0x100000000,
                                 0x1000000000,
+#ifndef COMPARED /* which of two faults an access over the last canonical address is varies */
                                 0x10000000000,
                                 0x7ffffffff000,
                                 0x800000000000,
                                 0xffff800000000000,
-                                0xffffffffff600000,
-                                0x8000000000000000};
+                                0x8000000000000000,
+#endif
+                                0x10000000000,
+                                0xffffffffff600000};
     switch (below(12)) {
     case 0:
         return (word)rnd() << 32 | rnd();
@@ -127,7 +142,7 @@ static word address(void) {
     case 3:
         return rnd();
     case 4:
-        return CODE + below(CODE_BYTES);
+        return CODE + (below(CODE_BYTES) & LANDING);
     case 5:
         return STACK + PAGE + below(16);
     case 6:
@@ -145,6 +160,7 @@ static word selector(word usual) {
     return below(4) ? usual : below(8) ? some[below(ARRAY(some))] : rnd() & 0xffff;
 }
 
+#ifndef COMPARED
 /* An image of extended state, anywhere: numbers where the kernel and XRSTOR look. */
 static void damage(uint8_t *image) {
     static const uint16_t fields[] = {0,   2,   4,   24,  28,  464, 468, 472, 476,
@@ -173,6 +189,8 @@ static void damage(uint8_t *image) {
     }
 }
 
+#endif
+
 /* The next state. */
 static void new_state(ucontext_t *uc) {
     greg_t *reg = uc->uc_mcontext.gregs;
@@ -184,7 +202,7 @@ static void new_state(ucontext_t *uc) {
     reg[REG_RCX] = below(2) ? (greg_t)below(100) : reg[REG_RCX];
     reg[REG_CSGSFS] =
         (greg_t)(selector(0x33) | selector(0) << 16 | selector(0) << 32 | selector(0x2b) << 48);
-    reg[REG_EFL] = (greg_t)(below(3) ? 0x202 | (rnd() & 0xcd5) : rnd());
+    reg[REG_EFL] = (greg_t)(below(3) ? 0x202 | (rnd() & 0xcd5) : rnd() & ~UNWANTED_FLAGS);
     if (below(8) == 0) {
         uc->uc_flags ^= 1u << below(4);
     }

@@ -22,6 +22,7 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "test/lib"))
 
 import fuzzing  # noqa: E402
+import pace  # noqa: E402
 from guests import GUESTS, Guest  # noqa: E402
 from harness import Failure, command  # noqa: E402
 
@@ -81,6 +82,7 @@ def main() -> int:
     parts["elf"] = lambda seed, s: damaged_elf(seed, s, build)
     failed = 0
     for name in args.part or parts:
+        os.environ[pace.VARIABLE] = str(pace.measured(1))  # of the machine as it is now
         end = time.monotonic() + args.seconds
         seed = args.seed
         while time.monotonic() < end:

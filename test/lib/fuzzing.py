@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pace
 from elf import compile_c
 from guests import I386, Guest
 from harness import BUILD, FG, TOP, Failure
@@ -173,7 +174,7 @@ def memory_of(pid: int) -> int:
 def attack(words: Sequence[str | Path], place: Path, seconds: float,
            engine: Sequence[str] = ()) -> str:
     """Run Fiberglass with these arguments for some seconds; its output. A Failure when it dies,
-    reports a fault, or goes on for a minute more."""
+    reports a fault, or goes on for a minute more (longer on a slow machine, pace.py)."""
     line: list[str] = [*(engine or FG), *map(str, words)]
     # A sanitizer reserves more than a limit allows; a build that counts writes beside itself.
     if may_confine() and "COVERAGE" not in os.environ:
@@ -183,7 +184,7 @@ def attack(words: Sequence[str | Path], place: Path, seconds: float,
         process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                                    cwd=TOP, start_new_session=True)
     where = ""
-    end = time.monotonic() + seconds + 60
+    end = time.monotonic() + seconds + 20 * pace.factor()
     while process.poll() is None and not where:
         time.sleep(0.1)
         if time.monotonic() > end:

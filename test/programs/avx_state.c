@@ -156,6 +156,15 @@ AVX2 static void images(void) {
                          : "xmm0", "memory");
         show("without it", got + 16, 16);
     }
+    uint32_t mxcsr = 0x1f81; /* is state of SSE, too */
+    memset(image, 0, sizeof image);
+    __asm__ volatile("vzeroall\n\tldmxcsr %1\n\txsavec %0"
+                     : "+m"(image[0])
+                     : "m"(mxcsr), "a"(6), "d"(0)
+                     : "memory");
+    printf("xsavec of mxcsr: %d, %x\n", image[0][512] & 2, image[0][24]);
+    mxcsr = 0x1f80;
+    __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
     sigaction(SIGSEGV, &action, NULL);
     for (int kind = 0; kind < 4; kind++) {
@@ -178,6 +187,7 @@ AVX2 static void images(void) {
 }
 
 static volatile int handled;
+static volatile int spoil; /* the frame's end, by which it says that there is extended state */
 
 AVX2 static void on_usr1(int signal, siginfo_t *info, void *context) {
     (void)signal;
@@ -186,6 +196,10 @@ AVX2 static void on_usr1(int signal, siginfo_t *info, void *context) {
     if (upper) {
         show("in the frame", upper, 16);
         upper[0] ^= 0xff;
+        uint8_t *image = upper - 16 * 3 - 576;
+        uint32_t bytes;
+        memcpy(&bytes, image + 480, 4);
+        image[bytes] ^= spoil;
     }
     __asm__ volatile("vpcmpeqd %%ymm3, %%ymm3, %%ymm3" : : : "xmm3");
     handled++;
@@ -209,7 +223,7 @@ AVX2 static void across_signals(void) {
                      : "m"(in), "a"(37), "b"(getpid()), "c"(SIGUSR1)
                      : "memory", "xmm3");
 #endif
-    show("after the handler", out, 32);
+    show(spoil ? "without it" : "after the handler", out, 32);
     pid_t child = fork();
     if (child == 0) {
         _exit(0);
@@ -243,6 +257,8 @@ int main(void) {
     gathers();
     half_way();
     images();
+    across_signals();
+    spoil = 1;
     across_signals();
     pthread_t thread[4];
     void *bad = NULL, *one;

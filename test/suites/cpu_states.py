@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from elf import compile_c
+from guests import I386, X86_64, Guest, need
 from harness import BUILD, TOP, Failure, Suite, check_equal, command, fiberglass
 
 FIRST = int(os.environ.get("STATES_SEED", "1"))
@@ -23,25 +25,28 @@ CASES = 4000
 suite = Suite()
 
 
-def compare(seed: int) -> None:
+def compare(guest: Guest, seed: int) -> None:
     """All cases of a seed, natively and in the guest."""
-    # Handlers run with anything in %gs, behind which the compiler's stack protector would look.
-    program = compile_c(TOP / "test/states/cpu_states.c", BUILD / f"test/bin/cpu_states-{seed}",
-                        "-static", "-fno-stack-protector", "-no-pie")
+    need(guest)
+    # Handlers run with anything in %gs or %fs, where the compiler's stack protector would look.
+    name = f"cpu_states{guest.suffix}"
+    program = compile_c(TOP / f"test/states/{name}.c", BUILD / f"test/bin/{name}-{seed}",
+                        "-static", "-fno-stack-protector", "-no-pie", guest=guest)
     words: list[str | Path] = [program, str(seed), str(CASES)]
-    native, guest = command(words), fiberglass(*words)
+    native, other = command(words), fiberglass(*words)
     program.unlink()
     check_equal("status of the native run", native.status, 0)
-    for wanted, got in zip(native.text().splitlines(), guest.text().splitlines()):
+    for wanted, got in zip(native.text().splitlines(), other.text().splitlines()):
         if wanted != got:
             number = wanted.partition(":")[0]
-            raise Failure(f"cpu_states {seed} {CASES} {number}\nnative {wanted}\nguest  {got}")
-    check_equal("lines", guest.text().count("\n"), native.text().count("\n"))
-    check_equal(f"status (stderr: {guest.errors()[-400:]})", guest.status, 0)
+            raise Failure(f"{name} {seed} {CASES} {number}\nnative {wanted}\nguest  {got}")
+    check_equal("lines", other.text().count("\n"), native.text().count("\n"))
+    check_equal(f"status (stderr: {other.errors()[-400:]})", other.status, 0)
 
 
 for each in range(FIRST, FIRST + SEEDS):
-    suite.add(f"seed {each}", lambda s=each: compare(s), limit=50)  # type: ignore[misc]
+    suite.add(f"seed {each}", partial(compare, I386, each), limit=50)
+    suite.add(f"seed {each}, x86-64", partial(compare, X86_64, each), limit=50)
 
 if __name__ == "__main__":
     suite.main()

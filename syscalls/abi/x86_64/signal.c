@@ -200,7 +200,8 @@ int abi_x86_64_signal_frame(struct task *task, const struct sigaction_guest *act
     frame_xstate_note(image.fx, 0);
     struct x86_64_sigframe frame = {
         .return_address = action->restorer,
-        .uc = {.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
+        .uc = {.flags = UC_SIGCONTEXT_SS |
+                        (cpu->seg[SEG_CS].selector == X86_64_USER_CS ? UC_STRICT_RESTORE_SS : 0) |
                         (frame_xstate_bytes() ? UC_FP_XSTATE : 0),
                .stack = {.sp = signals->altstack_base,
                          .flags = signals->altstack_flags,
@@ -246,13 +247,14 @@ static bool fpu_in(struct task *task, gaddr_t from) {
 }
 
 /* The stack segment that a frame of an old program asks for, where it does not insist: one that
- * cannot be is the usual one. */
+ * cannot be is the usual one, for 64-bit code. */
 static uint64_t stack_segment(const struct cpu *cpu, const struct x86_64_ucontext *uc) {
     struct cpu_segment segment;
     bool usable = cpu_find_segment(cpu, uc->context.ss | 3, &segment) &&
                   segment.attr & ATTR_PRESENT && segment.attr & ATTR_RW &&
                   !(segment.attr & ATTR_CODE);
-    return uc->flags & UC_STRICT_RESTORE_SS || usable ? uc->context.ss : X86_64_USER_DS;
+    bool as_it_is = uc->flags & UC_STRICT_RESTORE_SS || (uc->context.cs | 3) != X86_64_USER_CS;
+    return as_it_is || usable ? uc->context.ss : X86_64_USER_DS;
 }
 
 /* Loads everything from a context that the handler may have edited: nothing of it is trusted, but a
