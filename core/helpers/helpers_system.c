@@ -123,35 +123,37 @@ static void set_zf(struct cpu *cpu, bool zf) {
     cpu->flags = (cpu->flags & ~(uint64_t)FLAG_ZF) | (zf ? FLAG_ZF : 0);
 }
 
-int helper_lar(struct cpu *cpu, const uint64_t *params) {
+/* LAR and LSL: `what` of the selector's descriptor into the register, if it is visible. */
+static int show_descriptor(struct cpu *cpu, uint64_t raw,
+                           uint32_t (*what)(const struct cpu_segment *seg)) {
     uint16_t selector;
     struct cpu_segment seg;
-    int leave = read_selector(cpu, params[0], &selector);
+    int leave = read_selector(cpu, raw, &selector);
     if (leave) {
         return leave;
     }
     bool visible = cpu_find_segment(cpu, selector, &seg);
     if (visible) {
-        helper_set_register(cpu, raw_reg(params[0]), (uint32_t)seg.attr << 8,
-                            raw_opsize(params[0]));
+        helper_set_register(cpu, raw_reg(raw), what(&seg), raw_opsize(raw));
     }
     set_zf(cpu, visible);
     return 0;
 }
 
+static uint32_t access_rights(const struct cpu_segment *seg) {
+    return (uint32_t)seg->attr << 8;
+}
+
+static uint32_t limit(const struct cpu_segment *seg) {
+    return seg->limit;
+}
+
+int helper_lar(struct cpu *cpu, const uint64_t *params) {
+    return show_descriptor(cpu, params[0], access_rights);
+}
+
 int helper_lsl(struct cpu *cpu, const uint64_t *params) {
-    uint16_t selector;
-    struct cpu_segment seg;
-    int leave = read_selector(cpu, params[0], &selector);
-    if (leave) {
-        return leave;
-    }
-    bool visible = cpu_find_segment(cpu, selector, &seg);
-    if (visible) {
-        helper_set_register(cpu, raw_reg(params[0]), seg.limit, raw_opsize(params[0]));
-    }
-    set_zf(cpu, visible);
-    return 0;
+    return show_descriptor(cpu, params[0], limit);
 }
 
 static int verify(struct cpu *cpu, uint64_t raw, bool write) {

@@ -186,6 +186,17 @@ int fd_close(struct task *task, int fd) {
     return 0;
 }
 
+int fd_give_pair(struct task *task, gaddr_t at, const int32_t fd[2]) {
+    int error = fd[1] < 0 ? fd[1] : guest_write(task->cpu->space, at, fd, 2 * sizeof fd[0]);
+    if (error) {
+        if (fd[1] >= 0) {
+            fd_close(task, fd[1]);
+        }
+        fd_close(task, fd[0]);
+    }
+    return error;
+}
+
 /* dup2 and dup3 with fd != to: closes `to` first, silently. */
 static int duplicate_to(struct task *task, int fd, int to, bool cloexec) {
     struct fd_table *table = task->fds;

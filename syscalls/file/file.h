@@ -139,6 +139,9 @@ struct file *fd_get(struct task *task, int fd);
  * or -EMFILE (RLIMIT_NOFILE). */
 int fd_install(struct task *task, struct file *file, bool cloexec, int from);
 int fd_close(struct task *task, int fd);
+/* Writes two descriptors that a call made to guest memory (pipe2(2)): 0 or -errno, and then both
+ * are closed. fd[1] may be an error of its own. */
+int fd_give_pair(struct task *task, gaddr_t at, const int32_t fd[2]);
 /* The same for the table of another process (pidfd_getfd, /proc): table->lock is taken here. */
 struct file *fd_table_get(struct fd_table *table, int fd);
 

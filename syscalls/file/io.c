@@ -1,6 +1,7 @@
 /* Helpers that pollable files share: installing them, their owners, guest memory as host iovecs,
  * SIGPIPE, deadlines. */
 #include "syscalls/file/io.h"
+#include "syscalls/abi/abi.h"
 #include "core/host/host.h"
 #include "core/space/space.h"
 #include "syscalls/task/process.h"
@@ -37,6 +38,22 @@ bool time_left_is_told(const struct task *task, long *result) {
         *result = -EINTR;
     }
     return false;
+}
+
+int deadline_read(struct task *task, const struct abi_times *times, gaddr_t at,
+                  struct timespec *deadline) {
+    struct timespec timeout;
+    if (!at) {
+        return 0;
+    }
+    if (times->get_timespec(task, at, &timeout)) {
+        return -EFAULT;
+    }
+    if (!timespec_valid(&timeout)) {
+        return -EINVAL;
+    }
+    deadline_after(deadline, &timeout);
+    return 0;
 }
 
 void deadline_left(const struct timespec *deadline, struct timespec *left) {

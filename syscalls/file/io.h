@@ -3,11 +3,15 @@
 #ifndef FG_SYSCALLS_IO_H
 #define FG_SYSCALLS_IO_H
 
+#include "syscalls/abi/times.h"
 #include "syscalls/file/file.h"
 #include "syscalls/task/task.h"
 
 /* Host time that a guest timeout ends at; false when there is none (NULL given). Saturates. */
 void deadline_after(struct timespec *deadline, const struct timespec *timeout);
+/* The same of a guest's timeout, a struct timespec; nothing when `at` is 0. -EFAULT, -EINVAL. */
+int deadline_read(struct task *task, const struct abi_times *times, gaddr_t at,
+                  struct timespec *deadline);
 /* What is left until `deadline` (CLOCK_MONOTONIC), zero when it is over. */
 void deadline_left(const struct timespec *deadline, struct timespec *left);
 /* Does a call tell the time that was left? Not with STICKY_TIMEOUTS (personality(2)); a call that a

@@ -20,11 +20,15 @@ static int owner_check(struct task *task, const struct stat *st) {
     return task_owns(task, st) ? 0 : -EPERM;
 }
 
-/* What a guest in a root of its own was given open lies outside: it may be used, not changed. Pipes
- * and sockets lie nowhere. */
-static int outside_check(const struct place *place) {
+/* May the place be changed at all? What a guest in a root of its own was given open is outside: it
+ * may be used, not changed. Pipes and sockets are nowhere. 0 or -errno. */
+static int may_change(const struct place *place) {
     const struct file *file = place->file;
     struct stat host;
+    int error = place_writable(place);
+    if (error) {
+        return error;
+    }
     /* An open device of a private root, whatever node named it, is the host's own node. */
     if (file && fs_private_root && file->host_fd >= 0 && !fstat(file->host_fd, &host) &&
         (S_ISCHR(host.st_mode) || S_ISBLK(host.st_mode))) {
@@ -96,10 +100,7 @@ static int change_mode(struct task *task, struct place *place, uint32_t mode) {
         bool same = (place->st.st_mode & 07777) == (mode & 07777);
         return task_is_root(task) && same && !place->ref.pid ? 0 : -EPERM;
     }
-    int error = place_writable(place);
-    if (!error) {
-        error = outside_check(place);
-    }
+    int error = may_change(place);
     if (error) {
         return error;
     }
@@ -222,10 +223,7 @@ static int change_owner(struct task *task, struct place *place, uint32_t uid, ui
                    ? 0
                    : -EPERM;
     }
-    int error = place_writable(place);
-    if (!error) {
-        error = outside_check(place);
-    }
+    int error = may_change(place);
     if (error) {
         return error;
     }
@@ -284,8 +282,7 @@ long sys_fchownat(struct task *task, int32_t dirfd, gaddr_t path, uint32_t uid, 
     if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
     }
-    int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
-              (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
+    int how = place_how(flags);
     return chown_at(task, dirfd, path, uid, gid, how);
 }
 
@@ -307,10 +304,7 @@ static int set_times(struct task *task, struct place *place, const struct timesp
     struct stat st;
     bool own;
     bool now = !times || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
-    int error = place_writable(place);
-    if (!error) {
-        error = outside_check(place);
-    }
+    int error = may_change(place);
     int fd = error ? error : place_pin(place, &own);
     if (fd < 0) {
         return fd;
@@ -355,8 +349,7 @@ int fs_set_times(struct task *task, int dirfd, gaddr_t path, const struct timesp
         }
         error = descriptor_place(task, dirfd, &place);
     } else {
-        int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
-                  (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
+        int how = place_how(flags);
         error = place_find_guest(task, dirfd, path, how, &place);
     }
     if (error) {
@@ -400,8 +393,7 @@ static long access_at(struct task *task, int dirfd, gaddr_t path, uint32_t mode,
     if ((mode & ~7u) || (flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))) {
         return -EINVAL;
     }
-    int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
-              (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
+    int how = place_how(flags);
     int error = place_find_guest(task, dirfd, path, how, &place);
     if (error) {
         return error;

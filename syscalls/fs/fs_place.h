@@ -8,6 +8,7 @@
 #include "syscalls/fs/fs.h"
 #include "syscalls/task/task.h"
 #include "syscalls/fs/vfs_synthetic.h"
+#include <fcntl.h>
 #include <limits.h>
 
 /* Constant once the first task runs, but for the making of a lazy one. */
@@ -59,17 +60,21 @@ struct place {
     char path[PATH_MAX];  /* canonical guest path, "/" for the root */
 };
 
-#define PLACE_FOLLOW 1 /* follow a symlink in the last component */
-#define PLACE_PARENT                                                                               \
-    2                    /* of interest is the name in its directory: never follow, may be missing \
-                          */
-#define PLACE_MISSING  4 /* with FOLLOW: the last component may be missing */
-#define PLACE_EMPTY    8 /* "" means dirfd itself (AT_EMPTY_PATH) */
+#define PLACE_FOLLOW   1   /* follow a symlink in the last component */
+#define PLACE_PARENT   2   /* the name in its directory is meant: not followed, may be missing */
+#define PLACE_MISSING  4   /* with FOLLOW: the last component may be missing */
+#define PLACE_EMPTY    8   /* "" means dirfd itself (AT_EMPTY_PATH) */
 #define PLACE_BENEATH  16  /* openat2: RESOLVE_BENEATH */
 #define PLACE_IN_ROOT  32  /* openat2: RESOLVE_IN_ROOT */
 #define PLACE_NO_LINKS 64  /* openat2: RESOLVE_NO_SYMLINKS */
 #define PLACE_NO_MAGIC 128 /* openat2: RESOLVE_NO_MAGICLINKS */
 #define PLACE_NO_XDEV  256 /* openat2: RESOLVE_NO_XDEV */
+
+/* What AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH among a call's flags ask for. */
+static inline int place_how(uint32_t flags) {
+    return (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
+           (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
+}
 
 /* Resolves a path; dirfd is a guest descriptor or AT_FDCWD. On success (0) the caller ends with
  * place_put(); on failure (-errno) there is nothing to put. No locks held. */

@@ -21,8 +21,7 @@ int fs_stat(struct task *task, int dirfd, gaddr_t path, uint32_t flags, struct s
     if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)) {
         return -EINVAL;
     }
-    int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
-              (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
+    int how = place_how(flags);
     if ((flags & AT_EMPTY_PATH) && dirfd >= 0) { /* fstat(3) of a current libc: spare the walk */
         char first = 0;
         if (path && guest_read(task->cpu->space, &first, path, 1)) {
@@ -184,8 +183,7 @@ long sys_statx(struct task *task, int32_t dirfd, gaddr_t path, uint32_t flags, u
         (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) {
         return -EINVAL;
     }
-    int how = (flags & AT_SYMLINK_NOFOLLOW ? 0 : PLACE_FOLLOW) |
-              (flags & AT_EMPTY_PATH ? PLACE_EMPTY : 0);
+    int how = place_how(flags);
     int error = place_find_guest(task, dirfd, path, how, &place);
     if (error) {
         return error;

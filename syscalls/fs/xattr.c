@@ -87,6 +87,13 @@ static int attribute_name(struct task *task, gaddr_t from, char name[NAME_SIZE])
     return len == 0 ? -ERANGE : 0;
 }
 
+/* Both; the caller puts the target. 0 or -errno. */
+static int named_target(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t from,
+                        char name[NAME_SIZE], struct target *target) {
+    int error = attribute_name(task, from, name);
+    return error ? error : target_get(task, path, fd, follow, target);
+}
+
 static bool is_hidden(const char *name) {
     return !strcmp(name, METADATA_NAME);
 }
@@ -160,10 +167,7 @@ static long get(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t gu
                 gaddr_t to, uint64_t size) {
     char name[NAME_SIZE];
     struct target target;
-    int error = attribute_name(task, guest_name, name);
-    if (!error) {
-        error = target_get(task, path, fd, follow, &target);
-    }
+    int error = named_target(task, path, fd, follow, guest_name, name, &target);
     if (error) {
         return error;
     }
@@ -227,10 +231,7 @@ static long list(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t t
 static long removal(struct task *task, gaddr_t path, int fd, bool follow, gaddr_t guest_name) {
     char name[NAME_SIZE];
     struct target target;
-    int error = attribute_name(task, guest_name, name);
-    if (!error) {
-        error = target_get(task, path, fd, follow, &target);
-    }
+    int error = named_target(task, path, fd, follow, guest_name, name, &target);
     if (error) {
         return error;
     }

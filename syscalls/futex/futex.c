@@ -76,6 +76,12 @@ int futex_load(struct task *task, gaddr_t addr, uint32_t *value) {
     return error;
 }
 
+int futex_expect(struct task *task, gaddr_t addr, uint32_t value) {
+    uint32_t now;
+    int error = futex_load(task, addr, &now);
+    return error == 0 && now != value ? -EAGAIN : error;
+}
+
 int futex_cmpxchg(struct task *task, gaddr_t addr, uint32_t *old, uint32_t desired) {
     return guest_cmpxchg32(task->process->mm->space, addr, old, desired);
 }
@@ -181,7 +187,6 @@ static int sleep_queued(struct task *task, struct futex_waiter *waiter,
 static int wait_once(struct task *task, gaddr_t addr, bool shared, uint32_t value, uint32_t bitset,
                      const struct timespec *deadline) {
     struct futex_waiter waiter = {.task = task, .bitset = bitset};
-    uint32_t now;
     if (bitset == 0) {
         return -EINVAL;
     }
@@ -191,10 +196,7 @@ static int wait_once(struct task *task, gaddr_t addr, bool shared, uint32_t valu
     }
     struct futex_bucket *bucket = futex_bucket(&waiter.key);
     pthread_mutex_lock(&bucket->lock);
-    error = futex_load(task, addr, &now);
-    if (error == 0 && now != value) {
-        error = -EAGAIN;
-    }
+    error = futex_expect(task, addr, value);
     if (error) {
         pthread_mutex_unlock(&bucket->lock);
         return error;
@@ -261,9 +263,8 @@ static long futex_requeue(struct task *task, gaddr_t addr, gaddr_t to_addr, bool
     }
     struct futex_bucket *from = futex_bucket(&key), *to = futex_bucket(&to_key);
     futex_lock_two(from, to);
-    uint32_t now;
-    if (value && (error = futex_load(task, addr, &now)) == 0 && now != *value) {
-        error = -EAGAIN;
+    if (value) {
+        error = futex_expect(task, addr, *value);
     }
     long done = error;
     struct futex_waiter *next;

@@ -63,6 +63,8 @@ int futex_wake_key(struct futex_bucket *bucket, const struct futex_key *key, int
                    uint32_t bitset);
 /* Reads or changes the word: as guest_load32 and guest_cmpxchg32, and lets a stack grow. */
 int futex_load(struct task *task, gaddr_t addr, uint32_t *value);
+/* 0 when the word has that value, -EAGAIN when not, or the error of reading it. */
+int futex_expect(struct task *task, gaddr_t addr, uint32_t value);
 int futex_cmpxchg(struct task *task, gaddr_t addr, uint32_t *old, uint32_t desired);
 
 /* FUTEX_WAKE and _WAKE_BITSET. Number woken or -errno. */

@@ -199,12 +199,8 @@ long futex_wait_requeue_pi(struct task *task, gaddr_t addr, bool shared, uint32_
         return -EINVAL;
     }
     struct futex_bucket *bucket = futex_bucket(&waiter.key);
-    uint32_t now;
     pthread_mutex_lock(&bucket->lock);
-    error = futex_load(task, addr, &now);
-    if (error == 0 && now != value) {
-        error = -EAGAIN;
-    }
+    error = futex_expect(task, addr, value);
     if (error) {
         pthread_mutex_unlock(&bucket->lock);
         return error;
@@ -263,14 +259,10 @@ long futex_cmp_requeue_pi(struct task *task, gaddr_t addr, bool shared, int wake
         return -EINVAL;
     }
     struct futex_bucket *from = futex_bucket(&key), *to = futex_bucket(&pi_key);
-    uint32_t now;
     int32_t owner = 0;
     int done = 0;
     futex_lock_two(from, to);
-    error = futex_load(task, addr, &now);
-    if (error == 0 && now != value) {
-        error = -EAGAIN;
-    }
+    error = futex_expect(task, addr, value);
     struct futex_waiter *next;
     for (struct futex_waiter *waiter = error ? NULL : from->first; waiter; waiter = next) {
         next = waiter->next;

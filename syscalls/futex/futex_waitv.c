@@ -48,12 +48,8 @@ static long waitv(struct task *task, const struct waitv_item *item, struct futex
                 break;
             }
             struct futex_bucket *bucket = futex_bucket(&one->key);
-            uint32_t now;
             pthread_mutex_lock(&bucket->lock);
-            error = futex_load(task, item[queued].address, &now);
-            if (error == 0 && now != (uint32_t)item[queued].value) {
-                error = -EAGAIN;
-            }
+            error = futex_expect(task, item[queued].address, (uint32_t)item[queued].value);
             if (error == 0) {
                 futex_queue(bucket, one);
             }

@@ -234,15 +234,10 @@ static long semaphore_operations(struct task *task, int32_t id, gaddr_t at, uint
 
 static long timed_operations(struct task *task, const struct abi_times *times, int32_t id,
                              gaddr_t at, uint32_t count, gaddr_t timeout_at) {
-    struct timespec timeout, deadline;
-    if (timeout_at) {
-        if (times->get_timespec(task, timeout_at, &timeout)) {
-            return -EFAULT;
-        }
-        if (!timespec_valid(&timeout)) {
-            return -EINVAL;
-        }
-        deadline_after(&deadline, &timeout);
+    struct timespec deadline;
+    int error = deadline_read(task, times, timeout_at, &deadline);
+    if (error) {
+        return error;
     }
     return semaphore_operations(task, id, at, count, timeout_at ? &deadline : NULL);
 }

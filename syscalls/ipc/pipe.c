@@ -34,15 +34,7 @@ long sys_pipe2(struct task *task, gaddr_t fds_at, uint32_t flags) {
         return fds[0];
     }
     fds[1] = io_install(task, &pipe_ops, host[1], O_WRONLY | (int)flags, NULL);
-    if (fds[1] >= 0) {
-        if (!guest_write(task->cpu->space, fds_at, fds, sizeof fds)) {
-            return 0;
-        }
-        fd_close(task, fds[1]);
-        fds[1] = -EFAULT;
-    }
-    fd_close(task, fds[0]);
-    return fds[1];
+    return fd_give_pair(task, fds_at, fds);
 }
 
 long sys_pipe(struct task *task, gaddr_t fds) {

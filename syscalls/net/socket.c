@@ -304,15 +304,7 @@ long sys_socketpair(struct task *task, int32_t domain, int32_t type, int32_t pro
         return fds[0];
     }
     fds[1] = fd_install(task, b, flags & SOCK_CLOEXEC, 0);
-    if (fds[1] >= 0) {
-        if (!guest_write(task->cpu->space, fds_at, fds, sizeof fds)) {
-            return 0;
-        }
-        fd_close(task, fds[1]);
-        fds[1] = -EFAULT;
-    }
-    fd_close(task, fds[0]);
-    return fds[1];
+    return fd_give_pair(task, fds_at, fds);
 }
 
 /* --- connections ----------------------------------------------------------------------- */

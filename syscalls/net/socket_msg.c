@@ -441,15 +441,10 @@ static long receive_messages(struct task *task, struct file *file, gaddr_t at, u
 
 static long recvmmsg_timed(struct task *task, const struct abi_times *times, int32_t fd, gaddr_t at,
                            uint32_t count, uint32_t flags, gaddr_t timeout_at) {
-    struct timespec timeout, deadline;
-    if (timeout_at) {
-        if (times->get_timespec(task, timeout_at, &timeout)) {
-            return -EFAULT;
-        }
-        if (!timespec_valid(&timeout)) {
-            return -EINVAL;
-        }
-        deadline_after(&deadline, &timeout);
+    struct timespec left, deadline;
+    int error = deadline_read(task, times, timeout_at, &deadline);
+    if (error) {
+        return error;
     }
     long result;
     struct file *file = socket_get(task, fd, &result);
@@ -459,8 +454,8 @@ static long recvmmsg_timed(struct task *task, const struct abi_times *times, int
     result = receive_messages(task, file, at, count, flags, timeout_at ? &deadline : NULL);
     file_unref(file);
     if (timeout_at && result > 0) {
-        deadline_left(&deadline, &timeout);
-        if (times->put_timespec(task, timeout_at, &timeout)) {
+        deadline_left(&deadline, &left);
+        if (times->put_timespec(task, timeout_at, &left)) {
             result = -EFAULT;
         }
     }

@@ -319,14 +319,10 @@ long sys_epoll_wait(struct task *task, int32_t epfd, gaddr_t events, int32_t roo
 static long pwait(struct task *task, int32_t epfd, gaddr_t events, int32_t room,
                   const struct timespec *timeout, gaddr_t mask_at, uint64_t mask_bytes) {
     if (mask_at) {
-        sigset64 mask;
-        if (mask_bytes != sizeof mask) {
-            return -EINVAL;
+        int error = signal_mask_read_temporary(task, mask_at, mask_bytes);
+        if (error) {
+            return error;
         }
-        if (guest_read(task->cpu->space, &mask, mask_at, sizeof mask)) {
-            return -EFAULT;
-        }
-        signal_mask_set_temporary(task, mask);
     }
     long result = wait_events(task, epfd, events, room, timeout);
     if (mask_at && result != -EINTR) {

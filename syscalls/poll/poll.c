@@ -188,25 +188,16 @@ long sys_poll(struct task *task, gaddr_t fds, uint32_t count, int32_t millisecon
 /* ppoll(2): the mask holds during the wait only; the rest of the timeout is written back. */
 static long do_ppoll(struct task *task, const struct abi_times *times, gaddr_t fds, uint32_t count,
                      gaddr_t timeout_at, gaddr_t mask_at, uint64_t mask_bytes) {
-    struct timespec timeout, deadline;
-    if (timeout_at) {
-        if (times->get_timespec(task, timeout_at, &timeout)) {
-            return -EFAULT;
-        }
-        if (!timespec_valid(&timeout)) {
-            return -EINVAL;
-        }
-        deadline_after(&deadline, &timeout);
+    struct timespec left, deadline;
+    int error = deadline_read(task, times, timeout_at, &deadline);
+    if (error) {
+        return error;
     }
     if (mask_at) {
-        sigset64 mask;
-        if (mask_bytes != sizeof mask) {
-            return -EINVAL;
+        error = signal_mask_read_temporary(task, mask_at, mask_bytes);
+        if (error) {
+            return error;
         }
-        if (guest_read(task->cpu->space, &mask, mask_at, sizeof mask)) {
-            return -EFAULT;
-        }
-        signal_mask_set_temporary(task, mask);
     }
     long result = poll_set(task, fds, count, timeout_at ? &deadline : NULL);
     if (result == -EINTR) {
@@ -215,8 +206,8 @@ static long do_ppoll(struct task *task, const struct abi_times *times, gaddr_t f
         signal_mask_restore(task);
     }
     if (timeout_at && time_left_is_told(task, &result)) {
-        deadline_left(&deadline, &timeout);
-        if (times->put_timespec(task, timeout_at, &timeout) && result == -ERESTARTNOHAND) {
+        deadline_left(&deadline, &left);
+        if (times->put_timespec(task, timeout_at, &left) && result == -ERESTARTNOHAND) {
             result = -EINTR; /* a restart would wait for the whole time again */
         }
     }

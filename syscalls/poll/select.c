@@ -192,15 +192,10 @@ long sys_select(struct task *task, int32_t n, gaddr_t in, gaddr_t out, gaddr_t e
 
 static long pselect6(struct task *task, const struct abi_times *times, int32_t n,
                      const gaddr_t set[SETS], gaddr_t timeout_at, gaddr_t mask_arg) {
-    struct timespec timeout, deadline;
-    if (timeout_at) {
-        if (times->get_timespec(task, timeout_at, &timeout)) {
-            return -EFAULT;
-        }
-        if (!timespec_valid(&timeout)) {
-            return -EINVAL;
-        }
-        deadline_after(&deadline, &timeout);
+    struct timespec left, deadline;
+    int error = deadline_read(task, times, timeout_at, &deadline);
+    if (error) {
+        return error;
     }
     uint64_t pair[2] = {0}; /* sigset_t *, size_t */
     if (mask_arg) {
@@ -209,14 +204,10 @@ static long pselect6(struct task *task, const struct abi_times *times, int32_t n
         }
     }
     if (pair[0]) {
-        sigset64 mask;
-        if (pair[1] != sizeof mask) {
-            return -EINVAL;
+        error = signal_mask_read_temporary(task, pair[0], pair[1]);
+        if (error) {
+            return error;
         }
-        if (guest_read(task->cpu->space, &mask, pair[0], sizeof mask)) {
-            return -EFAULT;
-        }
-        signal_mask_set_temporary(task, mask);
     }
     long result = select_sets(task, n, set, timeout_at ? &deadline : NULL);
     if (result == -EINTR) {
@@ -225,8 +216,8 @@ static long pselect6(struct task *task, const struct abi_times *times, int32_t n
         signal_mask_restore(task);
     }
     if (timeout_at && time_left_is_told(task, &result)) {
-        deadline_left(&deadline, &timeout);
-        if (times->put_timespec(task, timeout_at, &timeout) && result == -ERESTARTNOHAND) {
+        deadline_left(&deadline, &left);
+        if (times->put_timespec(task, timeout_at, &left) && result == -ERESTARTNOHAND) {
             result = -EINTR;
         }
     }

@@ -143,15 +143,8 @@ long sys_pause(struct task *task) {
 
 /* rt_sigsuspend(2) */
 long sys_rt_sigsuspend(struct task *task, gaddr_t set, uint64_t size) {
-    sigset64 mask;
-    if (size != SIGSET_BYTES) {
-        return -EINVAL;
-    }
-    if (abi_read_sigset(task, set, &mask)) {
-        return -EFAULT;
-    }
-    signal_mask_set_temporary(task, mask);
-    return signal_sleep(task);
+    int error = signal_mask_read_temporary(task, set, size);
+    return error ? error : signal_sleep(task);
 }
 
 /* sigtimedwait(2), sigwaitinfo(2) */
@@ -166,19 +159,12 @@ static long wait_signal(struct task *task, const struct abi_times *times, gaddr_
     if (abi_read_sigset(task, set, &mask)) {
         return -EFAULT;
     }
-    if (timeout) {
-        struct timespec span;
-        if (times->get_timespec(task, timeout, &span)) {
-            return -EFAULT;
-        }
-        if (!timespec_valid(&span)) {
-            return -EINVAL;
-        }
-        deadline_after(&deadline, &span);
+    int error = deadline_read(task, times, timeout, &deadline);
+    if (error) {
+        return error;
     }
     mask &= ~UNBLOCKABLE;
     int signo;
-    int error = 0;
     pthread_mutex_lock(&process_lock);
     while (!(signo = signal_dequeue_locked(task, mask, &taken)) && error == 0) {
         task->signals.waiting = mask;

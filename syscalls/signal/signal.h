@@ -17,6 +17,8 @@ bool signal_is_ignored_or_blocked(struct task *task, int signo);
  * old mask comes back when the next signal was delivered, or by signal_mask_restore() when none
  * came. */
 void signal_mask_set_temporary(struct task *task, sigset64 mask);
+/* The same with a mask in guest memory, of `bytes` bytes as the guest says. -EINVAL, -EFAULT. */
+int signal_mask_read_temporary(struct task *task, gaddr_t at, uint64_t bytes);
 void signal_mask_restore(struct task *task);
 
 /* Sets the task's blocked mask (SIGKILL and SIGSTOP never); wakes another task for what this one no

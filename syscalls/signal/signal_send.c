@@ -331,6 +331,18 @@ void signal_mask_set_temporary(struct task *task, sigset64 mask) {
     pthread_mutex_unlock(&process_lock);
 }
 
+int signal_mask_read_temporary(struct task *task, gaddr_t at, uint64_t bytes) {
+    sigset64 mask;
+    if (bytes != sizeof mask) {
+        return -EINVAL;
+    }
+    if (guest_read(task->cpu->space, &mask, at, sizeof mask)) {
+        return -EFAULT;
+    }
+    signal_mask_set_temporary(task, mask);
+    return 0;
+}
+
 void signal_mask_restore(struct task *task) {
     pthread_mutex_lock(&process_lock);
     if (task->signals.restore_blocked) {
