@@ -27,6 +27,11 @@ static const char usage[] =
     "                               has and Fiberglass knows), i686, v1, v2, v3, ...\n"
     "      --host-features NAME[,+FEATURE][,-FEATURE]...\n"
     "                               act as if the host had no more than this (for tests)\n"
+    "      --tier auto|native|threaded\n"
+    "                               native: guest code becomes native code; threaded: no\n"
+    "                               executable memory is made; auto (the default): native where\n"
+    "                               the host allows it\n"
+    "      --code-size MIB          most memory for native code (default: 64)\n"
     "      --strace[=FILE]          show system calls on stderr, or write them to FILE\n"
     "      --dump=fibers|blocks|gadgets\n"
     "                               show what guest code is turned into\n"
@@ -54,6 +59,8 @@ enum {
     OPT_CLEAR_ENV = 256,
     OPT_CPU,
     OPT_HOST_FEATURES,
+    OPT_TIER,
+    OPT_CODE_SIZE,
     OPT_STRACE,
     OPT_DUMP,
     OPT_TRACE,
@@ -76,6 +83,8 @@ static const struct option long_options[] = {
     {"network", required_argument, NULL, 'n'},
     {"cpu", required_argument, NULL, OPT_CPU},
     {"host-features", required_argument, NULL, OPT_HOST_FEATURES},
+    {"tier", required_argument, NULL, OPT_TIER},
+    {"code-size", required_argument, NULL, OPT_CODE_SIZE},
     {"strace", optional_argument, NULL, OPT_STRACE},
     {"dump", required_argument, NULL, OPT_DUMP},
     {"trace", no_argument, NULL, OPT_TRACE},
@@ -171,6 +180,13 @@ static void set_network(struct fg_options *options, const char *what) {
     options->no_network = what[0] == 'n';
 }
 
+static void set_tier(struct fg_options *options, const char *what) {
+    if (strcmp(what, "threaded") != 0 && strcmp(what, "native") != 0 && strcmp(what, "auto") != 0) {
+        refuse("no such tier as", what, "say --tier threaded, --tier native or --tier auto");
+    }
+    options->tier = what;
+}
+
 static void set_dump(struct fg_options *options, const char *what) {
     if (!strcmp(what, "fibers")) {
         options->dump_fibers = true;
@@ -219,6 +235,12 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case OPT_HOST_FEATURES:
             options->host_features = optarg;
+            break;
+        case OPT_TIER:
+            set_tier(options, optarg);
+            break;
+        case OPT_CODE_SIZE:
+            options->code_size = parse_limit(optarg);
             break;
         case OPT_STRACE:
             options->strace = true;

@@ -33,6 +33,8 @@ struct fg_options {
     bool dump_fibers, dump_blocks, dump_gadgets, trace, stats;
     const char *cpu; /* the guests' processor: "v2", "haswell,-avx2", "-sse4_2"; NULL: "max" */
     const char *host_features; /* what the host may have at most, written as cpu; NULL: all */
+    const char *tier;          /* "threaded", "native" or "auto"; NULL: "auto" */
+    unsigned code_size;        /* most memory for native code, in MiB; 0: 64 */
     unsigned map_limit;        /* the host's mappings to use at most; 0: all, vm.max_map_count */
     unsigned code_kib;         /* most memory for translated code, in KiB; 0: no bound */
     bool check_memory; /* verify the memory window after each system call, end with 125 if broken */
@@ -69,6 +71,12 @@ int fg_run(const struct fg_options *options);
 
 struct fg_space;
 struct fg_cpu;
+
+/* Which engine runs guest code from now on, of every space: "threaded", the default here, needs no
+ * executable memory; "native" makes native code, at most `code_size` MiB of it (0: 64), beyond
+ * which new code is threaded; "auto" is "native" where the host allows executable memory. Before
+ * the first fg_space_new(), once. -EINVAL: no such name; else why the host allows none. */
+int fg_set_tier(const char *tier, unsigned code_size);
 
 /* What a processor understands: 32-bit code, or the code of 64-bit mode. */
 enum fg_mode { FG_MODE_I386, FG_MODE_X86_64 };

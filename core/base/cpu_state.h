@@ -109,15 +109,16 @@ struct cpu {
     /* --- reached by gadgets; offsets are exported by core/host/<arch>/offsets.c --- */
     _Atomic int64_t poll; /* POLL_RUN or POLL_STOP */
     uint64_t
-        *jump_cache;   /* 64 Ki entries: (entry address - cpu->anchor), by the pc's low 16 bits */
-    uint64_t anchor;   /* address of the entry that matches no pc, and modulo 64 the number of
-                          address bits of the window (a count for shifts); kept in a register */
-    uint64_t window;   /* host address of guest address 0; 4 GiB aligned */
-    uint64_t host_sp;  /* host stack pointer to return to when leaving the gadgets */
-    uint64_t host_ip;  /* scratch of the entry code */
-    uint64_t regs[16]; /* AX CX DX BX SP BP SI DI (R8..R15 for x86-64 guests) */
-    uint64_t pc;       /* EIP/RIP */
-    uint64_t flags;    /* the FLAGS_HOST bits */
+        *jump_cache; /* 64 Ki entries: (entry address - cpu->anchor), by the pc's low 16 bits */
+    uint64_t anchor; /* address of the entry that matches no pc, and modulo 64 the number of
+                        address bits of the window (a count for shifts); kept in a register */
+    uint64_t window; /* host address of guest address 0; 4 GiB aligned */
+    const void *exit_lookup;    /* the way out of an indirect branch that missed, for native code */
+    uint64_t host_sp;           /* host stack pointer to return to when leaving the gadgets */
+    uint64_t host_ip;           /* scratch of the entry code */
+    uint64_t regs[16];          /* AX CX DX BX SP BP SI DI (R8..R15 for x86-64 guests) */
+    uint64_t pc;                /* EIP/RIP */
+    uint64_t flags;             /* the FLAGS_HOST bits */
     uint64_t flags_hidden;      /* FLAGS_HIDDEN bits and IF */
     uint64_t ea;                /* effective address handed to a helper */
     uint64_t fiber;             /* fiber register at exit */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 struct fg_debug {
+    bool native;        /* code is made native where that can be (core/native/) */
     bool dump_fibers;   /* each fiber when it is made: slots and gadget names */
     bool dump_blocks;   /* each guest block when it is decoded */
     bool dump_gadgets;  /* each gadget of a block, by name */

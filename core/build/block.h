@@ -32,6 +32,7 @@ struct block {
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;
     bool checked;            /* ends after the first store, gets a check in front */
+    bool native;             /* to be lowered for native code (core/native/) */
     helper_fn check;         /* of checked code: called when the bytes have changed */
     bool unwatched;          /* set by block_page_fn: must be decoded again as checked code */
     enum decode_status last; /* of the last instruction: DECODE_OK, or why it is a trap */
@@ -64,7 +65,7 @@ struct lowered {
     unsigned slots, marks, exits;
     unsigned gadgets;
     unsigned copies; /* replicated gadgets used so far */
-    gaddr_t pc, top;
+    gaddr_t pc, end, top;
     uint64_t slot[FIBER_MAX_INSNS * 24 + MAX_CHECKS * CHECK_SLOTS];
     uint16_t gadget[FIBER_MAX_INSNS * 10 + MAX_CHECKS]; /* slot of each gadget */
     uint32_t id[FIBER_MAX_INSNS * 10 + MAX_CHECKS];     /* its number (rows.h); 0: in no n-gram */
@@ -84,7 +85,9 @@ enum wide_way {
 };
 enum wide_way wide_way(enum guest_mode mode, const struct insn *insn);
 
-/* Turn a block into slots. `step`: the block is one instruction that must leave to C after it. */
+/* Turn a block into slots. `step`: the block is one instruction that must leave to C after it. With
+ * block.native each gadget is one of those that native code is made of: no n-grams, no branch fused
+ * with what is before it. */
 void lower_block(struct lowered *low, const struct block *block, bool step);
 
 #endif

@@ -486,6 +486,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     low->slots = low->marks = low->exits = 0;
     low->gadgets = low->copies = 0;
     low->pc = block->pc;
+    low->end = block->end;
     find_dead_flags(block, dead);
     if (fg_debug.profile && !step) {
         emit_plain64(low, core_gadgets[low->mode].count, 0);
@@ -507,7 +508,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
             break;
         }
         const bool wide = block->wide >> i & 1;
-        if (i + 1 < block->count && !wide && emit_fused(low, insn, insn + 1)) {
+        if (i + 1 < block->count && !wide && !block->native && emit_fused(low, insn, insn + 1)) {
             open = false;
             break;
         }
@@ -539,5 +540,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     if (fg_debug.profile && !step) {
         start_counting(low);
     }
-    ngram_merge(low);
+    if (!block->native) {
+        ngram_merge(low);
+    }
 }

@@ -78,8 +78,11 @@ static __thread struct lowered scratch_low;
 
 static int helper_check(struct cpu *cpu, const uint64_t *params);
 
-static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step) {
+/* `native`: chunks for native code, when it is wanted. */
+static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step,
+                                struct native_chunk **native) {
     block->check = helper_check;
+    block->native = native != NULL;
     lower_block(&scratch_low, block, step);
     struct fiber *fiber =
         fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits);
@@ -90,6 +93,9 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
         STAT_ADD(insns, block->count);
         if (fg_debug.dump_fibers || fg_debug.dump_blocks || fg_debug.dump_gadgets) {
             dump_fiber(fiber, block);
+        }
+        if (native) {
+            native_make(native, &scratch_low, fiber_slots(fiber));
         }
     }
     return fiber;
@@ -120,10 +126,13 @@ static struct fiber *build(struct space *space, struct region *region, gaddr_t p
         wide_mark(space, block);
     }
     region_collect(region);
-    struct fiber *fiber = make_fiber(&region->chunks, block, false);
+    /* Checked code is not made native: its checks are gadgets. */
+    bool native = fg_debug.native && !block->checked;
+    struct fiber *fiber =
+        make_fiber(&region->chunks, block, false, native ? &region->native : NULL);
     if (!fiber || !region_insert(region, fiber)) {
         if (fiber) {
-            fiber_free(&region->chunks, fiber);
+            region_give_back(region, fiber);
         }
         *addr = pc;
         *error = FAULT_NO_MEMORY;
@@ -232,7 +241,7 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
     if (cpu->step_chunks) {
         cpu->step_chunks->live = 0;
     }
-    fiber = make_fiber(&cpu->step_chunks, block, true);
+    fiber = make_fiber(&cpu->step_chunks, block, true, NULL);
     if (!fiber) {
         *addr = pc;
         *error = FAULT_NO_MEMORY;

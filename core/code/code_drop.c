@@ -329,6 +329,7 @@ static void give_back(struct space *space) {
     region_retire_all(space, space->own);
     region_collect(space->own);
     chunks_trim(&space->own->chunks);
+    code_memory_trim(&space->own->native);
     pthread_mutex_unlock(&space->own->lock);
     pthread_mutex_unlock(&space->code_lock);
     space_kick(space, NULL);

@@ -126,6 +126,8 @@ void engine_stats_print(void) {
         {"shared regions left", &engine_stats.leaves},
         {"writes to code", &engine_stats.smc_faults},
         {"pages turned to checked code", &engine_stats.hot_pages},
+        {"blocks made native", &engine_stats.native_blocks},
+        {"bytes of native code", &engine_stats.native_bytes},
         {"times code was given up for want of memory", &engine_stats.rooms_made},
         {"pages turned back to unchecked code", &engine_stats.cooled_pages},
         {"checked code found changed", &engine_stats.checked_changes},

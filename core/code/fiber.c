@@ -1,6 +1,7 @@
 /* Memory of fibers, the side table, links. See fiber.h. */
 #include "core/code/fiber.h"
 #include "core/base/debug.h"
+#include "core/native/native.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -191,6 +192,14 @@ gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot, unsigned part
     return fiber->pc + mark[found].delta;
 }
 
+/* Native branches of an exit: to the code of the fiber that it is linked to, if that is native. */
+static void link_native(const struct exit *exit) {
+    struct native_block *from = native_of(fiber_slots(exit_fiber(exit)));
+    if (from) {
+        native_link(from, exit->number, exit->to ? native_of(fiber_slots(exit->to)) : NULL);
+    }
+}
+
 void exit_link_to(struct exit *exit, struct fiber *to) {
     assert(!exit->to);
     exit->to = to;
@@ -202,6 +211,7 @@ void exit_link_to(struct exit *exit, struct fiber *to) {
     to->incoming = exit;
     fiber_published();
     __atomic_store_n(exit_link_slot(exit), (uint64_t)(uintptr_t)fiber_slots(to), __ATOMIC_RELEASE);
+    link_native(exit);
 }
 
 void exit_unlink(struct exit *exit) {
@@ -214,4 +224,5 @@ void exit_unlink(struct exit *exit) {
     }
     exit->to = NULL;
     __atomic_store_n(exit_link_slot(exit), (uint64_t)(uintptr_t)exit->stub_slot, __ATOMIC_RELEASE);
+    link_native(exit);
 }

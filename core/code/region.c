@@ -36,6 +36,7 @@ void region_free(struct region *region) {
         }
     }
     chunks_free(&region->chunks);
+    code_memory_free(&region->native);
     pthread_mutex_destroy(&region->lock);
     free(region->bucket);
     free(region->pages);
@@ -135,6 +136,14 @@ bool region_insert(struct region *region, struct fiber *fiber) {
     return true;
 }
 
+void region_give_back(struct region *region, struct fiber *fiber) {
+    struct native_block *native = native_of(fiber_slots(fiber));
+    if (native) {
+        native_free(native);
+    }
+    fiber_free(&region->chunks, fiber);
+}
+
 void region_collect(struct region *region) {
     if (!region->jetsam) {
         return;
@@ -145,7 +154,7 @@ void region_collect(struct region *region) {
         struct fiber *fiber = *link;
         if (fiber->retire_epoch <= safe) {
             *link = fiber->jetsam_next;
-            fiber_free(&region->chunks, fiber);
+            region_give_back(region, fiber);
         } else {
             link = &fiber->jetsam_next;
         }

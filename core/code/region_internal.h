@@ -4,6 +4,7 @@
 #define FG_CORE_REGION_INTERNAL_H
 
 #include "core/code/region.h"
+#include "core/native/native.h"
 
 /* Fibers by guest page, of the own region only: those of a file region die with it. */
 struct code_page {
@@ -27,6 +28,7 @@ struct region {
     struct bucket *bucket;
     unsigned buckets, count;
     struct chunk *chunks;
+    struct native_chunk *native;
     struct fiber *jetsam;
     struct code_page **pages; /* [PAGE_BUCKETS]; NULL for a file region */
 
@@ -49,6 +51,8 @@ void region_free(struct region *region);
 /* All of these: region.lock is held. */
 struct fiber *region_lookup(const struct region *region, gaddr_t pc);
 bool region_insert(struct region *region, struct fiber *fiber);
+/* Memory of a fiber that is in no table and on no list. */
+void region_give_back(struct region *region, struct fiber *fiber);
 /* Give back jetsam that no cpu can run any more. */
 void region_collect(struct region *region);
 /* Take a fiber out of the table, out of all links and of the jump cache; onto the jetsam list. */

@@ -244,8 +244,11 @@ struct core_gadgets {
     void *jump_next;   /* end of a block that just goes on: parameter P_FALL */
     void *trap;        /* parameters P_IMM (vector), P_PC: leave with EXIT_TRAP */
     void *count;       /* --profile: P_HELPER-sized address of a counter */
-    void *check;       /* checked code: compares up to 16 guest bytes and counts its runs */
-    void *check_more;  /* compares 32 (lower.c: emit_checks) */
+    void *native_slot; /* stencils of native code (core/native/native.c) */
+    void *native_exit;
+    void *native_poll;
+    void *check;      /* checked code: compares up to 16 guest bytes and counts its runs */
+    void *check_more; /* compares 32 (lower.c: emit_checks) */
 };
 extern const struct core_gadgets core_gadgets[GUEST_MODES];
 

@@ -10,6 +10,22 @@
 void host_init(void);
 /* The signal that cpu_kick() sends to a cpu's thread; task threads must not block it. */
 int host_kick_signal(void);
+/* Native code (core/native/), for the fault handler: where a host instruction belongs. */
+struct host_native_place {
+    const uint64_t *slot; /* of its gadget */
+    const void *gadget;
+    unsigned fixup; /* kind of a fixup at this instruction; 0: none */
+};
+/* True, and *place, when `code` lies in native code; async-signal-safe. NULL: there is none. */
+extern bool (*host_native_place)(const void *code, struct host_native_place *place);
+/* Let the branch whose displacement is written at `write` and run at `run` go to `to`. The four
+ * bytes lie in one cache line: threads that run it meanwhile go to the old or to the new place. */
+void host_set_branch(uint8_t *write, const uint8_t *run, const uint8_t *to);
+/* Instructions that do nothing. */
+void host_write_nops(uint8_t *write, size_t bytes);
+/* Where native code leaves when an indirect branch missed the jump cache (cpu.exit_lookup). */
+const void *host_exit_lookup(void);
+
 /* Called before the host process ends over a fault of its own; must be async-signal-safe. NULL:
  * nothing. */
 extern void (*host_fatal_hook)(void);

@@ -3,9 +3,11 @@
  * instead. */
 #include "core/fiberglass.h"
 
+#include "core/base/debug.h"
 #include "core/cpu/cpu.h"
 #include "core/host/host.h"
 #include "core/decode/insn.h"
+#include "core/native/native.h"
 #include "core/run/run.h"
 #include "core/space/space.h"
 
@@ -23,6 +25,19 @@ struct fg_cpu {
 void engine_init(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, host_init);
+}
+
+int fg_set_tier(const char *tier, unsigned code_size) {
+    const size_t mib = 1 << 20, default_size = 64;
+    bool native = !strcmp(tier, "native"), automatic = !strcmp(tier, "auto");
+    if (!native && !automatic) {
+        return strcmp(tier, "threaded") ? -EINVAL : 0;
+    }
+    if (!native_init((code_size ? code_size : default_size) * mib)) {
+        return automatic ? 0 : -errno;
+    }
+    fg_debug.native = true;
+    return 0;
 }
 
 struct fg_space *fg_space_new(enum fg_mode mode) {

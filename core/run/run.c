@@ -248,6 +248,7 @@ enum exit_reason cpu_run(struct cpu *cpu) {
     cpu->wide = space_wide_table(cpu->space);
     cpu->jump_cache = cpu->space->jump_cache.entry;
     cpu->anchor = cpu->space->anchor;
+    cpu->exit_lookup = host_exit_lookup();
     host_use_window(cpu->window);
     atomic_store_explicit(&cpu->host_writes, 0, memory_order_release); /* the call is over */
     epoch_enter(cpu);

@@ -5,6 +5,7 @@ What is between them is the templates'; this is gas for ELF, the same on every h
 
 from __future__ import annotations
 
+import re
 from typing import Iterable
 
 START = '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n'
@@ -32,3 +33,51 @@ def words(symbol: str, addresses: Iterable[str]) -> str:
 def gadget_file(head: str, gadgets: Iterable[str], table: str = "") -> str:
     """A file of gadgets: comment on top, gadgets, perhaps words()."""
     return "".join([head, START, *gadgets, "\n" + table if table else "", END])
+
+
+def is_section(line: str) -> bool:
+    """A line that goes into a section or comes back from one."""
+    return re.match(r"\s*\.(push|pop)section\b", line) is not None
+
+
+# The end of a stencil's body, which a jump within it may name.
+BODY_END = "87:\n"
+# Number of holes of a stencil whose body is the gadget's, up to BODY_END.
+IN_GADGET = 255
+
+
+def stencil(label: str, body: list[str], holes: list[str]) -> str:
+    """The record of a gadget's stencil (core/native/stencil.h), and its line of the map, which is
+    in the order of the gadgets. `holes`: hole()."""
+    return _record(label, "87f - 89f", len(holes), [*holes, "89:\n", *body, BODY_END])
+
+
+def stencil_in_gadget(label: str) -> str:
+    """The same of one whose body is the gadget's."""
+    return _record(label, f"87b - {label}", IN_GADGET, [])
+
+
+def _record(label: str, size: str, holes: int, rest: list[str]) -> str:
+    return "".join([
+        '    .pushsection fg_stencils, "a", @progbits\n    .balign 2\n88:\n',
+        f"    .short {size}\n    .byte {holes}, 0\n", *rest,
+        f'    .section fg_stencil_map, "a", @progbits\n    .long {label} - ., 88b - .\n'
+        "    .popsection\n"])
+
+
+def hole(number: int, back: int, what: str | int, kind: int) -> str:
+    """A hole of a stencil, `back` bytes before hole_label(number)."""
+    return f"    .short {90 + number}f - 89f - {back}\n    .byte {what}, {kind}\n"
+
+
+def hole_label(number: int) -> str:
+    """What follows the instruction with a hole, or comes before one with a fixup."""
+    return f"{90 + number}:\n"
+
+
+STENCIL = re.compile(r"^    \.pushsection fg_stencils\b.*?^    \.popsection\n", re.M | re.S)
+
+
+def without_stencils(text: str) -> tuple[str, int]:
+    """A file without its stencils, and how many they are."""
+    return STENCIL.subn("", text)

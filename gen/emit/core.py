@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Iterator
 
+from gen.emit import stencils
 from gen.emit.assembly import gadget, gadget_file, words
 from gen.emit.files import made_by
 from gen.emit.index import Index
@@ -19,11 +20,15 @@ from gen.language.target import Guest
 MEMBERS: dict[str, dict[str, int]] = {
     "poll_stop": {}, "exit_link": {}, "exit_lookup": {"pc": 8}, "exit_step": {"pc": 8},
     "jump_next": {"fall": 8}, "trap": {"imm": 8, "pc": 16}, "count": {"counter": 8},
+    "native_slot": {"place": 8}, "native_exit": {"link": 8}, "native_poll": {"link": 8},
     "check": {"where": 24, "runs": 32, "bytes": 40, "any": 56},
     "check_more": {"where": 24, "where2": 32, "bytes": 40, "bytes2": 56},
 }
 # core/decode/rows.h: enum wide_gadget, in its order.
 WIDE = ("in", "out", "call")
+# Those that are within a block, and so have stencils.
+IN_BLOCKS = ("ea_index", "ea_seg", "ea_addr16", "ea_trunc32", "jump_next", "native_slot",
+             "native_exit", "native_poll")
 NO_INDEX = 4  # SIB.index of an address without index register
 # 16-bit addressing: numbers of the registers that rm 0 to 7 add, and none (SDM Vol. 2A, table 2-1).
 ADDR16: tuple[tuple[int, ...], ...] = ((3, 6), (3, 7), (5, 6), (5, 7), (6,), (7,), (5,), (3,), ())
@@ -37,12 +42,21 @@ def one_file(templates: Templates, name: str, table: str, what: str,
     template = templates.env.get_template(f"core/{name}.j2")
     macro = templates.macro
     common: dict[str, Any] = {
+        "native": False,
         "next": lambda slots: macro("next", slots),
         "jump_fall": lambda slot: macro("jump_fall", slot.offset),
         "indirect": lambda: macro("indirect"),
     }
-    gadgets = [gadget(gadget_prefix + label, tidy(template.render({**common, **context})),
-                      shared=True) for label, context in entries if label]
+    gadgets: list[str] = []
+    for label, context in entries:
+        if not label:
+            continue
+        text = gadget(gadget_prefix + label, tidy(template.render({**common, **context})),
+                      shared=True)
+        if name in IN_BLOCKS and templates.host.holes():
+            text += stencils.of_text(templates, gadget_prefix + label, tidy(template.render(
+                {**common, **stencils.with_holes(templates, context)})))
+        gadgets.append(text)
     head = f"# {what}\n# {made_by(__name__, f'templates/{target.host}/core/{name}.j2')}.\n"
     return gadget_file(head, gadgets, words(table_prefix + table, (
         label and gadget_prefix + label for label, _ in entries)))

@@ -12,6 +12,7 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
+from gen.emit import stencils
 from gen.emit.assembly import gadget, gadget_file, words
 from gen.emit.files import Output, made_by
 from gen.emit.index import Index, stamp_of
@@ -28,8 +29,8 @@ def tool_hash(templates: Templates) -> str:
     digest = hashlib.sha256()
     for path in sources(templates.host):
         digest.update(path.read_bytes())
-    for name in ("emit/render.py", "emit/gadgets.py", "emit/ngrams.py", "emit/assembly.py",
-                 "emit/index.py", "expand/bodies.py", "language/target.py"):
+    for name in ("emit/render.py", "emit/gadgets.py", "emit/stencils.py", "emit/ngrams.py",
+                 "emit/assembly.py", "emit/index.py", "expand/bodies.py", "language/target.py"):
         digest.update((GEN / name).read_bytes())
     for name in templates.library:
         digest.update((templates.directory / name).read_bytes())
@@ -78,20 +79,28 @@ def header(table: Table) -> str:
             f"# Table: {dims}. Parameters: {params}. Slots: {table.slots} bytes.\n")
 
 
-def table_text(renderer: Renderer, table: Table, head: str) -> str:
-    """Text of one file."""
-    entries = list(renderer.gadgets(table))
-    gadgets = [gadget(label, text) for label, text in entries if label]
-    return gadget_file(head, gadgets, words(table.symbol, (label for label, _ in entries)))
+def table_text(renderer: Renderer, bodies: stencils.StencilRenderer, table: Table, head: str
+               ) -> str:
+    """Text of one file; `bodies` renders stencils."""
+    gadgets: list[str] = []
+    labels: list[str] = []
+    for label, values in renderer.entries(table):
+        name = f"{renderer.guest.gadget}{label}" if label else ""
+        labels.append(name)
+        if label:
+            text = renderer.one(table, values)
+            gadgets.append(gadget(name, stencils.add(bodies, table, values, name, text)))
+    return gadget_file(head, gadgets, words(table.symbol, labels))
 
 
 def emit(library: Library, templates: Templates, stamps: Stamps, index: Index) -> None:
     """Write all gadget files of one target."""
     renderer = Renderer(templates, library.guest)
+    bodies = stencils.StencilRenderer(templates, library.guest)
     for table in library.tables.values():
         head = header(table)
         index.make(f"{table.family}/{table.name}.S", stamp_of((stamps.of(table), head)),
-                   partial(table_text, renderer, table, head))
+                   partial(table_text, renderer, bodies, table, head))
 
 
 def emit_list(paths: list[Path], out: Path, output: Output) -> None:

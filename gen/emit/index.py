@@ -2,7 +2,7 @@
 those of an earlier run is neither rendered nor read again.
 
 Reads and writes <gadgets>/<host>/<guest>/<memory>/index; a line is a file: its name below that
-folder, the hash of its inputs, its bytes, gadgets and instructions.
+folder, the hash of its inputs, its bytes, gadgets, instructions of these, and stencils.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable
 
+from gen.emit.assembly import without_stencils
 from gen.emit.files import Output
 from gen.language.target import Target
 
@@ -24,6 +25,7 @@ class Made:
     size: int
     gadgets: int
     insns: int
+    stencils: int
 
 
 def stamp_of(parts: Iterable[str]) -> str:
@@ -47,7 +49,8 @@ class Index:
         if self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 name, stamp, *numbers = line.split(" ")
-                self.old[name] = Made(stamp, *map(int, numbers))
+                if len(numbers) == 4:  # else of an older generator
+                    self.old[name] = Made(stamp, *map(int, numbers))
 
     def make(self, name: str, stamp: str, text: Callable[[], str]) -> Path:
         """The file `name` of inputs whose hash is `stamp`, made by text() if it is not there."""
@@ -60,12 +63,13 @@ class Index:
             return path
         made = text()
         self.output.write(path, made)
-        lines = made.splitlines()
+        plain, stencils = without_stencils(made)
+        lines = plain.splitlines()
         self.files[name] = Made(
             stamp, len(made.encode()),
             sum(1 for line in lines if line[-1:] == ":" and line[0].isalpha()
                 and not line.startswith(self.target.guest.table)),
-            sum(1 for line in lines if line.startswith("    ") and line[4].isalpha()))
+            sum(1 for line in lines if line.startswith("    ") and line[4].isalpha()), stencils)
         return path
 
     def paths(self) -> list[Path]:
@@ -75,5 +79,5 @@ class Index:
     def save(self) -> None:
         """Write the index, once all files are written."""
         self.output.write(self.path, "".join(
-            f"{name} {one.stamp} {one.size} {one.gadgets} {one.insns}\n"
+            f"{name} {one.stamp} {one.size} {one.gadgets} {one.insns} {one.stencils}\n"
             for name, one in self.files.items()))

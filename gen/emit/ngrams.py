@@ -91,7 +91,8 @@ class Parts:
 
         def text(shift: int, total: int | None) -> str:
             ending = GOES_ON if total is None else self.templates.macro("next", total)
-            return tidy(template.render({**context, "disp": self.templates.host.slot(8 + shift),
+            return tidy(template.render({**context, "native": False,
+                                         "disp": self.templates.host.slot(8 + shift),
                                          "next": lambda slots: ending}))
         return Part(label, "ea_index", number, EA_SLOTS, text)
 

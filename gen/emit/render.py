@@ -69,10 +69,10 @@ class Renderer:
             "jump": lambda slot: macro("jump", slot.offset),
             "jump_fall": lambda slot: macro("jump_fall", slot.offset),
             "indirect": lambda: macro("indirect"),
-            "helper_slots": table.slots,
+            "helper_slots": table.slots, "native": False,
         }
         for name, offset in offsets.items():
-            context[name] = self.host.slot(offset)
+            context[name] = self.host.slot(offset, self.guest.param_bytes(name) == 8)
         for name in table.body.names:
             if EXPLODED.match(name) and name != "imm2":
                 context[name] = values["imm"]

@@ -23,6 +23,7 @@ class Family:
     files: int = 0
     gadgets: int = 0
     size: float = 0
+    stencils: int = 0
 
 
 def emit(index: Index, directory: Path, output: Output) -> tuple[int, int]:
@@ -38,13 +39,16 @@ def emit(index: Index, directory: Path, output: Output) -> tuple[int, int]:
             sums.files += 1
             sums.gadgets += made.gadgets
             sums.size += made.insns * bytes_per_insn
+            sums.stencils += made.stencils
         biggest.append((made.gadgets, name))
     page = [f"Gadget library: {target}. {made_by(__name__)}.\n"
-            "KiB are estimated from the number of instructions.\n\n",
-            f"{'family':<12}{'files':>8}{'gadgets':>9}{'KiB':>8}\n"]
+            "KiB are estimated from the number of instructions. What has no stencil is dispatched\n"
+            "by native code: helpers, traps, n-grams, instructions fused with a branch.\n\n",
+            f"{'family':<12}{'files':>8}{'gadgets':>9}{'KiB':>8}{'stencils':>10}\n"]
     for name in sorted(families) + ["total"]:
         sums = families.get(name, total)
-        page.append(f"{name:<12}{sums.files:>8}{sums.gadgets:>9}{sums.size / 1024:>8.0f}\n")
+        page.append(f"{name:<12}{sums.files:>8}{sums.gadgets:>9}{sums.size / 1024:>8.0f}"
+                    f"{sums.stencils:>10}\n")
     page.append("\nlargest tables\n")
     for gadgets, name in sorted(biggest, key=lambda b: (-b[0], b[1]))[:25]:
         page.append(f"{gadgets:>9}  {name}\n")

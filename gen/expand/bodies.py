@@ -24,7 +24,7 @@ from gen.language.target import DEFAULT, Target
 OPERANDS = ("dst", "src", "src2", "src3")
 PARAMS = ("target", "fall", "disp", "imm", "imm2", "pc", "nextpc", "raw")
 PLAIN = {"op", "size", "s", "live", "lock", "rep", "cc", "next", "jump", "jump_fall", "indirect",
-         "opsize", "addrsize", "helper_slots"}
+         "opsize", "addrsize", "helper_slots", "native"}
 LIBRARY = "lib"
 DISPATCH = "lib/dispatch.j2"
 HELPER_BODY = "helper"

@@ -23,6 +23,22 @@ ABSOLUTE, IN_EA, HOME = -1, -2, -3
 WIDE = {Place.XMM.value: "xmm", Place.YMM.value: "ymm"}
 
 
+# Kinds of holes in stencils (gen/emit/stencils.py, core/native/stencil.h): bytes of a parameter;
+# HOLE_32 counts up what the text adds, HOLE_32S is one of 8 bytes that must fit; where the gadget's
+# slots are, in 8 bytes; the displacement of a branch; no bytes, but the kind of a fixup.
+HOLE_8, HOLE_16, HOLE_32, HOLE_32S, HOLE_64, HOLE_SLOT, HOLE_BRANCH, HOLE_FIXUP = range(8)
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A hole in the instruction of a line: `back` bytes before its end, for the parameter at
+    `offset`."""
+
+    back: int
+    offset: int
+    kind: int
+
+
 @dataclass(frozen=True)
 class OperandForm:
     """An operand as a table sees it."""
@@ -124,9 +140,19 @@ class Host(ABC):
         """`s` of templates: a mnemonic's suffix for `size` bits, "" where there is none."""
 
     @abstractmethod
-    def slot(self, offset: int) -> object:
-        """A parameter of a gadget: renders as its load from the fiber, and has the attribute
-        `offset` for macros of dispatch."""
+    def slot(self, offset: int, wide: bool = False) -> object:
+        """A parameter of a gadget, of 8 bytes if `wide`: renders as its load from the fiber, and
+        has the attribute `offset` for macros of dispatch."""
+
+    def holes(self) -> Host | None:
+        """The same host, but with parameters that are holes: for stencils. None: it has no native
+        tier."""
+        return None
+
+    def fill(self, line: str) -> tuple[str, Hole | None]:
+        """A line of a stencil as the assembler gets it, and its hole. ValueError: it can have
+        none."""
+        raise NotImplementedError
 
     @abstractmethod
     def address(self, number: int) -> object:

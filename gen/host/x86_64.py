@@ -7,9 +7,11 @@ puts `src.pre` before `dst.pre`.
 
 from __future__ import annotations
 
+import re
 from typing import Mapping
 
-from gen.host.host import ABSOLUTE, HOME, IN_EA, Host, OperandForm, Residence
+from gen.host.host import (ABSOLUTE, HOLE_8, HOLE_16, HOLE_32, HOLE_32S, HOLE_64, HOLE_BRANCH,
+                           HOLE_SLOT, HOME, IN_EA, Hole, Host, OperandForm, Residence)
 from gen.language.model import Place
 from gen.language.target import HIGH, SEGMENTS, Guest
 
@@ -108,6 +110,57 @@ class Slot:
 
     def __str__(self) -> str:
         return f"{self.offset}({SLOT})"
+
+
+class HoleSlot(Slot):
+    """A placeholder in a stencil: the parameter is patched in where the text has it, an immediate
+    (`$@8@`) or a displacement (`@8@`; X86Host.fill). `wide`: the parameter has 8 bytes."""
+
+    def __init__(self, offset: int, wide: bool) -> None:
+        super().__init__(offset)
+        self.wide = wide
+
+    def __str__(self) -> str:
+        return f"${self.place}"
+
+    @property
+    def place(self) -> str:
+        """As a displacement."""
+        return f"@{self.offset}{'w' if self.wide else ''}@"
+
+    @property
+    def byte(self) -> str:
+        """Its low 8 bits as an immediate."""
+        return f"$@{self.offset}b@"
+
+
+def in_cpu(offset: Slot, temp: HostRegister) -> tuple[str, str]:
+    """Lines that find a place in `struct cpu`, whose offset is a parameter, and the place; `temp`
+    may be lost."""
+    if isinstance(offset, HoleSlot):
+        return "", f"{offset.place}({NAMES['cpu']})"
+    return f"mov {offset}, {temp.r32}\n", f"({NAMES['cpu']},{temp})"
+
+
+# What stands in the text of a stencil where a parameter goes: bytes, a number so large that the
+# assembler takes the widest form. A parameter is always the last of its instruction.
+FILLERS = {HOLE_8: (1, "0x55"), HOLE_16: (2, "0x5555"), HOLE_32: (4, "0x10000000"),
+           HOLE_32S: (4, "0x10000000"), HOLE_64: (8, "0x1000000000000000"),
+           HOLE_SLOT: (8, "0x1000000000000000"), HOLE_BRANCH: (4, "0x10000000")}
+PLACE = re.compile(r"(\$?)@(\d+)([wbts]?)@")
+
+
+def width_of(line: str) -> int:
+    """Bits that an instruction with an immediate works on: those of its last operand, a
+    register."""
+    name = line.rsplit("%", 1)[-1].strip()
+    for bits, names in ((64, R64), (32, R32), (16, R16), (8, R8 + HIGH)):
+        if name in names:
+            return bits
+    match = re.fullmatch(r"r(?:9|1[0-5])([bwd]?)", name)
+    if not match:
+        raise ValueError(f"an immediate beside {name}: {line}")
+    return {"b": 8, "w": 16, "d": 32, "": 64}[match.group(1)]
 
 
 class CpuSlot:
@@ -219,11 +272,13 @@ class Home(Rendered):
 
     def load(self, to: HostRegister) -> str:
         """As Reg.load."""
-        return f"mov {self.offset}, {to.r32}\nmov ({NAMES['cpu']},{to}), {to}"
+        find, place = in_cpu(self.offset, to)
+        return f"{find}mov {place}, {to}"
 
     def store(self, value: HostRegister, temp: HostRegister) -> str:
         """As Reg.store; `temp` is lost."""
-        return f"mov {self.offset}, {temp.r32}\nmov {value}, ({NAMES['cpu']},{temp})"
+        find, place = in_cpu(self.offset, temp)
+        return f"{find}mov {value}, {place}"
 
     @property
     def r8(self) -> str:
@@ -256,7 +311,9 @@ class Mem(Rendered):
         super().__init__(size)
         self.base = base
         self.into_tmp = high
-        if base != IN_EA and disp is not None:
+        # (An absolute address of 32 bits would need a prefix that no operand can spell.)
+        self.hole = disp if isinstance(disp, HoleSlot) and base >= 0 else None
+        if base != IN_EA and disp is not None and not self.hole:
             self.pre = f"mov {disp}, {ADDR.r32}\n"
         self.fetch = self.pre
         if high:
@@ -265,6 +322,9 @@ class Mem(Rendered):
     def at(self, offset: int) -> str:
         """Operand `offset` bytes further on."""
         plus = str(offset) if offset else ""
+        if self.hole:
+            plus = plus and "+" + plus
+            return f"%gs:{self.hole.place}{plus}(%{R32[self.base]})"
         if self.base == IN_EA:
             return f"%gs:{plus}({EA.r32})"
         if self.base == ABSOLUTE:
@@ -275,6 +335,8 @@ class Mem(Rendered):
     def sum(self) -> str:
         """For LEA, after `fetch`: no segment, 64-bit registers (the sum is cut to the destination's
         width)."""
+        if self.hole:
+            return f"{self.hole.place}(%{R64[self.base]})"
         if self.base == IN_EA:
             return f"({EA})"
         return f"({ADDR})" if self.base == ABSOLUTE else f"({ADDR},%{R64[self.base]})"
@@ -302,13 +364,17 @@ class ProbedMem(Rendered):
         self.into_tmp = high
         self.register = EA if base == IN_EA else ADDR
         self.fetch, self.sum = "", f"({self.register})"
-        if base != IN_EA and disp is not None:
+        hole = disp if isinstance(disp, HoleSlot) and base not in (IN_EA, ABSOLUTE) else None
+        if base != IN_EA and disp is not None and not hole:
             self.fetch = f"mov {disp}, {ADDR}\n"
+        where = f"{hole.place}(" if hole else f"({ADDR},"
         if base >= 0:
-            self.sum = f"({ADDR},%{R64[base]})"
+            self.sum = f"{where}%{R64[base]})"
         elif base == HOME:
-            self.fetch += f"mov {home}, {EA.r32}\nmov ({NAMES['cpu']},{EA}), {EA}\n"
-            self.sum = f"({ADDR},{EA})"
+            assert home is not None
+            find, place = in_cpu(home, EA)
+            self.fetch += f"{find}mov {place}, {EA}\n"
+            self.sum = f"{where}{EA})"
         self.pre = self.fetch
         if base >= 0 or base == HOME:
             self.pre += f"lea {self.sum}, {ADDR}\n"
@@ -372,8 +438,7 @@ class HomeVector(Rendered):
         self.kind = kind
         self.x, self.y = (VECTOR[k] + HOME_VECTOR[name] for k in VECTOR)
         self.text = self.x if kind == "x" else self.y
-        place = f"({NAMES['cpu']},{temp})"
-        where = f"mov {offset}, {temp.r32}\n"
+        where, place = in_cpu(offset, temp)
         move = "vmovaps" if vex else "movaps"
         if access != "w" or not vex:
             self.pre = f"{where}{move} {place}, {self.text}\n"
@@ -424,8 +489,39 @@ class X86Host(Host):
     def suffix(self, size: int) -> str:
         return SUFFIX.get(size, "")
 
-    def slot(self, offset: int) -> Slot:
+    def slot(self, offset: int, wide: bool = False) -> Slot:
         return Slot(offset)
+
+    def holes(self) -> Host:
+        return HoleHost()
+
+    def fill(self, line: str) -> tuple[str, Hole | None]:
+        found = PLACE.search(line)
+        if not found:
+            return line, None
+        immediate, offset, how = found.groups()
+        kind = HOLE_32S if how == "w" else HOLE_32
+        if how == "t":
+            kind = HOLE_BRANCH
+        elif how == "b":
+            kind = HOLE_8
+        elif how == "s":
+            line = line.replace("mov ", "movabs ", 1)
+            kind = HOLE_SLOT
+        elif immediate:
+            bits = width_of(line)
+            if bits == 64 and line.split()[0] == "mov":
+                line = line.replace("mov ", "movabs ", 1)
+                kind = HOLE_64
+            elif bits < 64:
+                kind = {8: HOLE_8, 16: HOLE_16, 32: HOLE_32}[bits]
+            if bits == 64 and how != "w":
+                raise ValueError(f"a parameter of 4 bytes in 64 bits: {line}")
+        size, filler = FILLERS[kind]
+        line = PLACE.sub(lambda match: match.group(1) + filler, line, count=1)
+        if PLACE.search(line):
+            raise ValueError(f"two parameters in one instruction: {line}")
+        return line, Hole(size, int(offset), kind)
 
     def address(self, number: int) -> object:
         return register(number, 64) if number < self.resident else CpuSlot(number)
@@ -479,7 +575,8 @@ class X86Host(Host):
             high_dst = (form.name != "dst" and dst.name == "dst" and dst.place is Place.REG
                         and dst.size == 8 and residence.high_byte(values["dst"]) is not None)
             base = residence.base(value) if form.by_base else IN_EA
-            disp, home = ((self.slot(offsets[name]) if name in offsets else None)
+            disp, home = ((self.slot(offsets[name], residence.guest.param_bytes(name) == 8)
+                           if name in offsets else None)
                           for name in ("disp", f"home_{form.name}"))
             if residence.guest.long_mode:
                 taken = any(o.scratch and o.place is Place.REG and SCRATCH[o.name] is ADDR
@@ -490,8 +587,17 @@ class X86Host(Host):
             first = next(o.name for o in forms if o.place is Place.IMM)
             second = "imm2" in offsets and form.name != first
             bits = size if form.size == 32 else form.size  # Iz of a 64-bit operation
-            return Imm(bits, self.slot(offsets["imm2" if second else "imm"]), has_mem)
+            name = "imm2" if second else "imm"
+            wide = residence.guest.param_bytes(name) == 8
+            return Imm(bits, self.slot(offsets[name], wide), has_mem)
         return Vector(form.place.value, value, form.size)
+
+
+class HoleHost(X86Host):
+    """The host as stencils see it."""
+
+    def slot(self, offset: int, wide: bool = False) -> Slot:
+        return HoleSlot(offset, wide)
 
 
 HOST = X86Host()

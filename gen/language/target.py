@@ -78,7 +78,7 @@ class Guest:
     def param_bytes(self, param: str) -> int:
         """Width of a gadget's parameter (core/decode/rows.h: enum param_kind): addresses of code
         and of the host 8, displacements and immediates as wide as the guest's, others 4."""
-        if param in ("target", "fall", "helper", "pc", "nextpc"):
+        if param in ("target", "fall", "helper", "pc", "nextpc", "place", "link"):
             return 8
         return self.word_bytes if param in ("disp", "imm") else 4
 

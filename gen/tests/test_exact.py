@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 from gen.__main__ import ROOT
+from gen.emit.assembly import BODY_END
 from gen.tests.project import NOP, POLICY, Project
 
 ADD = """\
@@ -26,7 +27,7 @@ def gadget(text: str, label: str) -> list[str]:
     """Instructions of one gadget."""
     body = re.search(rf"^{label}:\n((?:    [^.\n].*\n|\d+:\n)+)", text, re.M)
     assert body, label
-    return [line.strip() for line in body.group(1).splitlines()]
+    return [line.strip() for line in body.group(1).splitlines() if line + "\n" != BODY_END]
 
 
 class Gadgets(unittest.TestCase):

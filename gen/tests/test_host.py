@@ -57,8 +57,8 @@ class Host(unittest.TestCase):
 
     def test_one_place_each(self) -> None:
         places = {r"%gs|\bgs\b": ["lib/memory.j2"], r"\{\{ sp\b|\bsp\.r": ["lib/stack.j2"],
-                  r"\{\{ anchor\b|jmp \*": ["lib/dispatch.j2"], r"fg_exit_trap": ["lib/exit.j2"],
-                  r"fg_fixup": ["lib/fault.j2"]}
+                  r"\{\{ anchor\b|jmp \*": ["lib/dispatch.j2", "lib/native.j2"],
+                  r"fg_exit_trap": ["lib/exit.j2"], r"fg_fixup": ["lib/fault.j2"]}
         for pattern, wanted in places.items():
             found = [path.relative_to(TEMPLATES).as_posix()
                      for path in sorted(TEMPLATES.glob("*/*.j2")) if re.search(pattern, code(path))]

@@ -51,7 +51,7 @@ class Text(unittest.TestCase):
 
     def test_parameters_follow_each_other(self) -> None:
         text = self.run_profile("add32_rm_eax_m_ebx add32_ri_jcc_eax_jz\n", "add32_ri_jcc")
-        self.assertIn("\n#   add32_rm: mini.x86 03 /r RM Gv Ev\n", text)
+        self.assertIn("\n#   add32_rm: mini.x86: 03 /r RM Gv Ev\n", text)
         symbol = re.findall(r"^(n_\w+):", text, re.M)[0]
         self.assertEqual(
             instructions(text, symbol, symbol + "_self"),

@@ -58,7 +58,7 @@ class Toy(Host):
     def suffix(self, size: int) -> str:
         return f".{size}"
 
-    def slot(self, offset: int) -> Slot:
+    def slot(self, offset: int, wide: bool = False) -> Slot:
         return Slot(offset)
 
     def address(self, number: int) -> str:

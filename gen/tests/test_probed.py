@@ -17,7 +17,7 @@ GENERAL = {name: long for long, names in (
 SHIFT = re.compile(r"shrx %r12, %(\w+), %(\w+)$")
 LOAD = re.compile(r"movzbl PROBE\(%r15,%(\w+)\), %(\w+)$")
 ACCESS = re.compile(r"\(%r15,%(\w+)(,\d)?\)")
-SLOT = re.compile(r"mov \d+\(%r14\), %(\w+)$")
+SLOT = re.compile(r"(?:mov \d+\(%r14\)|movabs \$0x1000000000000000), %(\w+)$")
 STRING = re.compile(r"(rep\w* )?(movs|stos|lods|cmps|scas)[bwlq]$")
 BIT_TEST = re.compile(r"(lock )?bt[src]?[wlq] ")
 
@@ -93,6 +93,8 @@ def gadgets_of(text: str) -> list[Gadget]:
         line = line.strip()
         if label:
             found.append(Gadget(label[1]))
+        elif line == "88:":  # its stencil
+            found.append(Gadget(found[-1].label))
         elif found and line and not line.startswith(("#", ".")) and not line.endswith(":"):
             found[-1].line(line)
     return found

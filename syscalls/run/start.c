@@ -342,6 +342,13 @@ static bool is_own_root(const char *root) {
                      st.st_ino == host.st_ino);
 }
 
+/* What is shown of fibers, or counted of them, is so of threaded ones. */
+static const char *tier_of(const struct fg_options *options) {
+    bool fibers = options->dump_fibers || options->dump_blocks || options->dump_gadgets ||
+                  options->profile_file;
+    return fibers ? "threaded" : options->tier ? options->tier : "auto";
+}
+
 int fg_run(const struct fg_options *options) {
     bool own_root = is_own_root(options->root);
     int status = choose_processor(options);
@@ -363,6 +370,12 @@ int fg_run(const struct fg_options *options) {
         .plain = options->profile_file != NULL,
     };
     engine_init();
+    status = fg_set_tier(tier_of(options), options->code_size);
+    if (status) {
+        return error(FG_STATUS_ERROR,
+                     "the host allows no executable memory: %s; say --tier threaded",
+                     strerror(-status));
+    }
     connect_rooms();
     /* First of all, so that the guest inherits the host's limits as they were. */
     struct task *task = process_create_first();

@@ -5,6 +5,7 @@
 
 #include "core/run/run.h"
 #include "core/cpu/cpu.h"
+#include "core/fiberglass.h"
 #include "core/host/host.h"
 #include "core/space/space.h"
 #include <errno.h>
@@ -135,6 +136,11 @@ static struct space *make_space(void) {
 
 static void set_up(void) {
     engine_init();
+    const char *tier = getenv("FG_TIER");
+    int refused = tier ? fg_set_tier(tier, 0) : 0;
+    if (refused) {
+        die("fg_set_tier", refused);
+    }
     cpu = cpu_create(MODE);
     space = make_space();
     if (!cpu || !space) {

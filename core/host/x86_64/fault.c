@@ -66,36 +66,52 @@ static bool no_chunk(const greg_t *regs, uint64_t *address) {
     return (uint64_t)regs[REG_R15] == host_wide_base() && *address >> ADDRESS_BITS == 0;
 }
 
-static void apply_fixup(struct cpu *cpu, greg_t *regs) {
+/* The kind of fixup at a gadget's instruction; 0: none. */
+static unsigned gadget_fixup(const char *rip) {
     for (const struct fixup *fix = __start_fg_fixup; fix != __stop_fg_fixup; fix++) {
-        if (fix->address != (uint64_t)regs[REG_RIP]) {
-            continue;
-        }
-        switch (fix->kind) {
-        case FIXUP_CX_IN_TMP:
-            regs[REG_RCX] = regs[REG_R10];
-            break;
-        case FIXUP_WINDOW_SI:
-            out_of_window(cpu, &regs[REG_RSI]);
-            break;
-        case FIXUP_WINDOW_DI:
-            out_of_window(cpu, &regs[REG_RDI]);
-            break;
-        case FIXUP_WINDOW_SI_DI:
-            out_of_window(cpu, &regs[REG_RSI]);
-            out_of_window(cpu, &regs[REG_RDI]);
-            break;
-        case FIXUP_WIDE:
-            not_in_table(cpu, (uint64_t)regs[REG_R11]);
-            break;
-        case FIXUP_FLAGS_PUSHED: {
-            uint64_t mask = FLAGS_HOST;
-            uint64_t pushed = *(uint64_t *)(uintptr_t)regs[REG_RSP];
-            regs[REG_EFL] = (greg_t)(((uint64_t)regs[REG_EFL] & ~mask) | (pushed & mask));
-            break;
-        }
+        if (fix->address == (uint64_t)(uintptr_t)rip) {
+            return (unsigned)fix->kind;
         }
     }
+    return 0;
+}
+
+static void apply_fixup(struct cpu *cpu, greg_t *regs, unsigned kind) {
+    switch (kind) {
+    case FIXUP_CX_IN_TMP:
+        regs[REG_RCX] = regs[REG_R10];
+        break;
+    case FIXUP_WINDOW_SI:
+        out_of_window(cpu, &regs[REG_RSI]);
+        break;
+    case FIXUP_WINDOW_DI:
+        out_of_window(cpu, &regs[REG_RDI]);
+        break;
+    case FIXUP_WINDOW_SI_DI:
+        out_of_window(cpu, &regs[REG_RSI]);
+        out_of_window(cpu, &regs[REG_RDI]);
+        break;
+    case FIXUP_WIDE:
+        not_in_table(cpu, (uint64_t)regs[REG_R11]);
+        break;
+    case FIXUP_FLAGS_PUSHED: {
+        uint64_t mask = FLAGS_HOST;
+        uint64_t pushed = *(uint64_t *)(uintptr_t)regs[REG_RSP];
+        regs[REG_EFL] = (greg_t)(((uint64_t)regs[REG_EFL] & ~mask) | (pushed & mask));
+        break;
+    }
+    }
+}
+
+/* Did a gadget or native code fault? Fills the place; native code has no slot register. */
+static bool guest_code(const char *rip, const greg_t *regs, struct host_native_place *place) {
+    if (rip >= __start_fg_gadgets && rip < __stop_fg_gadgets) {
+        place->slot = (const uint64_t *)(uintptr_t)regs[REG_R14];
+        place->gadget = rip;
+        place->fixup = gadget_fixup(rip);
+        return true;
+    }
+    return host_native_place && host_native_place(rip, place);
 }
 
 /* Is the faulting host instruction the load of a probe (templates/x86_64/lib/memory.j2)?
@@ -145,15 +161,17 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     const char *rip = (const char *)(uintptr_t)regs[REG_RIP];
 
-    if (rip >= __start_fg_gadgets && rip < __stop_fg_gadgets) {
+    struct host_native_place place;
+    if (guest_code(rip, regs, &place)) {
         struct cpu *cpu = (struct cpu *)(uintptr_t)regs[REG_R13];
         uint64_t address;
+        regs[REG_R14] = (greg_t)(uintptr_t)place.slot;
         cpu->trap = (uint32_t)regs[REG_TRAPNO];
-        cpu->fault_at = rip;
+        cpu->fault_at = place.gadget;
         cpu->trap_error = 0;
         cpu->trap_addr = 0;
         cpu->fault_beyond = (uint64_t)regs[REG_R15] == host_wide_base();
-        apply_fixup(cpu, regs);
+        apply_fixup(cpu, regs, place.fixup);
         if (!cpu->fault_probe && cpu->trap == TRAP_GP && no_chunk(regs, &address)) {
             not_in_table(cpu, address);
         } else if (!cpu->fault_probe && cpu->trap == TRAP_PF) {
@@ -204,6 +222,7 @@ static void on_kick(int sig, siginfo_t *info, void *context) {
 }
 
 void (*host_fatal_hook)(void);
+bool (*host_native_place)(const void *code, struct host_native_place *place);
 
 int host_kick_signal(void) {
     return SIGRTMIN + 1;

@@ -12,6 +12,7 @@ void offsets(void) {
     OFFSET(CPU_POLL, poll);
     OFFSET(CPU_JUMP_CACHE, jump_cache);
     OFFSET(CPU_ANCHOR, anchor);
+    OFFSET(CPU_EXIT_LOOKUP, exit_lookup);
     OFFSET(CPU_WINDOW, window);
     OFFSET(CPU_HOST_SP, host_sp);
     OFFSET(CPU_REGS, regs);

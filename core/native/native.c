@@ -1,0 +1,316 @@
+/* Copying and patching stencils, links of native blocks, where a fault in one was. See native.h. */
+#include "core/native/native.h"
+#include "core/base/stats.h"
+#include "core/host/host.h"
+#include "core/native/stencil.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_GADGETS ARRAY_LEN(((struct lowered *)0)->gadget)
+#define CACHE_LINE   64u
+#define NO_SITE      UINT32_MAX
+
+/* Offsets of code are from the reservation's start (code_memory.h). */
+struct native_exit {
+    uint32_t stub;    /* goes where the link slot leads */
+    uint32_t site[2]; /* branch displacements that lead to the stub or to the linked block */
+    uint8_t sites;
+    bool polls;
+};
+
+/* A gadget's piece of the code. */
+struct native_part {
+    uint16_t at;   /* bytes from the block's code */
+    uint16_t slot; /* of its gadget */
+    const void *gadget;
+};
+
+/* In front of its code is its address, so that slot 0 leads to it. */
+struct native_block {
+    struct native_block *older; /* made before it in the same chunk */
+    uint64_t *slot;
+    uint32_t code, bytes;
+    uint16_t parts;
+    uint8_t exits;
+    struct native_exit exit[FIBER_MAX_EXITS];
+    struct native_part part[];
+};
+
+/* What is being emitted. */
+struct writer {
+    const struct lowered *low;
+    uint64_t *slot;
+    struct native_block *block;
+    uint32_t at; /* offset in the reservation */
+};
+
+static bool fits(int64_t value) {
+    return value == (int32_t)value;
+}
+
+static uint64_t parameter(const uint64_t *gadget, const struct hole *hole) {
+    uint64_t value;
+    if (hole->kind == HOLE_32S || hole->kind == HOLE_64 || hole->kind == HOLE_BRANCH) {
+        memcpy(&value, (const char *)gadget + hole->from, sizeof value);
+        return value;
+    }
+    uint32_t narrow;
+    memcpy(&narrow, (const char *)gadget + hole->from, sizeof narrow);
+    return narrow;
+}
+
+/* Have all parameters of 8 bytes that are patched into 4 the room that they need? */
+static bool parameters_fit(const struct stencil *stencil, const uint64_t *gadget) {
+    for (unsigned i = 0; i < stencil->holes; i++) {
+        const struct hole *hole = &stencil->hole[i];
+        if (hole->kind == HOLE_32S && !fits((int64_t)parameter(gadget, hole))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void patch_value(uint8_t *at, const struct hole *hole, uint64_t value) {
+    static const uint8_t bytes[] = {
+        [HOLE_8] = 1, [HOLE_16] = 2, [HOLE_32] = 4, [HOLE_32S] = 4, [HOLE_64] = 8, [HOLE_SLOT] = 8};
+    if (hole->kind == HOLE_32 || hole->kind == HOLE_32S) {
+        uint32_t there;
+        memcpy(&there, at, sizeof there);
+        value += there - HOLE_BASE;
+    }
+    memcpy(at, &value, bytes[hole->kind]);
+}
+
+/* Copies a body and patches its parameters; branches are noted as sites of their exits. `gadget`:
+ * where its slots are. */
+static void copy_body(struct writer *w, const struct stencil *stencil, const uint64_t *gadget) {
+    uint8_t *to = code_memory_write(w->at);
+    memcpy(to, stencil->code, stencil->bytes);
+    for (unsigned i = 0; i < stencil->holes; i++) {
+        const struct hole *hole = &stencil->hole[i];
+        if (hole->kind == HOLE_SLOT) {
+            patch_value(to + hole->at, hole, (uint64_t)(uintptr_t)&w->slot[gadget - w->low->slot]);
+        } else if (hole->kind < HOLE_BRANCH) {
+            patch_value(to + hole->at, hole, parameter(gadget, hole));
+        } else if (hole->kind == HOLE_BRANCH) {
+            unsigned link = (unsigned)(gadget - w->low->slot) + hole->from / 8;
+            unsigned number = w->low->exit[0].slot == link ? 0 : 1;
+            struct native_exit *exit = &w->block->exit[number];
+            assert(w->low->exit[number].slot == link && exit->sites < ARRAY_LEN(exit->site));
+            exit->site[exit->sites++] = w->at + hole->at;
+        }
+    }
+    w->at += stencil->bytes;
+}
+
+/* A branch is patched while others may run it, so its four bytes must lie in one cache line. */
+static void align_branches(struct writer *w, const struct stencil *stencil) {
+    uint32_t from = w->at;
+    for (unsigned i = 0; i < stencil->holes; i++) {
+        const struct hole *hole = &stencil->hole[i];
+        if (hole->kind == HOLE_BRANCH && (w->at + hole->at) % CACHE_LINE > CACHE_LINE - 4) {
+            w->at++;
+            i = (unsigned)-1; /* all of them once more */
+        }
+    }
+    host_write_nops(code_memory_write(from), w->at - from);
+}
+
+/* A stencil of core_gadgets with one parameter of 8 bytes. */
+static void copy_core(struct writer *w, const void *gadget, uint64_t value) {
+    struct stencil stencil;
+    uint64_t slots[2] = {0, value};
+    bool there = stencil_of(gadget, &stencil);
+    assert(there);
+    (void)there;
+    uint8_t *to = code_memory_write(w->at);
+    memcpy(to, stencil.code, stencil.bytes);
+    for (unsigned i = 0; i < stencil.holes; i++) {
+        patch_value(to + stencil.hole[i].at, &stencil.hole[i], parameter(slots, &stencil.hole[i]));
+    }
+    w->at += stencil.bytes;
+}
+
+/* The stencils of a lowered block; NULL code: none, or a parameter does not fit. Returns an upper
+ * bound for its code, 0 when native code is not worth while. */
+static size_t find_stencils(const struct lowered *low, struct stencil *stencils) {
+    const size_t core_bytes = 32, around = 2 * CACHE_LINE; /* the header, rests of lines */
+    size_t bytes = around + FIBER_MAX_EXITS * core_bytes;
+    for (unsigned i = 0; i < low->gadgets; i++) {
+        const uint64_t *gadget = &low->slot[low->gadget[i]];
+        if (stencil_of((const void *)(uintptr_t)gadget[0], &stencils[i]) &&
+            parameters_fit(&stencils[i], gadget)) {
+            bytes += stencils[i].bytes;
+        } else {
+            stencils[i].code = NULL;
+            bytes += core_bytes;
+        }
+    }
+    return low->gadgets && stencils[0].code ? bytes : 0;
+}
+
+/* A branch back looks at the poll word, so that no loop runs without. */
+static bool branches_back(const struct lowered *low, unsigned exit) {
+    return low->exit[exit].target < low->end;
+}
+
+static void set_branch(uint32_t site, uint32_t to) {
+    host_set_branch(code_memory_write(site), code_memory_run(site), code_memory_run(to));
+}
+
+static void emit_exits(struct writer *w) {
+    const struct core_gadgets *core = &core_gadgets[w->low->mode];
+    for (unsigned i = 0; i < w->low->exits; i++) {
+        struct native_exit *exit = &w->block->exit[i];
+        exit->polls = branches_back(w->low, i);
+        exit->stub = w->at;
+        copy_core(w, exit->polls ? core->native_poll : core->native_exit,
+                  (uint64_t)(uintptr_t)&w->slot[w->low->exit[i].slot]);
+        for (unsigned site = 0; site < exit->sites; site++) {
+            set_branch(exit->site[site], exit->stub);
+        }
+    }
+}
+
+static void emit_parts(struct writer *w, const struct stencil *stencils) {
+    const struct lowered *low = w->low;
+    bool resumes = true; /* the slot leads to native code: the first one, and after a gadget */
+    for (unsigned i = 0; i < low->gadgets; i++) {
+        unsigned slot = low->gadget[i];
+        const struct stencil *stencil = &stencils[i];
+        const uint32_t start = w->at;
+        if (stencil->code) {
+            align_branches(w, stencil);
+        }
+        w->block->part[i] = (struct native_part){
+            .at =
+                (uint16_t)(w->at - w->block->code), /* after what aligns it: fixups count from it */
+            .slot = (uint16_t)slot,
+            .gadget = (const void *)(uintptr_t)low->slot[slot],
+        };
+        if (!stencil->code) {
+            if (!resumes) {
+                copy_core(w, core_gadgets[low->mode].native_slot,
+                          (uint64_t)(uintptr_t)&w->slot[slot]);
+            }
+            resumes = true;
+            continue;
+        }
+        if (resumes) {
+            w->slot[slot] = (uint64_t)(uintptr_t)code_memory_run(start);
+        }
+        resumes = false;
+        copy_body(w, stencil, &low->slot[slot]);
+    }
+}
+
+struct native_block *native_make(struct native_chunk **chunks, const struct lowered *low,
+                                 uint64_t *slot) {
+    static __thread struct stencil stencils[MOST_GADGETS];
+    size_t bytes = find_stencils(low, stencils);
+    struct native_chunk *chunk = bytes ? code_memory_room(chunks, bytes) : NULL;
+    struct native_block *block =
+        chunk ? calloc(1, sizeof *block + low->gadgets * sizeof *block->part) : NULL;
+    if (!block) {
+        return NULL;
+    }
+    uint32_t start = chunk->start + chunk->used;
+    memcpy(code_memory_write(start), &block, sizeof block);
+    struct writer w = {
+        .low = low, .slot = slot, .block = block, .at = start + (uint32_t)sizeof block};
+    block->slot = slot;
+    block->code = w.at;
+    block->parts = (uint16_t)low->gadgets;
+    block->exits = (uint8_t)low->exits;
+    emit_parts(&w, stencils);
+    emit_exits(&w);
+    block->bytes = w.at - block->code;
+    assert(block->bytes <= bytes);
+    chunk->used += ((uint32_t)sizeof block + block->bytes + 15) & ~15u;
+    chunk->live++;
+    block->older = atomic_load_explicit(&chunk->newest, memory_order_relaxed);
+    atomic_store_explicit(&chunk->newest, block, memory_order_release);
+    STAT(native_blocks);
+    STAT_ADD(native_bytes, block->bytes);
+    return block;
+}
+
+/* The block that an address lies in. */
+static struct native_block *find_block(const void *code) {
+    struct native_chunk *chunk = code_memory_chunk(code);
+    uint32_t at = chunk ? code_memory_offset(code) : 0;
+    struct native_block *block =
+        chunk ? atomic_load_explicit(&chunk->newest, memory_order_acquire) : NULL;
+    while (block && (at < block->code || at - block->code >= block->bytes)) {
+        block = block->older;
+    }
+    return block;
+}
+
+struct native_block *native_of(const uint64_t *slot0) {
+    const char *code = (const char *)(uintptr_t)slot0[0];
+    struct native_block *block = NULL;
+    if (code_memory_chunk(code)) {
+        memcpy(&block, code - sizeof block, sizeof block);
+    }
+    return block;
+}
+
+void native_free(struct native_block *block) {
+    struct native_chunk *chunk = code_memory_chunk(code_memory_run(block->code));
+    assert(chunk->live > 0);
+    chunk->live--;
+}
+
+void native_forget(struct native_chunk *chunk) {
+    struct native_block *block = atomic_exchange(&chunk->newest, NULL);
+    while (block) {
+        struct native_block *older = block->older;
+        free(block);
+        block = older;
+    }
+}
+
+void native_link(struct native_block *block, unsigned number, const struct native_block *to) {
+    struct native_exit *exit = &block->exit[number];
+    for (unsigned i = 0; i < exit->sites && !exit->polls; i++) {
+        set_branch(exit->site[i], to ? to->code : exit->stub);
+    }
+}
+
+/* For the host's fault handler: the gadget whose copy `code` lies in. */
+static bool locate(const void *code, struct host_native_place *place) {
+    const struct native_block *block = find_block(code);
+    if (!block) {
+        return false;
+    }
+    uint32_t at = code_memory_offset(code) - block->code;
+    unsigned part = 0;
+    while (part + 1u < block->parts && block->part[part + 1].at <= at) {
+        part++;
+    }
+    struct stencil stencil;
+    place->slot = &block->slot[block->part[part].slot];
+    place->gadget = block->part[part].gadget;
+    place->fixup = 0;
+    if (stencil_of(place->gadget, &stencil)) {
+        for (unsigned i = 0; i < stencil.holes; i++) {
+            const struct hole *hole = &stencil.hole[i];
+            if (hole->kind == HOLE_FIXUP && hole->at == at - block->part[part].at) {
+                place->fixup = hole->from;
+            }
+        }
+    }
+    return true;
+}
+
+bool native_init(size_t bytes) {
+    if (!code_memory_init(bytes)) {
+        return false;
+    }
+    host_native_place = locate;
+    return true;
+}

@@ -1,0 +1,38 @@
+/* Native code of lowered blocks: the bodies of their gadgets one after the other, without dispatch,
+ * parameters patched in (stencil.h). The second engine beside threaded code, of the same bodies.
+ *
+ * A block's slots are as in a threaded fiber, so that whatever has no stencil is dispatched where
+ * it is; slot 0 and the slot after such a gadget hold addresses of native code instead of gadgets.
+ * Who dispatches a fiber thus need not know which of the two it is, and native code leads to
+ * threaded code and back at each branch. Branches between native blocks are patched to go directly.
+ *
+ * Locking: a block belongs to a region, whose lock is held by who makes, frees, links it. */
+#ifndef FG_CORE_NATIVE_H
+#define FG_CORE_NATIVE_H
+
+#include "core/build/block.h"
+#include "core/native/code_memory.h"
+
+struct native_block;
+
+/* Reserve memory for `bytes` of native code; makes faults in it known to the host's handler. False,
+ * with errno: the host allows none. */
+bool native_init(size_t bytes);
+
+/* Native code for `low`, lowered with block.native, whose slots are at `slot` for good: links lead
+ * through its link slots until native_link(). Writes to slot[]. NULL: nothing was changed; there is
+ * no memory, or the first gadget has no stencil. */
+struct native_block *native_make(struct native_chunk **chunks, const struct lowered *low,
+                                 uint64_t *slot);
+/* The block whose code slot 0 leads to; NULL: threaded. */
+struct native_block *native_of(const uint64_t *slot0);
+/* No cpu runs it any more. */
+void native_free(struct native_block *block);
+/* All blocks of a chunk whose blocks are all free. */
+void native_forget(struct native_chunk *chunk);
+
+/* Branches of exit number `exit` go directly to the block `to`; NULL: through the link slot again.
+ * Those that must look at the poll word stay as they are. Other threads may be running both. */
+void native_link(struct native_block *block, unsigned exit, const struct native_block *to);
+
+#endif

@@ -1,0 +1,73 @@
+/* Finding stencils by their gadgets. See stencil.h. */
+#include "core/native/stencil.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+/* One for each stencil, ascending by gadget: both sections are in the order of the gadgets. The
+ * numbers are distances from themselves. */
+struct mapped {
+    int32_t gadget, record;
+};
+extern const struct mapped __start_fg_stencil_map[] __attribute__((weak));
+extern const struct mapped __stop_fg_stencil_map[] __attribute__((weak));
+
+/* A record is its body's length, its number of holes, the holes, the body; or, with this number of
+ * holes, the length alone: the body is the gadget's. */
+#define IN_GADGET 255
+
+static const uint8_t *gadget_of(const struct mapped *at) {
+    return (const uint8_t *)&at->gadget + at->gadget;
+}
+
+/* Found ones, by a hash of their gadgets: a program needs a few hundred, again and again. A word is
+ * both offsets, of the gadget in its section and of the record in its own; 0: free. */
+#define CACHE_SIZE 4096
+static _Atomic uint64_t cache[CACHE_SIZE];
+
+extern const uint8_t __start_fg_gadgets[], __start_fg_stencils[] __attribute__((weak));
+
+static const uint8_t *search(const void *gadget) {
+    const struct mapped *low = __start_fg_stencil_map, *high = __stop_fg_stencil_map;
+    while (low < high) {
+        const struct mapped *mid = low + (high - low) / 2;
+        if (gadget_of(mid) < (const uint8_t *)gadget) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    bool found = low != __stop_fg_stencil_map && gadget_of(low) == gadget;
+    return found ? (const uint8_t *)&low->record + low->record : NULL;
+}
+
+static const uint8_t *find(const void *gadget) {
+    const uint32_t offset = (uint32_t)((const uint8_t *)gadget - __start_fg_gadgets);
+    _Atomic uint64_t *word = &cache[offset * 0x9e3779b1u >> 20];
+    uint64_t known = atomic_load_explicit(word, memory_order_relaxed);
+    if (known && (uint32_t)known == offset) {
+        return __start_fg_stencils + (known >> 32) - 1;
+    }
+    const uint8_t *record = search(gadget);
+    if (record) {
+        uint64_t place = (uint64_t)(record - __start_fg_stencils) + 1;
+        atomic_store_explicit(word, place << 32 | offset, memory_order_relaxed);
+    }
+    return record;
+}
+
+bool stencil_of(const void *gadget, struct stencil *stencil) {
+    const uint8_t *record = find(gadget);
+    if (!record) {
+        return false;
+    }
+    uint16_t bytes;
+    memcpy(&bytes, record, sizeof bytes);
+    stencil->bytes = bytes;
+    stencil->holes = record[2] == IN_GADGET ? 0 : record[2];
+    stencil->hole = (const struct hole *)(record + 4);
+    stencil->code =
+        record[2] == IN_GADGET ? gadget : record + 4 + stencil->holes * sizeof(struct hole);
+    return true;
+}

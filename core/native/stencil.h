@@ -1,0 +1,38 @@
+/* Stencils: bodies of gadgets as native code is made of them. The generator writes them
+ * (gen/emit/stencils.py), one for each gadget that can have one. */
+#ifndef FG_CORE_STENCIL_H
+#define FG_CORE_STENCIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is patched into a copy of a body. Kinds up to HOLE_64 are bytes of a parameter of the
+ * gadget; what the body has in a HOLE_32 or HOLE_32S already is added, HOLE_BASE away. */
+enum hole_kind {
+    HOLE_8,
+    HOLE_16,
+    HOLE_32,
+    HOLE_32S, /* of a parameter of 8 bytes, which must fit with its sign */
+    HOLE_64,
+    HOLE_SLOT,   /* 8 bytes: where the gadget's slots are */
+    HOLE_BRANCH, /* to what the link slot leads to */
+    HOLE_FIXUP,  /* no bytes: `from` is a kind of core/host/HOST/fixup.h for a fault here */
+};
+#define HOLE_BASE 0x10000000u
+
+struct hole {
+    uint16_t at;  /* bytes from the body's start */
+    uint8_t from; /* where the parameter is: bytes from the gadget's slot 0 */
+    uint8_t kind; /* enum hole_kind */
+};
+
+struct stencil {
+    const uint8_t *code;
+    const struct hole *hole;
+    unsigned bytes, holes;
+};
+
+/* The stencil of a gadget; false: it has none. Thread-safe, and safe in signal handlers. */
+bool stencil_of(const void *gadget, struct stencil *stencil);
+
+#endif
