@@ -11,7 +11,7 @@ extern char **environ;
 
 static const char usage[] =
     "usage: fiberglass [OPTIONS] PROGRAM [ARG...]\n"
-    "Runs a Linux program for i386, with its system calls, in user space.\n"
+    "Runs a Linux program for i386 or x86-64, with its system calls, in user space.\n"
     "\n"
     "  -r, --root DIR               directory that is the guest's / (default: the host's /)\n"
     "  -C, --workdir DIR            start in this directory of the guest\n"
@@ -45,7 +45,7 @@ static const char usage[] =
     "      --version                show the version\n"
     "\n"
     "The exit status is the program's; 128+N when signal N killed it; 127: not found; 126: not\n"
-    "executable, or no i386 program; 125: an error of Fiberglass itself.\n";
+    "executable, or no program for them; 125: an error of Fiberglass itself.\n";
 
 struct command_line {
     struct fg_options options;

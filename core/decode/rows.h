@@ -25,7 +25,7 @@ enum index_kind {
     IX_BASE,    /* memory operand: by base register, none or EA register (struct guest_shape) */
     IX_COND,    /* low 4 bits of the opcode */
     IX_IMM,     /* the immediate, modulo the radix */
-    IX_COPY,    /* one of several equal gadgets, in turn (gen/spec/default.policy: replicate) */
+    IX_COPY,    /* one of several equal gadgets, in turn (templates/<host>/mapping: copies) */
     IX_IMM_SAT, /* the immediate, at most radix - 1 */
     IX_VVVV,    /* register in VEX.vvvv */
     IX_IS4,     /* register in the immediate's high four bits */

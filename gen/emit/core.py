@@ -101,7 +101,7 @@ def emit(templates: Templates, index: Index) -> None:
         files.append(("ea_addr16", "ea_addr16", "16-bit addressing.", addr16))
     if guest.long_mode:
         files.append(("ea_trunc32", "ea_trunc32", "Address of 32 bits.", [("ea_trunc32", {})]))
-        files.append(("wide", "wide", "Operands outside of the window.",
+        files.append(("wide", "wide", "Operands that may be anywhere.",
                       [(f"wide_{part}", {"part": part}) for part in WIDE]))
     files += [(m, f"core_{m}", f"Fiber code: {m} (core/decode/rows.h).",
                [(f"core_{m}", {name: host.slot(at) for name, at in params.items()})])

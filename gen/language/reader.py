@@ -27,9 +27,9 @@ ENCODINGS = {"MR", "RM", "MI", "M", "M1", "MC", "R", "O", "OI", "I", "D", "ZO", 
              "MVR"}
 WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "f64", "norexb", "norexr", "o16",
          "o32", "o64", "a16", "a32", "a64", "vsib", "w32", "mask4", "mask8", "ends", "endsnext",
-         "string", *ONLY}
+         *ONLY}
 FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
-          "align", "ends", "endsnext", "modes", "vendor"}
+          "align", "ends", "endsnext", "vendor"}
 SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes", "align",
             "vendor")
 HELPER_PARAMS = ("next", "raw", "imm", "imm2")
@@ -374,13 +374,7 @@ class Block:
         for end in ("ends", "endsnext"):
             if end in values:
                 words.add(end)
-        modes: tuple[str, ...] = MODES
-        if "modes" in values:
-            modes = tuple(values["modes"][1].split())
-            for mode in modes:
-                if mode not in MODES:
-                    raise SpecError(values["modes"][0], f"there is no guest mode {mode}")
-        modes = tuple(ONLY[word] for word in sorted(words) if word in ONLY) or modes
+        modes = tuple(ONLY[word] for word in sorted(words) if word in ONLY) or MODES
         addrsizes = tuple(s for s in (2, 4, 8) if f"a{s * 8}" in words)
         modes = tuple(guest.name for guest in GUESTS if guest.name in modes
                       and (not addrsizes or set(addrsizes) & set(guest.addrsizes)))

@@ -294,9 +294,6 @@ class Mistakes(unittest.TestCase):
     def test_flags_twice(self) -> None:
         self.spec(block("01 /r MR Ev Gv", tail=TAIL.replace("OSZAPC", "OSZAPO")), 3, "named twice")
 
-    def test_bad_mode(self) -> None:
-        self.spec(block("01 /r MR Ev Gv", tail=TAIL + "  modes i286\n"), 7, "no guest mode i286")
-
     def test_helper_parameter(self) -> None:
         self.spec(block("01 /r MR Ev Gv helper=daa,speed"), 2, "helper parameter speed")
 

@@ -10,10 +10,9 @@ from typing import Mapping
 from unittest import mock
 
 from gen.__main__ import ROOT
-from gen.emit.core import MEMBERS
 from gen.host.host import IN_EA, Host, OperandForm, Residence, hosts, load
 from gen.language.model import Place
-from gen.language.target import I386, MEMORY, X86_64, Guest, Target
+from gen.language.target import HOST, I386, MEMORY, X86_64, Guest, Target
 from gen.tests.project import POLICY, Project
 
 SPEC = """\
@@ -32,8 +31,8 @@ TEMPLATES = {
     "core/ea_index.j2": "    address {{ base }} {{ index }} {{ scale }} {{ disp }}\n"
                         "{{ next(16) }}\n",
     "mapping": "",
-    **{f"core/{name}.j2": "    nothing\n"
-       for name in ("ea_seg", "ea_addr16", "ea_trunc32", *MEMBERS)}}
+    **{f"core/{path.name}": "    nothing\n"
+       for path in (ROOT / "templates" / HOST / "core").glob("*.j2") if path.stem != "ea_index"}}
 
 
 class Slot:

@@ -3,6 +3,7 @@
 """rootfs-tools/rooms on small trees: what runs upward, sideways, in a circle or hides is told."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -113,6 +114,20 @@ def _() -> None:
         f"{LOW}/low.c": "__attribute__((weak)) void high(void);\n"
                         "void low(void) { if (high) high(); }\n",
     }), ["syscalls/file/low.c: high is weak, which hides who calls whom"])
+
+
+@suite.case("rooms in architecture.md", quick=True)
+def _() -> None:
+    """The page lists the rooms of core/ and syscalls/ in the order of the script."""
+    script = Path("rootfs-tools/rooms").read_text(encoding="utf-8").partition('ROOMS = """\n')[2]
+    page = Path("docs/architecture.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(?m)^\| room \| holds \|\n.*\n((?:\|.*\n)+)", page)
+    for top, table in zip(("core", "syscalls"), tables, strict=True):
+        rooms = [room.removeprefix(f"{top}/") + "/" for line in
+                 script.partition('"""')[0].splitlines() for room in line.split()
+                 if room.startswith(f"{top}/")]
+        heads = " ".join(line.split("|")[1] for line in table.splitlines())
+        check_equal(f"rooms of {top}/", re.findall(r"`([a-z0-9_/]+)`", heads), rooms)
 
 
 if __name__ == "__main__":
