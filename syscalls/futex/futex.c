@@ -46,12 +46,25 @@ static bool shared_place(struct mm *mm, gaddr_t addr, struct futex_key *key) {
     return found;
 }
 
+int futex_load(struct task *task, gaddr_t addr, uint32_t *value) {
+    struct mm *mm = task->process->mm;
+    int error = guest_load32(mm->space, addr, value);
+    if (error == -EFAULT && mm_grow_stack(mm, addr)) {
+        error = guest_load32(mm->space, addr, value);
+    }
+    return error;
+}
+
 int futex_key(struct task *task, gaddr_t addr, bool shared, struct futex_key *key) {
     struct mm *mm = task->process->mm;
+    uint32_t word;
     if (addr & 3) {
         return -EINVAL;
     }
     if (!space_range_ok(mm->space, addr, 4)) {
+        return -EFAULT;
+    }
+    if (shared && futex_load(task, addr, &word)) { /* a private one may be anywhere */
         return -EFAULT;
     }
     if (shared && shared_place(mm, addr, key)) {
@@ -65,15 +78,6 @@ struct futex_bucket *futex_bucket(const struct futex_key *key) {
     uint64_t hash = key->object ^ key->inode * 0x9e3779b97f4a7c15u ^ key->offset >> 2;
     hash *= 0x9e3779b97f4a7c15u;
     return &futex_buckets[hash >> 56 & (FUTEX_BUCKETS - 1)];
-}
-
-int futex_load(struct task *task, gaddr_t addr, uint32_t *value) {
-    struct mm *mm = task->process->mm;
-    int error = guest_load32(mm->space, addr, value);
-    if (error == -EFAULT && mm_grow_stack(mm, addr)) {
-        error = guest_load32(mm->space, addr, value);
-    }
-    return error;
 }
 
 int futex_expect(struct task *task, gaddr_t addr, uint32_t value) {

@@ -236,6 +236,7 @@ static void account(struct task *task) {
                                   (uint64_t)usage.ru_utime.tv_usec * 1000u;
         task->process->system_ns += (uint64_t)usage.ru_stime.tv_sec * 1000000000u +
                                     (uint64_t)usage.ru_stime.tv_usec * 1000u;
+        usage_add_counts(&task->process->ended, &usage);
     }
 }
 

@@ -34,10 +34,7 @@ static void add_usage(struct rusage *to, const struct rusage *from) {
     to->ru_utime = ns_timeval(timeval_ns(&to->ru_utime) + timeval_ns(&from->ru_utime));
     to->ru_stime = ns_timeval(timeval_ns(&to->ru_stime) + timeval_ns(&from->ru_stime));
     to->ru_maxrss = to->ru_maxrss > from->ru_maxrss ? to->ru_maxrss : from->ru_maxrss;
-    to->ru_minflt += from->ru_minflt;
-    to->ru_majflt += from->ru_majflt;
-    to->ru_nvcsw += from->ru_nvcsw;
-    to->ru_nivcsw += from->ru_nivcsw;
+    usage_add_counts(to, from);
 }
 
 static void process_usage_locked(struct process *process, struct rusage *usage) {
@@ -46,6 +43,7 @@ static void process_usage_locked(struct process *process, struct rusage *usage) 
     process_times_locked(process, &user, &system);
     usage->ru_utime = ns_timeval(user);
     usage->ru_stime = ns_timeval(system);
+    usage_add_counts(usage, &process->ended);
     struct rusage host; /* one host process is the whole machine: an upper bound */
     if (getrusage(RUSAGE_SELF, &host) == 0) {
         usage->ru_maxrss = host.ru_maxrss;
@@ -77,11 +75,14 @@ static int put_usage(struct task *task, gaddr_t to, const struct rusage *usage) 
 
 /* getrusage(2) */
 long sys_getrusage(struct task *task, int32_t who, gaddr_t to) {
-    struct rusage usage;
+    struct rusage usage, own;
     switch (who) {
     case RUSAGE_SELF:
         pthread_mutex_lock(&process_lock);
         process_usage_locked(task->process, &usage);
+        if (getrusage(RUSAGE_THREAD, &own) == 0) { /* of other threads the host tells the times */
+            usage_add_counts(&usage, &own);
+        }
         pthread_mutex_unlock(&process_lock);
         break;
     case RUSAGE_CHILDREN:

@@ -71,6 +71,8 @@ int32_t pid_allocate_locked(void);
 
 /* CPU time of a process's live and ended tasks, user and system. */
 void process_times_locked(struct process *process, uint64_t *user_ns, uint64_t *system_ns);
+/* Faults and switches of `from` are added to those of `to`. */
+void usage_add_counts(struct rusage *to, const struct rusage *from);
 
 /* May `task` send a signal to `to` (kill(2), permissions)? */
 bool process_may_signal(struct task *task, struct process *to, int signo);

@@ -127,6 +127,7 @@ struct process {
     struct timespec start_mono;
     struct rusage child_usage;   /* of waited-for children */
     uint64_t user_ns, system_ns; /* of exited threads */
+    struct rusage ended;         /* their faults and switches */
     char *exe;                   /* guest path of the executable */
     struct file *exe_file;
     struct process *next;      /* list of all processes, zombies included */

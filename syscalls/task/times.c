@@ -21,3 +21,10 @@ void process_times_locked(struct process *process, uint64_t *user_ns, uint64_t *
         }
     }
 }
+
+void usage_add_counts(struct rusage *to, const struct rusage *from) {
+    to->ru_minflt += from->ru_minflt;
+    to->ru_majflt += from->ru_majflt;
+    to->ru_nvcsw += from->ru_nvcsw;
+    to->ru_nivcsw += from->ru_nivcsw;
+}

@@ -236,7 +236,7 @@ static long nanosleep_on(struct task *task, const struct abi_times *times, int32
                          uint32_t flags, gaddr_t at, gaddr_t left_at) {
     struct timespec ts, until;
     if (clock == CLOCK_THREAD_CPUTIME_ID) {
-        return -EINVAL;
+        return -EOPNOTSUPP;
     }
     int error = clock_now(task, clock, &until);
     if (error) {

@@ -266,9 +266,20 @@ static long master_ioctl(struct file *file, struct task *task, uint32_t request,
     return -ENOTTY;
 }
 
+/* Is the other side of a pty closed? */
+static bool hung_up(struct tty *tty) {
+    pthread_mutex_lock(&process_lock);
+    bool gone = !tty->host && tty->master_fd < 0;
+    pthread_mutex_unlock(&process_lock);
+    return gone;
+}
+
 long tty_ioctl(struct file *file, struct task *task, uint32_t request, gaddr_t arg) {
     struct tty *tty = file->data;
     bool master = file->ops == &ptmx_ops;
+    if (!master && hung_up(tty)) {
+        return request == TIOCSPGRP ? -ENOTTY : -EIO;
+    }
     for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
         if (passed[i].request == request) {
             return pass(file, task, &passed[i], arg);

@@ -30,7 +30,7 @@ from queue import SimpleQueue
 
 import coverage
 from operators import Mutation, blank, mutations
-from places import TOP, WORK, Case, Place
+from places import LINKING, TOP, WORK, Case, Place
 
 RESULTS = WORK / "results.jsonl"
 EQUIVALENT = Path(__file__).parent / "equivalent"
@@ -169,7 +169,10 @@ class Worker:
         for case, files in self.record.executed.items():
             lines = files.get(mutant.file, set())
             if counted in lines:
-                costs[case] = self.record.seconds[case] * (known / len(lines)) ** 2
+                dear = 1000 if case.suite in LINKING else 1
+                costs[case] = dear * self.record.seconds[case] * (known / len(lines)) ** 2
+        if self.most and any(case.suite not in LINKING for case in costs):
+            costs = {case: cost for case, cost in costs.items() if case.suite not in LINKING}
         return sorted(costs, key=lambda case: costs[case])[:self.most or None]
 
     def stripped(self, target: Path) -> bytes:
@@ -209,7 +212,7 @@ class Worker:
         self.place.restore_root()
         engine_alone = False
         for tried, case in enumerate(cases, 1):
-            if not case.name and not engine_alone:  # its programs link the engine's objects
+            if case.suite in LINKING and not engine_alone:
                 engine_alone = True
                 self.place.make("tests-insn")
             if self.fails(case):
@@ -221,16 +224,18 @@ class Worker:
         work makes no verdict: what was late gets more time, and what fails either way is tried
         again later, then left to the other cases."""
         for patience in (1, 3, 9):
-            limit = patience * (4 * self.record.seconds[case] + 6)
+            limit = patience * (2 * self.record.seconds[case] + 6)
             first = self.place.run(case, limit).verdict
             if first in ("ok", "skipped"):
                 return False
             self.place.restore_root()
-            # A suite's programs link the engine's objects: there is none without the mistake.
-            if case.name and self.place.run(case, limit, self.unchanged).verdict != "ok":
+            good = None
+            if case.suite not in LINKING:
+                good = self.place.run(case, limit, self.unchanged)
+            if good and good.verdict != "ok":
                 continue
             if first == "late":  # a hang, or a machine that was busy just then?
-                limit *= 4
+                limit = max(limit, 6 * good.seconds) if good else 4 * limit
             if self.place.run(case, limit).verdict not in ("ok", "skipped"):
                 return True
         return False

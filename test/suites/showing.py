@@ -64,6 +64,7 @@ int main(void) {
     signal(SIGUSR1, SIG_IGN);
     raise(SIGUSR1);
     unlinkat(-1, "gone", AT_REMOVEDIR);
+    unlinkat(-1, "a\"b\\c \1d\0012\t\n\177\377", 0);
     return 0;
 }
 """
@@ -80,7 +81,8 @@ def _() -> None:
                  r'send(to)?\(3, "text", 4, 0x4000(, NULL, 0)?\) += -1 E',
                  r'execve\("/none", \["one", "two\\n"\], NULL\) += -1 ENOENT',
                  r'execve\("/none", \["x.*\.\.\.\) += -1 ENOENT',
-                 r'unlinkat\(-1, "gone", AT_REMOVEDIR\) += -1 EBADF'):
+                 r'unlinkat\(-1, "gone", AT_REMOVEDIR\) += -1 EBADF',
+                 re.escape(r'"a\"b\\c \1d\0012\t\n\177\377"')):
         check(re.search(line, done.errors()), f"no line like {line} in {done.errors()[:3000]}")
 
 

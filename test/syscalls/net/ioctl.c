@@ -246,7 +246,22 @@ static void full_path(void) {
     close(fd);
 }
 
+/* SIOCGIFCONF gives as many as there is room for. */
+static void interfaces_by_room(void) {
+    static struct ifreq list[8];
+    int fd = udp();
+    for (int room = -40; room < 90; room += 13) {
+        struct ifconf conf = {.ifc_len = room, .ifc_req = list};
+        memset(list, 7, sizeof list);
+        SHOW(ioctl(fd, SIOCGIFCONF, &conf));
+        printf("room of %d: %s, %d\n", room, conf.ifc_len > 0 ? "some" : "none",
+               *(char *)list == 7);
+    }
+    close(fd);
+}
+
 int main(void) {
+    interfaces_by_room();
     source_filters();
     attached_filters();
     interfaces();

@@ -81,6 +81,11 @@ static void sleeping(void) {
     took("until", start, 99);
     SHOW(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &span, NULL));
     SHOW(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &span, NULL));
+    SHOW(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &span, NULL)); /* not libc's */
+    SHOW(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC_RAW, 0, &span, NULL));
+    SHOW(syscall(SYS_clock_nanosleep, 77, 0, &span, NULL));
+    SHOW(syscall(SYS_clock_nanosleep, (~99999 << 3) | 2, 0, &span, NULL)); /* a process */
+    SHOW(syscall(SYS_clock_nanosleep, (~99999 << 3) | 6, 0, &span, NULL)); /* a thread */
     SHOW(clock_nanosleep(55, 0, &span, NULL));
     span = (struct timespec){0, 1000000000};
     SHOW(nanosleep(&span, NULL));
