@@ -74,6 +74,7 @@ static void policies(void) {
     }
     waitpid(pid, NULL, 0);
     SHOW(set(DEFAULT, 0, 32));
+    show_policy();
 }
 
 static void ranges(void) {

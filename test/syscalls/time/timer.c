@@ -150,6 +150,7 @@ static void posix(void) {
     event.sigev_signo = 65;
     SHOW(timer_create(CLOCK_REALTIME, &event, &second));
     SHOW(timer_create(55, NULL, &second));
+    SHOW(syscall(SYS_timer_create, CLOCK_REALTIME, NULL, (void *)8));
     /* Time of a CPU clock. */
     event.sigev_signo = SIGRTMIN;
     SHOW(timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &second));
