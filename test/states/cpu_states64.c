@@ -67,7 +67,7 @@ static void damage(uint8_t *image) {
     default:
         *at = 0;
     }
-    *(uint32_t *)(image + 24) &= 0xffff;      /* AMD's processors have one more bit */
+    *(uint32_t *)(image + 24) &= ~0x20000u;   /* a bit that AMD's processors have */
     *(uint32_t *)(image + 512) &= 0xfff00007; /* others of these may be components here */
     memcpy(&bytes, image + 480, sizeof bytes);
     if (below(6) == 0) {
