@@ -34,8 +34,8 @@ NO_SUITES = {"generator": "tests the generator", "make_run": "tests make targets
              "rooms": "tests make check", "install": "tests make install",
              "docs": "tests pages", "adding": "builds a tree of its own",
              "effects": "tests what the spec says of operands"}
-# Suites whose programs link the engine's objects, the mutant's with them: there is no engine to pass
-# them, and each run makes the archive anew.
+# Suites whose programs link the engine's objects, the mutant's with them: there is no engine to
+# pass them, and each run makes the archive anew.
 LINKING = ("abi", "api", "fuzz_elf", "stream", "decoder", "insn", "insn64")
 LEAST_DISK, LEAST_MEMORY = 3 << 30, 1 << 30
 

@@ -92,6 +92,8 @@ def _() -> None:
     check_equal("status", done.status, 0)
     for word in ("blocks", "link", "cache", "invalidat", "fault", "(system |sys)calls"):
         check(re.search(word, done.errors()), f"--stats says nothing of {word}")
+    for word in ("blocks built", "guest instructions translated", "direct branches linked"):
+        check(re.search(rf"[1-9]\d* +{word}", done.errors()), f"--stats counts no {word}")
 
 
 @suite.case("trace and dump")

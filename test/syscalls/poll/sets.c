@@ -254,9 +254,32 @@ static void addresses(void) {
     close(p[1]);
 }
 
+/* What is in a set from the given number on does not count, open or not. */
+static void beyond(void) {
+    int p[2], closed;
+    struct timeval now = {0};
+    fd_set in;
+    (void)!pipe(p);
+    (void)!write(p[1], "x", 1);
+    closed = dup(p[0]);
+    close(closed);
+    for (int open_one = 0; open_one < 2; open_one++) {
+        int fd = open_one ? p[0] : closed;
+        FD_ZERO(&in);
+        FD_SET(fd, &in);
+        printf("beyond: %d\n", select(fd, &in, NULL, NULL, &now));
+        FD_ZERO(&in);
+        FD_SET(fd, &in);
+        printf("within: %d\n", select(fd + 1, &in, NULL, NULL, &now));
+    }
+    close(p[0]);
+    close(p[1]);
+}
+
 int main(void) {
     signal(SIGPIPE, SIG_IGN);
     alarm(60);
+    beyond();
     readiness();
     partly();
     urgent();
