@@ -119,6 +119,25 @@ def _() -> None:
     check_equal("without it", probe(X86_64, "--cpu=-lahf_lm")["lahf_lm"], (False, False))
 
 
+LEAF = """
+#include <cpuid.h>
+#include <stdio.h>
+int main(void) {
+    unsigned a, b, c, d;
+    __cpuid(0, a, b, c, d);
+    printf("%u", a);
+    return 0;
+}
+"""
+
+
+@suite.case("the highest leaf is the processor's", limit=30)
+def _() -> None:
+    program = small_c("leaf", LEAF)
+    for name, leaf in (("i686", 2), ("pentium3", 2), ("v1", 2), ("core2", 4), ("nehalem", 11)):
+        check_equal(name, fiberglass(f"--cpu={name}", program).text(), str(leaf))
+
+
 @suite.case("/proc/cpuinfo and the auxiliary vector agree", limit=60)
 def _() -> None:
     program = small_c("auxv", AUXV)
