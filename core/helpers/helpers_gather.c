@@ -23,8 +23,10 @@ int helper_gather(struct cpu *cpu, const uint64_t *params) {
     unsigned wider = element > index_bytes ? element : index_bytes;
     unsigned count = (raw_vex_l(raw) ? 32 : 16) / wider, used = count * element;
     int leave = 0;
-    cpu->upper = 1;                        /* of any register there may be some from now on */
-    for (unsigned i = 0; i < count; i++) { /* what counts is the sign alone */
+    cpu->upper = 1; /* upper halves may be other than 0 from now on */
+    /* The sign of a mask's element is what counts. It stays set for what is still to be read, so
+     * that a fault in the middle can be resumed. */
+    for (unsigned i = 0; i < count; i++) {
         bool selected = mask[i * element + element - 1] & 0x80;
         memset(mask + i * element, selected ? 0xff : 0, element);
     }

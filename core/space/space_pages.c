@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The host's page map. Sources: proc(5), Documentation/admin-guide/mm/pagemap of Linux. Its ioctl
- * (Linux 6.7) passes over what is not there; reading it costs by the length of the range. */
-/* Bits of /proc/self/pagemap (proc(5), Documentation/admin-guide/mm/pagemap). */
+/* The host's page map, /proc/self/pagemap. Sources: proc(5), Documentation/admin-guide/mm/pagemap
+ * of Linux. Its ioctl (Linux 6.7) passes over what is not there; reading it costs by the length of
+ * the range. First the bits of what is read. */
 #define PM_FILE    ((uint64_t)1 << 61)
 #define PM_SWAP    ((uint64_t)1 << 62)
 #define PM_PRESENT ((uint64_t)1 << 63)

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define SOFTWARE_AT 464 /* in the image */
-#define MAGIC1      0x46505853u
+#define SOFTWARE_AT 464         /* in the image */
+#define MAGIC1      0x46505853u /* FP_XSTATE_MAGIC1 and _MAGIC2 of Linux */
 #define MAGIC2      0x46505845u
 
 struct software {
@@ -75,11 +75,10 @@ bool frame_xstate_take(struct task *task, const uint8_t fx[512], gaddr_t at, boo
     if (!xstate_header_fits(header, cpuid_xcr0())) {
         return false;
     }
-    uint64_t which = components & cpuid_xcr0(), unnamed = cpuid_xcr0() & ~which;
     memcpy(image, fx, 512);
     memset(image + XSTATE_HEADER, 0, XSTATE_BYTES - XSTATE_HEADER);
     memcpy(image + XSTATE_UPPER, after.upper, sizeof after.upper);
     uint64_t mask = all ? ~UINT64_C(0) : XSTATE_AVX;
-    xstate_load(task->cpu, image, (which | unnamed) & mask, header[0] & which);
+    xstate_load(task->cpu, image, cpuid_xcr0() & mask, header[0] & components);
     return true;
 }
