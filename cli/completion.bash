@@ -32,7 +32,8 @@ _fiberglass() {
         fi
         case $value,$next in
         ,-[rCemun] | ,--root | ,--workdir | ,--env | ,--mount | ,--user | ,--network | ,--dump | \
-            ,--profile | ,--code-limit | ,--map-limit | ,--cpu | ,--host-features) value=$next ;;
+            ,--profile | ,--code-limit | ,--map-limit | ,--cpu | ,--host-features | ,--tier | \
+            ,--code-size) value=$next ;;
         ,-*) ;;
         ,*) program=$next && break ;;
         -r,* | --root,*) root=${next/#'~'/$HOME} value='' ;;
@@ -47,13 +48,14 @@ _fiberglass() {
     -C,* | --workdir,*) _fiberglass_guest "$root" "$word" ;;
     -n,* | --network,*) _fiberglass_words 'none host' "$word" ;;
     --cpu,* | --host-features,*) _fiberglass_words 'max i686 pentium3 v1 v2 v3 core2 nehalem haswell' "$word" ;;
+    --tier,*) _fiberglass_words 'auto native threaded' "$word" ;;
     --dump,*) _fiberglass_words 'fibers blocks gadgets' "$word" ;;
     --strace,* | --profile,*) _fiberglass_files -f "$word" ;;
     -*,*) ;;
     ,-*)
         [ -n "$program" ] || _fiberglass_words '-r --root -C --workdir -e --env --clear-env -m --mount
-            -u --user -n --network --cpu --host-features --strace --dump --trace --stats --code-limit --map-limit
-            --check-memory --profile -h --help --version' "$word"
+            -u --user -n --network --cpu --host-features --tier --code-size --strace --dump --trace --stats
+            --code-limit --map-limit --check-memory --profile -h --help --version' "$word"
         ;;
     *) if [ -n "$root" ]; then _fiberglass_guest "$root" "$word"; else _fiberglass_files -f "$word"; fi ;;
     esac

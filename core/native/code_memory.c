@@ -7,16 +7,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
 #endif
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x10u
-#endif
-
 /* So that blocks' code, after their addresses, is aligned to 16. */
 #define CODE_FIRST 8
 
@@ -27,39 +22,27 @@ static struct native_chunk *_Atomic *chunk_at; /* [chunk_count] */
 static struct native_chunk *spare;             /* without blocks */
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A memory file that may be executed. Kernels before 6.3 know no flag for that. */
-static int memory_file(void) {
-    int fd = memfd_create("fiberglass-code", MFD_CLOEXEC | MFD_EXEC);
-    if (fd < 0 && errno == EINVAL) {
-        fd = memfd_create("fiberglass-code", MFD_CLOEXEC);
-    }
-    return fd;
-}
-
+/* Shared memory, mapped once more where mremap() is given no old size (mremap(2)): no file, whose
+ * size the host could limit. The second mapping is made executable when it can no longer be
+ * written. */
 bool code_memory_init(size_t bytes) {
     chunk_count = (uint32_t)((bytes + NATIVE_CHUNK_BYTES - 1) / NATIVE_CHUNK_BYTES);
     bytes = (size_t)chunk_count * NATIVE_CHUNK_BYTES;
-    int fd = memory_file();
-    if (fd < 0) {
+    void *write = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (write == MAP_FAILED) {
         return false;
     }
-    bool good = ftruncate(fd, (off_t)bytes) == 0;
-    void *write = MAP_FAILED, *run = MAP_FAILED;
-    if (good) {
-        write = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-        run = mmap(NULL, bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    }
+    void *run = mremap(write, 0, bytes, MREMAP_MAYMOVE);
+    bool good = run != MAP_FAILED && mprotect(run, bytes, PROT_READ | PROT_EXEC) == 0;
     int error = errno;
-    close(fd);
-    chunk_at = calloc(chunk_count, sizeof *chunk_at);
-    if (write == MAP_FAILED || run == MAP_FAILED || !chunk_at) {
-        if (write != MAP_FAILED) {
-            munmap(write, bytes);
-        }
+    chunk_at = good ? calloc(chunk_count, sizeof *chunk_at) : NULL;
+    if (!chunk_at) {
+        munmap(write, bytes);
         if (run != MAP_FAILED) {
             munmap(run, bytes);
         }
-        errno = error;
+        errno = good ? ENOMEM : error;
         return false;
     }
     writable = write;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -468,6 +469,11 @@ static void cpus_change_threads(void) {
     guest_free(guest);
 }
 
+static void tiers_refuse(void) {
+    CHECK("no such tier", fg_set_tier("fast", 0), -EINVAL);
+    CHECK("threaded", fg_set_tier("threaded", 0), 0);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -492,11 +498,17 @@ static const struct {
     {"registers of 64 bits", long_registers},
     {"memory of 64-bit code", long_memory},
     {"faults of 64-bit code", long_faults},
+    {"tiers refuse", tiers_refuse},
 };
 
-/* Names of cases: these alone. */
+/* Names of cases: these alone. FG_TIER: their tier. */
 int main(int argc, char **argv) {
     int bad = 0;
+    const char *tier = getenv("FG_TIER");
+    if (tier && fg_set_tier(tier, 1) != 0) {
+        printf("not ok fg_set_tier %s\n", tier);
+        return 1;
+    }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool wanted = argc == 1;
         for (int a = 1; a < argc; a++) {

@@ -8,6 +8,7 @@ fg_run() called by a program of one's own."""
 from __future__ import annotations
 
 import functools
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -48,16 +49,17 @@ def build(source: Path) -> Path:
     return program
 
 
-def own(name: str) -> None:
+def own(name: str, tier: str) -> None:
     """One case of test/api/main.c."""
-    done = command([BUILD / "test/api", name])
+    done = command([BUILD / "test/api", name], env={**os.environ, "FG_TIER": tier})
     check_equal(f"status ({done.text()}{done.errors()})", done.status, 0)
     check_equal("lines", done.text(), f"ok {name}\n")
 
 
 for found in re.findall(r'^    \{"([^"]+)", \w+\},$',
                         (TOP / "test/api/main.c").read_text(encoding="utf-8"), re.M):
-    suite.add(found, functools.partial(own, found), quick=True)
+    for tier in ("threaded", "native"):
+        suite.add(f"{found}, {tier}", functools.partial(own, found, tier), quick=True)
 
 
 @suite.case("example", quick=True)

@@ -142,7 +142,7 @@ def _() -> None:
     for line in ("break task_run", "run", "delete", "fg-break xor32_rr_eax_eax", "continue",
                  "fg-where", "fg-bytes $r8", "kill"):
         words += ["-ex", line]
-    done = command(["gdb", *words, "--args", *FG, "--root", ROOT, "/bin/true"])
+    done = command(["gdb", *words, "--args", *FG, "--tier=threaded", "--root", ROOT, "/bin/true"])
     check(re.search(r"guest pc [0-9a-f]{8}, in the fiber of [0-9a-f]{8}: xor32_rr_eax_eax\nax ",
                     done.text()), done.text()[-1500:] + done.errors()[-500:])
 

@@ -8,5 +8,10 @@ BUILD=${BUILD:-build}
 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" "$@" || status=1
 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" --outside "$@" || status=1
 INSN_SMALL_WINDOW=1 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" --outside "$@" || status=1
+# A slice as native code, too.
+for more in "" --outside; do
+    said=$(FG_TIER=native "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" $more "$@" --quick) || status=1
+    printf '%s\n' "$said" | sed 's/^ok /ok native code: /; s/^not ok /not ok native code: /'
+done
 sed -n '/rows are not compared/,$p' build/gen/cases64.txt | sed 's/^/# /'
 exit "${status:-0}"

@@ -18,4 +18,10 @@ for mode in "" "--checked --count $count" "--steps --count $count" "--kicks --co
     # shellcheck disable=SC2086
     "$BUILD/test/stream64" --oracle "$BUILD/test/oracle64" "$@" $mode || status=1
 done
+# As native code.
+for test in stream stream64; do
+    said=$(FG_TIER=native "$BUILD/test/$test" --oracle "$BUILD/test/oracle${test#stream}" "$@" --count "$count") ||
+        status=1
+    printf '%s\n' "$said" | sed 's/^ok /ok native code: /; s/^not ok /not ok native code: /'
+done
 exit "${status:-0}"
