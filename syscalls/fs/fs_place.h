@@ -156,6 +156,9 @@ int file_reopen_inode(struct file *file, struct task *task, int flags, struct fi
 /* Must permission bits be asked here, because the host does not know the guest's user? In a private
  * root, and where an ordinary host user lets the guest have another than their own. */
 bool fs_owner_asks(const struct task *task);
+struct statfs;
+/* statfs(2) of a mount's file system; fd: a descriptor of it on the host, or -1. 0 or -errno. */
+int mount_statfs(const struct mount *mount, int fd, struct statfs *fs);
 /* The owner that the guest sees of a file that has no metadata. */
 void fs_owner_shown(struct stat *st);
 /* fstat as the guest sees it; fd may be O_PATH, mount NULL. 0 or -errno. */

@@ -87,7 +87,7 @@ long sys_fstat(struct task *task, int32_t fd, gaddr_t to) {
 #define TMPFS_MAGIC  0x01021994
 #define DEVPTS_MAGIC 0x1cd1
 
-static int mount_statfs(const struct mount *mount, int fd, struct statfs *fs) {
+int mount_statfs(const struct mount *mount, int fd, struct statfs *fs) {
     if (fd >= 0) {
         if (fstatfs(fd, fs)) {
             return -errno;

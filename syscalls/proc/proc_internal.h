@@ -38,6 +38,9 @@ int proc_stat_owner(const struct synth_ref *ref, struct stat *st);
 /* Non-negative decimal number without leading zeros, or -1. */
 int32_t proc_number(const char *name);
 
+/* filesystems.c */
+int proc_filesystems(const struct synth_ref *ref, struct strbuf *out);
+
 /* proc_pid_text.c */
 int proc_stat_text(const struct synth_ref *ref, struct strbuf *out);
 int proc_status_text(const struct synth_ref *ref, struct strbuf *out);

@@ -143,12 +143,6 @@ static int version(const struct synth_ref *ref, struct strbuf *out) {
     return 0;
 }
 
-static int filesystems(const struct synth_ref *ref, struct strbuf *out) {
-    strbuf_printf(out, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\n"
-                       "nodev\tpipefs\nnodev\tsockfs\n\text4\n");
-    return 0;
-}
-
 static int cmdline(const struct synth_ref *ref, struct strbuf *out) {
     strbuf_printf(out, "fiberglass\n");
     return 0;
@@ -245,7 +239,7 @@ static const struct synth_entry root_children[] = {
     FILE_("uptime", uptime),
     FILE_("loadavg", loadavg),
     FILE_("version", version),
-    FILE_("filesystems", filesystems),
+    FILE_("filesystems", proc_filesystems),
     FILE_("cmdline", cmdline),
     FILE_("devices", devices),
     FILE_("diskstats", empty),
