@@ -202,7 +202,7 @@ static void become_zombie(struct process *process) {
 void vfork_release(struct task *child) {
     pthread_mutex_lock(&process_lock);
     if (child->vfork_parent) {
-        child->vfork_parent->vfork_done = true;
+        child->vfork_parent->vfork_child = NULL;
         task_unblock(child->vfork_parent);
         child->vfork_parent = NULL;
     }

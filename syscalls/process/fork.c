@@ -178,19 +178,17 @@ static int publish(struct task *task, struct task *child, const struct clone_req
     return 0;
 }
 
-static void wait_for_vfork(struct task *task, int32_t child_tid) {
+/* Until the child lets go of the memory. */
+static void wait_for_vfork(struct task *task) {
     pthread_mutex_lock(&process_lock);
-    while (!task->vfork_done) {
+    while (task->vfork_child) {
         uint32_t sample = task_block_prepare(task);
         pthread_mutex_unlock(&process_lock);
         int error = task_block_killable(task, sample);
         pthread_mutex_lock(&process_lock);
-        if (error) {
-            struct task *child = task_find(child_tid);
-            if (child && child->vfork_parent == task) {
-                child->vfork_parent = NULL;
-            }
-            break;
+        if (error && task->vfork_child) {
+            task->vfork_child->vfork_parent = NULL;
+            task->vfork_child = NULL;
         }
     }
     pthread_mutex_unlock(&process_lock);
@@ -248,7 +246,7 @@ static struct task *make_child(struct task *task, const struct clone_request *re
         }
     }
     struct cpu *cpu = cpu_clone(task->cpu);
-    struct task *child = cpu ? task_create(process, cpu, abi_of_mode(cpu->mode)) : NULL;
+    struct task *child = cpu ? task_create(process, cpu, abi_of_mode(cpu->space->mode)) : NULL;
     if (child) {
         __atomic_store_n(&child->cpu->space, process->mm->space, __ATOMIC_RELAXED);
         child->policy = task->policy & ~SCHED_RESET_ON_FORK; /* which resets only real time */
@@ -294,7 +292,7 @@ long task_clone(struct task *task, const struct clone_request *request) {
     error = publish(task, child, request);
     int32_t tid = child->tid;
     if (error == 0 && vfork) {
-        task->vfork_done = false;
+        task->vfork_child = child;
         child->vfork_parent = task;
     }
     pthread_mutex_unlock(&process_lock);
@@ -323,6 +321,9 @@ long task_clone(struct task *task, const struct clone_request *request) {
     if (error) {
         pthread_mutex_lock(&process_lock);
         task_unlink_locked(child);
+        if (vfork) {
+            task->vfork_child = NULL;
+        }
         if (child->process->exec_waiter) {
             task_unblock(child->process->exec_waiter);
         }
@@ -335,7 +336,7 @@ long task_clone(struct task *task, const struct clone_request *request) {
         return error;
     }
     if (vfork) {
-        wait_for_vfork(task, tid);
+        wait_for_vfork(task);
     }
     return tid;
 }

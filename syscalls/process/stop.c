@@ -2,7 +2,8 @@
  * that takes a stop signal tells all of its process; each comes to rest at its next return to guest
  * code. When the last one does, or leaves, the process has stopped, and its parent hears of it: so
  * what waitpid(2) reports does not run any more. Who waits for a vfork child comes to rest after
- * that has let go, as on Linux. Not here: the end of a stop (signal_continue_locked()). */
+ * that has let go, as on Linux; that the run stops as a whole does not wait for it
+ * (signal_stopped_locked()). Not here: the end of a stop (signal_continue_locked()). */
 #include "syscalls/process/stop.h"
 
 #include "syscalls/signal/signal.h"
@@ -24,7 +25,9 @@ void stop_check_locked(struct process *process) {
     process->stopped = true;
     process->stop_reported = false;
     process_notify_parent_locked(process, CLD_STOPPED, process->stop_signal);
-    if (process == process_first) {
+    bool parent_too =
+        process_first && !process_first->stopped && signal_stopped_locked(process_first);
+    if (process == process_first || parent_too) {
         tty_initial_stopped();
     }
 }

@@ -56,6 +56,7 @@ struct task {
     bool resting;           /* and does not, until it is told; under process_lock */
     struct task *next;      /* in process->tasks */
     struct task *vfork_parent; /* woken when this task execs or exits */
+    struct task *vfork_child;  /* that it waits for; both under process_lock */
     struct timespec start_mono;
     /* restart_syscall(2): set by the call that returned -ERESTART_RESTARTBLOCK */
     long (*restart)(struct task *task);
@@ -72,7 +73,6 @@ struct task {
     uint16_t memory_policy; /* of set_mempolicy(2), see mm_policy.c */
     bool futexes_left;      /* it lets go of its locks: nobody may begin to wait for it */
     bool fork_restarted;    /* the last fork gave way to a signal */
-    bool vfork_done;        /* parent's side of vfork: the child let go of the memory */
 };
 
 /* Sets of capabilities, bit n: number n (capability.h). Changed under process_lock; the atomic ones

@@ -157,9 +157,9 @@ static bool others_run(const struct process *first) {
 static void stop_host(void) {
     pthread_mutex_lock(&process_lock);
     struct process *first = process_first;
+    int signo = first ? signal_stopped_locked(first) : 0;
     bool stop =
-        first && first->stopped &&
-        ((first->tty && first->tty->host && first->stop_signal != SIGSTOP) || !others_run(first));
+        signo && ((first->tty && first->tty->host && signo != SIGSTOP) || !others_run(first));
     pthread_mutex_unlock(&process_lock);
     if (!stop) {
         return;
@@ -181,7 +181,7 @@ static void continue_guest(void) {
     }
     pthread_mutex_lock(&process_lock);
     struct process *first = process_first;
-    if (first && first->stopped) {
+    if (first && signal_stopped_locked(first)) {
         tty_signal_group_locked(first->pgid, SIGCONT, SI_KERNEL);
     }
     if (host_tty) {

@@ -350,8 +350,6 @@ HOST = r"host\$ "
 def _() -> None:
     """^Z stops all of it, fg goes on, ^C and ^\\ end it; meanwhile the modes are the shell's."""
     with host_shell() as t:
-        # No other child than stty: a ^Z between a vfork and its exec stops the child alone, and the
-        # shell, which waits for it, cannot be stopped.
         t.send("(job /bin/sh -c 'stty -echo; echo rea\"\"dy; exec cat')\n")
         t.expect(READY)
         t.press("\x1a", r"Stopped.*" + HOST)
@@ -375,6 +373,39 @@ def _() -> None:
         t.send("exit 0\n")
         check_equal("status", t.wait(), 0)
         check_equal("modes of the terminal afterwards", t.modes(), t.before)
+
+
+VFORK = r"""
+#define _GNU_SOURCE
+#include <signal.h>
+#include <unistd.h>
+static void again(int signo) { write(1, "again\n", 6); }
+int main(void) {
+    signal(SIGCONT, again);
+    if (vfork() == 0) {
+        write(1, "ready\n", 6);
+        for (;;)
+            pause();
+    }
+}
+"""
+
+
+@suite.case("a job that waits in vfork")
+def _() -> None:
+    """^Z stops the child alone, and its parent counts as stopped: the host's shell hears of it."""
+    program = small_c("job_in_vfork", VFORK)
+    with host_shell() as t:
+        for end in ("\x03", "\x1c"):
+            t.send(f"(ulimit -c 0; exec {shlex.join([*FG, str(program)])})\n")
+            t.expect(READY)
+            for _ in range(2):
+                t.press("\x1a", r"Stopped.*" + HOST)
+                t.send("fg\n")
+                t.expect(r"\nagain\r\n")
+            t.press(end, HOST)
+        t.send("exit 0\n")
+        check_equal("status", t.wait(), 0)
 
 
 @suite.case("a job in the background")
