@@ -115,7 +115,7 @@ struct fg_registers {
 };
 
 /* A cpu on a space, of the space's mode: registers zero, flat segments, FPU as after FNINIT. NULL:
- * out of memory. */
+ * out of memory. A far transfer to code of the other mode is #GP. */
 struct fg_cpu *fg_cpu_new(struct fg_space *space);
 /* Frees a cpu that is not running; NULL does nothing. */
 void fg_cpu_free(struct fg_cpu *cpu);

@@ -44,7 +44,10 @@ struct wide_set {
 };
 
 struct space {
-    enum guest_mode mode;
+    enum guest_mode mode; /* of its program */
+    /* Code of the other mode may run here, too: of i386 in the window of an x86-64 program, where
+     * its maker says so. Not the other way round: 64-bit code wants the large guards. */
+    bool both;
     unsigned bits;   /* the window has 2^bits bytes: 32 for i386 */
     uint8_t *window; /* host address of guest address 0 */
     gaddr_t top;     /* where the window ends: 1 << bits */
@@ -56,7 +59,7 @@ struct space {
     gaddr_t flagged;         /* page[] has memory for the addresses below; no other is mapped */
     uint8_t *window_flags;   /* memory of the flags that there were first */
     struct chunks *chunks;   /* NULL: nothing was ever mapped beyond the window */
-    struct jump_cache jump_cache;
+    struct jump_cache jump_cache[GUEST_MODES]; /* the other mode's: none until code of it runs */
     uint64_t anchor;              /* what its entries are relative to: host_null_entry(bits) */
     pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
     struct space_region *regions; /* sorted by start; see region.c */

@@ -60,7 +60,6 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
     const gaddr_t page_end = PAGE_BASE(pc) + PAGE_BYTES;
     gaddr_t at = pc;
 
-    block->mode = space->mode;
     /* Another space may run it that has the page as well, and no more than the least window. */
     const gaddr_t least = (gaddr_t)1 << WINDOW_BITS_X86_64;
     block->top = pc < least && space->top > least ? least : space->top;
@@ -81,10 +80,10 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
         /* Look no further than this page unless the instruction turns out to cross its end. */
         size_t room = (size_t)(page_end - at);
         size_t got = fetch_at(&f, at, room < INSN_MAX_BYTES ? room : INSN_MAX_BYTES, &bytes);
-        enum decode_status status = got ? decode(insn, space->mode, at, bytes, got) : DECODE_MORE;
+        enum decode_status status = got ? decode(insn, block->mode, at, bytes, got) : DECODE_MORE;
         if (status == DECODE_MORE && got) {
             got = fetch_at(&f, at, INSN_MAX_BYTES, &bytes);
-            status = decode(insn, space->mode, at, bytes, got);
+            status = decode(insn, block->mode, at, bytes, got);
         }
         if (status == DECODE_MORE) {
             if (block->count == 0) {

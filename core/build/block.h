@@ -25,9 +25,9 @@ enum block_status {
 };
 
 struct block {
-    enum guest_mode mode;
-    gaddr_t top;     /* where the window ends */
-    uint64_t wide;   /* instructions, by bits, whose operands may be beyond it (wide.c) */
+    enum guest_mode mode; /* set by who asks for it */
+    gaddr_t top;          /* where the window ends */
+    uint64_t wide;        /* instructions, by bits, whose operands may be beyond it (wide.c) */
     gaddr_t shift;   /* of checked code beyond it: what makes its address one from the window on */
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;

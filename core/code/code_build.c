@@ -16,7 +16,8 @@
 
 /* May the page be executed? Fills the fault when not. */
 static bool page_executable(struct space *space, gaddr_t addr, struct block *block) {
-    uint8_t flags = space_page(space, addr);
+    bool reached = block->mode != GUEST_I386 || addr >> 32 == 0;
+    uint8_t flags = reached ? space_page(space, addr) : 0;
     if (flags & PAGE_EXEC) {
         return true;
     }
@@ -56,6 +57,7 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
     fiber->pc = block->pc;
     fiber->guest_len = (uint32_t)(block->end - block->pc);
     fiber->checked = block->checked;
+    fiber->mode = (uint8_t)block->mode;
     const struct core_gadgets *core = &core_gadgets[block->mode];
     *entry_of(slot) = (struct entry){-(int64_t)block->pc, core->poll_stop};
     memcpy(slot, low->slot, low->slots * sizeof *low->slot);
@@ -103,12 +105,13 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
 
 /* Build `pc` in `region`. NULL with *error 0: the block does not fit in (its first instruction
  * leaves a file region); else the fetch fault. Both locks are held. */
-static struct fiber *build(struct space *space, struct region *region, gaddr_t pc, gaddr_t *addr,
-                           uint32_t *error) {
+static struct fiber *build(struct space *space, struct region *region, enum guest_mode mode,
+                           gaddr_t pc, gaddr_t *addr, uint32_t *error) {
     struct block *block = &scratch_block;
     bool own = region->pages != NULL;
     gaddr_t limit = own ? space->end : region->end;
     block_page_fn page = own ? page_watched : page_executable;
+    block->mode = mode;
     enum block_status status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, false, page);
     if (block->unwatched) {
         status = block_decode(block, space, pc, limit, FIBER_MAX_INSNS, true, page);
@@ -140,7 +143,7 @@ static struct fiber *build(struct space *space, struct region *region, gaddr_t p
     }
     /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */
     for (unsigned i = 0; i < fiber->exits; i++) {
-        struct fiber *to = region_lookup(region, fiber->exit[i].stub_slot[STUB_PC]);
+        struct fiber *to = region_lookup(region, mode, fiber->exit[i].stub_slot[STUB_PC]);
         if (to) {
             exit_link_to(&fiber->exit[i], to);
             STAT(links);
@@ -179,20 +182,20 @@ static void link_exit(enum guest_mode mode, struct exit *exit, struct fiber *to)
 }
 
 /* The fiber of `pc`, to which `exit` (unless NULL) is linked; code_lock is held. */
-static struct fiber *find_or_build(struct space *space, gaddr_t pc, struct exit *exit,
-                                   gaddr_t *addr, uint32_t *error) {
-    struct region *file = region_at(space, pc);
+static struct fiber *find_or_build(struct space *space, enum guest_mode mode, gaddr_t pc,
+                                   struct exit *exit, gaddr_t *addr, uint32_t *error) {
+    struct region *file = mode == space->mode ? region_at(space, pc) : NULL;
     struct region *order[2] = {file ? file : space->own, file ? space->own : NULL};
     struct fiber *fiber = NULL;
     *error = 0;
     for (unsigned i = 0; i < 2 && order[i] && !fiber && !*error; i++) {
         pthread_mutex_lock(&order[i]->lock);
-        fiber = region_lookup(order[i], pc);
+        fiber = region_lookup(order[i], mode, pc);
         if (!fiber) {
-            fiber = build(space, order[i], pc, addr, error);
+            fiber = build(space, order[i], mode, pc, addr, error);
         }
         if (fiber && exit) {
-            link_exit(space->mode, exit, fiber);
+            link_exit(mode, exit, fiber);
         }
         pthread_mutex_unlock(&order[i]->lock);
     }
@@ -202,20 +205,33 @@ static struct fiber *find_or_build(struct space *space, gaddr_t pc, struct exit 
 static void cache_entry(struct space *space, const struct fiber *fiber) {
     fiber_published();
     uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - space->anchor;
-    jump_cache_set(&space->jump_cache, fiber->pc, word);
+    jump_cache_set(&space->jump_cache[fiber->mode], fiber->pc, word);
+}
+
+uint64_t *code_jump_cache(struct space *space, enum guest_mode mode) {
+    struct jump_cache *cache = &space->jump_cache[mode];
+    if (mode != space->mode) {
+        pthread_mutex_lock(&space->code_lock);
+        if (!cache->entry) {
+            jump_cache_new(cache);
+        }
+        pthread_mutex_unlock(&space->code_lock);
+    }
+    return cache->entry;
 }
 
 const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error) {
     struct space *space = cpu->space;
     STAT(lookups);
-    uint64_t word = __atomic_load_n(jump_cache_word(&space->jump_cache, pc), __ATOMIC_ACQUIRE);
+    const struct jump_cache *cache = &space->jump_cache[cpu->mode];
+    uint64_t word = __atomic_load_n(jump_cache_word(cache, pc), __ATOMIC_ACQUIRE);
     const uint64_t *slot0 = (const uint64_t *)(uintptr_t)(space->anchor + word);
-    if (word && entry_pc(slot0, space->mode) == pc) {
+    if (word && entry_pc(slot0, cpu->mode) == pc) {
         STAT(lookup_hits);
         return slot0;
     }
     pthread_mutex_lock(&space->code_lock);
-    struct fiber *fiber = find_or_build(space, pc, NULL, addr, error);
+    struct fiber *fiber = find_or_build(space, cpu->mode, pc, NULL, addr, error);
     if (fiber) {
         cache_entry(space, fiber);
     }
@@ -228,6 +244,7 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
     struct block *block = &scratch_block;
     struct fiber *fiber = NULL;
     STAT(steps);
+    block->mode = cpu->mode;
     pthread_mutex_lock(&space->code_lock);
     enum block_status status =
         block_decode(block, space, pc, space->end, 1, false, page_executable);
@@ -260,7 +277,7 @@ const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, ga
     struct space *space = cpu->space;
     *pc = stub[STUB_PC];
     pthread_mutex_lock(&space->code_lock);
-    struct fiber *to = find_or_build(space, *pc, exit_of_stub(stub), addr, error);
+    struct fiber *to = find_or_build(space, cpu->mode, *pc, exit_of_stub(stub), addr, error);
     if (to) {
         cache_entry(space, to);
     }
@@ -269,8 +286,8 @@ const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, ga
 }
 
 /* The checked fiber of cpu->pc that runs at `slot`; NULL: it was retired. Both locks are held. */
-static struct fiber *checked_fiber(const struct space *space, gaddr_t pc, const uint64_t *slot) {
-    struct fiber *fiber = region_lookup(space->own, pc);
+static struct fiber *checked_fiber(const struct cpu *cpu, const uint64_t *slot) {
+    struct fiber *fiber = region_lookup(cpu->space->own, cpu->mode, cpu->pc);
     if (fiber && (slot < fiber_slots(fiber) || slot >= fiber_slots(fiber) + fiber->slots)) {
         fiber = NULL;
     }
@@ -289,7 +306,7 @@ static int helper_check(struct cpu *cpu, const uint64_t *params) {
     bool retired = true;
     pthread_mutex_lock(&space->code_lock);
     pthread_mutex_lock(&space->own->lock);
-    struct fiber *fiber = checked_fiber(space, cpu->pc, slot);
+    struct fiber *fiber = checked_fiber(cpu, slot);
     if (runs_out) {
         __atomic_store_n(runs, CHECK_RUNS, __ATOMIC_RELAXED);
         retired = !fiber || code_cool(space, fiber);
@@ -312,7 +329,7 @@ bool code_check_failed(struct cpu *cpu) {
     struct space *space = cpu->space;
     pthread_mutex_lock(&space->code_lock);
     pthread_mutex_lock(&space->own->lock);
-    struct fiber *fiber = checked_fiber(space, cpu->pc, slot);
+    struct fiber *fiber = checked_fiber(cpu, slot);
     if (fiber) {
         region_retire(space, space->own, fiber);
     }

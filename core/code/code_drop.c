@@ -164,7 +164,7 @@ void leave_region(struct space *space, size_t index) {
     memmove(&space->regions[index], &space->regions[index + 1],
             (space->region_count - index - 1) * sizeof *space->regions);
     space->region_count--;
-    jump_cache_clear(&space->jump_cache);
+    jump_cache_clear(&space->jump_cache[space->mode]);
     STAT(leaves);
 }
 

@@ -73,7 +73,7 @@ static void dump_insn(const struct cpu *cpu, FILE *out) {
            host_copy(bytes + got, space_ptr(cpu->space, cpu->pc + got), 1) == 0) {
         got++;
     }
-    enum decode_status status = decode(&insn, cpu->space->mode, cpu->pc, bytes, got);
+    enum decode_status status = decode(&insn, cpu->mode, cpu->pc, bytes, got);
     if (status != DECODE_OK && status != DECODE_UD) {
         fprintf(out, "??\n");
         return;

@@ -60,6 +60,7 @@ struct fiber {
     uint8_t exits;
     bool retired;
     bool checked;
+    uint8_t mode; /* enum guest_mode */
     gaddr_t pc;
     struct region *region;
     union {

@@ -43,22 +43,31 @@ void region_free(struct region *region) {
     free(region);
 }
 
-/* Code that runs together lies together: 256 bytes of it share 64 buckets in a row, so that a block
- * and the targets of its branches are mostly found in the same few lines. */
-static unsigned hash_pc(gaddr_t pc) {
-    return (unsigned)(((pc >> 8) * 0x9e3779b97f4a7c15u) >> 32) + ((unsigned)pc >> 2 & 63);
+/* One place may have code of both modes (a space's `both`). No pc has bit 63. */
+static uint64_t key_of(enum guest_mode mode, gaddr_t pc) {
+    return pc | (uint64_t)(mode != GUEST_I386) << 63;
 }
 
-static struct bucket *probe(const struct region *region, gaddr_t pc) {
-    unsigned at = hash_pc(pc) & (region->buckets - 1);
-    while (region->bucket[at].fiber && region->bucket[at].pc != pc) {
+static uint64_t fiber_key(const struct fiber *fiber) {
+    return key_of(fiber->mode, fiber->pc);
+}
+
+/* Code that runs together lies together: 256 bytes of it share 64 buckets in a row, so that a block
+ * and the targets of its branches are mostly found in the same few lines. */
+static unsigned hash_key(uint64_t key) {
+    return (unsigned)(((key >> 8) * 0x9e3779b97f4a7c15u) >> 32) + ((unsigned)key >> 2 & 63);
+}
+
+static struct bucket *probe(const struct region *region, uint64_t key) {
+    unsigned at = hash_key(key) & (region->buckets - 1);
+    while (region->bucket[at].fiber && region->bucket[at].key != key) {
         at = (at + 1) & (region->buckets - 1);
     }
     return &region->bucket[at];
 }
 
-struct fiber *region_lookup(const struct region *region, gaddr_t pc) {
-    return probe(region, pc)->fiber;
+struct fiber *region_lookup(const struct region *region, enum guest_mode mode, gaddr_t pc) {
+    return probe(region, key_of(mode, pc))->fiber;
 }
 
 /* False: out of memory. */
@@ -73,19 +82,19 @@ static bool region_grow(struct region *region) {
     region->buckets = 2 * buckets;
     for (unsigned i = 0; i < buckets; i++) {
         if (old[i].fiber) {
-            *probe(region, old[i].pc) = old[i];
+            *probe(region, old[i].key) = old[i];
         }
     }
     free(old);
     return true;
 }
 
-/* Take a pc out and close the gap: what comes after it may have been pushed there by it. */
-static void bucket_remove(struct region *region, gaddr_t pc) {
+/* Take a key out and close the gap: what comes after it may have been pushed there by it. */
+static void bucket_remove(struct region *region, uint64_t key) {
     unsigned mask = region->buckets - 1;
-    unsigned gap = (unsigned)(probe(region, pc) - region->bucket);
+    unsigned gap = (unsigned)(probe(region, key) - region->bucket);
     for (unsigned at = (gap + 1) & mask; region->bucket[at].fiber; at = (at + 1) & mask) {
-        unsigned home = hash_pc(region->bucket[at].pc) & mask;
+        unsigned home = hash_key(region->bucket[at].key) & mask;
         if (((at - home) & mask) >= ((at - gap) & mask)) {
             region->bucket[gap] = region->bucket[at];
             gap = at;
@@ -130,7 +139,7 @@ bool region_insert(struct region *region, struct fiber *fiber) {
             page[i]->first = fiber;
         }
     }
-    *probe(region, fiber->pc) = (struct bucket){fiber->pc, fiber};
+    *probe(region, fiber_key(fiber)) = (struct bucket){fiber_key(fiber), fiber};
     fiber->region = region;
     region->count++;
     return true;
@@ -172,7 +181,7 @@ void region_retire_all(struct space *space, struct region *region) {
 }
 
 void region_retire(struct space *space, struct region *region, struct fiber *fiber) {
-    bucket_remove(region, fiber->pc);
+    bucket_remove(region, fiber_key(fiber));
     region->count--;
     gaddr_t pages[2] = {PAGE_BASE(fiber->pc), last_page(fiber)};
     for (unsigned i = 0; region->pages && i < (pages[0] == pages[1] ? 1u : 2u); i++) {
@@ -188,7 +197,7 @@ void region_retire(struct space *space, struct region *region, struct fiber *fib
     for (unsigned i = 0; i < fiber->exits; i++) {
         exit_unlink(&fiber->exit[i]);
     }
-    uint64_t *cached = jump_cache_word(&space->jump_cache, fiber->pc);
+    uint64_t *cached = jump_cache_word(&space->jump_cache[fiber->mode], fiber->pc);
     uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - space->anchor;
     if (__atomic_load_n(cached, __ATOMIC_RELAXED) == word) {
         __atomic_store_n(cached, 0, __ATOMIC_RELAXED);

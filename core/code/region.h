@@ -2,7 +2,8 @@
  *
  * A region is a set of fibers whose guest bytes are the same for all who use it: the private code
  * of one space (`own`), or one mapping of a file (same file, offset, address), shared by every
- * space that has it and kept for the next one. Fibers are linked within a region only.
+ * space that has it and kept for the next one. Fibers are linked within a region only. Code of
+ * another mode than the space's own is in its `own` region, whatever it is made of.
  *
  * Locks: space.code_lock, then region.lock. Readers (running gadgets, the jump cache) take none:
  * fibers that leave the table live on as jetsam until every cpu has been outside since (epochs). */
@@ -22,6 +23,9 @@ struct space_region {
  * fetched; *addr and *error describe the page fault (FAULT_NO_MEMORY: code_make_room() and try
  * again). The cpu's epoch must be published. */
 const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
+/* The jump cache of code of a mode in a space, made when there is none yet: its words; NULL: no
+ * memory. Any thread. */
+uint64_t *code_jump_cache(struct space *space, enum guest_mode mode);
 /* A fiber of one instruction that leaves behind it; lives until the cpu's next call of this. */
 const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error);
 /* Its instruction, until this thread builds other code. */

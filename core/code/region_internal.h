@@ -19,7 +19,7 @@ struct code_page {
 
 /* Open addressing with linear probing, at most half full: a miss touches one line and no fiber. */
 struct bucket {
-    gaddr_t pc;
+    uint64_t key;        /* pc and mode */
     struct fiber *fiber; /* NULL: free */
 };
 
@@ -49,7 +49,7 @@ struct region *region_new(bool own);
 void region_free(struct region *region);
 
 /* All of these: region.lock is held. */
-struct fiber *region_lookup(const struct region *region, gaddr_t pc);
+struct fiber *region_lookup(const struct region *region, enum guest_mode mode, gaddr_t pc);
 bool region_insert(struct region *region, struct fiber *fiber);
 /* Memory of a fiber that is in no table and on no list. */
 void region_give_back(struct region *region, struct fiber *fiber);

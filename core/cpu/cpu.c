@@ -1,5 +1,6 @@
 /* A guest CPU outside of gadgets: creation, flags, FPU state, segments, kicks. */
 #include "core/cpu/cpu.h"
+#include "core/base/space_state.h"
 #include "core/cpu/xstate.h"
 #include "core/host/host.h"
 #include "core/cpu/epoch.h"
@@ -84,6 +85,11 @@ unsigned cpu_vectors(const struct cpu *cpu) {
     return cpu->mode == GUEST_I386 ? 8 : 16;
 }
 
+/* Those that its program has, also while it is in 32-bit code. */
+static unsigned program_vectors(const struct cpu *cpu) {
+    return cpu->space && cpu->space->both ? 16 : cpu_vectors(cpu);
+}
+
 void cpu_fpu_save(struct cpu *cpu) {
     if (!cpu->fx_valid) {
         uint8_t image[512] __attribute__((aligned(16))) = {0}; /* FXSAVE leaves gaps */
@@ -94,7 +100,7 @@ void cpu_fpu_save(struct cpu *cpu) {
     }
     memcpy(cpu->fx + XSTATE_MXCSR, &cpu->mxcsr, 4);
     memcpy(cpu->fx + FX_MXCSR_MASK, &(uint32_t){0xffff}, 4);
-    unsigned count = cpu_vectors(cpu);
+    unsigned count = program_vectors(cpu);
     for (unsigned i = 0; i < count; i++) {
         memcpy(cpu->fx + XSTATE_XMM + 16 * i, cpu->ymm[i], 16);
     }
@@ -107,7 +113,7 @@ void cpu_fpu_save(struct cpu *cpu) {
 void cpu_fpu_dirty(struct cpu *cpu) {
     memcpy(&cpu->mxcsr, cpu->fx + XSTATE_MXCSR, 4);
     cpu->mxcsr &= 0xffff; /* LDMXCSR of reserved bits would fault on the host */
-    for (unsigned i = 0; i < cpu_vectors(cpu); i++) {
+    for (unsigned i = 0; i < program_vectors(cpu); i++) {
         memcpy(cpu->ymm[i], cpu->fx + XSTATE_XMM + 16 * i, 16);
     }
     cpu->fx_valid = true;
@@ -130,7 +136,7 @@ void cpu_upper_save(const struct cpu *cpu, uint8_t image[16][16]) {
 
 void cpu_upper_load(struct cpu *cpu, const uint8_t image[16][16]) {
     uint8_t any = 0;
-    for (unsigned i = 0; i < cpu_vectors(cpu); i++) {
+    for (unsigned i = 0; i < program_vectors(cpu); i++) {
         memcpy(cpu->ymm[i] + 16, image[i], 16);
         for (unsigned byte = 0; byte < 16; byte++) {
             any |= image[i][byte];
@@ -187,39 +193,69 @@ bool cpu_find_segment(const struct cpu *cpu, uint16_t selector, struct cpu_segme
            read_descriptor(cpu->tls_desc[index - GDT_TLS_FIRST], selector, out);
 }
 
-/* May the register hold such a segment? SDM Vol. 2B MOV, Vol. 3A 5.6 and 5.7. The code segment of
- * the other mode can be looked at and read through, but not yet entered. */
-static bool suits(const struct cpu *cpu, int seg, uint16_t selector, uint16_t attr) {
-    bool code = attr & ATTR_CODE, rw = attr & ATTR_RW;
+/* May the register hold such a segment? SDM Vol. 2B MOV, Vol. 3A 5.6 and 5.7. The code segment of a
+ * mode that the space has not can be looked at and read through, but not entered. */
+static bool suits(const struct cpu *cpu, int seg, const struct cpu_segment *loaded) {
+    bool code = loaded->attr & ATTR_CODE, rw = loaded->attr & ATTR_RW;
     if (seg == SEG_CS) {
-        return code && !(attr & ATTR_LONG) == (cpu->mode == GUEST_I386);
+        return code && (segment_mode(loaded) == cpu->mode || (cpu->space && cpu->space->both));
     }
-    return seg == SEG_SS ? !code && rw && (selector & 3) == 3 : !code || rw;
+    return seg == SEG_SS ? !code && rw && (loaded->selector & 3) == 3 : !code || rw;
 }
 
-int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
-    struct cpu_segment loaded;
+int cpu_check_segment(const struct cpu *cpu, int seg, uint16_t selector, struct cpu_segment *out) {
     if ((selector & ~3) == 0) {
         if (seg == SEG_SS || seg == SEG_CS) {
             return -TRAP_GP;
         }
-        cpu->seg[seg] = (struct cpu_segment){.selector = selector};
+        *out = (struct cpu_segment){.selector = selector};
         return 0;
     }
-    if (!cpu_find_segment(cpu, selector, &loaded) || !suits(cpu, seg, selector, loaded.attr)) {
+    if (!cpu_find_segment(cpu, selector, out) || !suits(cpu, seg, out)) {
         return -TRAP_GP;
     }
-    if (!(loaded.attr & ATTR_PRESENT)) {
+    if (!(out->attr & ATTR_PRESENT)) {
         return seg == SEG_SS ? -TRAP_SS : -TRAP_NP;
     }
     /* Gadgets add a base for FS and GS alone: another segment with one cannot be had, but for
      * 64-bit code, where it counts for nothing. */
-    if (seg != SEG_FS && seg != SEG_GS && loaded.base != 0) {
+    if (seg != SEG_FS && seg != SEG_GS && out->base != 0) {
         if (cpu->mode == GUEST_I386) {
             return -TRAP_GP;
         }
-        loaded.base = 0;
+        out->base = 0;
+    }
+    return 0;
+}
+
+uint64_t cpu_wide_register(const struct cpu *cpu, unsigned number) {
+    uint64_t value = cpu->regs[number], wide = cpu->before32[number];
+    bool kept = cpu->mode == GUEST_I386 && number != REG_SP && number != REG_AX &&
+                (uint32_t)value == (uint32_t)wide;
+    return kept ? wide : value;
+}
+
+void cpu_set_wide_register(struct cpu *cpu, unsigned number, uint64_t value) {
+    cpu->before32[number] = value;
+    cpu->regs[number] = cpu->mode == GUEST_I386 ? (uint32_t)value : value;
+}
+
+int cpu_load_segment(struct cpu *cpu, int seg, uint16_t selector) {
+    struct cpu_segment loaded;
+    int trap = cpu_check_segment(cpu, seg, selector, &loaded);
+    if (trap) {
+        return trap;
     }
     cpu->seg[seg] = loaded;
+    if (seg == SEG_CS && segment_mode(&loaded) != cpu->mode) {
+        uint64_t value[8];
+        for (unsigned i = 0; i < 8; i++) {
+            value[i] = cpu_wide_register(cpu, i);
+        }
+        cpu->mode = segment_mode(&loaded);
+        for (unsigned i = 0; i < 8; i++) {
+            cpu_set_wide_register(cpu, i, value[i]);
+        }
+    }
     return 0;
 }

@@ -37,8 +37,9 @@ uint64_t xstate_save(struct cpu *cpu, uint8_t image[XSTATE_BYTES]) {
 void xstate_load(struct cpu *cpu, const uint8_t image[XSTATE_BYTES], uint64_t which,
                  uint64_t present) {
     size_t bytes = 16 * cpu_vectors(cpu);
-    uint8_t upper[16][16] = {0};
+    uint8_t upper[16][16];
     cpu_fpu_save(cpu);
+    cpu_upper_save(cpu, upper);
     if (which & XSTATE_X87) {
         memset(cpu->fx, 0, XSTATE_MXCSR);
         memset(cpu->fx + XSTATE_ST, 0, XSTATE_XMM - XSTATE_ST);
@@ -58,6 +59,7 @@ void xstate_load(struct cpu *cpu, const uint8_t image[XSTATE_BYTES], uint64_t wh
     }
     cpu_fpu_dirty(cpu);
     if (which & XSTATE_AVX) {
+        memset(upper, 0, bytes);
         if (present & XSTATE_AVX) {
             memcpy(upper, image + XSTATE_UPPER, bytes);
         }

@@ -33,7 +33,7 @@ static int page_fault(struct cpu *cpu, gaddr_t at, bool write) {
 
 /* Addresses of i386 wrap at 4 GiB: an access that does is split. */
 static unsigned before_wrap(const struct cpu *cpu, gaddr_t addr, unsigned len) {
-    gaddr_t room = cpu->space->top - addr;
+    gaddr_t room = ((gaddr_t)1 << 32) - addr;
     return cpu->mode == GUEST_I386 && room < len ? (unsigned)room : len;
 }
 

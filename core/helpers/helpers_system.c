@@ -1,7 +1,8 @@
 /* Helpers of system-flavoured instructions in user mode: segment registers, far transfers,
  * descriptor queries; CPUID's leaves are cpuid.c's. Descriptors are those that cpu_load_segment
- * knows: flat code and data, the three TLS entries. Far transfers stay within privilege 3. Source:
- * SDM Vol. 2. */
+ * knows: flat code and data, the three TLS entries. Far transfers stay within privilege 3; they
+ * change the mode where the code segment does. Source: SDM Vol. 2; what CALLF pushes where is
+ * AMD's. */
 #include "core/decode/cpuid.h"
 #include "core/helpers/helpers.h"
 
@@ -208,59 +209,75 @@ int helper_umip(struct cpu *cpu, const uint64_t *params) {
     return 0;
 }
 
-/* Read what a far return pops, CS before the offset, as processors do. */
-static int read_return(struct cpu *cpu, gaddr_t sp, unsigned size, uint64_t *target,
-                       uint16_t *selector) {
-    uint64_t cs = 0;
-    int leave = helper_read(cpu, &cs, helper_address(cpu, sp + size), size);
-    *selector = (uint16_t)cs;
-    *target = 0;
-    return leave ? leave : helper_read(cpu, target, sp, size);
-}
-
 /* --- far transfers --------------------------------------------------------------------- */
 
-/* Load CS for a transfer within privilege 3 to `target`. `returning`: the RPL must be 3 already. */
-static int load_cs(struct cpu *cpu, uint16_t selector, uint64_t target, bool returning) {
-    struct cpu_segment seg;
-    if ((returning && (selector & 3) != 3) || !cpu_find_segment(cpu, selector, &seg) ||
-        !(seg.attr & ATTR_CODE) || seg.base != 0) {
-        return helper_trap(cpu, TRAP_GP, selector & 0xfffcu);
-    }
-    if (!address_canonical(target)) {
-        return helper_trap(cpu, TRAP_GP, 0);
-    }
-    return load_segment(cpu, SEG_CS, selector | 3);
+/* Where a far transfer goes. */
+struct place {
+    uint64_t pc;
+    uint16_t selector;
+    enum guest_mode mode;
+};
+
+/* Read what a far return pops, CS before the offset, as processors do. */
+static int read_return(struct cpu *cpu, gaddr_t sp, unsigned size, struct place *to) {
+    uint64_t cs = 0;
+    int leave = helper_read(cpu, &cs, helper_address(cpu, sp + size), size);
+    *to = (struct place){.selector = (uint16_t)cs};
+    return leave ? leave : helper_read(cpu, &to->pc, sp, size);
 }
 
-static int go(struct cpu *cpu, uint64_t target, unsigned size) {
-    cpu->pc = helper_cut(target, size);
+/* May a transfer within privilege 3 go there? `returning`: the RPL must be 3 already. Fills the
+ * mode of the code there; nothing is changed yet. */
+static int check_place(struct cpu *cpu, struct place *to, bool returning) {
+    struct cpu_segment seg;
+    int trap = cpu_check_segment(cpu, SEG_CS, to->selector | 3, &seg);
+    if (trap || (returning && (to->selector & 3) != 3)) {
+        return helper_trap(cpu, trap ? (uint32_t)-trap : TRAP_GP, to->selector & 0xfffcu);
+    }
+    to->mode = segment_mode(&seg);
+    if (to->mode == GUEST_I386 ? to->pc >> 32 != 0 : !address_canonical(to->pc)) {
+        return helper_trap(cpu, TRAP_GP, 0);
+    }
+    return 0;
+}
+
+/* An address as code of a place has them. */
+static gaddr_t place_address(const struct place *place, uint64_t address) {
+    return place->mode == GUEST_I386 ? (uint32_t)address : address;
+}
+
+/* Goes to a place that was checked, with the stack pointer there. */
+static int go(struct cpu *cpu, const struct place *to, uint64_t sp) {
+    int leave = load_segment(cpu, SEG_CS, to->selector | 3);
+    if (leave) {
+        return leave;
+    }
+    cpu->regs[REG_SP] = place_address(to, sp);
+    cpu->pc = to->pc;
     return EXIT_LOOKUP;
 }
 
 static int far_jump(struct cpu *cpu, uint64_t offset, uint16_t selector, unsigned size) {
-    int leave = load_cs(cpu, selector, offset, false);
-    return leave ? leave : go(cpu, offset, size);
+    struct place to = {.pc = helper_cut(offset, size), .selector = selector};
+    int leave = check_place(cpu, &to, false);
+    return leave ? leave : go(cpu, &to, cpu->regs[REG_SP]);
 }
 
+/* What is pushed is as wide as the operand, at the stack pointer of the code that is called. */
 static int far_call(struct cpu *cpu, uint64_t next, uint64_t offset, uint16_t selector,
                     unsigned size) {
-    gaddr_t sp = helper_address(cpu, cpu->regs[REG_SP] - (uint64_t)2 * size);
+    struct place to = {.pc = helper_cut(offset, size), .selector = selector};
     uint64_t cs = cpu->seg[SEG_CS].selector;
-    struct cpu_segment old = cpu->seg[SEG_CS];
-    int leave = load_cs(cpu, selector, offset, false);
-    if (!leave) {
-        leave = helper_write(cpu, helper_address(cpu, sp + size), &cs, size);
+    int leave = check_place(cpu, &to, false);
+    if (leave) {
+        return leave;
     }
+    gaddr_t sp = place_address(&to, cpu->regs[REG_SP] - (uint64_t)2 * size);
+    leave = helper_write(cpu, place_address(&to, sp + size), &cs, size);
     if (!leave) {
         leave = helper_write(cpu, sp, &next, size);
     }
-    if (leave) {
-        cpu->seg[SEG_CS] = old;
-        return leave;
-    }
-    cpu->regs[REG_SP] = sp;
-    return go(cpu, offset, size);
+    return leave ? leave : go(cpu, &to, sp);
 }
 
 int helper_jmp_far(struct cpu *cpu, const uint64_t *params) {
@@ -291,32 +308,27 @@ int helper_call_far_mem(struct cpu *cpu, const uint64_t *params) {
 }
 
 int helper_ret_far(struct cpu *cpu, const uint64_t *params) {
-    uint64_t raw = params[0], sp = cpu->regs[REG_SP], target = 0;
+    uint64_t raw = params[0], sp = cpu->regs[REG_SP];
     unsigned size = raw_opsize(raw);
     uint32_t release = raw_opcode(raw) == 0xca ? params[1] & 0xffff : 0;
-    uint16_t selector;
-    int leave = read_return(cpu, sp, size, &target, &selector);
-    if (leave) {
-        return leave;
+    struct place to;
+    int leave = read_return(cpu, sp, size, &to);
+    if (!leave) {
+        leave = check_place(cpu, &to, true);
     }
-    leave = load_cs(cpu, selector, target, true);
-    if (leave) {
-        return leave;
-    }
-    cpu->regs[REG_SP] = helper_address(cpu, sp + (uint64_t)2 * size + release);
-    return go(cpu, target, size);
+    return leave ? leave : go(cpu, &to, sp + (uint64_t)2 * size + release);
 }
 
 /* In 64-bit mode IRET pops RSP and SS too. */
 int helper_iret(struct cpu *cpu, const uint64_t *params) {
     bool wide = cpu->mode != GUEST_I386;
-    uint64_t sp = cpu->regs[REG_SP], target = 0, flags = 0, new_sp = 0, ss = 0;
+    uint64_t sp = cpu->regs[REG_SP], flags = 0, new_sp = 0, ss = 0;
     unsigned size = raw_opsize(params[0]);
-    uint16_t selector;
+    struct place to;
     if (cpu->flags_hidden & FLAG_NT) { /* a task return: there is no task to return to */
         return helper_trap(cpu, TRAP_GP, 0);
     }
-    int leave = read_return(cpu, sp, size, &target, &selector);
+    int leave = read_return(cpu, sp, size, &to);
     if (!leave) {
         leave = helper_read(cpu, &flags, helper_address(cpu, sp + (uint64_t)2 * size), size);
     }
@@ -326,22 +338,18 @@ int helper_iret(struct cpu *cpu, const uint64_t *params) {
     if (!leave && wide) {
         leave = helper_read(cpu, &ss, sp + (uint64_t)4 * size, size);
     }
-    if (leave) {
-        return leave;
+    if (!leave) {
+        leave = check_place(cpu, &to, true);
     }
-    struct cpu_segment old = cpu->seg[SEG_CS];
-    leave = load_cs(cpu, selector, target, true);
     if (!leave && wide) {
         leave = load_segment(cpu, SEG_SS, (uint16_t)ss);
     }
     if (leave) {
-        cpu->seg[SEG_CS] = old;
         return leave;
     }
     if (size == 2) {
         flags |= cpu_eflags(cpu) & 0xffff0000u;
     }
     cpu_set_eflags(cpu, (uint32_t)flags);
-    cpu->regs[REG_SP] = wide ? new_sp : helper_address(cpu, sp + (uint64_t)3 * size);
-    return go(cpu, target, size);
+    return go(cpu, &to, wide ? new_sp : sp + (uint64_t)3 * size);
 }

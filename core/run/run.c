@@ -124,12 +124,20 @@ static enum exit_reason run(struct cpu *cpu) {
     unsigned tries = 0;           /* to find memory for code, in a row */
     unsigned again = 0;           /* faults of one instruction at one address, in a row */
     gaddr_t faulted = 0, accessed = 0;
+    enum guest_mode ready = GUEST_MODES; /* whose jump cache the cpu has */
     for (;;) {
         gaddr_t addr = 0;
         uint32_t error = 0;
         if (atomic_load_explicit(&cpu->poll, memory_order_relaxed) != POLL_RUN) {
             STAT(kicks);
             return EXIT_KICKED;
+        }
+        if (cpu->mode != ready) { /* far transfers change it */
+            ready = cpu->mode;
+            cpu->jump_cache = code_jump_cache(cpu->space, ready);
+            if (!cpu->jump_cache) {
+                return fetch_fault(cpu, cpu->pc, FAULT_NO_MEMORY);
+            }
         }
         bool step = want_step(cpu), trap_flag = step && cpu->flags_hidden & FLAG_TF;
         if (step) {
@@ -246,7 +254,6 @@ enum exit_reason cpu_run(struct cpu *cpu) {
     }
     cpu->window = (uint64_t)(uintptr_t)cpu->space->window;
     cpu->wide = space_wide_table(cpu->space);
-    cpu->jump_cache = cpu->space->jump_cache.entry;
     cpu->anchor = cpu->space->anchor;
     cpu->exit_lookup = host_exit_lookup();
     host_use_window(cpu->window);

@@ -45,7 +45,7 @@ struct space *space_create(enum guest_mode mode, gaddr_t least) {
     atomic_store(&space->refs, 1);
     pthread_mutex_init(&space->code_lock, NULL);
     if (!make_window(space, least) || !page_flags_new(space) ||
-        !jump_cache_new(&space->jump_cache) || code_init(space) != 0) {
+        !jump_cache_new(&space->jump_cache[mode]) || code_init(space) != 0) {
         space_unref(space);
         errno = ENOMEM;
         return NULL;
@@ -71,7 +71,9 @@ void space_unref(struct space *space) {
     }
     chunks_close(space);
     page_flags_free(space);
-    jump_cache_free(&space->jump_cache);
+    for (unsigned mode = 0; mode < GUEST_MODES; mode++) {
+        jump_cache_free(&space->jump_cache[mode]);
+    }
     pthread_mutex_destroy(&space->code_lock);
     free(space);
 }

@@ -31,6 +31,7 @@ int signal_set_action(struct task *task, int signo, const struct sigaction_guest
     }
     if (set) {
         *action = *set;
+        action->abi = task->abi;
         action->mask &= ~UNBLOCKABLE;
         if (set->handler == 1 ||
             (set->handler == 0 && signal_default_action(signo) == SIGNAL_IGNORE)) {
@@ -49,7 +50,8 @@ static int get_action(struct task *task, gaddr_t from, struct sigaction_guest *a
         abi_read_sigset(task, from + 3 * abi_long_bytes(task), &mask)) {
         return -EFAULT;
     }
-    *action = (struct sigaction_guest){word[0], word[1], word[2], mask};
+    *action = (struct sigaction_guest){
+        .handler = word[0], .flags = word[1], .restorer = word[2], .mask = mask};
     return 0;
 }
 

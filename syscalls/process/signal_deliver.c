@@ -112,7 +112,7 @@ static void run_handler(struct task *task, const struct sigqueue_info *info) {
         task->signals.restore_blocked = false;
     }
     pthread_mutex_unlock(&process_lock);
-    int error = task->abi->signal_frame(task, &action, info, back);
+    int error = action.abi->signal_frame(task, &action, info, back);
     pthread_mutex_lock(&process_lock);
     if (error) {
         /* No room on the stack: SIGSEGV, and if that was it already, its default. */

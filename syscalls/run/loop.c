@@ -57,20 +57,17 @@ static long dispatch(struct task *task, unsigned number, const uint64_t *args) {
     return result;
 }
 
-/* int $0x80 is a call of the i386 ABI from 64-bit code, too, with its registers and its structures
- * (syscall(2)). */
-static bool is_i386_call(const struct cpu *cpu) {
-    return cpu->gate == GATE_INT80 && cpu->mode == GUEST_X86_64;
+/* int $0x80 and SYSENTER are calls of the i386 ABI in any program, from 64-bit code, too, with its
+ * registers and its structures (syscall(2)). */
+static const struct abi *abi_of_gate(uint32_t gate) {
+    return abi_of_mode(gate == GATE_SYSCALL ? GUEST_X86_64 : GUEST_I386);
 }
 
 static void system_call(struct task *task) {
-    const struct abi_registers *registers = task->abi->registers;
+    const struct abi *own = task->abi;
     uint64_t args[SYSCALL_ARGUMENTS];
     int64_t number;
-    bool i386_call = is_i386_call(task->cpu);
-    if (i386_call) {
-        task->abi = abi_of_mode(GUEST_I386);
-    }
+    task->abi = abi_of_gate(task->cpu->gate);
     long result = task->abi->registers->fetch_call(task, &number, args);
     STAT(syscalls);
     __atomic_store_n(&task->syscall_number, number, __ATOMIC_RELAXED); /* /proc shows it */
@@ -81,11 +78,9 @@ static void system_call(struct task *task) {
     if (result == 0) {
         result = dispatch(task, (unsigned)number, args);
     }
-    if (i386_call) {
-        task->abi = abi_of_mode(task->cpu->mode); /* which execve may have changed */
-    }
+    task->abi = abi_of_mode(task->cpu->space->mode); /* which execve may have changed */
     if (!task->no_restart) {
-        registers->set_result(task, result);
+        own->registers->set_result(task, result);
     }
     signal_deliver(task, !task->no_restart, result);
     __atomic_store_n(&task->syscall_number, -1, __ATOMIC_RELAXED);

@@ -33,6 +33,7 @@ struct sigaction_guest {
     uint64_t flags;  /* SA_* */
     gaddr_t restorer;
     uint64_t mask;
+    const struct abi *abi; /* of the call that set it: its frames are the handler's */
 };
 
 struct task_signals {

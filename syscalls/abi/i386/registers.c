@@ -91,9 +91,13 @@ void i386_registers_get(struct task *task, struct i386_registers *out) {
     };
 }
 
-/* A data segment, as Linux loads it: RPL 3, but for null selectors. */
+/* A data segment, as Linux loads it: RPL 3, but for null selectors. One that is there stays, with
+ * the base that a 64-bit program may have given it. */
 static void load_data_segment(struct cpu *cpu, int segment, uint32_t selector) {
     uint16_t wanted = (uint16_t)selector < 4 ? (uint16_t)selector : (uint16_t)selector | 3;
+    if (wanted == cpu->seg[segment].selector) {
+        return;
+    }
     if (cpu_load_segment(cpu, segment, wanted)) {
         cpu_load_segment(cpu, segment, 0);
     }
@@ -105,14 +109,14 @@ int i386_registers_set(struct task *task, const struct i386_registers *in, uint1
     load_data_segment(cpu, SEG_FS, in->fs);
     load_data_segment(cpu, SEG_ES, in->es);
     load_data_segment(cpu, SEG_DS, in->ds);
-    cpu->regs[REG_BX] = in->bx;
-    cpu->regs[REG_CX] = in->cx;
-    cpu->regs[REG_DX] = in->dx;
-    cpu->regs[REG_SI] = in->si;
-    cpu->regs[REG_DI] = in->di;
-    cpu->regs[REG_BP] = in->bp;
-    cpu->regs[REG_AX] = in->ax;
-    cpu->regs[REG_SP] = in->sp;
+    cpu_set_wide_register(cpu, REG_BX, in->bx);
+    cpu_set_wide_register(cpu, REG_CX, in->cx);
+    cpu_set_wide_register(cpu, REG_DX, in->dx);
+    cpu_set_wide_register(cpu, REG_SI, in->si);
+    cpu_set_wide_register(cpu, REG_DI, in->di);
+    cpu_set_wide_register(cpu, REG_BP, in->bp);
+    cpu_set_wide_register(cpu, REG_AX, in->ax);
+    cpu_set_wide_register(cpu, REG_SP, in->sp);
     cpu->pc = in->ip;
     cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~FLAGS_TAKEN) | (in->flags & FLAGS_TAKEN));
 

@@ -178,7 +178,7 @@ static uint32_t return_address(struct task *task, const struct sigaction_guest *
         return (uint32_t)action->restorer;
     }
     const struct vdso *vdso = abi_i386_vdso();
-    if (!vdso || !task->process->mm->vdso) {
+    if (!vdso || !task->process->mm->vdso || task->cpu->space->mode != GUEST_I386) {
         return code;
     }
     return (uint32_t)task->process->mm->vdso + (rt ? vdso->rt_sigreturn : vdso->sigreturn);
@@ -252,6 +252,7 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
     }
     altstack_entered(signals);
 
+    cpu_load_segment(cpu, SEG_CS, I386_USER_CS);
     cpu->regs[REG_SP] = at;
     cpu->regs[REG_AX] = (uint32_t)info->signo;
     cpu->regs[REG_DX] = rt ? at + offsetof(struct i386_rt_sigframe, info) : 0;
@@ -260,7 +261,6 @@ int abi_i386_signal_frame(struct task *task, const struct sigaction_guest *actio
     cpu_load_segment(cpu, SEG_DS, I386_USER_DS);
     cpu_load_segment(cpu, SEG_ES, I386_USER_DS);
     cpu_load_segment(cpu, SEG_SS, I386_USER_DS);
-    cpu_load_segment(cpu, SEG_CS, I386_USER_CS);
     cpu_set_eflags(cpu, cpu_eflags(cpu) & ~(FLAG_DF | FLAG_RF | FLAG_TF));
     cpu_fpu_reset(cpu);
     return 0;

@@ -1,8 +1,8 @@
 /* Registers of x86-64 tasks: system calls (syscall(2), "Architecture calling conventions": number
  * in rax, arguments in rdi rsi rdx r10 r8 r9), and the whole set as struct user_regs_struct.
  *
- * A call by int $0x80 has the i386 ABI's numbers and registers (run/loop.c sees to it); it returns
- * here as any other. */
+ * A call by int $0x80 or SYSENTER has the i386 ABI's numbers and registers (run/loop.c sees to it);
+ * it returns here as any other. */
 #include "syscalls/abi/x86_64/registers.h"
 
 #include "syscalls/abi/registers.h"
@@ -11,14 +11,11 @@
 #include "syscalls/process/signal_frame.h"
 
 #include <errno.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
-#define SYSCALL_BYTES        2 /* syscall, int $0x80 */
+#define SYSCALL_BYTES        2 /* syscall, int $0x80, sysenter */
 #define RESTART_SYSCALL      219
 #define RESTART_SYSCALL_I386 0
-#define I386_USER_CS         0x23
 
 /* Of the sixteen in cpu.regs, those without a name there. */
 enum { R8 = 8, R9, R10, R11, R12, R13, R14, R15 };
@@ -51,7 +48,7 @@ static void set_result(struct task *task, int64_t result) {
 }
 
 static void call_again(struct task *task, int64_t number) {
-    if (task->cpu->gate == GATE_INT80 && number == RESTART_SYSCALL) {
+    if (task->cpu->gate != GATE_SYSCALL && number == RESTART_SYSCALL) {
         number = RESTART_SYSCALL_I386;
     }
     task->cpu->regs[REG_AX] = (uint64_t)number;
@@ -91,22 +88,22 @@ void x86_64_registers_get(struct task *task, struct x86_64_registers *out) {
         .r14 = cpu->regs[R14],
         .r13 = cpu->regs[R13],
         .r12 = cpu->regs[R12],
-        .bp = cpu->regs[REG_BP],
-        .bx = cpu->regs[REG_BX],
+        .bp = cpu_wide_register(cpu, REG_BP),
+        .bx = cpu_wide_register(cpu, REG_BX),
         .r11 = cpu->regs[R11],
         .r10 = cpu->regs[R10],
         .r9 = cpu->regs[R9],
         .r8 = cpu->regs[R8],
-        .ax = cpu->regs[REG_AX],
-        .cx = cpu->regs[REG_CX],
-        .dx = cpu->regs[REG_DX],
-        .si = cpu->regs[REG_SI],
-        .di = cpu->regs[REG_DI],
+        .ax = cpu_wide_register(cpu, REG_AX),
+        .cx = cpu_wide_register(cpu, REG_CX),
+        .dx = cpu_wide_register(cpu, REG_DX),
+        .si = cpu_wide_register(cpu, REG_SI),
+        .di = cpu_wide_register(cpu, REG_DI),
         .original_ax = (uint64_t)task->syscall_number,
         .ip = cpu->pc,
         .cs = cpu->seg[SEG_CS].selector,
         .flags = cpu_eflags(cpu),
-        .sp = cpu->regs[REG_SP],
+        .sp = cpu_wide_register(cpu, REG_SP),
         .ss = cpu->seg[SEG_SS].selector,
         .fs_base = cpu->seg[SEG_FS].base,
         .gs_base = cpu->seg[SEG_GS].base,
@@ -125,40 +122,14 @@ static void load_data_segment(struct cpu *cpu, int segment, uint64_t selector) {
     }
 }
 
-static void say_32bit_code(void) {
-    static atomic_flag said = ATOMIC_FLAG_INIT;
-    if (!atomic_flag_test_and_set(&said)) {
-        fputs("fiberglass: a 64-bit program that goes on in 32-bit code (CS 0x23) cannot be run\n",
-              stderr);
-    }
-}
-
 int x86_64_registers_return(struct task *task, const struct x86_64_registers *in, uint16_t *bad) {
     struct cpu *cpu = task->cpu;
-    cpu->regs[R15] = in->r15;
-    cpu->regs[R14] = in->r14;
-    cpu->regs[R13] = in->r13;
-    cpu->regs[R12] = in->r12;
-    cpu->regs[REG_BP] = in->bp;
-    cpu->regs[REG_BX] = in->bx;
-    cpu->regs[R11] = in->r11;
-    cpu->regs[R10] = in->r10;
-    cpu->regs[R9] = in->r9;
-    cpu->regs[R8] = in->r8;
-    cpu->regs[REG_AX] = in->ax;
-    cpu->regs[REG_CX] = in->cx;
-    cpu->regs[REG_DX] = in->dx;
-    cpu->regs[REG_SI] = in->si;
-    cpu->regs[REG_DI] = in->di;
-    cpu->regs[REG_SP] = in->sp;
-    cpu->pc = in->ip;
-    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~FLAGS_TAKEN) | ((uint32_t)in->flags & FLAGS_TAKEN));
-
     uint16_t cs = (uint16_t)in->cs | 3, ss = (uint16_t)in->ss | 3;
-    int trap = -cpu_load_segment(cpu, SEG_CS, cs);
+    int trap = -cpu_load_segment(cpu, SEG_CS, cs); /* first: it says how wide registers are */
     *bad = cs;
-    if (trap && cs == I386_USER_CS) {
-        say_32bit_code();
+    if (!trap && cpu->mode == GUEST_I386 && in->ip >> 32) {
+        trap = TRAP_GP;
+        *bad = 0;
     }
     if (!trap) {
         trap = -cpu_load_segment(cpu, SEG_SS, ss);
@@ -168,6 +139,25 @@ int x86_64_registers_return(struct task *task, const struct x86_64_registers *in
         cpu->seg[SEG_CS].selector = cs;
         cpu->seg[SEG_SS].selector = ss;
     }
+
+    cpu->regs[R15] = in->r15;
+    cpu->regs[R14] = in->r14;
+    cpu->regs[R13] = in->r13;
+    cpu->regs[R12] = in->r12;
+    cpu->regs[R11] = in->r11;
+    cpu->regs[R10] = in->r10;
+    cpu->regs[R9] = in->r9;
+    cpu->regs[R8] = in->r8;
+    cpu_set_wide_register(cpu, REG_BP, in->bp);
+    cpu_set_wide_register(cpu, REG_BX, in->bx);
+    cpu_set_wide_register(cpu, REG_AX, in->ax);
+    cpu_set_wide_register(cpu, REG_CX, in->cx);
+    cpu_set_wide_register(cpu, REG_DX, in->dx);
+    cpu_set_wide_register(cpu, REG_SI, in->si);
+    cpu_set_wide_register(cpu, REG_DI, in->di);
+    cpu_set_wide_register(cpu, REG_SP, in->sp);
+    cpu->pc = in->ip;
+    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~FLAGS_TAKEN) | ((uint32_t)in->flags & FLAGS_TAKEN));
     return trap;
 }
 

@@ -217,14 +217,14 @@ int abi_x86_64_signal_frame(struct task *task, const struct sigaction_guest *act
     }
     altstack_entered(signals);
 
+    cpu_load_segment(cpu, SEG_CS, X86_64_USER_CS);
+    cpu_load_segment(cpu, SEG_SS, X86_64_USER_DS);
     cpu->regs[REG_SP] = at;
     cpu->regs[REG_AX] = 0; /* as for a function without a prototype: no vector arguments */
     cpu->regs[REG_DI] = (uint64_t)info->signo;
     cpu->regs[REG_SI] = at + offsetof(struct x86_64_sigframe, info);
     cpu->regs[REG_DX] = at + offsetof(struct x86_64_sigframe, uc);
     cpu->pc = action->handler;
-    cpu_load_segment(cpu, SEG_CS, X86_64_USER_CS);
-    cpu_load_segment(cpu, SEG_SS, X86_64_USER_DS);
     cpu_set_eflags(cpu, cpu_eflags(cpu) & ~(FLAG_DF | FLAG_RF | FLAG_TF));
     cpu_fpu_reset(cpu);
     return 0;
