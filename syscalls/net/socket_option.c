@@ -52,6 +52,13 @@ static long set_timeout(struct task *task, struct file *file, int option, gaddr_
                         uint32_t len) {
     const struct abi_times *times = timeout_layout(task, option);
     struct timeval timeout;
+    uint32_t first; /* of every option a word is read before it is known how long it must be */
+    if (len < sizeof first) {
+        return -EINVAL;
+    }
+    if (guest_read(task->cpu->space, &first, at, sizeof first)) {
+        return -EFAULT;
+    }
     if (len < times->pair_bytes) {
         return -EINVAL;
     }

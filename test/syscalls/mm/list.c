@@ -1,4 +1,3 @@
-/* test: only i386 */
 /* The list of mappings as /proc/self/maps shows it: what joins its neighbours, what keeps apart,
  * where splits lie, what is counted; and the places that hints lead to. */
 #include "mm_test.h"

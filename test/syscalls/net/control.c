@@ -1,4 +1,3 @@
-/* test: only i386 */
 /* Control messages by their edges: several in a row, lengths that lie, room for a part, rights and
  * credentials that may not be sent, time stamps in all their layouts; and the other members of a
  * message. */

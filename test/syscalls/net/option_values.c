@@ -1,4 +1,3 @@
-/* test: only i386 */
 /* Values of socket options by their lengths and addresses: too short, too long, in part, nowhere;
  * filters, groups of multicast, time-outs, credentials of peers. */
 #include "test/syscalls/io_test.h"

@@ -1,4 +1,3 @@
-/* test: only i386 */
 /* select by its edges: each of three sets, numbers beyond the table and beyond a word, hang-ups
  * that only some sets ask for, exceptional conditions, addresses that can be read and not written,
  * what is left of the time, and the calls' own structures. */

@@ -1,4 +1,3 @@
-/* test: only i386 */
 /* clone, clone3, fork and vfork by their edges: who is the parent, which handlers, registers,
  * stacks and descriptors the child has, where numbers are written, structures of other lengths, how
  * many processes a user may have, and what a child of another program's child tells its parent. */

@@ -1,4 +1,3 @@
-/* test: only i386 */
 /* test: -pthread */
 /* While one thread changes ids and groups, another one sees those of one moment: never half a list,
  * never one id of a change and not the other. By the system calls themselves: the C library's
