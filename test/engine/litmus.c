@@ -1,4 +1,5 @@
-/* Litmus tests: short sequences of loads and stores by two to four threads, over and over, and the
+/* test: -msse2
+ * Litmus tests: short sequences of loads and stores by two to four threads, over and over, and the
  * outcomes that the order of x86 forbids (SDM Vol. 3A, 9.2), with plain, locked, vector and
  * string accesses, aligned and across cache lines where that is atomic. None may be seen. That
  * threads met at all shows by an outcome that must come up: all in turn. */
