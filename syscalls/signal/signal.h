@@ -51,9 +51,9 @@ static inline sigset64 signal_bit(int signo) {
 int signal_dequeue_locked(struct task *task, sigset64 mask, struct sigqueue_info *info);
 /* Signals pending for the task or its process, blocked or not; caller holds process_lock. */
 sigset64 signal_pending_locked(struct task *task);
-/* The signal that a process has stopped by, or 0. Who waits for a vfork child takes no signal before
- * that lets go, as on Linux; but where the child has stopped it counts as stopped, by what it is about
- * to take, for those who would wait in vain for more. Caller holds process_lock. */
+/* The signal that a process has stopped by, or 0. Who waits for a vfork child takes no signal
+ * before that lets go, as on Linux; but where the child has stopped it counts as stopped, by what
+ * it is about to take, for those who would wait in vain for more. Caller holds process_lock. */
 int signal_stopped_locked(const struct process *process);
 /* Called with process_lock held whenever a signal was queued for a process (or for a task of it),
  * so that its signalfds become readable; NULL until there is one. Under process_lock. */

@@ -24,8 +24,8 @@ void x86_64_registers_get(struct task *task, struct x86_64_registers *out);
 /* Loads all but `original_ax`. Selectors get privilege 3; a data segment that cannot be loaded
  * becomes null, a base that cannot be stays what the selector gives. 0, or the exception that the
  * return to the program with this code or stack segment raises: then the selector is in place, the
- * segment is the old one, and *bad is the selector. CS 0x23 is 32-bit code, with the lower halves of
- * the first eight registers. */
+ * segment is the old one, and *bad is the selector. CS 0x23 is 32-bit code, with the lower halves
+ * of the first eight registers. */
 int x86_64_registers_set(struct task *task, const struct x86_64_registers *in, uint16_t *bad);
 /* The same, but data segments and bases stay as they are: a return from a signal handler. */
 int x86_64_registers_return(struct task *task, const struct x86_64_registers *in, uint16_t *bad);

@@ -54,8 +54,8 @@ int main(void) {
                syscall(SYS_sysfs, 1, "nosuchfs") == -1 && errno == EINVAL &&
                syscall(SYS_sysfs, 2, count, name) == -1 && errno == EINVAL &&
                syscall(SYS_sysfs, 2, 0, 8) == -1 && errno == EFAULT &&
-               syscall(SYS_sysfs, 1, 8) == -1 && errno == EFAULT &&
-               syscall(SYS_sysfs, 4) == -1 && errno == EINVAL;
+               syscall(SYS_sysfs, 1, 8) == -1 && errno == EFAULT && syscall(SYS_sysfs, 4) == -1 &&
+               errno == EINVAL;
     puts(good ? "sysfs as it should be" : "sysfs is wrong");
     return 0;
 }
