@@ -12,6 +12,8 @@ struct fg_debug {
     bool dump_gadgets;  /* each gadget of a block, by name */
     bool profile;       /* count runs of fibers, for the training of n-grams */
     bool plain;         /* no n-grams: profiles and tests want the gadgets that they are made of */
+    bool wide;          /* each instruction goes the way of those that reach beyond the window, in
+                           spaces that have something there: for tests */
     bool trace;         /* each guest instruction with the registers before it */
     unsigned most_maps; /* of the host's mappings; 0: as the host says */
     unsigned most_chunks; /* of memory for fibers (CHUNK_BYTES each) in all; 0: no bound */

@@ -10,7 +10,8 @@ static bool reaches_more(const struct insn *insn) {
     bool push = insn->map == MAP_1BYTE && insn->opcode == 0xff && (insn->reg & 7) == 6;
     bool bits = insn->map == MAP_0F && (insn->opcode == 0xa3 || insn->opcode == 0xab ||
                                         insn->opcode == 0xb3 || insn->opcode == 0xbb);
-    return push || bits;
+    bool masked = rows[insn->row].flags & (ROW_MASK4 | ROW_MASK8); /* reaches perhaps nothing */
+    return push || bits || masked;
 }
 
 /* Of those without: which access memory. */

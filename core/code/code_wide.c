@@ -1,6 +1,7 @@
 /* Instructions whose operands turned out to be beyond the window (core/memory/chunks.h): a set of
  * their places, in the space's own code. Code of a file is shared by spaces that never leave their
  * windows, so a space that does leaves the region first, as it does before it changes a page. */
+#include "core/base/debug.h"
 #include "core/code/region_internal.h"
 
 #include <stdlib.h>
@@ -43,6 +44,10 @@ static bool add(struct wide_set *set, gaddr_t pc) {
 
 void wide_mark(const struct space *space, struct block *block) {
     const struct wide_set *set = &space->wide;
+    if (fg_debug.wide && space->chunks) {
+        block->wide = ~UINT64_C(0);
+        return;
+    }
     for (unsigned i = 0; i < block->count && set->count; i++) {
         block->wide |= (uint64_t)(*find(set, block->insn[i].pc) != 0) << i;
     }

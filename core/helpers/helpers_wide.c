@@ -1,9 +1,11 @@
 /* Instructions of a 64-bit guest that reach memory beyond its window otherwise than by one plain
- * operand (core/build/wide.c): the stack's, strings, XLAT, MASKMOV, bits of a string of bits. The
- * instruction is decoded again. Source: SDM Vol. 2. */
+ * operand (core/build/wide.c): the stack's, strings, XLAT, MASKMOV and VMASKMOV, bits of a string
+ * of bits. The instruction is decoded again. Source: SDM Vol. 2. */
 #include "core/build/block.h"
 #include "core/helpers/helpers.h"
 #include "core/space/space.h"
+
+#include <string.h>
 
 static int push(struct cpu *cpu, uint64_t value, unsigned size) {
     int leave = helper_write(cpu, cpu->regs[REG_SP] - size, &value, size);
@@ -46,8 +48,15 @@ static int group5(struct cpu *cpu, const struct insn *insn) {
     if (!leave && pushes) {
         return push(cpu, value, insn->opsize);
     }
-    if (!leave && (insn->reg & 7) == 2) {
-        leave = push(cpu, after(insn), 8);
+    if (!leave &&
+        (insn->reg & 7) == 2) { /* the target comes after the stack, and before the store */
+        leave = helper_write_probe(cpu, cpu->regs[REG_SP] - 8, 8);
+        if (!leave && !address_canonical(value)) {
+            leave = helper_trap(cpu, TRAP_GP, 0);
+        }
+        if (!leave) {
+            leave = push(cpu, after(insn), 8);
+        }
     }
     return leave ? leave : go_to(cpu, value);
 }
@@ -124,6 +133,30 @@ static int bit_string(struct cpu *cpu, const struct insn *insn) {
     return leave;
 }
 
+/* VMASKMOVPS and its like: of elements whose mask is 0 it does not matter where they would be. */
+static int masked(struct cpu *cpu, const struct insn *insn, unsigned element) {
+    const unsigned bytes = insn->vex_l ? 32 : 16;
+    const uint8_t *mask = cpu->ymm[insn->vvvv];
+    const bool store = variants[insn->variant].writes;
+    gaddr_t at = helper_operand(cpu, insn);
+    uint8_t *reg = cpu->ymm[insn->reg], value[32] = {0};
+    int leave = 0;
+    for (unsigned pass = store ? 0 : 1; pass < 2; pass++) { /* first: may all be written? */
+        for (unsigned i = 0; i < bytes && !leave; i += element) {
+            if (mask[i + element - 1] & 0x80) {
+                leave = !store ? helper_read(cpu, value + i, at + i, element)
+                        : pass ? helper_write(cpu, at + i, reg + i, element)
+                               : helper_write_probe(cpu, at + i, element);
+            }
+        }
+    }
+    if (!leave && !store) {
+        memcpy(reg, value, sizeof value);
+        cpu->upper = 1;
+    }
+    return leave;
+}
+
 static int one_byte(struct cpu *cpu, const struct insn *insn) {
     const uint8_t op = insn->opcode;
     if (op < 0x58) {
@@ -168,6 +201,9 @@ int helper_wide(struct cpu *cpu, const uint64_t *unused) {
     }
     if (rows[insn.row].flags & ROW_STRING && !(insn.map == MAP_0F || insn.map == MAP_VEX_0F)) {
         return op == 0xd7 ? helper_xlat(cpu, params) : helper_string(cpu, params);
+    }
+    if (rows[insn.row].flags & (ROW_MASK4 | ROW_MASK8)) {
+        return masked(cpu, &insn, rows[insn.row].flags & ROW_MASK4 ? 4 : 8);
     }
     if (insn.map == MAP_1BYTE) {
         return op == 0xd7 ? helper_xlat(cpu, params) : one_byte(cpu, &insn);

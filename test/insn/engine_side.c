@@ -3,6 +3,7 @@
 #include "test/insn/forms.h"
 #include "test/insn/runner.h"
 
+#include "core/base/debug.h"
 #include "core/run/run.h"
 #include "core/cpu/cpu.h"
 #include "core/fiberglass.h"
@@ -147,6 +148,11 @@ static void set_up(void) {
         die("cpu_create or space_create", -errno);
     }
     cpu->space = space;
+    fg_debug.wide = getenv("INSN_WIDE") != NULL; /* as if each operand were beyond the window */
+    if (fg_debug.wide &&
+        space_map(space, (gaddr_t)1 << 46, PAGE_BYTES, PROT_NONE, false, -1, 0, NULL)) {
+        die("space_map beyond the window", -errno);
+    }
     map_fresh(RO_ADDR, RO_BYTES);
     for (int i = 0; i < AREAS; i++) {
         map_fresh(areas[i].addr, areas[i].bytes);

@@ -320,10 +320,10 @@ host_null_entries:
         .set    bits, bits + 1
         .endr
 /* What every probe reads while a gadget accesses memory beyond the window (core_wide): by an address
- * shifted right by 63 bits, one of two bytes. The operand's alignment is the same modulo 64. */
+ * shifted right by 63 bits, one of two bytes. Pages begin where those of the operand do. */
         .section .rodata
-        .balign 64
-        .skip   63
+        .balign 4096
+        .skip   4095
         .globl  host_wide_bytes
 host_wide_bytes:
         .byte   0, 0
