@@ -1,10 +1,13 @@
-/* String instructions and XLAT with short addresses (prefix 67) or an FS/GS override of the source.
+/* String instructions and XLAT with short addresses (prefix 67), an FS/GS override of the source, or
+ * beyond the window.
  * The common forms are host string instructions (templates/<host>/movs.j2 ...). Restartable as
  * hardware is: a fault leaves the registers of the iteration that faulted; a kick between
  * iterations leaves at the instruction itself. */
 #include "core/helpers/helpers.h"
+#include "core/space/space.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 struct string {
     struct cpu *cpu;
@@ -113,6 +116,43 @@ static struct string decode_string(struct cpu *cpu, uint64_t raw) {
     };
 }
 
+/* How many elements from `at` on lie in its page, `most` at most. */
+static uint64_t in_page(gaddr_t at, unsigned size, uint64_t most) {
+    uint64_t count = (PAGE_BYTES - (at & (PAGE_BYTES - 1))) / size;
+    return count < most ? count : most;
+}
+
+/* Iterations of REP MOVS and REP STOS upwards with whole addresses, as many as lie in one page of
+ * each operand; 0: none, one is to be done by itself (which also says what is wrong). */
+static uint64_t iterate_many(const struct string *s) {
+    struct cpu *cpu = s->cpu;
+    uint8_t bytes[PAGE_BYTES];
+    unsigned operation = raw_opcode(s->raw) & 0xfe;
+    gaddr_t to = cpu->regs[REG_DI], from = cpu->regs[REG_SI] + s->src_base;
+    if (cpu->mode == GUEST_I386 || s->addrsize != 8 || cpu->flags & FLAG_DF ||
+        (operation != 0xa4 && operation != 0xaa)) {
+        return 0;
+    }
+    uint64_t count = in_page(to, s->size, cpu->regs[REG_CX]);
+    if (operation == 0xa4) {
+        count = in_page(from, s->size, count);
+        if (to - from < count * s->size || guest_read(cpu->space, bytes, from, count * s->size)) {
+            return 0; /* what is written would be read again */
+        }
+        cpu->regs[REG_SI] += count * s->size;
+    } else {
+        for (uint64_t i = 0; i < count; i++) {
+            memcpy(bytes + i * s->size, &cpu->regs[REG_AX], s->size);
+        }
+    }
+    if (!count || guest_write(cpu->space, to, bytes, count * s->size)) {
+        cpu->regs[REG_SI] = from - s->src_base;
+        return 0;
+    }
+    cpu->regs[REG_DI] += count * s->size;
+    return count;
+}
+
 int helper_string(struct cpu *cpu, const uint64_t *params) {
     uint64_t raw = params[1];
     struct string s = decode_string(cpu, raw);
@@ -122,11 +162,12 @@ int helper_string(struct cpu *cpu, const uint64_t *params) {
     unsigned operation = raw_opcode(raw) & 0xfe;
     bool compares = operation == 0xa6 || operation == 0xae;
     while (offset(&s, REG_CX) != 0) {
-        int leave = iterate(&s);
+        uint64_t many = iterate_many(&s);
+        int leave = many ? 0 : iterate(&s);
         if (leave) {
             return leave;
         }
-        advance(&s, REG_CX, -1);
+        advance(&s, REG_CX, many ? -(int)many : -1);
         if (compares && !!(cpu->flags & FLAG_ZF) != raw_repz(raw)) {
             break;
         }

@@ -27,7 +27,7 @@ MEMBERS: dict[str, dict[str, int]] = {
 # core/decode/rows.h: enum wide_gadget, in its order.
 WIDE = ("in", "out", "call")
 # Those that are within a block, and so have stencils.
-IN_BLOCKS = ("ea_index", "ea_seg", "ea_addr16", "ea_trunc32", "jump_next", "native_slot",
+IN_BLOCKS = ("ea_index", "ea_seg", "ea_addr16", "ea_trunc32", "wide", "jump_next", "native_slot",
              "native_exit", "native_poll")
 NO_INDEX = 4  # SIB.index of an address without index register
 # 16-bit addressing: numbers of the registers that rm 0 to 7 add, and none (SDM Vol. 2A, table 2-1).
