@@ -1,8 +1,7 @@
-/* String instructions and XLAT with short addresses (prefix 67), an FS/GS override of the source, or
- * beyond the window.
- * The common forms are host string instructions (templates/<host>/movs.j2 ...). Restartable as
- * hardware is: a fault leaves the registers of the iteration that faulted; a kick between
- * iterations leaves at the instruction itself. */
+/* String instructions and XLAT with short addresses (prefix 67), an FS/GS override of the source,
+ * or beyond the window. The common forms are host string instructions (templates/<host>/movs.j2
+ * ...). Restartable as hardware is: a fault leaves the registers of the iteration that faulted; a
+ * kick between iterations leaves at the instruction itself. */
 #include "core/helpers/helpers.h"
 #include "core/space/space.h"
 
