@@ -11,10 +11,15 @@ TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compar
 TEST_COMMON64 := $(TEST_COMMON:$(BUILD)/obj/%=$(BUILD)/obj64/%)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
     $(BUILD)/test/oracle64 $(BUILD)/test/insn64 $(BUILD)/test/stream64 \
-    $(BUILD)/test/ngrams $(BUILD)/test/zydis_effects build/gen/cases.bin
+    $(BUILD)/test/ngrams $(BUILD)/test/zydis_effects $(BUILD)/test/isa_forms build/gen/cases.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
+
+# make coverage-isa [WRITE=1]: the spec against Zydis' tables; WRITE=1 puts the table into docs/.
+.PHONY: coverage-isa
+coverage-isa: tests-insn
+	@$(PYTHON) test/decoder/isa_coverage.py --build $(BUILD) $(if $(WRITE),--write docs/isa-coverage.md)
 
 build/gen/cases.bin: $(wildcard gen/spec/* gen/cases/*.py)
 	$(PYTHON) -m gen.cases.cases --out build/gen
@@ -58,6 +63,11 @@ $(BUILD)/test/stream: $(patsubst %,$(BUILD)/obj/test/stream/%.o,main generate) $
 $(BUILD)/test/decoder: $(patsubst %,$(BUILD)/obj/test/decoder/%.o,main operands) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(LINK_ENGINE) -lZydis -lm
+
+# As on a host that has every extension.
+$(BUILD)/test/isa_forms: $(BUILD)/obj/test/decoder/isa_forms.o $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(LINK_ENGINE) -Wl,--wrap=host_has_feature -lZydis
 
 $(BUILD)/test/zydis_effects: $(BUILD)/obj/test/decoder/zydis_effects.o
 	@mkdir -p $(dir $@)

@@ -6,6 +6,7 @@
  *   insn --record FILE               write vectors: inputs and the CPU's results
  *   insn --vectors FILE              compare the engine with recorded vectors (no oracle needed)
  *   insn --answers FILE              try the comparison with answers of several processors
+ *   insn --forms                     the instruction of every form, in hexadecimal digits
  *
  * insn64 is the same program for cases of 64-bit mode; it has no recorded answers, but:
  *
@@ -25,7 +26,7 @@ struct options {
     const char *cases, *oracle, *one_case, *record, *vectors, *answers;
     char **patterns;
     int pattern_count, details;
-    bool quick, survey, outside;
+    bool quick, survey, outside, list_forms;
     uint64_t seed;
 };
 
@@ -272,6 +273,8 @@ static void parse(struct options *o, int argc, char **argv) {
             o->outside = true;
         } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
             o->seed = strtoull(argv[++i], NULL, 0);
+        } else if (strcmp(argv[i], "--forms") == 0) {
+            o->list_forms = true;
         } else if (strcmp(argv[i], "--survey") == 0) {
             o->survey = true;
         } else if (strcmp(argv[i], "--details") == 0 && i + 1 < argc) {
@@ -284,12 +287,27 @@ static void parse(struct options *o, int argc, char **argv) {
     }
 }
 
+static int list_forms(const char *path) {
+    struct forms forms = {0};
+    forms_load(&forms, path);
+    for (uint32_t i = 0; i < forms.forms; i++) {
+        for (unsigned b = 0; b < forms.form[i].len; b++) {
+            printf("%02x", forms.form[i].bytes[b]);
+        }
+        putchar('\n');
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
     struct options options;
     struct runner runner;
     struct forms forms = {0};
     program = argv[0];
     parse(&options, argc, argv);
+    if (options.list_forms) {
+        return list_forms(options.cases);
+    }
     if (options.survey) {
         options.details = 0;
     }

@@ -1,6 +1,13 @@
 #!/bin/sh
-# The decoder against Zydis: legality, length, operands (test/decoder).
+# The decoder against Zydis: legality, length, operands (test/decoder); the spec against its tables.
 # order: 15
 # time: 120
 BUILD=${BUILD:-build}
-exec "$BUILD/test/decoder" "$@"
+"$BUILD/test/decoder" "$@" || status=1
+if "${PYTHON:-python3}" test/decoder/isa_coverage.py --build "$BUILD" --check docs/isa-coverage.md; then
+    echo "ok docs/isa-coverage.md"
+else
+    echo "# replay: make coverage-isa WRITE=1; git diff docs/isa-coverage.md"
+    echo "not ok docs/isa-coverage.md"
+fi
+exit "${status:-0}"
