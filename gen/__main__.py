@@ -76,7 +76,8 @@ def generate(targets: list[Target], out: Path, directory: Path, spec_dir: Path,
     tables.emit_rows(libraries, [library for _, _, library in made], cpuid.numbers(features), out,
                      output)
     tables.emit_opmap(maps, splits, out, output)
-    cpuid.emit(features, every, read_cpus(spec_dir / "cpus", root, every), out, output)
+    cpuid.emit(features, every, read_cpus(spec_dir / "cpus", root, every),
+               cpuid.portable(spec, features), out, output)
     reference.emit(spec, out, output)
     if docs is not None:
         reference.emit_index(spec, docs, output)

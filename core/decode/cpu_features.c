@@ -1,5 +1,6 @@
 /* Which CPUID features guests have: those that the spec has rows of (generated list) and the host
- * has, less what the run was told to leave out (--cpu, --host-features). */
+ * has, less what the run was told to leave out (--cpu, --host-features); what the host lacks and C
+ * serves, where the run asks for it by name. */
 #include "core/decode/cpu_features.h"
 #include "core/cpu/xstate.h"
 #include "core/decode/cpuid.h"
@@ -10,24 +11,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool left_out[256]; /* by number; written before guests run */
+/* By number; written before guests run. */
+static bool left_out[256], host_lacks_it[256], asked_for[256];
 static const struct cpuid_model *model;
 
-bool cpuid_has(unsigned number) {
+bool cpuid_host_has(unsigned number) {
     static _Atomic uint8_t known[256]; /* 0: not asked yet, 1: there, 2: not; row.feature's range */
     if (number == 0) {
         return true;
     }
+    const struct cpuid_feature *feature = &cpuid_feature_list[number - 1];
     uint8_t state = atomic_load_explicit(&known[number], memory_order_relaxed);
     if (state == 0) {
-        const struct cpuid_feature *feature = &cpuid_feature_list[number - 1];
-        state = feature->complete && host_has_feature(feature->leaf, feature->subleaf, feature->reg,
-                                                      feature->bit)
-                    ? 1
-                    : 2;
+        state =
+            host_has_feature(feature->leaf, feature->subleaf, feature->reg, feature->bit) ? 1 : 2;
         atomic_store_explicit(&known[number], state, memory_order_relaxed);
     }
-    return state == 1 && !left_out[number] && cpuid_has(cpuid_feature_list[number - 1].needs);
+    return state == 1 && !host_lacks_it[number] && cpuid_host_has(feature->needs);
+}
+
+bool cpuid_has(unsigned number) {
+    if (number == 0) {
+        return true;
+    }
+    const struct cpuid_feature *feature = &cpuid_feature_list[number - 1];
+    return feature->complete && !left_out[number] &&
+           (cpuid_host_has(number) || (asked_for[number] && feature->portable)) &&
+           cpuid_has(feature->needs);
 }
 
 /* The number of a feature by either of its names, given with its length; 0: there is none. */
@@ -92,11 +102,17 @@ static void say(struct sentence *sentence, const char *format, ...) {
     }
 }
 
+/* Could the guest's processor have it, before it is chosen? */
+static bool possible(unsigned number) {
+    return cpuid_has(number) ||
+           (cpuid_feature_list[number - 1].complete && cpuid_feature_list[number - 1].portable);
+}
+
 /* What a feature list may name: all that could be there, or with `host` all that is known. */
 static int no_feature(struct sentence *why, const char *word, int length, bool host) {
     say(why, "no feature '%.*s' can be there; there are", length, word);
     for (unsigned i = 0; i < cpuid_feature_count; i++) {
-        if (host || cpuid_has(i + 1)) {
+        if (host || possible(i + 1)) {
             say(why, " %s", cpuid_feature_list[i].name);
         }
     }
@@ -125,8 +141,9 @@ int cpuid_narrow(const char *text, bool host, char *to, size_t size) {
     struct sentence why = {.to = to, .size = size};
     bool in[256], asked[256] = {false};
     const struct cpuid_model *chosen = find_model("max", 3);
+    bool named = *text != '+' && *text != '-';
     size_t length = strcspn(text, ",");
-    if (*text != '+' && *text != '-') {
+    if (named) {
         chosen = find_model(text, length);
         if (!chosen) {
             return no_model(&why, text, (int)length);
@@ -144,14 +161,19 @@ int cpuid_narrow(const char *text, bool host, char *to, size_t size) {
             say(&why, "'%.*s' is not +FEATURE or -FEATURE", (int)length, text);
             return -1;
         }
-        if (!number || (*text == '+' && !host && !cpuid_has(number))) {
+        if (!number || (*text == '+' && !host && !possible(number))) {
             return no_feature(&why, text + 1, (int)length - 1, host);
         }
         in[number] = asked[number] = *text == '+';
         text += length + (text[length] == ',');
     }
     for (unsigned number = 1; number <= cpuid_feature_count; number++) {
-        left_out[number] |= !in[number];
+        if (host) {
+            host_lacks_it[number] |= !in[number];
+        } else {
+            left_out[number] |= !in[number];
+            asked_for[number] |= in[number] && (named || asked[number]);
+        }
     }
     for (unsigned number = 1; !host && number <= cpuid_feature_count; number++) {
         const struct cpuid_feature *feature = &cpuid_feature_list[number - 1];

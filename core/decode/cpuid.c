@@ -14,6 +14,7 @@
 #define CPUID_SIGNATURE 0x000206c2u
 #define LINE            64u /* bytes of a cache line */
 #define LEAF_CACHES     4u
+#define LEAF_MORE       7u
 #define LEAF_TOPOLOGY   0xbu
 #define LEAF_XSAVE      0xdu
 #define LEAF_EXTENDED   0x80000000u
@@ -69,6 +70,17 @@ static uint32_t highest_leaf(void) {
         }
     }
     return cpuid_xcr0() ? LEAF_XSAVE : highest;
+}
+
+/* Is a feature of the subleaf shown? */
+static bool has_subleaf(uint32_t leaf, unsigned subleaf) {
+    for (unsigned i = 0; i < cpuid_feature_count; i++) {
+        const struct cpuid_feature *feature = &cpuid_feature_list[i];
+        if (feature->leaf == leaf && feature->subleaf == subleaf && cpuid_has(i + 1)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The host's caches as its C library knows them, in the shape of leaf 4. */
@@ -200,6 +212,9 @@ void cpuid(enum guest_mode mode, uint32_t leaf, uint32_t subleaf, uint32_t out[4
     case 2: /* descriptors: FF, caches are in leaf 4; without that leaf no information */
         out[0] = highest >= LEAF_CACHES ? 0xff01 : 1;
         break;
+    case LEAF_MORE:
+        out[0] = subleaf == 0 && has_subleaf(LEAF_MORE, 1) ? 1 : 0; /* the last subleaf */
+        break;
     case LEAF_CACHES:
         cache_leaf(subleaf, out);
         break;
@@ -214,7 +229,7 @@ void cpuid(enum guest_mode mode, uint32_t leaf, uint32_t subleaf, uint32_t out[4
         break;
     }
     /* Leaves without subleaves give the same for each. */
-    bool by_subleaf = leaf == 7 || leaf == LEAF_XSAVE;
+    bool by_subleaf = leaf == LEAF_MORE || leaf == LEAF_XSAVE;
     for (unsigned i = 0; i < cpuid_feature_count; i++) {
         const struct cpuid_feature *feature = &cpuid_feature_list[i];
         if (feature->leaf == leaf && (!by_subleaf || feature->subleaf == subleaf) &&

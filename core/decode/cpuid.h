@@ -14,6 +14,7 @@ struct cpuid_feature {
     const char *name;          /* as /proc/cpuinfo shows it */
     const char *also;          /* another name that --cpu takes, or NULL */
     uint8_t needs;             /* number of one without which it is not there; 0: none */
+    bool portable;             /* each of its rows is served on a host that lacks it, too */
 };
 extern const struct cpuid_feature cpuid_feature_list[];
 extern const unsigned cpuid_feature_count;
@@ -29,7 +30,10 @@ extern const struct cpuid_model cpuid_models[];
 
 /* Is feature `number` (1: the first of the list; 0: what needs no bit) there? Any thread. */
 bool cpuid_has(unsigned number);
-/* The same by the name in /proc/cpuinfo; false: also when there is no such feature. Slow. */
+/* Can the host run its instructions, as far as it was not narrowed (cpuid_narrow())? Any thread. */
+bool cpuid_host_has(unsigned number);
+/* The same as cpuid_has() by the name in /proc/cpuinfo; false: also when there is no such feature.
+ * Slow. */
 bool cpuid_has_named(const char *name);
 /* Can the guest's processor run x86-64 programs, as far as it was chosen (cpuid_narrow())? */
 bool cpuid_has_long_mode(void);
@@ -37,9 +41,10 @@ bool cpuid_has_long_mode(void);
 uint64_t cpuid_xcr0(void);
 
 /* Narrows what there is, for all guests of the process: `text` is NAME, NAME,+FEATURE,-FEATURE,...
- * or +FEATURE,-FEATURE,... (of "max": everything). With `host` it says what the host has, else it
- * is the guest's processor, which must then have each +FEATURE. Call it before any guest code is
- * decoded, for the host first. 0, or -1 with a sentence in `why`. */
+ * or +FEATURE,-FEATURE,... (of everything). With `host` it says what the host has, else it is the
+ * guest's processor, which must then have each +FEATURE; a processor that is named, and a +FEATURE,
+ * has also what the host lacks, where C serves all of it. Call it before any guest code is decoded,
+ * for the host first. 0, or -1 with a sentence in `why`. */
 int cpuid_narrow(const char *text, bool host, char *why, size_t size);
 
 /* Whole CPUID: out = EAX, EBX, ECX, EDX for a leaf and subleaf. Any thread. */

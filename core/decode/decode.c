@@ -324,7 +324,10 @@ PER_MODE uint16_t choose_variant(const struct insn *insn, enum guest_mode mode) 
     if (insn->has_modrm && (row->flags & (insn->is_mem ? ROW_REGONLY : ROW_MEMONLY))) {
         return 0;
     }
-    return row_forms[mode][insn->row].variant[size][insn->is_mem][prefix];
+    uint16_t found = row_forms[mode][insn->row].variant[size][insn->is_mem][prefix];
+    uint16_t portable = variants[found].portable;
+    bool host = !portable || (cpuid_host_has(row->feature) && cpuid_host_has(row->feature2));
+    return host ? found : portable;
 }
 
 /* decode() for a mode. */
@@ -416,5 +419,7 @@ uint64_t insn_raw(const struct insn *insn) {
     return insn->modrm | (uint64_t)insn->opcode << 8 | (uint64_t)insn->opsize << 16 |
            (uint64_t)insn->seg << 24 | (uint64_t)insn->rex << 32 | (uint64_t)insn->addrsize << 40 |
            (uint64_t)rep << 44 | (uint64_t)insn->vvvv << 48 | (uint64_t)insn->vector_index << 52 |
-           (uint64_t)insn->scale << 56 | (uint64_t)insn->vex_l << 58 | (uint64_t)insn->vex_w << 59;
+           (uint64_t)insn->scale << 56 | (uint64_t)insn->vex_l << 58 | (uint64_t)insn->vex_w << 59 |
+           (uint64_t)insn->vex << 60 | (uint64_t)insn->opsize_prefix << 61 |
+           (uint64_t)insn->is_mem << 62;
 }

@@ -119,6 +119,9 @@ struct variant {
      * multiple); NULL: none. */
     void *const *fuse_jcc;
     uint32_t fuse_id; /* number of that table's first entry */
+    /* Number of the variant that takes its place, with a C helper, where the host lacks the row's
+     * feature; 0: none. decode() has done so. */
+    uint16_t portable;
 };
 
 enum imm_kind {

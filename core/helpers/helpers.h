@@ -46,6 +46,15 @@ static inline unsigned raw_vector_index(uint64_t raw) {
 static inline unsigned raw_scale(uint64_t raw) {
     return raw >> 56 & 3;
 }
+static inline bool raw_vex(uint64_t raw) {
+    return raw >> 60 & 1;
+}
+static inline bool raw_opsize_prefix(uint64_t raw) { /* 66, or what VEX.pp stands for */
+    return raw >> 61 & 1;
+}
+static inline bool raw_memory(uint64_t raw) { /* the operand ModRM.rm is in memory */
+    return raw >> 62 & 1;
+}
 static inline bool raw_vex_l(uint64_t raw) {
     return raw >> 58 & 1;
 }
@@ -100,6 +109,11 @@ HELPER(bit_short); /* raw */
 HELPER(string);
 HELPER(xlat);
 
+/* helpers_fp.c: an MMX register in the x87 image, and what any MMX instruction does to the unit:
+ * TOP 0, every tag valid (SDM Vol. 3, 12.2). After cpu_fpu_save(). */
+void helper_read_mmx(const struct cpu *cpu, unsigned number, uint8_t *to);
+void helper_enter_mmx(struct cpu *cpu);
+
 /* helpers_fp.c: short addresses and FS/GS overrides; next raw imm */
 HELPER(maskmov);
 HELPER(maskmovdqu);
@@ -133,5 +147,8 @@ HELPER(call_far16);   /* next imm imm2 */
 HELPER(call_far_mem); /* next raw */
 HELPER(ret_far);      /* raw (imm) */
 HELPER(iret);         /* raw */
+
+/* helpers_store.c */
+HELPER(movdir64b); /* raw */
 
 #endif

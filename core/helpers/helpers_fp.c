@@ -11,13 +11,12 @@
 #define FX_ST 32 /* the x87 and MMX registers in an FXSAVE image, 16 bytes each */
 
 /* MMX register from the x87 image, which holds ST(i): registers counted from TOP. */
-static void read_mmx(const struct cpu *cpu, unsigned number, uint8_t *to) {
+void helper_read_mmx(const struct cpu *cpu, unsigned number, uint8_t *to) {
     unsigned top = cpu->fx[3] >> 3 & 7;
     memcpy(to, cpu->fx + FX_ST + 16 * ((number - top) & 7), 8);
 }
 
-/* What any MMX instruction does to the x87 state: TOP 0, every tag valid. SDM Vol. 3 12.2. */
-static void enter_mmx(struct cpu *cpu) {
+void helper_enter_mmx(struct cpu *cpu) {
     uint8_t st[8][16];
     unsigned top = cpu->fx[3] >> 3 & 7;
     for (unsigned i = 0; i < 8; i++) {
@@ -47,15 +46,15 @@ static int store_masked(struct cpu *cpu, uint64_t raw, bool wide) {
         if (status & ~control & 0x3f) {
             return helper_trap(cpu, TRAP_MF, 0);
         }
-        read_mmx(cpu, reg & 7, value);
-        read_mmx(cpu, rm & 7, mask);
+        helper_read_mmx(cpu, reg & 7, value);
+        helper_read_mmx(cpu, rm & 7, mask);
     }
     gaddr_t addr = helper_cut(cpu->regs[REG_DI], raw_addrsize(raw));
     if (seg < SEG_COUNT) {
         addr = helper_address(cpu, addr + cpu->seg[seg].base);
     }
     if (!wide) {
-        enter_mmx(cpu); /* processors have done so when the store faults */
+        helper_enter_mmx(cpu); /* processors have done so when the store faults */
     }
     for (unsigned i = 0; i < count; i++) {
         int leave = helper_write_probe(cpu, helper_address(cpu, addr + i), 1);

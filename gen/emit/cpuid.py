@@ -26,7 +26,13 @@ def present(spec: Spec, features: list[Feature]) -> list[Feature]:
             raise SpecError(row.where, f"{row.mnemonic} belongs to the unknown feature "
                                        f"{row.feature} (gen/spec/features)")
         named.add(row.feature)
-    return [f for f in features if f.name in named]
+    return [f for f in features if f.name in named or f.more and f.needs in named]
+
+
+def portable(spec: Spec, features: list[Feature]) -> set[str]:
+    """Names of the features whose rows are all served on a host that lacks them."""
+    needed = {row.feature for row in spec.rows if row.needs_host}
+    return {f.name for f in features} - needed
 
 
 def numbers(features: list[Feature]) -> dict[str, int]:
@@ -49,16 +55,16 @@ def model_lines(cpus: list[Cpu], number: dict[str, int]) -> list[str]:
     return [*lists, "const struct cpuid_model cpuid_models[] = {\n", *models, "    {0},\n};\n"]
 
 
-def emit(features: list[Feature], every: list[Feature], cpus: list[Cpu], out: Path,
-         output: Output) -> None:
+def emit(features: list[Feature], every: list[Feature], cpus: list[Cpu], served: set[str],
+         out: Path, output: Output) -> None:
     """cpuid.c of the features present and the processors, isa_sets.inc of the features and of what
-    needs no bit."""
+    needs no bit; `served`: portable()."""
     also = {f.name: "NULL" if f.name.lower() == f.cpuinfo else f'"{f.name.lower()}"'
             for f in features}
     number = numbers(features)
     lines = [f"    {{{f.leaf:#x}, {f.subleaf}, {REGISTERS[f.register]}, {f.bit}, "
              f"{'false' if f.incomplete else 'true'}, \"{f.cpuinfo}\", {also[f.name]}, "
-             f"{number.get(f.needs, 0)}}},\n"
+             f"{number.get(f.needs, 0)}, {str(f.name in served).lower()}}},\n"
              for f in features]
     output.write(out / "cpuid.c", (
         f"/* {made_by(__name__, 'gen/spec/features and cpus')}. */\n"

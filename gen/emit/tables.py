@@ -129,6 +129,7 @@ class Tables:
     def variant(self, variant: Variant) -> int:
         """Number of a variant."""
         if variant not in self.variants:
+            portable = self.variant(variant.portable) if variant.portable else 0
             self.variants[variant] = len(self.variant_lines)
             at = self.steps_at(variant.steps)
             fused, offset = None, 0
@@ -142,7 +143,7 @@ class Tables:
                 f"{'true' if variant.writes else 'false'}, {variant.align}, {variant.bytes}, "
                 f"{variant.flags_read:#x}, "
                 f"{variant.flags_killed:#x}, {self.ref(fused, offset)}, "
-                f"{self.id(fused, offset)}}},\n")
+                f"{self.id(fused, offset)}, {portable}}},\n")
         return self.variants[variant]
 
 
@@ -278,7 +279,8 @@ def form_tables(libraries: list[Library], made: list[Library], tables: Tables) -
                     "    {{{{0}}}},\n")
         for variants in library.variants:
             if library not in made:
-                variants = {key: replace(v, steps=()) for key, v in variants.items()}
+                variants = {key: replace(v, steps=(), portable=None)
+                            for key, v in variants.items()}
             text.append(forms_line(variants, tables))
         text.append("};\n")
     text.append("\nconst struct row_forms *const row_forms[GUEST_MODES] = {\n")
@@ -306,7 +308,8 @@ def emit_rows(libraries: list[Library], made: list[Library], features: dict[str,
         tables.externs.update(dict.fromkeys(prefix + name for name in preludes(library)))
         tables.externs.update(dict.fromkeys(f"{prefix}core_{m}" for m in MEMBERS))
     text = [TOP, '#include "core/cpu/cpu.h"\n#include "core/build/gadget_name.h"\n'
-                 '#include "core/helpers/helpers.h"\n#include "core/decode/rows.h"\n\n']
+                 '#include "core/helpers/helpers.h"\n#include "core/helpers/portable.h"\n'
+                 '#include "core/decode/rows.h"\n\n']
     text += [f"extern void *const {name}[];\n" for name in sorted(tables.externs)]
     text += ["\nstatic const struct step steps[] = {\n", *tables.step_lines, "};\n",
              "\nconst struct variant variants[] = {\n", *tables.variant_lines, "};\n",

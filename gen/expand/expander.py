@@ -109,6 +109,7 @@ class Variant:
     bytes: int                       # its width
     flags_read: int
     flags_killed: int
+    portable: Variant | None = None  # takes its place where the host lacks the row's feature
 
 
 @dataclass
@@ -163,9 +164,11 @@ def split_slow(row: Row) -> Iterator[Row]:
 
 
 def declared_helpers() -> frozenset[str]:
-    """Names of the C helpers: HELPER(name) in core/helpers/helpers.h."""
-    path = Path(__file__).resolve().parent.parent.parent / "core/helpers/helpers.h"
-    return frozenset(re.findall(r"^HELPER\((\w+)\)", path.read_text(encoding="utf-8"), re.M))
+    """Names of the C helpers: HELPER(name) in core/helpers/helpers.h and portable.h."""
+    directory = Path(__file__).resolve().parent.parent.parent / "core/helpers"
+    return frozenset(name for file in ("helpers.h", "portable.h") for name in
+                     re.findall(r"^HELPER\((\w+)\)",
+                                (directory / file).read_text(encoding="utf-8"), re.M))
 
 
 def main_size(row: Row, opsize: int) -> int:
@@ -224,14 +227,20 @@ class Expander:
             end = "ENDS_NEXT"
         mask = 0xFFFF
         stores = may_store(form)
-        if row.helper is not None and end == "GOES_ON" and stores:
-            end = "ENDS_NEXT"  # what C code writes may be the code that follows
+        by_helper = "ENDS_NEXT" if end == "GOES_ON" and stores else end  # C may write what follows
+        if row.helper is not None:
+            end = by_helper
         access = memory_access(form)
         writes = "w" in access or "c" in access and bool(row.words & {"mask4", "mask8"})
-        return Variant(steps, self.memory(form, steps), end, stores, writes,
+        made = Variant(steps, self.memory(form, steps), end, stores, writes,
                        memory_alignment(form), memory_width(form),
                        mask if may_fault(form) else row.flags_read & mask,
                        row.flags_killed & mask)
+        if row.portable is None or not row.portable.name or not steps:
+            return made
+        helper = (self.helper_step(form, row.portable),)
+        return replace(made, portable=replace(made, steps=helper, end=by_helper,
+                                              mem=self.memory(form, helper)))
 
     def steps(self, form: Form) -> tuple[Step, ...]:
         """The gadgets of one form."""

@@ -27,17 +27,20 @@ class Feature:
     sets: tuple[str, ...]  # Zydis' names
     cpuinfo: str = ""  # as /proc/cpuinfo shows it
     needs: str = ""    # another one that it builds on
+    more: bool = False  # it says more of the instructions of `needs`, has none of its own
     guest: Guest | None = None  # of the line of what needs no bit
 
 
 def parse_feature(where: Where, words: list[str]) -> Feature:
     """The words of one line."""
     sets: tuple[str, ...] = ()
-    incomplete = False
+    incomplete = more = False
     cpuinfo, needs = words[0].lower(), ""
     for word in words[3:]:
         if word == "incomplete":
             incomplete = True
+        elif word == "more":
+            more = True
         elif word.startswith("zydis=") and word != "zydis=":
             sets = tuple(word.removeprefix("zydis=").split(","))
         elif re.match(r"cpuinfo=[a-z0-9_]+$", word):
@@ -45,7 +48,7 @@ def parse_feature(where: Where, words: list[str]) -> Feature:
         elif word.startswith("needs=") and word != "needs=":
             needs = word.removeprefix("needs=")
         else:
-            raise SpecError(where, f"{word} is no word of a feature (incomplete, cpuinfo=NAME, "
+            raise SpecError(where, f"{word} is no word of a feature (incomplete, more, cpuinfo=NAME, "
                                    "needs=FEATURE, zydis=SET,...)")
     if words[0] in BASES and words[1:3] == ["-", "-"]:
         return Feature(where, words[0], 0, 0, "", 0, False, sets, guest=BASES[words[0]])
@@ -54,7 +57,7 @@ def parse_feature(where: Where, words: list[str]) -> Feature:
         raise SpecError(where, "a feature wants NAME LEAF[.SUBLEAF].REGISTER BIT, "
                                "such as POPCNT 1.ecx 23")
     return Feature(where, words[0], int(place[1], 0), int(place[2] or 0), place[3], int(words[2]),
-                   incomplete, sets, cpuinfo, needs)
+                   incomplete, sets, cpuinfo, needs, more)
 
 
 def read_features(path: Path, root: Path | None) -> list[Feature]:

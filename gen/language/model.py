@@ -37,7 +37,7 @@ LETTERS = "EGMRZIJOSVUWPNQAXYHLB"
 IMPLICIT = frozenset(
     [p + r for p in "rR" for r in ("AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI")] +
     ["AL", "AH", "AX", "DX", "EAX", "ECX", "EDX", "EBX", "R11", "FPU", "MXCSR", "XMM", "XMM0",
-     "ES", "CS", "SS", "DS", "FS", "GS", "[rSI]", "[rDI]", "[rSP]", "[rBP]", "[rBX+AL]"] +
+     "ES", "CS", "SS", "DS", "FS", "GS", "[rSI]", "[rDI]", "[rSP]", "[rBP]", "[rBX+AL]", "[reg]"] +
     [f"ST{i}" for i in range(8)])
 ACCESSES = ("-", "a", "r", "w", "rw", "c", "rc")  # NOTATION.md
 EXCEPTIONS = ("#DE", "#DB", "#BP", "#OF", "#BR", "#UD", "#NP", "#SS", "#GP", "#MF", "#XM")
@@ -190,6 +190,12 @@ class Row:
     synthetic: bool = False      # made from `slow`, not written in the spec
     seg: int | None = None       # 1: only with an FS/GS override, 0: only without
     vex: Vex | None = None
+    portable: HelperCall | None = None  # where the host lacks the feature; "": the body needs none
+
+    @property
+    def needs_host(self) -> bool:
+        """Nothing but the host's own instruction serves it."""
+        return self.helper is None and self.portable is None
 
     @property
     def family(self) -> str:

@@ -29,9 +29,9 @@ WORDS = {"lock", "rep", "repz", "memonly", "regonly", "def64", "f64", "norexb", 
          "o32", "o64", "a16", "a32", "a64", "vsib", "w32", "mask4", "mask8", "ends", "endsnext",
          *ONLY}
 FIELDS = {"flags", "access", "implicit", "does", "body", "helper", "slow", "faults", "feature",
-          "align", "ends", "endsnext", "vendor"}
+          "align", "ends", "endsnext", "vendor", "portable"}
 SETTINGS = ("body", "helper", "flags", "feature", "access", "implicit", "faults", "bytes", "align",
-            "vendor")
+            "vendor", "portable")
 HELPER_PARAMS = ("next", "raw", "imm", "imm2")
 HEX = re.compile(r"[0-9A-F]{2}$")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
@@ -288,6 +288,18 @@ def parse_helper(where: Where, text: str) -> HelperCall:
     return HelperCall(words[0], tuple(words[1:]))
 
 
+def parse_portable(where: Where, name: str, imms: tuple[str, ...]) -> HelperCall | None:
+    """What serves the row where the host lacks its feature: a C function, "body" for the body
+    itself, None for nothing."""
+    if not name:
+        return None
+    if not NAME.match(name):
+        raise SpecError(where, f"{name} where the name of a C function belongs, or body")
+    if name == "body":
+        return HelperCall("", ())
+    return HelperCall(f"portable_{name}", ("raw", "imm") if imms else ("raw",))
+
+
 def parse_body(where: Where, name: str) -> str:
     """One name: what a host makes of it is the host's (gen/expand/mapping.py)."""
     if not NAME.match(name):
@@ -368,6 +380,9 @@ class Block:
             helper = parse_helper(*values["helper"])
         else:
             raise SpecError(line.where, f"{name} has neither body nor helper")
+        portable = values.get("portable", (line.where, ""))
+        if "portable" in settings:
+            portable = line.where, settings["portable"]
         flags = parse_flags(*values["flags"])
         if "flags" in settings:
             flags.update(parse_flags(line.where, f"OSZAPC = {settings['flags']}"))
@@ -404,7 +419,8 @@ class Block:
                    parse_faults(*faults) if faults else (),
                    parse_number(align[0], "align", align[1]) if align else None,
                    parse_number(line.where, "bytes", settings.get("bytes", "0")),
-                   self.vendor_rules(line.where, settings, values), vex=parser.vex)
+                   self.vendor_rules(line.where, settings, values), vex=parser.vex,
+                   portable=parse_portable(*portable, imms))
 
     @staticmethod
     def vendor_rules(where: Where, settings: dict[str, str],

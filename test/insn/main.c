@@ -6,6 +6,7 @@
  *   insn --record FILE               write vectors: inputs and the CPU's results
  *   insn --vectors FILE              compare the engine with recorded vectors (no oracle needed)
  *   insn --answers FILE              try the comparison with answers of several processors
+ *   insn --portable [PATTERN...]     rows that C serves where the host lacks them, as if it did
  *   insn --forms                     the instruction of every form, in hexadecimal digits
  *
  * insn64 is the same program for cases of 64-bit mode; it has no recorded answers, but:
@@ -15,6 +16,8 @@
  * the window is one of the small ones
  *
  * Prints the lines that test/README.md asks for. */
+#include "core/decode/cpuid.h"
+#include "core/decode/insn.h"
 #include "test/insn/answers.h"
 #include "test/insn/forms.h"
 #include "test/insn/vectors.h"
@@ -26,7 +29,7 @@ struct options {
     const char *cases, *oracle, *one_case, *record, *vectors, *answers;
     char **patterns;
     int pattern_count, details;
-    bool quick, survey, outside, list_forms;
+    bool quick, survey, outside, list_forms, portable;
     uint64_t seed;
 };
 
@@ -46,6 +49,7 @@ static struct slot slots[BATCH_CASES];
 static struct tally *tallies;
 static const char *program;
 static uint32_t engine_rules;
+static bool portable; /* --portable */
 
 #if CASE_BITS == 64
 /* An address that a guest might reach the emulator by, if nothing stopped it: of memory there, by
@@ -100,7 +104,7 @@ static void report(const struct forms *forms, const struct batch *batch, uint32_
     print_case(stdout, &batch->cases[i], slot->form->hints & (HINT_X87 | HINT_FP));
     print_differences(stdout, &batch->results[SIDE_ORACLE][i], &batch->results[SIDE_ENGINE][i],
                       &slot->ok);
-    printf("# replay: %s --case %u:%u\n", program, slot->form->row,
+    printf("# replay: %s%s --case %u:%u\n", program, portable ? " --portable" : "", slot->form->row,
            slot->form->first + slot->number);
 }
 
@@ -130,6 +134,34 @@ static void flush(struct runner *runner, const struct forms *forms, int details)
     batch->count = 0;
 }
 
+/* --portable: the host loses every feature that C can serve, the guest's processor keeps them. */
+static void narrow(void) {
+    char host[2048] = "max", guest[2048] = "", why[2048];
+    for (unsigned i = 1; i <= cpuid_feature_count; i++) {
+        const struct cpuid_feature *feature = &cpuid_feature_list[i - 1];
+        bool own = strncmp(feature->name, "xsave", 5) != 0 && strcmp(feature->name, "osxsave") != 0;
+        if (feature->portable && own && cpuid_host_has(i)) { /* AVX builds on XSAVE */
+            snprintf(host + strlen(host), sizeof host - strlen(host), ",-%s", feature->name);
+            snprintf(guest + strlen(guest), sizeof guest - strlen(guest), "%s+%s",
+                     *guest ? "," : "", feature->name);
+        }
+    }
+    if (cpuid_narrow(host, true, why, sizeof why) || cpuid_narrow(guest, false, why, sizeof why)) {
+        fprintf(stderr, "%s\n", why);
+        exit(2);
+    }
+}
+
+/* Does C serve the row because the host lacks it? */
+static bool is_portable(const struct forms *forms, const struct form_row *row) {
+    struct insn insn;
+    const struct form *form = &forms->form[row->first];
+    const enum guest_mode mode = CASE_BITS == 32 ? GUEST_I386 : GUEST_X86_64;
+    return row->forms &&
+           decode(&insn, mode, 0x1000, form->bytes, sizeof form->bytes) == DECODE_OK &&
+           (!cpuid_host_has(rows[insn.row].feature) || !cpuid_host_has(rows[insn.row].feature2));
+}
+
 static bool wanted(const struct form_row *row, const struct options *options) {
     for (int i = 0; i < options->pattern_count; i++) {
         if (strstr(row->name, options->patterns[i]) || strstr(row->cite, options->patterns[i])) {
@@ -142,7 +174,8 @@ static bool wanted(const struct form_row *row, const struct options *options) {
 static void run_rows(struct runner *runner, const struct forms *forms,
                      const struct options *options) {
     for (uint32_t r = 0; r < forms->rows; r++) {
-        if (!wanted(&forms->row[r], options)) {
+        if (!wanted(&forms->row[r], options) ||
+            (options->portable && !is_portable(forms, &forms->row[r]))) {
             continue;
         }
         for (uint32_t f = 0; f < forms->row[r].forms; f++) {
@@ -182,6 +215,7 @@ static int summary(const struct forms *forms, const struct options *options, uns
                    unsigned bits) {
     uint64_t cases = 0, failures = 0;
     uint32_t rows = 0, bad = 0;
+    const char *title = options->portable ? " in C" : "";
     for (uint32_t r = 0; r < forms->rows; r++) {
         const struct form_row *row = &forms->row[r];
         if (!tallies[r].cases) {
@@ -196,10 +230,10 @@ static int summary(const struct forms *forms, const struct options *options, uns
             printf("%6u cases: %6u next %6u elsewhere %6u #PF %6u trap  %s %s\n", tallies[r].cases,
                    ends[0], ends[1], ends[2], ends[3], row->name, row->cite);
         } else if (tallies[r].failures) {
-            printf("not ok %s (%s): %u of %u cases\n", row->name, row->cite, tallies[r].failures,
-                   tallies[r].cases);
+            printf("not ok %s (%s)%s: %u of %u cases\n", row->name, row->cite, title,
+                   tallies[r].failures, tallies[r].cases);
         } else if (!options->outside) {
-            printf("ok %s (%s)\n", row->name, row->cite);
+            printf("ok %s (%s)%s\n", row->name, row->cite, title);
         }
     }
     if (options->outside && !bad) {
@@ -273,6 +307,8 @@ static void parse(struct options *o, int argc, char **argv) {
             o->outside = true;
         } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
             o->seed = strtoull(argv[++i], NULL, 0);
+        } else if (strcmp(argv[i], "--portable") == 0) {
+            o->portable = true;
         } else if (strcmp(argv[i], "--forms") == 0) {
             o->list_forms = true;
         } else if (strcmp(argv[i], "--survey") == 0) {
@@ -310,6 +346,10 @@ int main(int argc, char **argv) {
     }
     if (options.survey) {
         options.details = 0;
+    }
+    if (options.portable) {
+        portable = true;
+        narrow();
     }
     bool oracle = runner_start(&runner, options.vectors || options.answers ? NULL : options.oracle,
                                !options.survey);

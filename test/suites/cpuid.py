@@ -38,6 +38,9 @@ NEEDED = {"fpu", "cmov", "tsc", "fxsr", "sse", "sse2", "lahf_lm"}
 OF_AVX = {"avx", "avx2", "f16c", "fma", "vaes", "vpclmulqdq"}
 TOGETHER = {"sse4_1": {"sse4_1", "sse4_2"}, "ssse3": {"ssse3", "sse4_1", "sse4_2"},
             "avx": OF_AVX, "xsave": {"xsave", "osxsave", "xsaveopt", "xsavec"} | OF_AVX}
+# What a processor that is asked for has on every host.
+IN_C = {"sse3", "fisttp", "pclmul", "ssse3", "sse4.1", "sse4.2", "movbe", "popcnt", "aes", "bmi1",
+        "sha", "movdiri", "serialize"}
 # As the kernel gave it: the C library has a meaning of its own for AT_HWCAP.
 AUXV = r"""
 #include <elf.h>
@@ -107,11 +110,11 @@ for each in GUESTS.values():
     @suite.case(f"{each.name}: processors by name", limit=90)
     def _(guest: Guest = each) -> None:
         everything = claimed_of(probe(guest))
-        check_equal("max", claimed_of(probe(guest, "--cpu=max")), everything)
+        check_equal("max", claimed_of(probe(guest, "--cpu=max")), everything | IN_C)
         for name in OWN:
             if guest is I386 or name not in ("i686", "pentium3"):
                 check_equal(name, sorted(claimed_of(probe(guest, f"--cpu={name}"))),
-                            sorted(features(name) & everything))
+                            sorted(features(name) & (everything | IN_C)))
 
 
 @suite.case("LAHF of 64-bit mode", limit=30)
@@ -179,21 +182,42 @@ def _() -> None:
     check_equal("of v2", levels("--cpu=v2"), ["v2"] if v2 else [])
     check_equal("of v2 without SSSE3", levels("--cpu=v2,-ssse3"), [])
     check_equal("of v2 on a host of v1", levels("--cpu=v2", "--host-features=v1"), [])
+    check_equal("of v2 on a host that has of v2 only what no C serves",
+                levels("--cpu=v2", "--host-features=v1,+cx16,+lahf_lm"), ["v2"])
 
 
 @suite.case("a host with less", limit=60)
 def _() -> None:
     everything = cpuinfo()
     check_equal("flags", cpuinfo("--host-features=v1"), cpuinfo("--cpu=v1"))
-    check_equal("both", cpuinfo("--host-features=v2,-popcnt", "--cpu=v2,-cx16"),
-                cpuinfo("--cpu=v2,-cx16,-popcnt"))
+    check_equal("both", cpuinfo("--host-features=v3,-avx2", "--cpu=v3,-fma"),
+                cpuinfo("--cpu=v3,-fma,-avx2"))
+    check_equal("in C", cpuinfo("--host-features=v2,-popcnt", "--cpu=v2,-cx16"),
+                cpuinfo("--cpu=v2,-cx16"))
+    check_equal("without --cpu", cpuinfo("--host-features=v2,-popcnt"), cpuinfo("--cpu=v2,-popcnt"))
     if "popcnt" in everything:
         check_equal("alone", everything - cpuinfo("--cpu=-popcnt"), {"popcnt"})
         check_equal("added", cpuinfo("--cpu=v1,+popcnt") - cpuinfo("--cpu=v1"), {"popcnt"})
     if "abm" in everything:
         check_equal("by another name", everything - cpuinfo("--cpu=-lzcnt"), {"abm"})
-    expect_error(fiberglass("--host-features=v1", "--cpu=v1,+popcnt", "/bin/true"), 125,
-                 "no feature 'popcnt' can be there; there are fpu tsc")
+    expect_error(fiberglass("--host-features=v1", "--cpu=v1,+avx", "/bin/true"), 125,
+                 "no feature 'avx' can be there; there are fpu tsc")
+
+
+for each in GUESTS.values():
+    @suite.case(f"{each.name}: what no host had yet, in C", limit=60)
+    def _(guest: Guest = each) -> None:
+        need(guest)
+        with compiling:
+            program = compile_c(TOP / "test/engine/unseen.c",
+                                BUILD / f"test/bin{guest.suffix}/cpuid/unseen", "-static",
+                                f"-I{TOP}", guest=guest)
+        lines = fiberglass("--cpu=max", program).text().splitlines()
+        without_avx2 = {"avx_vnni", "avx_ifma"} if "avx2" not in cpuinfo() else set()
+        check_equal("lines", lines, [
+            f"{name}: {'not there' if name in without_avx2 else 'as the model'}"
+            for name in ("gfni", "avx_vnni", "avx_ifma", "movdiri", "movdir64b", "cldemote",
+                         "serialize")])
 
 
 @suite.case("mistakes")

@@ -35,6 +35,7 @@ LEFT_OUT = {
     "FTST": "Zydis says that ST(0) is written", "FXAM": "Zydis says that ST(0) is written",
     "PREFETCHNTA": "a hint", "PREFETCHT0": "a hint", "PREFETCHT1": "a hint",
     "PREFETCHT2": "a hint", "PREFETCHW": "a hint", "CLDEMOTE": "a hint",
+    "MOVDIR64B": "Zydis says that the destination's address is read alone",
     "SYSENTER": "Zydis has the kernel's stack pointer",
     "FFREE": "the tag alone changes", "FFREEP": "the tag alone changes",
     "LEAVE": "Zydis says that rSP is read",
