@@ -55,7 +55,8 @@ class Row:
             program = [str(place.binary(self)), *self.words]
             if self.group == "fork + exec":
                 program += place.child(way)
-            return {"native": program, "qemu": [qemu, *program],
+            cpu = ["-cpu", "max"] if self.group == "simd" else []
+            return {"native": program, "qemu": [qemu, *cpu, *program],
                     "fiberglass": [engine, "--root", str(place.root), "--clear-env", "--mount",
                                    f"{place.bin}:/mnt", f"/mnt/{self.name}", *program[1:]]
                     if self.group == "fork + exec" else [engine, *program]}[way], env
@@ -182,6 +183,20 @@ unsigned walk{number}(struct node{number} *at, unsigned wanted, double *sum) {{
 
 INTEGER = {"sort": 30, "hash": 600, "sieve": 80, "matrix": 240, "strings": 600, "calls": 240,
            "indirect": 6000000, "interpreter": 80000, "lists": 300, "bits": 4000000}
+# Family: what simd.c is told, rounds, compiler flags.
+SIMD = {
+    "sse2 int": ("SSE2INT", 30000, ("-msse2",)),
+    "ssse3 sse4": ("SSE41", 50000, ("-msse4.1",)),
+    "avx2 int": ("AVX2INT", 80000, ("-mavx2",)),
+    "avx fp": ("AVXFP", 50000, ("-mavx2", "-O3")),
+    "fma": ("FMAFP", 60000, ("-mavx2", "-mfma", "-O3")),
+    "aes": ("AESNI", 20000, ("-maes", "-mpclmul", "-msse4.1")),
+    "sha": ("SHANI", 8000, ("-msha", "-msse4.1")),
+    "crc32 popcnt": ("CRC", 30000, ("-msse4.2", "-mpopcnt")),
+    "bmi2": ("BMI2", 30000, ("-mbmi", "-mbmi2")),
+    "x87": ("X87", 4000, ("-mfpmath=387",)),
+    "mmx": ("MMX", 30000, ("-mmmx",)),
+}
 FLOAT = {"fp_matrix": 30, "fp_bodies": 60000, "fp_fractal": 200, "fp_series": 1500000}
 KEY = "00112233445566778899aabbccddeeff"
 
@@ -193,6 +208,8 @@ def all_rows() -> list[Row]:
                               ("sse2", 5, ("-msse2", "-mfpmath=sse"))):
         rows += [Row(f"{name[3:]} {unit}", "floating point", [str(n * more)], flags, f"{name}.c")
                  for name, n in FLOAT.items()]
+    rows += [Row(f"{family} loop", "simd", [str(turns)], (f"-D{what}", *flags), "simd.c")
+             for family, (what, turns, flags) in SIMD.items()]
     rows += [
         Row("python3", "programs", ["/usr/bin/python3", "work.py", "12"]),
         Row("perl", "programs", ["/usr/bin/perl", "work.pl", "12"]),
