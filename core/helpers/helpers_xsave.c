@@ -126,10 +126,16 @@ int helper_xrstor(struct cpu *cpu, const uint64_t *params) {
 }
 
 int helper_xgetbv(struct cpu *cpu, const uint64_t *params) {
-    if ((uint32_t)cpu->regs[REG_CX]) {
+    uint32_t which = (uint32_t)cpu->regs[REG_CX];
+    uint8_t image[XSTATE_BYTES] __attribute__((aligned(64)));
+    uint64_t value = cpuid_xcr0();
+    if (which > 1 || (which && !cpuid_has_named("xgetbv1"))) {
         return helper_trap(cpu, TRAP_GP, 0);
     }
-    cpu->regs[REG_AX] = (uint32_t)cpuid_xcr0();
-    cpu->regs[REG_DX] = cpuid_xcr0() >> 32;
+    if (which) { /* those of them that are not in their initial state */
+        value &= xstate_save(cpu, image);
+    }
+    cpu->regs[REG_AX] = (uint32_t)value;
+    cpu->regs[REG_DX] = value >> 32;
     return 0;
 }

@@ -246,6 +246,20 @@ AVX2 static void *spin(void *arg) {
     return NULL;
 }
 
+/* XGETBV(1): are upper halves in use? */
+AVX2 static void in_use(void) {
+    unsigned eax, ebx, ecx, edx, used[2];
+    if (!__get_cpuid_count(0xd, 1, &eax, &ebx, &ecx, &edx) || !(eax & 4)) {
+        return;
+    }
+    __asm__ volatile("vpcmpeqd %%ymm3, %%ymm3, %%ymm3\n mov $1, %%ecx\n xgetbv\n mov %%eax, %0\n"
+                     "vzeroupper\n xgetbv\n mov %%eax, %1"
+                     : "=m"(used[0]), "=m"(used[1])
+                     :
+                     : "eax", "ecx", "edx", "xmm3");
+    printf("in use: %x, then %x\n", used[0] & 4, used[1] & 4);
+}
+
 int main(void) {
     if (!__builtin_cpu_supports("avx2")) {
         return 0;
@@ -257,6 +271,7 @@ int main(void) {
     gathers();
     half_way();
     images();
+    in_use();
     across_signals();
     spoil = 1;
     across_signals();

@@ -3,10 +3,13 @@
 # and accesses at addresses outside of a guest's window, where the emulator's own memory would be,
 # for a large window and a small one. All of it once more with the instructions lowered as if each operand
 # were beyond the window (core/memory/chunks.h).
+# what C serves where a host lacks it, as if this one did ("in C"); accesses at addresses outside of a guest's window, where the emulator's own memory would be,
+# for a large window and a small one.
 # order: 10
 # time: 300
 BUILD=${BUILD:-build}
 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" "$@" || status=1
+"$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" --portable "$@" || status=1
 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" --outside "$@" || status=1
 INSN_SMALL_WINDOW=1 "$BUILD/test/insn64" --oracle "$BUILD/test/oracle64" --outside "$@" || status=1
 # A slice as native code, too.
