@@ -299,10 +299,11 @@ class Expander:
         names = {"next": "nextpc"}
         params = ("helper", "pc") + tuple(names.get(p, p) for p in call.params)
         key = TableKey(HELPER_BODY, "", 0, 0, 0, (), False, "", params, (), True, False)
-        live = self.table(key, body, form, 0)
+        cite = call is row.helper  # not where it only takes a gadget's place
+        live = self.table(key, body, form, 0, cite)
         dead = None
         if not row.flags_read:
-            dead = self.table(replace(key, live=False), body, form, 0)
+            dead = self.table(replace(key, live=False), body, form, 0, cite)
         return Step(live, dead, None, 0, (), params, live.slots, call.name)
 
     def operand_forms(self, form: Form, body: bd.Body) -> list[OperandForm]:
@@ -483,8 +484,9 @@ class Expander:
         prefix = "lock_" if lock else f"{rep}_" if rep else ""
         return prefix + name + (f"_{letters}" if letters else "")
 
-    def table(self, key: TableKey, body: bd.Body, form: Form, size: int) -> Table:
-        """The table of a key, made at its first use; cites the row."""
+    def table(self, key: TableKey, body: bd.Body, form: Form, size: int,
+              cites: bool = True) -> Table:
+        """The table of a key, made at its first use; cites the row, unless told not to."""
         library = self.library
         table = library.tables.get(key)
         if table is None:
@@ -507,7 +509,7 @@ class Expander:
             library.tables[key] = table
             library.names[name] = key
         cite = form.row.cite
-        if cite not in table.cites and not (key.body == HELPER_BODY and len(table.cites) >= 200):
+        if cites and cite not in table.cites and not (key.body == HELPER_BODY and len(table.cites) >= 200):
             table.cites.append(cite)
         return table
 
