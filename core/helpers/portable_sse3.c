@@ -105,8 +105,8 @@ int helper_portable_fisttp(struct cpu *cpu, const uint64_t *params) {
         raised = IE | SF;
     }
     bool stops = raised & ~control & IE; /* nothing is stored, nothing popped */
-    int leave = stops ? helper_write_probe(cpu, cpu->ea, bytes)
-                      : helper_write(cpu, cpu->ea, &value, bytes);
+    int leave =
+        stops ? helper_write_probe(cpu, cpu->ea, bytes) : helper_write(cpu, cpu->ea, &value, bytes);
     if (leave) {
         return leave;
     }

@@ -115,8 +115,8 @@ static void try_bytes(const uint8_t *bytes, size_t len) {
     if (form) {
         struct insn insn;
         form->tried++;
-        bool taken = decode(&insn, guest, 0x1000, padded, sizeof padded) == DECODE_OK &&
-                     insn.len == length;
+        bool taken =
+            decode(&insn, guest, 0x1000, padded, sizeof padded) == DECODE_OK && insn.len == length;
         if (!taken && !form->taken) {
             form->len = (uint8_t)length;
             memcpy(form->bytes, padded, length);
@@ -231,9 +231,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     guest = argv[1][0] == 'i' ? GUEST_I386 : GUEST_X86_64;
-    ZydisDecoderInit(&zydis,
-                     guest == GUEST_I386 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LONG_64,
-                     guest == GUEST_I386 ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_64);
+    ZydisDecoderInit(
+        &zydis, guest == GUEST_I386 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LONG_64,
+        guest == GUEST_I386 ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_64);
     legacy();
     with_vex(0xc4, 1, 3);
     with_vex(0x8f, 8, 10);
