@@ -509,7 +509,8 @@ class Expander:
             library.tables[key] = table
             library.names[name] = key
         cite = form.row.cite
-        if cites and cite not in table.cites and not (key.body == HELPER_BODY and len(table.cites) >= 200):
+        full = key.body == HELPER_BODY and len(table.cites) >= 200
+        if cites and cite not in table.cites and not full:
             table.cites.append(cite)
         return table
 

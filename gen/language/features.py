@@ -48,8 +48,8 @@ def parse_feature(where: Where, words: list[str]) -> Feature:
         elif word.startswith("needs=") and word != "needs=":
             needs = word.removeprefix("needs=")
         else:
-            raise SpecError(where, f"{word} is no word of a feature (incomplete, more, cpuinfo=NAME, "
-                                   "needs=FEATURE, zydis=SET,...)")
+            raise SpecError(where, f"{word} is no word of a feature (incomplete, more, "
+                                   "cpuinfo=NAME, needs=FEATURE, zydis=SET,...)")
     if words[0] in BASES and words[1:3] == ["-", "-"]:
         return Feature(where, words[0], 0, 0, "", 0, False, sets, guest=BASES[words[0]])
     place = PLACE.match(words[1]) if len(words) > 2 else None
