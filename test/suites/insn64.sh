@@ -1,10 +1,8 @@
 #!/bin/sh
 # Every row of the spec in every form of 64-bit mode, against the host CPU (test/insn, gen/cases/cases.py);
-# and accesses at addresses outside of a guest's window, where the emulator's own memory would be,
-# for a large window and a small one. All of it once more with the instructions lowered as if each operand
-# were beyond the window (core/memory/chunks.h).
-# what C serves where a host lacks it, as if this one did ("in C"); accesses at addresses outside of a guest's window, where the emulator's own memory would be,
-# for a large window and a small one.
+# what C serves where a host lacks it, as if this one did ("in C"); and accesses at addresses outside of a
+# guest's window, where the emulator's own memory would be, for a large window and a small one. All of it once
+# more with the instructions lowered as if each operand were beyond the window (core/memory/chunks.h).
 # order: 10
 # time: 300
 BUILD=${BUILD:-build}
