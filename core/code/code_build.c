@@ -86,6 +86,10 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
     block->check = helper_check;
     block->native = native != NULL;
     lower_block(&scratch_low, block, step);
+    if (block->native && !native_prepare(native, &scratch_low)) {
+        block->native = false; /* threaded then, with n-grams */
+        lower_block(&scratch_low, block, step);
+    }
     struct fiber *fiber =
         fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits);
     if (fiber) {
@@ -96,7 +100,7 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
         if (fg_debug.dump_fibers || fg_debug.dump_blocks || fg_debug.dump_gadgets) {
             dump_fiber(fiber, block);
         }
-        if (native) {
+        if (block->native) {
             native_make(native, &scratch_low, fiber_slots(fiber));
         }
     }

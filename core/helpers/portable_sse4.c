@@ -227,9 +227,11 @@ VECTOR_HELPER(pmulld, 0, VECTOR_ALIGNED);
         EACH(to, op->src2->from[i]);                                                               \
     }                                                                                              \
     VECTOR_HELPER(name, size, 0);
+/* NOLINTBEGIN(bugprone-signed-char-misuse): the sign is what is wanted */
 WIDEN(pmovsxbw, sw, sb, 8);
 WIDEN(pmovsxbd, sd, sb, 4);
 WIDEN(pmovsxbq, sq, sb, 2);
+/* NOLINTEND(bugprone-signed-char-misuse) */
 WIDEN(pmovsxwd, sd, sw, 8);
 WIDEN(pmovsxwq, sq, sw, 4);
 WIDEN(pmovsxdq, sq, sd, 8);

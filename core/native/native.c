@@ -39,6 +39,11 @@ struct native_block {
     struct native_part part[];
 };
 
+/* Of the block that native_prepare() was called for: its stencils, and what its code takes at most.
+ */
+static __thread struct stencil stencils[MOST_GADGETS];
+static __thread size_t most_bytes;
+
 /* What is being emitted. */
 struct writer {
     const struct lowered *low;
@@ -136,20 +141,20 @@ static void copy_core(struct writer *w, const void *gadget, uint64_t value) {
 
 /* The stencils of a lowered block; NULL code: none, or a parameter does not fit. Returns an upper
  * bound for its code, 0 when native code is not worth while. */
-static size_t find_stencils(const struct lowered *low, struct stencil *stencils) {
+static size_t find_stencils(const struct lowered *low, struct stencil *found) {
     const size_t core_bytes = 32, around = 2 * CACHE_LINE; /* the header, rests of lines */
     size_t bytes = around + FIBER_MAX_EXITS * core_bytes;
     for (unsigned i = 0; i < low->gadgets; i++) {
         const uint64_t *gadget = &low->slot[low->gadget[i]];
-        if (stencil_of((const void *)(uintptr_t)gadget[0], &stencils[i]) &&
-            parameters_fit(&stencils[i], gadget)) {
-            bytes += stencils[i].bytes;
+        if (stencil_of((const void *)(uintptr_t)gadget[0], &found[i]) &&
+            parameters_fit(&found[i], gadget)) {
+            bytes += found[i].bytes;
         } else {
-            stencils[i].code = NULL;
+            found[i].code = NULL;
             bytes += core_bytes;
         }
     }
-    return low->gadgets && stencils[0].code ? bytes : 0;
+    return low->gadgets && found[0].code ? bytes : 0;
 }
 
 /* A branch back looks at the poll word, so that no loop runs without. */
@@ -175,7 +180,7 @@ static void emit_exits(struct writer *w) {
     }
 }
 
-static void emit_parts(struct writer *w, const struct stencil *stencils) {
+static void emit_parts(struct writer *w) {
     const struct lowered *low = w->low;
     bool resumes = true; /* the slot leads to native code: the first one, and after a gadget */
     for (unsigned i = 0; i < low->gadgets; i++) {
@@ -207,13 +212,15 @@ static void emit_parts(struct writer *w, const struct stencil *stencils) {
     }
 }
 
+bool native_prepare(struct native_chunk **chunks, const struct lowered *low) {
+    most_bytes = find_stencils(low, stencils);
+    return most_bytes && code_memory_room(chunks, most_bytes);
+}
+
 struct native_block *native_make(struct native_chunk **chunks, const struct lowered *low,
                                  uint64_t *slot) {
-    static __thread struct stencil stencils[MOST_GADGETS];
-    size_t bytes = find_stencils(low, stencils);
-    struct native_chunk *chunk = bytes ? code_memory_room(chunks, bytes) : NULL;
-    struct native_block *block =
-        chunk ? calloc(1, sizeof *block + low->gadgets * sizeof *block->part) : NULL;
+    struct native_chunk *chunk = *chunks;
+    struct native_block *block = calloc(1, sizeof *block + low->gadgets * sizeof *block->part);
     if (!block) {
         return NULL;
     }
@@ -225,10 +232,10 @@ struct native_block *native_make(struct native_chunk **chunks, const struct lowe
     block->code = w.at;
     block->parts = (uint16_t)low->gadgets;
     block->exits = (uint8_t)low->exits;
-    emit_parts(&w, stencils);
+    emit_parts(&w);
     emit_exits(&w);
     block->bytes = w.at - block->code;
-    assert(block->bytes <= bytes);
+    assert(block->bytes <= most_bytes);
     chunk->used += ((uint32_t)sizeof block + block->bytes + 15) & ~15u;
     chunk->live++;
     block->older = atomic_load_explicit(&chunk->newest, memory_order_relaxed);

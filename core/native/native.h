@@ -19,9 +19,12 @@ struct native_block;
  * with errno: the host allows none. */
 bool native_init(size_t bytes);
 
-/* Native code for `low`, lowered with block.native, whose slots are at `slot` for good: links lead
- * through its link slots until native_link(). Writes to slot[]. NULL: nothing was changed; there is
- * no memory, or the first gadget has no stencil. */
+/* Can `low`, lowered with block.native, be native code? Makes room for it in the first of `chunks`.
+ * False: there is no memory, or its first gadget has no stencil. */
+bool native_prepare(struct native_chunk **chunks, const struct lowered *low);
+/* Then, in the same thread and with the lock still held: its native code. Its slots are at `slot`
+ * for good, and some are written to; links lead through its link slots until native_link(). NULL:
+ * nothing was changed, the slots are those of a threaded fiber; out of memory. */
 struct native_block *native_make(struct native_chunk **chunks, const struct lowered *low,
                                  uint64_t *slot);
 /* The block whose code slot 0 leads to; NULL: threaded. */

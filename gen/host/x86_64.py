@@ -500,15 +500,10 @@ class X86Host(Host):
         if not found:
             return line, None
         immediate, offset, how = found.groups()
-        kind = HOLE_32S if how == "w" else HOLE_32
-        if how == "t":
-            kind = HOLE_BRANCH
-        elif how == "b":
-            kind = HOLE_8
-        elif how == "s":
+        kind = {"w": HOLE_32S, "t": HOLE_BRANCH, "b": HOLE_8, "s": HOLE_SLOT}.get(how, HOLE_32)
+        if how == "s":
             line = line.replace("mov ", "movabs ", 1)
-            kind = HOLE_SLOT
-        elif immediate:
+        elif immediate and how not in ("t", "b"):
             bits = width_of(line)
             if bits == 64 and line.split()[0] == "mov":
                 line = line.replace("mov ", "movabs ", 1)

@@ -129,7 +129,7 @@ static bool bad_jump(const struct cpu *cpu) {
  */
 static uint32_t page_fault_error(const struct cpu *cpu) {
     uint32_t error = (cpu->trap_error & 0x13) | 4;
-    if ((cpu->trap_addr + PAGE_BYTES) >> 47) {
+    if (cpu->trap_addr >= ((gaddr_t)1 << 47) - PAGE_BYTES) {
         return error | 1;
     }
     bool mapped = space_page(cpu->space, cpu->trap_addr) & (PAGE_READ | PAGE_WRITE | PAGE_EXEC);

@@ -177,7 +177,7 @@ static void check(struct mm *mm) {
     uint64_t pages = 0;
     for (size_t i = 0; i < mm->vma_count; i++) {
         struct vma *vma = &mm->vma[i];
-        if (vma->start < end || vma->end <= vma->start || vma->end > mm->space->top ||
+        if (vma->start < end || vma->end <= vma->start || vma->end > mm->space->end ||
             (vma->start | vma->end) & (PAGE_BYTES - 1) || vma->start < MM_MIN_ADDR) {
             fprintf(stderr, "fuzz_elf: mapping %zu is [%llx, %llx)\n", i,
                     (unsigned long long)vma->start, (unsigned long long)vma->end);
@@ -218,7 +218,7 @@ static void try_input(const struct input *input, struct file *interpreter_file) 
                 exit(125);
             }
             outcome = 1;
-            mm_set_layout(mm, 8 << 20, elf_wants_low(task, &elf));
+            mm_set_layout(mm, 8 << 20, elf_wants_low(&task, &elf));
             err = elf_load(&task, mm, &elf, found > 0 ? &interpreter : NULL, &image);
             if (!err) {
                 outcome = 2;

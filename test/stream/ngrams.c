@@ -8,6 +8,7 @@
 #include "core/base/debug.h"
 #include "core/build/gadget_name.h"
 #include "core/build/ngram.h"
+#include "test/insn/vendors.h"
 #include "test/stream/ways.h"
 
 #include <stdlib.h>
@@ -124,6 +125,11 @@ static void flush(struct runner *runner, uint64_t details) {
         }
         if (a->trap == 14 && b->trap == 13 && b->error && a->eip == b->eip) {
             continue; /* a far return to a garbage selector: what is checked first is anybody's */
+        }
+        /* The rule wants the operand's address, which sequences do not have. */
+        if (slots[i].ok.vendor & vendor_bit("mxcsr_17") && b->trap == 13 &&
+            a->fp.mxcsr >> 16 == 2) {
+            continue;
         }
         bool limit =
             a->trap == 12 || a->trap == 13; /* offsets over 4 GiB: not ours (NOTATION.md) */
