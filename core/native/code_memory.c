@@ -50,16 +50,12 @@ bool code_memory_init(size_t bytes) {
     return true;
 }
 
-bool code_memory_ready(void) {
-    return runnable != NULL;
-}
-
 static void chunk_clear(struct native_chunk *chunk) {
     native_forget(chunk);
     chunk->used = CODE_FIRST;
 }
 
-/* All of a chunk's pages at once: a fault for each of them, twice, would take a tenth of a short
+/* All of a chunk's pages at once: a fault for each of them, twice, shows in a short
  * program's time. Kernels before 5.14 cannot, and have the faults. */
 static void populate(uint32_t start) {
     madvise(writable + start, NATIVE_CHUNK_BYTES, MADV_POPULATE_WRITE);

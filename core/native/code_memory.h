@@ -27,8 +27,6 @@ struct native_chunk {
 /* Reserve `bytes` (rounded up to chunks); once, before the first thread. False, with errno: the
  * host refuses executable memory. */
 bool code_memory_init(size_t bytes);
-/* Is there any? */
-bool code_memory_ready(void);
 
 /* A chunk with room for `bytes`, taken from the list `*chunks`, out of its empty ones or new, and
  * put in front of it; NULL: all is in use. The list's lock is held. */

@@ -11,7 +11,6 @@
 
 #define MOST_GADGETS ARRAY_LEN(((struct lowered *)0)->gadget)
 #define CACHE_LINE   64u
-#define NO_SITE      UINT32_MAX
 
 /* Offsets of code are from the reservation's start (code_memory.h). */
 struct native_exit {
@@ -34,7 +33,6 @@ struct native_block {
     uint64_t *slot;
     uint32_t code, bytes;
     uint16_t parts;
-    uint8_t exits;
     struct native_exit exit[FIBER_MAX_EXITS];
     struct native_part part[];
 };
@@ -231,7 +229,6 @@ struct native_block *native_make(struct native_chunk **chunks, const struct lowe
     block->slot = slot;
     block->code = w.at;
     block->parts = (uint16_t)low->gadgets;
-    block->exits = (uint8_t)low->exits;
     emit_parts(&w);
     emit_exits(&w);
     block->bytes = w.at - block->code;
