@@ -49,7 +49,7 @@ _fiberglass() {
     -n,* | --network,*) _fiberglass_words 'none host' "$word" ;;
     --cpu,* | --host-features,*) _fiberglass_words 'max i686 pentium3 v1 v2 v3 core2 nehalem haswell' "$word" ;;
     --tier,*) _fiberglass_words 'auto native threaded' "$word" ;;
-    --dump,*) _fiberglass_words 'fibers blocks gadgets' "$word" ;;
+    --dump,*) _fiberglass_words 'fibers blocks gadgets native' "$word" ;;
     --strace,* | --profile,*) _fiberglass_files -f "$word" ;;
     -*,*) ;;
     ,-*)

@@ -34,7 +34,7 @@ static const char usage[] =
     "                               the host allows it\n"
     "      --code-size MIB          most memory for native code (default: 64)\n"
     "      --strace[=FILE]          show system calls on stderr, or write them to FILE\n"
-    "      --dump=fibers|blocks|gadgets\n"
+    "      --dump=fibers|blocks|gadgets|native\n"
     "                               show what guest code is turned into\n"
     "      --trace                  show each guest instruction with the registers\n"
     "      --stats                  show counters at the end\n"
@@ -195,8 +195,11 @@ static void set_dump(struct fg_options *options, const char *what) {
         options->dump_blocks = true;
     } else if (!strcmp(what, "gadgets")) {
         options->dump_gadgets = true;
+    } else if (!strcmp(what, "native")) {
+        options->dump_native = true;
     } else {
-        refuse("cannot dump", what, "say --dump=fibers, --dump=blocks or --dump=gadgets");
+        refuse("cannot dump", what,
+               "say --dump=fibers, --dump=blocks, --dump=gadgets or --dump=native");
     }
 }
 

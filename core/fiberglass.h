@@ -30,7 +30,7 @@ struct fg_options {
     bool no_network; /* the guest has no network but unix sockets of its own */
     bool strace;
     const char *strace_file; /* NULL: stderr */
-    bool dump_fibers, dump_blocks, dump_gadgets, trace, stats;
+    bool dump_fibers, dump_blocks, dump_gadgets, dump_native, trace, stats;
     const char *cpu; /* the guests' processor: "v2", "haswell,-avx2", "-sse4_2"; NULL: "max" */
     const char *host_features; /* what the host may have at most, written as cpu; NULL: all */
     const char *tier;          /* "threaded", "native" or "auto"; NULL: "auto" */

@@ -10,6 +10,7 @@ struct fg_debug {
     bool dump_fibers;   /* each fiber when it is made: slots and gadget names */
     bool dump_blocks;   /* each guest block when it is decoded */
     bool dump_gadgets;  /* each gadget of a block, by name */
+    bool dump_native;   /* each native block: guest instructions, gadgets, host code */
     bool profile;       /* count runs of fibers, for the training of n-grams */
     bool plain;         /* no n-grams: profiles and tests want the gadgets that they are made of */
     bool wide;          /* each instruction goes the way of those that reach beyond the window, in

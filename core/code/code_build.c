@@ -145,6 +145,9 @@ static struct fiber *build(struct space *space, struct region *region, enum gues
         *error = FAULT_NO_MEMORY;
         return NULL;
     }
+    if (fg_debug.dump_native) {
+        dump_native(space, fiber, block); /* before it is linked: all branches lead to the stubs */
+    }
     /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */
     for (unsigned i = 0; i < fiber->exits; i++) {
         struct fiber *to = region_lookup(region, mode, fiber->exit[i].stub_slot[STUB_PC]);

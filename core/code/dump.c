@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* "ADD"; of a row that serves all conditions, such as JCC, the one meant: "JNE". */
-static const char *mnemonic(const struct insn *insn, char text[24]) {
+const char *dump_mnemonic(const struct insn *insn, char text[24]) {
     static const char *const conditions[] = {"O", "NO", "B", "AE", "E", "NE", "BE", "A",
                                              "S", "NS", "P", "NP", "L", "GE", "LE", "G"};
     const char *name = insn->variant ? rows[insn->row].mnemonic : "(bad)";
@@ -27,7 +27,7 @@ static void dump_block(const struct block *block, FILE *out) {
         const struct insn *insn = &block->insn[i];
         char text[24];
         fprintf(out, "  %08" PRIx64 "  %2u bytes  %-10s %s\n", insn->pc, insn->len,
-                mnemonic(insn, text), insn->variant ? rows[insn->row].cite : "");
+                dump_mnemonic(insn, text), insn->variant ? rows[insn->row].cite : "");
     }
 }
 
@@ -81,7 +81,7 @@ static void dump_insn(const struct cpu *cpu, FILE *out) {
     for (unsigned i = 0; i < insn.len; i++) {
         fprintf(out, "%02x", bytes[i]);
     }
-    fprintf(out, " %s\n", mnemonic(&insn, text));
+    fprintf(out, " %s\n", dump_mnemonic(&insn, text));
 }
 
 /* The general registers in the order that people read them in. */

@@ -23,6 +23,12 @@ extern bool (*host_native_place)(const void *code, struct host_native_place *pla
 void host_set_branch(uint8_t *write, const uint8_t *run, const uint8_t *to);
 /* Instructions that do nothing. */
 void host_write_nops(uint8_t *write, size_t bytes);
+/* The host instruction in the `size` bytes at `code`, which runs there, as text for people; its
+ * length. 0: no instruction, or there is nothing that could tell (host_no_disassembler()). */
+#define HOST_INSN_TEXT 96
+unsigned host_disassemble(const uint8_t *code, size_t size, char text[HOST_INSN_TEXT]);
+/* Why nothing can be disassembled, half a sentence; NULL: it can. Any thread. */
+const char *host_no_disassembler(void);
 /* Where native code leaves when an indirect branch missed the jump cache (cpu.exit_lookup). */
 const void *host_exit_lookup(void);
 

@@ -24,6 +24,7 @@ struct native_exit {
 struct native_part {
     uint16_t at;   /* bytes from the block's code */
     uint16_t slot; /* of its gadget */
+    bool copied;   /* false: the code, if any, leads to its slot */
     const void *gadget;
 };
 
@@ -33,6 +34,7 @@ struct native_block {
     uint64_t *slot;
     uint32_t code, bytes;
     uint16_t parts;
+    uint16_t exits; /* bytes from its code to the stubs */
     struct native_exit exit[FIBER_MAX_EXITS];
     struct native_part part[];
 };
@@ -192,6 +194,7 @@ static void emit_parts(struct writer *w) {
             .at =
                 (uint16_t)(w->at - w->block->code), /* after what aligns it: fixups count from it */
             .slot = (uint16_t)slot,
+            .copied = stencil->code != NULL,
             .gadget = (const void *)(uintptr_t)low->slot[slot],
         };
         if (!stencil->code) {
@@ -230,6 +233,7 @@ struct native_block *native_make(struct native_chunk **chunks, const struct lowe
     block->code = w.at;
     block->parts = (uint16_t)low->gadgets;
     emit_parts(&w);
+    block->exits = (uint16_t)(w.at - block->code);
     emit_exits(&w);
     block->bytes = w.at - block->code;
     assert(block->bytes <= most_bytes);
@@ -261,6 +265,24 @@ struct native_block *native_of(const uint64_t *slot0) {
         memcpy(&block, code - sizeof block, sizeof block);
     }
     return block;
+}
+
+bool native_piece(const struct native_block *block, unsigned number, struct native_piece *piece) {
+    if (number > block->parts) {
+        return false;
+    }
+    const bool exits = number == block->parts;
+    const struct native_part *part = &block->part[number];
+    uint32_t start = exits ? block->exits : part->at;
+    uint32_t end = number + 1u < block->parts ? part[1].at : exits ? block->bytes : block->exits;
+    *piece =
+        (struct native_piece){.code = code_memory_run(block->code + start), .bytes = end - start};
+    if (!exits) {
+        piece->gadget = part->gadget;
+        piece->slot = part->slot;
+        piece->copied = part->copied;
+    }
+    return true;
 }
 
 void native_free(struct native_block *block) {

@@ -29,6 +29,16 @@ struct native_block *native_make(struct native_chunk **chunks, const struct lowe
                                  uint64_t *slot);
 /* The block whose code slot 0 leads to; NULL: threaded. */
 struct native_block *native_of(const uint64_t *slot0);
+/* Piece number `number` of a block's code: of one gadget, or (the last one, `gadget` NULL) the ways
+ * out. `code` is where it runs. False: there are not so many. */
+struct native_piece {
+    const void *gadget;
+    unsigned slot; /* the gadget's first */
+    bool copied;   /* false: it is dispatched where it is */
+    const uint8_t *code;
+    uint32_t bytes;
+};
+bool native_piece(const struct native_block *block, unsigned number, struct native_piece *piece);
 /* No cpu runs it any more. */
 void native_free(struct native_block *block);
 /* All blocks of a chunk whose blocks are all free. */

@@ -342,11 +342,15 @@ static bool is_own_root(const char *root) {
                      st.st_ino == host.st_ino);
 }
 
-/* What is shown of fibers, or counted of them, is so of threaded ones. */
+/* What is shown of fibers, or counted of them, is so of threaded ones; native code can be shown
+ * where there is some. */
 static const char *tier_of(const struct fg_options *options) {
     bool fibers = options->dump_fibers || options->dump_blocks || options->dump_gadgets ||
                   options->profile_file;
-    return fibers ? "threaded" : options->tier ? options->tier : "auto";
+    return options->dump_native ? "native"
+           : fibers             ? "threaded"
+           : options->tier      ? options->tier
+                                : "auto";
 }
 
 int fg_run(const struct fg_options *options) {
@@ -361,6 +365,7 @@ int fg_run(const struct fg_options *options) {
         .dump_fibers = options->dump_fibers,
         .dump_blocks = options->dump_blocks,
         .dump_gadgets = options->dump_gadgets,
+        .dump_native = options->dump_native,
         .trace = options->trace,
         .stats = options->stats,
         .most_maps = options->map_limit,
