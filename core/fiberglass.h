@@ -73,9 +73,9 @@ struct fg_space;
 struct fg_cpu;
 
 /* Which engine runs guest code from now on, of every space: "threaded", the default here, needs no
- * executable memory; "native" makes native code, at most `code_size` MiB of it (0: 64), beyond
- * which new code is threaded; "auto" is "native" where the host allows executable memory. Before
- * the first fg_space_new(), once. -EINVAL: no such name; else why the host allows none. */
+ * executable memory; "native" makes native code, at most `code_size` MiB of it (0: 64), in
+ * which old code gives way to new; "auto" is "native" where the host allows executable memory.
+ * Before the first fg_space_new(), once. -EINVAL: no such name; else why the host allows none. */
 int fg_set_tier(const char *tier, unsigned code_size);
 
 /* What a processor understands: 32-bit code, or the code of 64-bit mode. */

@@ -10,6 +10,7 @@ struct engine_stats {
     _Atomic uint64_t blocks, insns, links, lookups, lookup_hits, invalidations, leaves;
     _Atomic uint64_t checked_blocks, checked_changes, hot_pages, cooled_pages;
     _Atomic uint64_t native_blocks, native_bytes;
+    _Atomic uint64_t native_evicted, native_again, native_refused;
     _Atomic uint64_t rooms_made;
     _Atomic uint64_t faults, smc_faults, steps, kicks, syscalls, regions_shared;
 };

@@ -82,11 +82,12 @@ static int helper_check(struct cpu *cpu, const uint64_t *params);
 
 /* `native`: chunks for native code, when it is wanted. */
 static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step,
-                                struct native_chunk **native) {
+                                struct native_list *native) {
     block->check = helper_check;
     block->native = native != NULL;
     lower_block(&scratch_low, block, step);
-    if (block->native && !native_prepare(native, &scratch_low)) {
+    enum native_answer answer = native ? native_prepare(native, &scratch_low) : NATIVE_NO;
+    if (block->native && answer != NATIVE_YES) {
         block->native = false; /* threaded then, with n-grams */
         lower_block(&scratch_low, block, step);
     }
@@ -94,6 +95,7 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
         fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits);
     if (fiber) {
         fill_fiber(fiber, block, &scratch_low);
+        fiber->refused = answer == NATIVE_LATER;
         STAT(blocks);
         STAT_ADD(checked_blocks, block->checked);
         STAT_ADD(insns, block->count);
@@ -148,6 +150,7 @@ static struct fiber *build(struct space *space, struct region *region, enum gues
     if (fg_debug.dump_native) {
         dump_native(space, fiber, block); /* before it is linked: all branches lead to the stubs */
     }
+    evict_built(fiber);
     /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */
     for (unsigned i = 0; i < fiber->exits; i++) {
         struct fiber *to = region_lookup(region, mode, fiber->exit[i].stub_slot[STUB_PC]);

@@ -29,8 +29,8 @@ static pthread_mutex_t file_regions_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct region *file_regions; /* most recently attached first */
 /* All spaces, outside of their own locks: who has no memory for code takes it from those who have.
  */
-static pthread_mutex_t spaces_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct space *spaces;
+pthread_mutex_t code_spaces_lock = PTHREAD_MUTEX_INITIALIZER;
+struct space *code_spaces;
 
 /* --- invalidation ---------------------------------------------------------------------- */
 
@@ -151,7 +151,7 @@ bool code_written(struct space *space, gaddr_t addr, struct cpu *self) {
     return again;
 }
 
-static void region_release(struct region *region) {
+void code_release(struct region *region) {
     pthread_mutex_lock(&file_regions_lock);
     if (--region->refs == 0) {
         region->idle_epoch = epoch_advance();
@@ -159,8 +159,22 @@ static void region_release(struct region *region) {
     pthread_mutex_unlock(&file_regions_lock);
 }
 
+struct region *code_hold(bool (*wanted)(const struct region *region, const void *of),
+                         const void *of) {
+    pthread_mutex_lock(&file_regions_lock);
+    struct region *region = file_regions;
+    while (region && !wanted(region, of)) {
+        region = region->next;
+    }
+    if (region) {
+        region->refs++;
+    }
+    pthread_mutex_unlock(&file_regions_lock);
+    return region;
+}
+
 void leave_region(struct space *space, size_t index) {
-    region_release(space->regions[index].region);
+    code_release(space->regions[index].region);
     memmove(&space->regions[index], &space->regions[index + 1],
             (space->region_count - index - 1) * sizeof *space->regions);
     space->region_count--;
@@ -290,7 +304,7 @@ void code_attach_file(struct space *space, gaddr_t addr, gaddr_t len, off_t offs
     bool added = add_region(space, addr, addr + len, region);
     pthread_mutex_unlock(&space->code_lock);
     if (!added) {
-        region_release(region);
+        code_release(region);
     }
 }
 
@@ -337,11 +351,11 @@ static void give_back(struct space *space) {
 
 void code_make_room(struct space *space, bool everywhere) {
     if (everywhere) {
-        pthread_mutex_lock(&spaces_lock);
-        for (struct space *at = spaces; at; at = at->next) {
+        pthread_mutex_lock(&code_spaces_lock);
+        for (struct space *at = code_spaces; at; at = at->next) {
             give_back(at);
         }
-        pthread_mutex_unlock(&spaces_lock);
+        pthread_mutex_unlock(&code_spaces_lock);
     } else {
         give_back(space);
     }
@@ -356,23 +370,23 @@ int code_init(struct space *space) {
     if (!space->own) {
         return -ENOMEM;
     }
-    pthread_mutex_lock(&spaces_lock);
-    space->next = spaces;
-    spaces = space;
-    pthread_mutex_unlock(&spaces_lock);
+    pthread_mutex_lock(&code_spaces_lock);
+    space->next = code_spaces;
+    code_spaces = space;
+    pthread_mutex_unlock(&code_spaces_lock);
     return 0;
 }
 
 void code_fini(struct space *space) {
-    pthread_mutex_lock(&spaces_lock);
-    struct space **link = &spaces;
+    pthread_mutex_lock(&code_spaces_lock);
+    struct space **link = &code_spaces;
     while (*link != space) {
         link = &(*link)->next;
     }
     *link = space->next;
-    pthread_mutex_unlock(&spaces_lock);
+    pthread_mutex_unlock(&code_spaces_lock);
     for (size_t i = 0; i < space->region_count; i++) {
-        region_release(space->regions[i].region);
+        code_release(space->regions[i].region);
     }
     free(space->regions);
     region_free(space->own);

@@ -60,7 +60,8 @@ struct fiber {
     uint8_t exits;
     bool retired;
     bool checked;
-    uint8_t mode; /* enum guest_mode */
+    uint8_t mode : 4; /* enum guest_mode */
+    bool refused : 1; /* there was no memory for native code of it */
     gaddr_t pc;
     struct region *region;
     union {

@@ -154,19 +154,14 @@ void region_give_back(struct region *region, struct fiber *fiber) {
 }
 
 void region_collect(struct region *region) {
-    if (!region->jetsam) {
+    if (!region->jetsam.first) {
         return;
     }
     uint64_t safe = epoch_oldest();
-    struct fiber **link = &region->jetsam;
-    while (*link) {
-        struct fiber *fiber = *link;
-        if (fiber->retire_epoch <= safe) {
-            *link = fiber->jetsam_next;
-            region_give_back(region, fiber);
-        } else {
-            link = &fiber->jetsam_next;
-        }
+    struct fiber *fiber;
+    while ((fiber = region->jetsam.first) && fiber->retire_epoch <= safe) {
+        region->jetsam.first = fiber->jetsam_next;
+        region_give_back(region, fiber);
     }
 }
 
@@ -180,7 +175,7 @@ void region_retire_all(struct space *space, struct region *region) {
     }
 }
 
-void region_retire(struct space *space, struct region *region, struct fiber *fiber) {
+void region_take_out(struct region *region, struct fiber *fiber) {
     bucket_remove(region, fiber_key(fiber));
     region->count--;
     gaddr_t pages[2] = {PAGE_BASE(fiber->pc), last_page(fiber)};
@@ -197,14 +192,27 @@ void region_retire(struct space *space, struct region *region, struct fiber *fib
     for (unsigned i = 0; i < fiber->exits; i++) {
         exit_unlink(&fiber->exit[i]);
     }
+    fiber->retired = true;
+}
+
+void region_uncache(struct space *space, const struct fiber *fiber) {
     uint64_t *cached = jump_cache_word(&space->jump_cache[fiber->mode], fiber->pc);
     uint64_t word = (uint64_t)(uintptr_t)fiber_slots(fiber) - space->anchor;
     if (__atomic_load_n(cached, __ATOMIC_RELAXED) == word) {
         __atomic_store_n(cached, 0, __ATOMIC_RELAXED);
     }
-    fiber->retired = true;
+}
+
+void region_jettison(struct region *region, struct fiber *fiber) {
     fiber->retire_epoch = epoch_advance();
-    fiber->jetsam_next = region->jetsam;
-    region->jetsam = fiber;
+    fiber->jetsam_next = NULL;
+    *(region->jetsam.first ? &region->jetsam.last->jetsam_next : &region->jetsam.first) = fiber;
+    region->jetsam.last = fiber;
+}
+
+void region_retire(struct space *space, struct region *region, struct fiber *fiber) {
+    region_take_out(region, fiber);
+    region_uncache(space, fiber);
+    region_jettison(region, fiber);
     STAT(invalidations);
 }

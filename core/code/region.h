@@ -45,6 +45,11 @@ bool code_widen(struct cpu *cpu, const uint64_t *slot);
  * caller's cpu must hold no fiber. */
 void code_make_room(struct space *space, bool everywhere);
 
+/* Memory for native code is short (code_memory_short): the oldest of it is retired, and what nobody
+ * runs any more is given back. `self` holds no fiber (it has just entered an epoch); no lock is
+ * held. */
+void code_evict(struct cpu *self);
+
 /* A write to a page with PAGE_CODE was refused by the host: drop its fibers and let writes through;
  * other cpus than `self` (NULL: all) leave what they run. True when the page may be written now
  * (try again), false when the guest may not write it at all, or the host

@@ -28,8 +28,12 @@ struct region {
     struct bucket *bucket;
     unsigned buckets, count;
     struct chunk *chunks;
-    struct native_chunk *native;
-    struct fiber *jetsam;
+    struct native_list native;
+    struct jetsam {
+        struct fiber *first, *last; /* oldest first */
+    } jetsam;
+    struct fiber *leaving;    /* evicted, not yet from all jump caches: code_evict.c */
+    bool refused;             /* some of its fibers are */
     struct code_page **pages; /* [PAGE_BUCKETS]; NULL for a file region */
 
     /* file regions, under file_regions_lock */
@@ -57,6 +61,12 @@ void region_give_back(struct region *region, struct fiber *fiber);
 void region_collect(struct region *region);
 /* Take a fiber out of the table, out of all links and of the jump cache; onto the jetsam list. */
 void region_retire(struct space *space, struct region *region, struct fiber *fiber);
+/* The same in parts, for who is not the only user of a region: out of the table and all links; out
+ * of a space's jump cache (its code_lock is held, the region's need not be); onto the list, once
+ * nothing leads to it. */
+void region_take_out(struct region *region, struct fiber *fiber);
+void region_uncache(struct space *space, const struct fiber *fiber);
+void region_jettison(struct region *region, struct fiber *fiber);
 /* Retire all fibers. */
 void region_retire_all(struct space *space, struct region *region);
 /* The own region's record of a page, made if asked for. */
@@ -64,6 +74,18 @@ struct code_page *region_page(struct region *region, gaddr_t addr, bool make);
 
 /* code_drop.c: leave region number `index` of the space; code_lock is held. */
 void leave_region(struct space *space, size_t index);
+/* All spaces, under a lock that is taken before their code_lock. */
+extern pthread_mutex_t code_spaces_lock;
+extern struct space *code_spaces;
+/* A reference to a file region for whom `wanted` says true; NULL: none. code_release() ends it. No
+ * lock of a region is held. */
+struct region *code_hold(bool (*wanted)(const struct region *region, const void *of),
+                         const void *of);
+void code_release(struct region *region);
+
+/* code_evict.c: a fiber was made, native or refused; the region's lock is held. */
+void evict_built(const struct fiber *fiber);
+
 /* code_wide.c: say in block->wide which of a block's instructions are noted; both locks are held.
  */
 void wide_mark(const struct space *space, struct block *block);

@@ -31,7 +31,7 @@ struct native_part {
 /* In front of its code is its address, so that slot 0 leads to it. */
 struct native_block {
     struct native_block *older; /* made before it in the same chunk */
-    uint64_t *slot;
+    uint64_t *slot;             /* NULL: it is free */
     uint32_t code, bytes;
     uint16_t parts;
     uint16_t exits; /* bytes from its code to the stubs */
@@ -213,14 +213,14 @@ static void emit_parts(struct writer *w) {
     }
 }
 
-bool native_prepare(struct native_chunk **chunks, const struct lowered *low) {
+enum native_answer native_prepare(struct native_list *list, const struct lowered *low) {
     most_bytes = find_stencils(low, stencils);
-    return most_bytes && code_memory_room(chunks, most_bytes);
+    return !most_bytes ? NATIVE_NO : code_memory_room(list, most_bytes) ? NATIVE_YES : NATIVE_LATER;
 }
 
-struct native_block *native_make(struct native_chunk **chunks, const struct lowered *low,
+struct native_block *native_make(struct native_list *list, const struct lowered *low,
                                  uint64_t *slot) {
-    struct native_chunk *chunk = *chunks;
+    struct native_chunk *chunk = list->first;
     struct native_block *block = calloc(1, sizeof *block + low->gadgets * sizeof *block->part);
     if (!block) {
         return NULL;
@@ -238,7 +238,7 @@ struct native_block *native_make(struct native_chunk **chunks, const struct lowe
     block->bytes = w.at - block->code;
     assert(block->bytes <= most_bytes);
     chunk->used += ((uint32_t)sizeof block + block->bytes + 15) & ~15u;
-    chunk->live++;
+    list->empty -= chunk->live++ == 0;
     block->older = atomic_load_explicit(&chunk->newest, memory_order_relaxed);
     atomic_store_explicit(&chunk->newest, block, memory_order_release);
     STAT(native_blocks);
@@ -288,7 +288,15 @@ bool native_piece(const struct native_block *block, unsigned number, struct nati
 void native_free(struct native_block *block) {
     struct native_chunk *chunk = code_memory_chunk(code_memory_run(block->code));
     assert(chunk->live > 0);
-    chunk->live--;
+    block->slot = NULL;
+    chunk->list->empty += --chunk->live == 0;
+}
+
+const uint64_t *native_each(const struct native_chunk *chunk, struct native_block **at) {
+    do {
+        *at = *at ? (*at)->older : atomic_load_explicit(&chunk->newest, memory_order_relaxed);
+    } while (*at && !(*at)->slot);
+    return *at ? (*at)->slot : NULL;
 }
 
 void native_forget(struct native_chunk *chunk) {

@@ -19,13 +19,18 @@ struct native_block;
  * with errno: the host allows none. */
 bool native_init(size_t bytes);
 
-/* Can `low`, lowered with block.native, be native code? Makes room for it in the first of `chunks`.
- * False: there is no memory, or its first gadget has no stencil. */
-bool native_prepare(struct native_chunk **chunks, const struct lowered *low);
+/* Can `low`, lowered with block.native, be native code? Makes room for it in the first chunk of
+ * `list`. */
+enum native_answer {
+    NATIVE_NO,    /* its first gadget has no stencil */
+    NATIVE_LATER, /* there is no memory now */
+    NATIVE_YES,
+};
+enum native_answer native_prepare(struct native_list *list, const struct lowered *low);
 /* Then, in the same thread and with the lock still held: its native code. Its slots are at `slot`
  * for good, and some are written to; links lead through its link slots until native_link(). NULL:
  * nothing was changed, the slots are those of a threaded fiber; out of memory. */
-struct native_block *native_make(struct native_chunk **chunks, const struct lowered *low,
+struct native_block *native_make(struct native_list *list, const struct lowered *low,
                                  uint64_t *slot);
 /* The block whose code slot 0 leads to; NULL: threaded. */
 struct native_block *native_of(const uint64_t *slot0);
@@ -43,6 +48,9 @@ bool native_piece(const struct native_block *block, unsigned number, struct nati
 void native_free(struct native_block *block);
 /* All blocks of a chunk whose blocks are all free. */
 void native_forget(struct native_chunk *chunk);
+/* Slots 0 of a chunk's blocks that are not free, one a call, the newest first; *at is NULL at first
+ * and then where it is. NULL: that was all. The lock is held. */
+const uint64_t *native_each(const struct native_chunk *chunk, struct native_block **at);
 
 /* Branches of exit number `exit` go directly to the block `to`; NULL: through the link slot again.
  * Those that must look at the poll word stay as they are. Other threads may be running both. */

@@ -10,6 +10,7 @@
 #include "core/host/host.h"
 #include "core/code/region.h"
 #include "core/memory/chunks.h"
+#include "core/native/code_memory.h"
 #include "core/base/stats.h"
 
 #include <limits.h>
@@ -119,6 +120,10 @@ static enum exit_reason step_done(struct cpu *cpu, bool trap_flag) {
     return 0;
 }
 
+static bool native_memory_short(void) {
+    return atomic_load_explicit(&code_memory_short, memory_order_relaxed);
+}
+
 static enum exit_reason run(struct cpu *cpu) {
     const uint64_t *slot0 = NULL; /* what to run; NULL: look pc up */
     unsigned tries = 0;           /* to find memory for code, in a row */
@@ -149,6 +154,9 @@ static enum exit_reason run(struct cpu *cpu) {
             atomic_store(&cpu->poll, POLL_STOP);
         } else if (!slot0) {
             epoch_enter(cpu); /* what was held until here is no longer */
+            if (native_memory_short()) {
+                code_evict(cpu);
+            }
             slot0 = code_find(cpu, cpu->pc, &addr, &error);
         }
         if (!slot0 && fetch_again(cpu, error, &tries)) {
@@ -188,6 +196,9 @@ static enum exit_reason run(struct cpu *cpu) {
                 code_link(cpu, (const uint64_t *)(uintptr_t)cpu->fiber, &cpu->pc, &addr, &error);
             if (!slot0 && !(error & FAULT_NO_MEMORY)) {
                 return fetch_fault(cpu, addr, error);
+            }
+            if (native_memory_short()) {
+                slot0 = NULL; /* by way of code_evict(); it is in the jump cache */
             }
             continue;
         case EXIT_POLL:

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
-"""Attacks for as long as one likes: random system calls, races of names, damaged ELF files.
+"""Attacks for as long as one likes: random system calls, races of names, damaged ELF files, more
+code than memory.
 
     soak.py [--seconds N] [--seed N] [--san address,undefined] [PART...]
 
-Every part (calls, checked-calls, races, root-races, cpu; the same with programs of x86-64: calls64
-and so on; elf) runs for so many seconds in turns with new seeds, and prints each with the command
-that runs it again. Ends with 1 when one failed; --san takes the build that `make SAN=...` made.
-test/suites/fuzz_syscalls.py runs a slice of it."""
+Every part (calls, checked-calls, races, root-races, cpu, code; the same with programs of x86-64:
+calls64 and so on; elf) runs for so many seconds in turns with new seeds, and prints each with the
+command that runs it again. Ends with 1 when one failed; --san takes the build that `make SAN=...`
+made. test/suites/fuzz_syscalls.py runs a slice of it."""
 
 from __future__ import annotations
 
@@ -63,6 +64,8 @@ def parts_of(guest: Guest, engine: list[str]) -> dict[str, Callable[[int, float]
             guest=guest),
         f"races{end}": lambda seed, s: fuzzing.races(seed, s, 1000, engine=engine, guest=guest),
         f"root-races{end}": lambda seed, s: fuzzing.races(seed, s, 0, engine=engine, guest=guest),
+        f"code{end}": lambda seed, s: fuzzing.much_code(
+            seed, s, *((1, 8), (3, 4), (6, 1), (2, 20))[seed % 4], engine=engine, guest=guest),
         f"cpu{end}": lambda seed, s: fuzzing.cpu_states(seed, s, engine=engine, guest=guest),
     }
 

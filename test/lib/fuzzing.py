@@ -115,8 +115,8 @@ def build(name: str, guest: Guest) -> Path:
     newest = max(p.stat().st_mtime for p in (header, *source.parent.glob("*.[ch]")))
     if binary.exists() and binary.stat().st_mtime < newest:
         binary.unlink()
-    return compile_c(source, binary, "-static", "-fno-stack-protector", f"-I{HERE}",
-                     guest=guest)
+    return compile_c(source, binary, "-static", "-fno-stack-protector", "-pthread",
+                     f"-I{HERE}", guest=guest)
 
 
 def fresh_place(name: str, *programs: Path) -> tuple[Path, list[str | Path]]:
@@ -223,6 +223,17 @@ def cpu_states(seed: int, seconds: float, engine: Sequence[str] = (),
     place, options = fresh_place(f"cpu{seed}-{guest.bits}", binary)
     said = attack([*options, f"/bin/{binary.name}", str(seed), str(seconds)], place, seconds,
                   engine)
+    shutil.rmtree(place)
+    return said
+
+
+def much_code(seed: int, seconds: float, processes: int, threads: int, engine: Sequence[str] = (),
+              guest: Guest = I386) -> str:
+    """More code than memory for it, of so many processes and threads, part of it written to."""
+    binary = program("fuzz_code", guest)
+    place, options = fresh_place(f"code{seed}-{guest.bits}", binary)
+    said = attack(["--code-size", "1", *options, f"/bin/{binary.name}", str(seed), str(seconds),
+                   str(processes), str(threads)], place, seconds, engine)
     shutil.rmtree(place)
     return said
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from fuzzing import cpu_states, random_calls, races
+from fuzzing import cpu_states, much_code, random_calls, races
 from guests import GUESTS, Guest, need
 from harness import Skip, Suite
 
@@ -45,12 +45,19 @@ def states(guest: Guest, seed: int) -> None:
     cpu_states(seed, SECONDS, guest=guest)
 
 
+def code(guest: Guest, seed: int) -> None:
+    """More code than memory."""
+    need(guest)
+    much_code(seed, SECONDS, 2, 6, guest=guest)
+
+
 for each in GUESTS.values():
     end = ", x86-64" if each.suffix else ""
     suite.add(f"calls{end}", partial(calls, each, 1), limit=80)
     suite.add(f"calls, one thread{end}", partial(calls, each, 2, "1", "1"), limit=80)
     suite.add(f"calls, memory checked{end}", partial(checked, each, 5), limit=80)
     suite.add(f"states of the CPU{end}", partial(states, each, 1), limit=80)
+    suite.add(f"more code than memory{end}", partial(code, each, 1), limit=80)
     suite.add(f"calls, many threads{end}", partial(calls, each, 3, "2", "8"), quick=False,
               limit=80)
     suite.add(f"calls, many processes{end}", partial(calls, each, 4, "8", "2"), quick=False,

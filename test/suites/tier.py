@@ -15,7 +15,9 @@ import struct
 import subprocess
 from pathlib import Path
 
-from harness import FG, ROOT, Failure, Suite, check, check_equal, command
+from elf import compile_c
+from guests import GUESTS, Guest, need
+from harness import BUILD, FG, ROOT, Failure, Suite, check, check_equal, command
 
 suite = Suite()
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -25,7 +27,7 @@ def stats(*words: str) -> dict[str, int]:
     """Counters of --stats by name."""
     done = command([*FG, "--stats", *words, "--root", ROOT, "/bin/true"])
     check_equal("status", done.status, 0)
-    return {name: int(value) for value, name in re.findall(r"(?m)^\s*(\d+)  (.*)$", done.errors())}
+    return counters(done.errors())
 
 
 @suite.case("which engine runs", quick=True)
@@ -35,9 +37,109 @@ def _() -> None:
     check(stats("--code-size", "1")["blocks made native"] > 500, "nothing was native in 1 MiB")
 
 
-@suite.case("more code than there is memory for", limit=120)
+# Functions of three blocks each, of which a call runs two or three; `once` calls all of them one
+# time and the last 500 very often, `around` all in turns, through pointers and directly.
+MUCH_CODE = r"""
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+enum { ALL = 24000, HOT = 500 };
+#ifdef __x86_64__
+#define TAKE "mov %edi, %eax\n"
+#define PASS "mov %eax, %edi\n"
+typedef uint32_t function(uint32_t value);
+#else
+#define TAKE ""
+#define PASS ""
+typedef uint32_t function(uint32_t value) __attribute__((regparm(1)));
+#endif
+__asm__(".text\nfunctions: .set n, 0\n.rept 24000\n.balign 32\n" TAKE
+        "imul $5, %eax, %eax\nadd $n, %eax\ntest $16, %al\njnz 1f\nxor $0x55aa, %eax\n1: ret\n"
+        ".set n, n + 1\n.endr\nchain: .set n, 0\n" TAKE
+        ".rept 24000\n" PASS "call functions + 32 * n\n.set n, n + 1\n.endr\nret\n");
+extern const char functions[];
+extern function chain;
+static uint32_t call(uint32_t number, uint32_t value) {
+    return ((function *)(uintptr_t)(functions + 32 * number))(value);
+}
+int main(int argc, char **argv) {
+    uint32_t value = 1;
+    if (argc > 1 && !strcmp(argv[1], "once")) {
+        for (uint32_t i = 0; i < ALL; i++) {
+            value = call(i, value);
+        }
+        for (uint32_t i = 0; i < 1000 * HOT; i++) {
+            value = call(ALL - HOT + i % HOT, value);
+        }
+    } else {
+        for (int i = 0; i < 15; i++) {
+            value = chain(value);
+            for (uint32_t k = 0; k < ALL; k++) {
+                value = call(k * 7 % ALL, value);
+            }
+        }
+    }
+    printf("%u\n", value);
+}
+"""
+ALL, HOT = 24000, 500
+
+
+def much_code(way: str) -> int:
+    """What MUCH_CODE prints."""
+    def call(number: int, value: int) -> int:
+        value = (value * 5 + number) & 0xffffffff
+        return value if value & 16 else value ^ 0x55aa
+    value = 1
+    if way == "once":
+        for i in (*range(ALL), *(ALL - HOT + i % HOT for i in range(1000 * HOT))):
+            value = call(i, value)
+    else:
+        for _ in range(15):
+            for i in (*range(ALL), *(k * 7 % ALL for k in range(ALL))):
+                value = call(i, value)
+    return value
+
+
+def counters(text: str) -> dict[str, int]:
+    """Those of --stats by name."""
+    return {name: int(value) for value, name in re.findall(r"(?m)^\s*(\d+)  (.*)$", text)}
+
+
+def with_little_memory(way: str, guest: Guest) -> dict[str, int]:
+    """MUCH_CODE in 1 MiB: its result is right; the counters."""
+    need(guest)
+    source = BUILD / f"test/tier/{way}{guest.suffix}.c"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(MUCH_CODE)
+    binary = compile_c(source, source.with_suffix(""), "-static", guest=guest)
+    done = command([*FG, "--tier=native", "--code-size=1", "--stats", binary, way], limit=100)
+    check_equal("status", done.status, 0)
+    check_equal("result", done.text(), f"{much_code(way)}\n")
+    return counters(done.errors())
+
+
+for each in GUESTS.values():
+    @suite.case(f"old code gives way to new, {each.name}", quick=True, limit=100)
+    def _(guest: Guest = each) -> None:
+        """Code that ran once does not keep what is hot from being native."""
+        seen = with_little_memory("once", guest)
+        check(seen["chunks of native code evicted"] > 100, f"evicted: {seen}")
+        check(seen["blocks made native"] > 2 * ALL, f"not native: {seen}")
+        check(seen["blocks threaded for want of memory"] < 300, f"threaded: {seen}")
+
+    @suite.case(f"more hot code than memory, {each.name}", limit=100)
+    def _(guest: Guest = each) -> None:
+        """What does not fit is made again no oftener than is worth while, and else threaded."""
+        seen = with_little_memory("around", guest)
+        check(seen["blocks made native again after that"] > 1000, f"none came again: {seen}")
+        check(seen["blocks threaded for want of memory"] > ALL, f"made again for ever: {seen}")
+        check(seen["blocks built"] < 8 * 3 * ALL, f"built again and again: {seen}")
+
+
+@suite.case("imports in little memory", limit=120)
 def _() -> None:
-    """What does not fit is threaded."""
+    """What does not fit is evicted or threaded."""
     script = "import json, argparse, unittest, asyncio; print(sum(range(1000)))"
     done = command([*FG, "--code-size", "1", "--root", ROOT, "/usr/bin/python3", "-c", script])
     check_equal("output", done.text(), "499500\n")
