@@ -140,13 +140,15 @@ static const char *immediate_differs(const struct insn *insn, enum guest_mode mo
     return (ours ^ theirs) & mask ? "immediate" : NULL;
 }
 
-/* Sizes by prefix, where Zydis has one: its operand width is 8 where the size is a byte. */
+/* Sizes by prefix, where Zydis has one: its operand width is 8 where the size is a byte.
+ * MOVDIR64B's register is an address and as wide as one, whatever REX.W says. */
 static const char *sizes_differ(const struct insn *insn, const ZydisDecodedInstruction *z,
                                 const ZydisDecodedOperand *operand) {
     if (z->address_width != insn->addrsize * 8) {
         return "address size";
     }
-    for (unsigned i = 0; i < z->operand_count_visible; i++) {
+    for (unsigned i = 0; i < z->operand_count_visible && z->mnemonic != ZYDIS_MNEMONIC_MOVDIR64B;
+         i++) {
         bool general = operand[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
                        operand[i].encoding == ZYDIS_OPERAND_ENCODING_MODRM_REG &&
                        ZydisRegisterGetClass(operand[i].reg.value) == ZYDIS_REGCLASS_GPR64;

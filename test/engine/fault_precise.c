@@ -1,6 +1,7 @@
 /* Precise faults: an instruction in the middle of a block faults; the signal's context must hold
  * the registers, flags and EIP of its start and the fault's kind, and what came before must have
- * happened. */
+ * happened.
+ * test: own */
 #include "engine_test.h"
 
 #ifdef __x86_64__

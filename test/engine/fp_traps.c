@@ -1,7 +1,8 @@
 /* Unmasked exceptions of SSE, AVX, FMA and x87: SIGFPE at the right instruction with the right code
  * and flags, nothing written; and which memory operands must be aligned. Each instruction meets
  * every pair of some values with each exception unmasked alone; what became of all of them is one
- * line, a hash. */
+ * line, a hash.
+ * test: own */
 #include "engine_test.h"
 #include <cpuid.h>
 #include <setjmp.h>

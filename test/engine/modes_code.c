@@ -1,4 +1,4 @@
-/* test: only x86-64
+/* test: only x86-64 segments
  * 32-bit code in a 64-bit program: every far transfer between CS 0x33 and 0x23, arithmetic and the
  * instructions that only one mode has, the same bytes run by both, code that either mode rewrites,
  * faults, segment registers, single steps. */

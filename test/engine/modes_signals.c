@@ -1,4 +1,4 @@
-/* test: only x86-64
+/* test: only x86-64 segments
  * Signals and system calls of 32-bit code in a 64-bit program: frames and the handler's CS go by
  * the call that registered it, returns may go to the other mode, int $0x80 is a call of the i386
  * ABI. */

@@ -1,9 +1,10 @@
-/* test: only x86-64
+/* test: only x86-64 segments
  * Threads of a 64-bit program that go to 32-bit code and back all the time, while signals come and
  * one of them rewrites that code; forks meanwhile. Nothing of it may be lost. */
 #include "mode_test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 
 #define THREADS 4
@@ -37,6 +38,9 @@ static void *turns(void *pointer) {
         set_regs(&regs, patched, stack);
         call32(&regs); /* mov eax, 1 or 2; lret */
         wrong += regs.ax != 1 && regs.ax != 2;
+    }
+    while (signals_seen == 0) { /* not over before main() has sent one */
+        sched_yield();
     }
     return (void *)wrong;
 }

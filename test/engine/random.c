@@ -1,6 +1,7 @@
 /* Instructions whose results differ from run to run: RDRAND and RDSEED in every width, RDPID and
  * RDTSCP beside getcpu(2), and that WRFSBASE and arch_prctl(2) mean the same base. What CPUID does
- * not show is not run, and says the same. */
+ * not show is not run, and says the same.
+ * test: own */
 #include <cpuid.h>
 #include <sched.h>
 #include <stdint.h>

@@ -1,6 +1,7 @@
 /* Build: cc -static -msse2 signal_edit.c
  * Signal contexts that a handler edits: EIP, registers, flags, x87 and SSE state; the trap flag;
- * and signals that come at any time while code runs whose registers must not change. */
+ * and signals that come at any time while code runs whose registers must not change.
+ * test: own */
 #include "engine_test.h"
 #include <sys/time.h>
 

@@ -1,5 +1,6 @@
 /* Self-modifying code within a block: each store is seen by the very next fetch, wherever it goes
- * and whichever instruction makes it. */
+ * and whichever instruction makes it.
+ * test: own */
 #include "engine_test.h"
 
 enum { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };

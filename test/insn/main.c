@@ -24,6 +24,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+
+#define HWCAP2_FSGSBASE 2 /* asm/hwcap2.h */
 
 struct options {
     const char *cases, *oracle, *one_case, *record, *vectors, *answers;
@@ -115,16 +118,19 @@ static unsigned end_of(const struct tcase *test, const struct tresult *result) {
     return result->eip == test->code_at + test->code_len + 1 ? 0 : 1;
 }
 
+static bool differs(const struct batch *batch, uint32_t i) {
+    return !results_agree(batch, &batch->cases[i], &batch->results[SIDE_ORACLE][i],
+                          &batch->results[SIDE_ENGINE][i], &slots[i].ok);
+}
+
 static void flush(struct runner *runner, const struct forms *forms, int details) {
     struct batch *batch = runner->batch;
-    runner_run(runner);
+    runner_judge(runner, differs);
     for (uint32_t i = 0; i < batch->count; i++) {
         struct tally *tally = &tallies[slots[i].form->row];
         tally->cases++;
         tally->ends[end_of(&batch->cases[i], &batch->results[SIDE_ORACLE][i])]++;
-        if (!runner->side[SIDE_ENGINE].pid ||
-            results_agree(batch, &batch->cases[i], &batch->results[SIDE_ORACLE][i],
-                          &batch->results[SIDE_ENGINE][i], &slots[i].ok)) {
+        if (!runner->side[SIDE_ENGINE].pid || !differs(batch, i)) {
             continue;
         }
         if (tally->failures++ < (uint32_t)details) {
@@ -171,10 +177,17 @@ static bool wanted(const struct form_row *row, const struct options *options) {
     return options->pattern_count == 0;
 }
 
+/* Does the host's kernel keep what the row changes? Without HWCAP2_FSGSBASE it knows nothing of
+ * bases that user code writes, and loses them when it next switches tasks. */
+static bool kept_by_host(const struct form_row *row) {
+    bool writes = !strcmp(row->name, "WRFSBASE") || !strcmp(row->name, "WRGSBASE");
+    return !writes || getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
+}
+
 static void run_rows(struct runner *runner, const struct forms *forms,
                      const struct options *options) {
     for (uint32_t r = 0; r < forms->rows; r++) {
-        if (!wanted(&forms->row[r], options) ||
+        if (!wanted(&forms->row[r], options) || !kept_by_host(&forms->row[r]) ||
             (options->portable && !is_portable(forms, &forms->row[r]))) {
             continue;
         }
@@ -211,8 +224,8 @@ static void run_outside(struct runner *runner, const struct forms *forms,
 }
 #endif
 
-static int summary(const struct forms *forms, const struct options *options, unsigned crashes,
-                   unsigned bits) {
+static int summary(const struct forms *forms, const struct options *options,
+                   const struct runner *runner, unsigned bits) {
     uint64_t cases = 0, failures = 0;
     uint32_t rows = 0, bad = 0;
     const char *title = options->portable ? " in C" : "";
@@ -241,8 +254,11 @@ static int summary(const struct forms *forms, const struct options *options, uns
     }
     printf("note %u rows, %llu cases compared with the host CPU, %llu differ in %u rows", rows,
            (unsigned long long)cases, (unsigned long long)failures, bad);
-    if (crashes) {
-        printf(", %u engine crashes", crashes);
+    if (runner->unsteady) {
+        printf(", %u answers of the host that it did not give again", runner->unsteady);
+    }
+    if (runner->crashes) {
+        printf(", %u engine crashes", runner->crashes);
     }
     printf("\n");
     return bad != 0;
@@ -270,12 +286,12 @@ static int replay(struct runner *runner, const struct forms *forms, const char *
     }
     const struct form *form = find_case(forms, row, &number);
     add_case(runner->batch, form, number);
-    runner_run(runner);
+    runner_judge(runner, differs);
     const struct tresult *a = &runner->batch->results[SIDE_ORACLE][0];
     const struct tresult *b = &runner->batch->results[SIDE_ENGINE][0];
     printf("%s (%s)\n", forms->row[row].name, forms->row[row].cite);
     print_case(stdout, &runner->batch->cases[0], form->hints & (HINT_X87 | HINT_FP));
-    bool same = results_agree(runner->batch, &runner->batch->cases[0], a, b, &slots[0].ok);
+    bool same = !differs(runner->batch, 0);
     print_differences(stdout, a, b, &slots[0].ok);
     printf("%s\n", same ? "agree" : "DIFFER");
     return !same;
@@ -387,7 +403,7 @@ int main(int argc, char **argv) {
 #if CASE_BITS == 64
     window_bits = (unsigned)runner.batch->window_bits;
 #endif
-    int status = summary(&forms, &options, runner.crashes, window_bits);
+    int status = summary(&forms, &options, &runner, window_bits);
     runner_stop(&runner);
     return options.survey ? 0 : status;
 }

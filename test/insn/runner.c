@@ -132,6 +132,37 @@ void runner_run(struct runner *runner) {
     }
 }
 
+void runner_judge(struct runner *runner, bool (*differs)(const struct batch *batch, uint32_t i)) {
+    static struct tresult first[BATCH_CASES];
+    struct batch *batch = runner->batch;
+    struct tresult *oracle = batch->results[SIDE_ORACLE];
+    runner_run(runner);
+    for (int again = 0; again < 2 && runner->side[SIDE_ENGINE].pid; again++) {
+        bool doubts[BATCH_CASES], any = false;
+        for (uint32_t i = 0; i < batch->count; i++) {
+            doubts[i] = differs(batch, i);
+            any |= doubts[i];
+        }
+        if (!any) {
+            return;
+        }
+        memcpy(first, oracle, batch->count * sizeof *first);
+        batch->next[SIDE_ORACLE] = 0;
+        say_go(runner, SIDE_ORACLE);
+        if (!wait_done(runner, SIDE_ORACLE)) {
+            fprintf(stderr, "the oracle died in a batch that it had done\n");
+            exit(99);
+        }
+        for (uint32_t i = 0; i < batch->count; i++) {
+            if (doubts[i] && !differs(batch, i)) {
+                runner->unsteady++;
+            } else {
+                oracle[i] = first[i];
+            }
+        }
+    }
+}
+
 void runner_stop(struct runner *runner) {
     int status;
     for (int i = 0; i < SIDES; i++) {

@@ -26,7 +26,8 @@ struct runner {
         pid_t pid;
         int to, from;
     } side[SIDES];
-    unsigned crashes; /* of the engine */
+    unsigned crashes;  /* of the engine */
+    unsigned unsteady; /* answers of the oracle that it did not give again (runner_judge) */
 };
 
 struct form;
@@ -47,6 +48,11 @@ struct tolerance {
 bool runner_start(struct runner *runner, const char *oracle, bool engine);
 /* Runs batch->cases[0..count) on every side that is there. */
 void runner_run(struct runner *runner);
+/* The same, and where the sides differ the oracle is asked again, twice at most: hosts that are
+ * themselves guests of a hypervisor lose a trap, or a segment's base, once in a million cases. An
+ * answer that it gives later and that `differs` does not object to takes the first one's place; the
+ * engine is not asked again. */
+void runner_judge(struct runner *runner, bool (*differs)(const struct batch *batch, uint32_t i));
 void runner_stop(struct runner *runner);
 
 /* The engine's side: serves batches until `in` ends. Does not return. */

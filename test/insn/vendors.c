@@ -32,9 +32,8 @@ void start_state(struct tresult *result, const struct tcase *test) {
     }
 }
 
-/* The state in which the instruction has done nothing but fault. */
-static void fault_state(struct tresult *result, const struct tcase *test, uint32_t trap,
-                        uint32_t error, greg addr) {
+void fault_state(struct tresult *result, const struct tcase *test, uint32_t trap, uint32_t error,
+                 greg addr) {
     start_state(result, test);
     result->trap = trap;
     result->error = error;
@@ -511,6 +510,7 @@ const struct vendor vendors[] = {
     {"far_rexw", rule_far_rexw},
     {"movsxd16", rule_movsxd16},
     {"lar_access", rule_lar_access},
+    {"sysexit", rule_sysexit},
     {"scan_f3", rule_scan_f3},
     {"sha_align", rule_sha_align},
     {"shiftd_over", rule_shiftd_over},

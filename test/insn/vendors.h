@@ -39,6 +39,9 @@ uint32_t vendor_bits(uint32_t bits, const uint8_t numbers[32]);
 
 /* The case left everything as it was; it ended after the instruction. */
 void start_state(struct tresult *result, const struct tcase *test);
+/* The instruction has done nothing but fault. */
+void fault_state(struct tresult *result, const struct tcase *test, uint32_t trap, uint32_t error,
+                 greg addr);
 /* Bytes of memory: at the start, and in a result. Setting fails when the list of changes is full.
  */
 bool start_byte(const struct vendor_case *c, greg addr, uint8_t *byte);
@@ -50,6 +53,11 @@ greg first_unwritable(greg addr, uint32_t bytes);
 
 /* Rules of vendors_value.c: a value that the manual leaves open, within bounds. */
 vendor_rule rule_lar_access, rule_scan_f3, rule_shiftd_over, rule_bswap16, rule_approximation,
-    rule_x87_functions;
+    rule_x87_functions, rule_sysexit;
+
+/* Of a host without Linux' segment of 32-bit code, selector 23h, as some hypervisors leave it: the
+ * answer to a case that loads or asks for this selector; false: any other case, or a host that has
+ * it. The engine's processor always has it. */
+vendor_rule rule_no_code32;
 
 #endif

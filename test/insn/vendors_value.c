@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define FLAG_ZF 0x40u
+enum { TRAP_UNDEFINED = 6, TRAP_GENERAL = 13 };
 
 /* The register or memory operand ModRM.rm as a number of `size` bytes; false when it faults. */
 static bool source(const struct vendor_case *c, uint32_t size, greg *value) {
@@ -42,6 +43,68 @@ bool rule_lar_access(const struct vendor_case *c, unsigned n, const struct tresu
         return false;
     }
     *dst = (*dst & ~open) | (judged->regs[c->form->reg] & open);
+    return true;
+}
+
+bool rule_sysexit(const struct vendor_case *c, unsigned n, const struct tresult *judged,
+                  struct tresult *answer) {
+    (void)c;
+    (void)judged;
+    if (n > 1 || (answer->trap != TRAP_GENERAL && answer->trap != TRAP_UNDEFINED)) {
+        return false;
+    }
+    answer->trap = n == 0 ? TRAP_GENERAL : TRAP_UNDEFINED;
+    return true;
+}
+
+/* The selector that the instruction loads or asks for. */
+static bool selector_of(const struct vendor_case *c, greg *selector, bool *asks) {
+    const struct form *f = c->form;
+    uint32_t i = 0;
+    while (i + 1u < f->len && f->bytes[i] != 0x0f && f->bytes[i] != 0x8e) {
+        i++;
+    }
+    uint8_t op = f->bytes[i] == 0x0f ? f->bytes[i + 1] : 0x8e;
+    struct vendor_case at = *c;
+    *asks = op <= 3;
+    if (op == 0xb2 || op == 0xb4 || op == 0xb5) {
+        at.operand += f->opsize < 4 ? f->opsize : 4;
+    } else if (op == 0xa1 || op == 0xa9) {
+        struct form in_memory = {.mem = FORM_NATIVE};
+        at.form = &in_memory;
+        at.operand = c->test->regs[4];
+        return source(&at, 2, selector);
+    } else if (op != 0x8e && op > 3) {
+        return false;
+    }
+    return source(&at, 2, selector);
+}
+
+static bool has_code32(void) {
+    static int known = -1;
+    if (known < 0) {
+        uint32_t rights, selector = 0x23;
+        bool there;
+        __asm__("lar %2, %0" : "=r"(rights), "=@ccz"(there) : "r"(selector));
+        known = there;
+    }
+    return known;
+}
+
+bool rule_no_code32(const struct vendor_case *c, unsigned n, const struct tresult *judged,
+                    struct tresult *answer) {
+    (void)judged;
+    greg selector;
+    bool asks;
+    if (n > 0 || has_code32() || !selector_of(c, &selector, &asks) || selector >> 2 != 0x20 >> 2) {
+        return false;
+    }
+    if (asks) {
+        start_state(answer, c->test);
+        answer->eflags &= ~FLAG_ZF;
+    } else {
+        fault_state(answer, c->test, TRAP_GENERAL, 0x20, 0);
+    }
     return true;
 }
 

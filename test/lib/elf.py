@@ -101,10 +101,10 @@ def compile_c(source: Path, program: Path, *flags: str, guest: Guest = I386) -> 
     return program
 
 
-def small_c(name: str, text: str, *flags: str) -> Path:
-    """An i386 program from C text, below build/test/small."""
-    source = BUILD / "test/small" / f"{name}.c"
+def small_c(name: str, text: str, *flags: str, guest: Guest = I386) -> Path:
+    """A guest's program from C text, below build/test/small."""
+    source = BUILD / f"test/small{guest.suffix}" / f"{name}.c"
     source.parent.mkdir(parents=True, exist_ok=True)
     if not source.exists() or source.read_text() != text:
         source.write_text(text)
-    return compile_c(source, source.with_suffix(""), *(flags or ("-static",)))
+    return compile_c(source, source.with_suffix(""), *(flags or ("-static",)), guest=guest)

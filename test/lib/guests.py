@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import BUILD, ROOT, Skip, command, fiberglass
+from harness import BUILD, ROOT, Failure, Skip, command, fiberglass
 
 ROOT64 = Path(os.environ.get("ROOT64", BUILD / "root-amd64")).resolve()
 
@@ -45,16 +45,76 @@ def runs(guest: Guest) -> bool:
 
 
 @functools.cache
-def ask(guest: Guest) -> bool:
-    """Does the engine run programs of this guest? Only its refusal to do so is a no: a program
-    that runs wrongly is for the cases to find."""
+def ask_host(guest: Guest) -> bool:
+    """Does the host itself run programs of this guest? Kernels without IA32 emulation, and some
+    that are guests of a hypervisor themselves, run none of i386."""
+    try:
+        return command([small_program(guest)]).status == 0
+    except Failure:
+        return False
+
+
+def runs_natively(guest: Guest) -> bool:
+    """Does the host itself run programs of this guest?"""
+    with asking:
+        return ask_host(guest)
+
+
+def comparable() -> Guest:
+    """The guest whose programs a suite about both kinds alike compares with native runs: i386, or
+    x86-64 where the host runs no others."""
+    return I386 if runs_natively(I386) else X86_64
+
+
+def need_native(guest: Guest) -> None:
+    """A Skip where the host runs no programs of this guest."""
+    if not runs_natively(guest):
+        raise Skip(f"this host runs no {guest.name} programs to compare with")
+
+
+@functools.cache
+def ask_segments() -> bool:
+    """Has the host Linux' segment of 32-bit code?"""
+    source = BUILD / "test/small/segments.c"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("int main(void) { char there; __asm__(\"lar %1, %%eax\\n setz %0\" : \"=q\"(there)"
+                      " : \"r\"(0x23) : \"eax\"); return !there; }\n")
+    done = command(["gcc", "-o", source.with_suffix(""), source])
+    assert not done.status, done.errors()
+    return command([source.with_suffix("")]).status == 0
+
+
+def has_segments() -> bool:
+    """Has the host the segments that Linux usually has? Some hypervisors leave its kernel without
+    those of 32-bit code."""
+    with asking:
+        return ask_segments()
+
+
+def threaded(guest: Guest) -> list[str]:
+    """The engine's options for a run to compare with where the host runs no program of this guest:
+    the other engine, threaded code. A Skip where that is not Fiberglass."""
+    if fiberglass("--tier=threaded", small_program(guest)).status:
+        need_native(guest)
+    return ["--tier=threaded"]
+
+
+def small_program(guest: Guest) -> Path:
+    """A program that ends with status 0."""
     source = BUILD / f"test/small/end{guest.suffix}.c"
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text("int main(void) { return 0; }\n")
     program = source.with_suffix("")
     done = command(["gcc", f"-m{guest.bits}", "-static", "-o", program, source])
     assert not done.status, done.errors()
-    return fiberglass(program).status != 126
+    return program
+
+
+@functools.cache
+def ask(guest: Guest) -> bool:
+    """Does the engine run programs of this guest? Only its refusal to do so is a no: a program
+    that runs wrongly is for the cases to find."""
+    return fiberglass(small_program(guest)).status != 126
 
 
 def need(guest: Guest) -> None:

@@ -10,6 +10,9 @@ of its own. A comment within the first 15 lines may hold
     test: args WORDS...   arguments of the program
     test: status N        the program ends with N in both runs (otherwise: just the same)
     test: full            not part of --quick
+    test: own             each guest shows something else (see run_reference)
+    test: segments        natively only where the host has the segments of Linux, CS 0x23 among them
+    test: self            judges by itself, with status 0, and is compared with no other run
     test: unfiltered      skipped where a filter refuses system calls, as in most containers
     test: check-memory    the guest's memory is verified after each system call (slow)
     test: limit SECONDS   default 30 (several of these may be on one line, args last)
@@ -22,11 +25,12 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from elf import compile_c
-from guests import GUESTS, I386, Guest, need
+from guests import GUESTS, I386, X86_64, Guest, has_segments, need, runs_natively, threaded
 from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
                      fiberglass)
 
@@ -44,6 +48,9 @@ class Program:
     flags: list[str] = field(default_factory=lambda: ["-static"])
     args: list[str] = field(default_factory=list)
     status: int | None = None
+    own: bool = False
+    segments: bool = False
+    self: bool = False
     full: bool = False
     unfiltered: bool = False
     check_memory: bool = False
@@ -57,6 +64,14 @@ class Program:
     def place(self, what: str) -> Path:
         """Its place among the binaries ("bin") or the directories of runs ("native")."""
         return BUILD / f"test/{what}{self.guest.suffix}" / self.name
+
+    def binary(self, guest: Guest) -> Path:
+        """The program compiled for a guest."""
+        place = self.place("bin")
+        if guest != self.guest:  # not where the other suite may be making its own
+            place = place.parent / guest.name / place.name
+        return compile_c(self.source, place, *self.flags, f"-I{TOP}", "-pthread", "-lm",
+                         guest=guest)
 
 
 def read_program(source: Path, guest: Guest) -> Program | None:
@@ -82,7 +97,7 @@ def read_program(source: Path, guest: Guest) -> Program | None:
                 program.status = int(next(words))
             elif word == "limit":
                 program.limit = float(next(words))
-            elif word in ("full", "unfiltered", "check-memory"):
+            elif word in ("own", "segments", "self", "full", "unfiltered", "check-memory"):
                 setattr(program, word.replace("-", "_"), True)
             else:
                 program.flags.append(word)
@@ -91,7 +106,20 @@ def read_program(source: Path, guest: Guest) -> Program | None:
     return program
 
 
-def run(program: Program, binary: Path, where: str) -> Result:
+def run_reference(program: Program) -> Result:
+    """The run to compare with: natively. Where the host runs none of the guest's programs, that of
+    the same source for x86-64; of what only this guest has, or shows differently, that as threaded code."""
+    other = program.guest
+    if program.segments and not has_segments():
+        return run(program, program.binary(other), "threaded", threaded(other))
+    if not runs_natively(other):
+        if program.own or program.only == program.guest:
+            return run(program, program.binary(other), "threaded", threaded(other))
+        other = X86_64
+    return run(program, program.binary(other), "native")
+
+
+def run(program: Program, binary: Path, where: str, options: Sequence[str] = ()) -> Result:
     """One run in an empty directory."""
     directory = program.place("native") / where
     shutil.rmtree(directory, ignore_errors=True)
@@ -101,21 +129,26 @@ def run(program: Program, binary: Path, where: str) -> Result:
         return command(words, cwd=directory, env=ENVIRONMENT)
     if program.check_memory:
         words.insert(0, "--check-memory")
-    return fiberglass(*words, cwd=directory, env=ENVIRONMENT)
+    return fiberglass(*options, *words, cwd=directory, env=ENVIRONMENT)
 
 
 def compare(program: Program) -> None:
     """Both runs of a program."""
     if program.unfiltered and "Seccomp:\t2" in Path("/proc/self/status").read_text():
         raise Skip("a filter (seccomp) refuses system calls here")
-    binary = compile_c(program.source, program.place("bin"), *program.flags, f"-I{TOP}", "-pthread",
-                       "-lm", guest=program.guest)
-    native = run(program, binary, "native")
+    if program.self:
+        need(program.guest)
+        done = run(program, program.binary(program.guest), "guest")
+        check_equal(f"status ({done.text()[-500:]})", done.status, 0)
+        return
+    native = run_reference(program)
     wanted = native.status if native.status >= 0 else 128 - native.status
     if program.status is not None:
         check_equal("status of the native run", wanted, program.status)
     check(native.status != 1, f"the native run fails: {native.text()[-500:]}")
+    check(native.status >= 0 or program.status, f"the native run ends by signal {-native.status}")
     need(program.guest)
+    binary = program.binary(program.guest)
     guest = run(program, binary, "guest")
     try:
         check_equal("standard output", guest.text(), native.text())

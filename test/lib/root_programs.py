@@ -11,10 +11,11 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guests import GUESTS, Guest, need, need_root
+from guests import GUESTS, Guest, need, need_root, runs_natively, threaded
 from harness import BUILD, TOP, Failure, Result, Suite, check, check_equal, fiberglass
 from native_root import run_native
 
@@ -96,10 +97,18 @@ def environment(guest: Guest) -> dict[str, str]:
     return dict(ENVIRONMENT, LOADER=guest.loader)
 
 
-def run_guest(words: list[str], mnt: Path, guest: Guest) -> Result:
+def run_reference(program: Program, mnt: Path, guest: Guest) -> Result:
+    """The run to compare with: natively, or where the host runs none of the guest's programs as
+    threaded code."""
+    if not runs_natively(guest):
+        return run_guest(program.words(), mnt, guest, threaded(guest))
+    return run_native(program.words(), mnt, environment(guest), program.system, guest)
+
+
+def run_guest(words: list[str], mnt: Path, guest: Guest, options: Sequence[str] = ()) -> Result:
     """Run the same in Fiberglass."""
     variables = [w for name, value in environment(guest).items() for w in ("-e", f"{name}={value}")]
-    return fiberglass("-r", guest.root, "--clear-env", *variables, "-C", "/mnt",
+    return fiberglass(*options, "-r", guest.root, "--clear-env", *variables, "-C", "/mnt",
                       "-m", f"{mnt}:/mnt", *words)
 
 
@@ -134,7 +143,7 @@ def compare_runs(program: Program, guest: Guest, scripts: Path) -> tuple[float, 
     need_root(guest)
     top = BUILD / f"test/programs{guest.suffix}" / f"{program.name}-{os.getpid()}"
     native_dir, guest_dir = fresh(top / "native", scripts), fresh(top / "guest", scripts)
-    native = run_native(program.words(), native_dir, environment(guest), program.system, guest)
+    native = run_reference(program, native_dir, guest)
     wanted = shell_status(native.status)
     check(wanted == program.status, f"the native run ends with {wanted}, not {program.status}: "
           + native.errors()[-500:])

@@ -1,6 +1,7 @@
 /* Floating point as C programs see it: libm, printf, strtod and conversions in the three formats.
- * Build: cc -m32 -O1 -static fp_libm.c -lm. Prints the same on a CPU and in the guest, digit for
- * digit (hexadecimal floats show the last bit); not for hosts whose libm differs. */
+ * Build: cc -O1 -static fp_libm.c -lm. Prints the same on a CPU and in the guest, digit for
+ * digit (hexadecimal floats show the last bit); not for hosts whose libm differs.
+ * test: own */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* Floating-point environment: rounding and precision control, exception flags, MXCSR with flush to
  * zero, traps (SIGFPE with its si_code), images of FNSTENV, FNSAVE and FXSAVE.
- * Build: cc -m32 -O1 -msse2 -mfpmath=387 -static fp_modes.c -lm. Same output on a CPU and in the
- * guest. */
+ * Build: cc -O1 -msse2 -mfpmath=387 -static fp_modes.c -lm. Same output on a CPU and in the
+ * guest.
+ * test: own */
 #define _GNU_SOURCE /* feenableexcept */
 #include <emmintrin.h>
 #include <fenv.h>

@@ -2,9 +2,10 @@
  * the state of the interrupted code is in the ucontext and comes back, changed where the handler
  * changed it; children and threads inherit control words, exec resets them.
  *
- * Build: cc -m32 -O1 -msse2 -mfpmath=387 -static fp_signal.c -lpthread -lm
+ * Build: cc -O1 -msse2 -mfpmath=387 -static fp_signal.c -lpthread -lm
  *
- * Same output on a CPU and in the guest. */
+ * Same output on a CPU and in the guest.
+ * test: own */
 #define _GNU_SOURCE
 #include <emmintrin.h>
 #include <fenv.h>
@@ -36,20 +37,30 @@ static int change;
 static uint32_t seen[8];
 static double seen_value[2];
 
-/* The FXSAVE image lies behind the 112 bytes of the old format (struct _fpstate, sigcontext.h). */
+/* An i386 frame has the old format before the FXSAVE image (struct _fpstate, sigcontext.h). */
+#ifdef __x86_64__
+#define OLD_BYTES 0
+#define OLD_TAG   4
+#define OLD_ST0   32
+#else
+#define OLD_BYTES 112
+#define OLD_TAG   8
+#define OLD_ST0   28
+#endif
+
 static void handler(int sig, siginfo_t *info, void *context) {
     ucontext_t *uc = context;
-    uint8_t *old = (uint8_t *)uc->uc_mcontext.fpregs, *fx = old + 112;
+    uint8_t *old = (uint8_t *)uc->uc_mcontext.fpregs, *fx = old + OLD_BYTES;
     seen[0] = control();
     seen[1] = tags();
     seen[2] = _mm_getcsr();
     memcpy(&seen[3], old, 4);     /* cw */
     memcpy(&seen[4], fx + 24, 4); /* mxcsr */
-    memcpy(&seen[5], old + 8, 4); /* tag */
-    seen[6] = fx[4];              /* abridged tag */
+    memcpy(&seen[5], old + OLD_TAG, 4);
+    seen[6] = fx[4]; /* abridged tag */
     memcpy(&seen_value[0], fx + 160, 8);
     long double st0;
-    memcpy(&st0, old + 28, 10);
+    memcpy(&st0, old + OLD_ST0, 10);
     seen_value[1] = (double)st0;
     __asm__ volatile("fldpi; fldpi; fldpi; fldpi; fstp %st(0)"); /* left behind on purpose */
     _mm_setcsr(0x3f80);
@@ -63,7 +74,7 @@ static void handler(int sig, siginfo_t *info, void *context) {
         memcpy(old, &cw, 2);
         long double s = -7.25L;
         memcpy(fx + 32, &s, 10);
-        memcpy(old + 28, &s, 10);
+        memcpy(old + OLD_ST0, &s, 10);
     }
 }
 
@@ -74,12 +85,22 @@ static void around_signal(int how) {
     uint32_t csr = 0x7f80, after_csr;
     __asm__ volatile(
         "fninit; fldcw %[cw]; ldmxcsr %[csr]; fld1; fldl %[x0]; movsd %[x0], %%xmm0;"
+#ifdef __x86_64__
+        "movl %[pid], %%edi; movl %[sig], %%esi; movl $62, %%eax; syscall;"
+#else
         "pushl %%ebx; movl %[pid], %%ebx; movl %[sig], %%ecx; movl $37, %%eax; int $0x80;"
-        "popl %%ebx; movsd %%xmm0, %[out0]; fstpl %[out1]; fnstcw %[acw]; stmxcsr %[acsr];"
+        "popl %%ebx;"
+#endif
+        "movsd %%xmm0, %[out0]; fstpl %[out1]; fnstcw %[acw]; stmxcsr %[acsr];"
         "fstp %%st(0)"
         : [out0] "=m"(out0), [out1] "=m"(out1), [acw] "=m"(after_cw), [acsr] "=m"(after_csr)
         : [cw] "m"(cw), [csr] "m"(csr), [x0] "m"(x0), [pid] "r"(getpid()), [sig] "i"(SIGUSR1)
-        : "eax", "ecx", "xmm0", "memory");
+        : "eax", "ecx", "xmm0", "memory"
+#ifdef __x86_64__
+          ,
+          "rdi", "rsi", "r11"
+#endif
+    );
     uint16_t t = tags();
     fesetenv(FE_DFL_ENV);
     _mm_setcsr(0x1f80);

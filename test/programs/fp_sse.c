@@ -1,13 +1,20 @@
 /* SSE and SSE2 through the compiler: scalar code with -mfpmath=sse, and every family of intrinsics
  * over edge values; MMX at the end. Prints results as integers, so that the last bit shows.
- * Build: cc -m32 -O2 -msse2 -mfpmath=sse -static fp_sse.c -lm. Same output on a CPU and in the
- * guest. */
+ * Build: cc -O2 -msse2 -mfpmath=sse -static fp_sse.c -lm. Same output on a CPU and in the
+ * guest.
+ * test: own */
 #include <emmintrin.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <xmmintrin.h>
+
+#ifdef __x86_64__
+#define SEGMENT "fs"
+#else
+#define SEGMENT "gs"
+#endif
 
 static uint32_t state = 12345;
 static uint32_t next(void) {
@@ -156,10 +163,10 @@ static void mmx(void) {
     static char bytes[24];
     for (int i = 0; i < 50; i++) {
         __m64 a = _mm_movepi64_pi64(integers()), b = _mm_movepi64_pi64(integers());
-        uint32_t base;
-        __asm__("mov %%gs:0, %0" : "=r"(base));
-        uint32_t offset = (uint32_t)(uintptr_t)(bytes + i % 16) - base;
-        __asm__ volatile(".byte 0x65\n maskmovq %1, %0" : "+y"(a) : "y"(b), "D"(offset) : "memory");
+        uintptr_t base; /* of the thread's own segment, by its first word */
+        __asm__("mov %%" SEGMENT ":0, %0" : "=r"(base));
+        uintptr_t offset = (uintptr_t)(bytes + i % 16) - base;
+        __asm__ volatile(SEGMENT "\n maskmovq %1, %0" : "+y"(a) : "y"(b), "D"(offset) : "memory");
         a = _mm_add_pi8(a, b);
         mix(_mm_xor_si128(_mm_movpi64_epi64(a), _mm_loadu_si128((const __m128i *)bytes)));
     }

@@ -106,7 +106,7 @@ static void run_batch(struct runner *runner, struct totals *totals, uint64_t det
     struct batch *batch = runner->batch;
     static uint32_t bad[BATCH_CASES];
     uint32_t bads = 0;
-    runner_run(runner);
+    runner_judge(runner, differs);
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct tresult *end = &batch->results[SIDE_ORACLE][i];
         totals->streams++;
@@ -202,6 +202,9 @@ int main(int argc, char **argv) {
     printf("note %llu random streams (seeds from %llu), %llu run to their end, %llu differ",
            (unsigned long long)totals.streams, (unsigned long long)seed,
            (unsigned long long)totals.to_end, (unsigned long long)totals.differ);
+    if (runner.unsteady) {
+        printf(", %u answers of the host that it did not give again", runner.unsteady);
+    }
     if (runner.crashes) {
         printf(", %u engine crashes", runner.crashes);
     }

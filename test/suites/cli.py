@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 
 from elf import small_c
+from guests import comparable
 from harness import (BUILD, FG, ROOT, Suite, check, check_equal, command, expect_error, fiberglass,
                      need_attributes)
 
@@ -288,7 +289,7 @@ int main(void) {
 
 @suite.case("what the host process has")
 def _() -> None:
-    program = small_c("inherited", INHERITED)
+    program = small_c("inherited", INHERITED, guest=comparable())
     script = ('trap "" USR1 HUP PIPE WINCH; ulimit -n 77; ulimit -Sf 4000; ulimit -c 5; '
               'ulimit -Ss 7777; exec nice -n 7 "$@"')
     native = command(["bash", "-c", script, "sh", program])

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c, small_c
+from guests import comparable
 from harness import (BUILD, FG, ROOT, TOP, Failure, Result, Skip, Suite, check, check_equal,
                      command, need_attributes, remaining)
 
@@ -39,7 +40,8 @@ def program(name: str) -> Path:
     flags = ["-static", "-pthread", f"-I{TOP}"]
     if "-D_FILE_OFFSET_BITS=64" in source.read_text()[:400]:
         flags.append("-D_FILE_OFFSET_BITS=64")
-    return compile_c(source, BUILD / f"test/bin/fs/fs_{name}", *flags)
+    guest = comparable()
+    return compile_c(source, BUILD / f"test/bin{guest.suffix}/fs/fs_{name}", *flags, guest=guest)
 
 
 def make_root(name: str, *programs: str) -> Path:
@@ -300,7 +302,7 @@ int main(int argc, char **argv) {
 @suite.case("flags of files")
 def _() -> None:
     """Read-only mounts keep theirs; in a private root nothing is made that binds the host user."""
-    program_ = small_c("flags_of_files", FLAGS, "-static", "-D_GNU_SOURCE")
+    program_ = small_c("flags_of_files", FLAGS, "-static", "-D_GNU_SOURCE", guest=comparable())
     place = WORK / "flags"
     shutil.rmtree(place, ignore_errors=True)
     for directory in ("root/w", "root/ro", "shown"):

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from guests import GUESTS, Guest, need, need_root
 from harness import BUILD, TOP, Result, Suite, check_equal, fiberglass
-from native_root import run_native
-from root_programs import Program, environment, fresh, read_cases
+from root_programs import Program, environment, fresh, read_cases, run_reference
 
 suite = Suite()
 once = threading.Lock()  # cases run side by side
@@ -37,8 +36,7 @@ def place(program: Program, guest: Guest, what: str) -> Path:
 def native_run(name: str, guest: Guest) -> Result:
     """What the native run prints."""
     program = PROGRAMS[name]
-    return run_native(program.words(), place(program, guest, "native"), environment(guest),
-                      program.system, guest)
+    return run_reference(program, place(program, guest, "native"), guest)
 
 
 def wanted(name: str, guest: Guest) -> Result:

@@ -13,6 +13,7 @@ import shutil
 import threading
 
 from elf import compile_c
+from guests import comparable
 from harness import BUILD, FG, TOP, Result, Skip, Suite, check_equal, command
 
 WORK = (BUILD / "test/older_host").absolute()
@@ -32,14 +33,18 @@ def program(name: str) -> str:
     if "-D_FILE_OFFSET_BITS=64" in source.read_text()[:400]:
         flags.append("-D_FILE_OFFSET_BITS=64")
     with compiling:
-        return str(compile_c(source, BUILD / "test/bin/older_host" / name, *flags).absolute())
+        guest = comparable()
+        return str(compile_c(source, BUILD / f"test/bin{guest.suffix}/older_host" / name, *flags,
+                             guest=guest).absolute())
 
 
 def older(*words: str) -> list[str]:
     """The command line of a run without the newer calls."""
     with compiling:
-        tool = compile_c(TOP / "test/lib/older_host.c", BUILD / "test/bin/older_host/filter",
-                         "-static")
+        guest = comparable()
+        tool = compile_c(TOP / "test/lib/older_host.c",
+                         BUILD / f"test/bin{guest.suffix}/older_host/filter", "-static",
+                         guest=guest)
     probe = command([tool, tool])
     if probe.text() != "refused\n":
         raise Skip(f"the host takes no filter: {probe.text()}{probe.errors()}")

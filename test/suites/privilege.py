@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elf import compile_c, small_c
+from guests import comparable
 from harness import (BUILD, FG, TOP, Failure, Result, Skip, Suite, check, check_equal, command,
                      need_attributes)
 
@@ -37,8 +38,10 @@ compiling = threading.Lock()
 def program(name: str) -> Path:
     """The compiled test/privilege/NAME.c; cases run beside each other and share it."""
     with compiling:
-        return compile_c(TOP / f"test/privilege/{name}.c", BUILD / f"test/bin/privilege/{name}",
-                         "-static", "-pthread", f"-I{TOP}")
+        guest = comparable()
+        return compile_c(TOP / f"test/privilege/{name}.c",
+                         BUILD / f"test/bin{guest.suffix}/privilege/{name}", "-static", "-pthread",
+                         f"-I{TOP}", guest=guest)
 
 
 def need_root() -> None:

@@ -1,4 +1,5 @@
-/* What a program finds when it starts: auxiliary vector, stack, registers, mappings, vDSO. */
+/* What a program finds when it starts: auxiliary vector, stack, registers, mappings, vDSO.
+ * test: own */
 #include "test/syscalls/mm/mm_test.h"
 #include <elf.h>
 #include <fenv.h>

@@ -1,7 +1,7 @@
 /* Descriptors and directories belong to a thread: unshare(2), close_range(2) and clone(2) without
  * CLONE_FILES or CLONE_FS concern the caller alone; the others go on with what they have.
  *
- * Build: cc -m32 -O2 -static -pthread thread_files.c */
+ * Build: cc -O2 -static -pthread thread_files.c */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* Reading directories: contents, types, positions, small buffers, changes meanwhile. */
+/* Reading directories: contents, types, positions, small buffers, changes meanwhile.
+ * test: own */
 #include "fs_test.h"
 
 static char *names[400];

@@ -1,4 +1,5 @@
-/* test: -D_FILE_OFFSET_BITS=64 */
+/* test: -D_FILE_OFFSET_BITS=64
+ * test: own */
 /* How much one call moves, what RLIMIT_FSIZE binds, where reading /proc/self/mem goes on, and calls
  * by descriptor done many times. */
 #include "fs_test.h"

@@ -1,6 +1,7 @@
 /* Writing up to a limit in pieces: several buffers of which the last fits in part, appended, at a
  * position, with RWF flags; what the signal of a limit or a broken pipe says; vectors that add up
- * to more than a call moves; positions at the ends of off_t. test: -D_FILE_OFFSET_BITS=64 */
+ * to more than a call moves; positions at the ends of off_t. test: -D_FILE_OFFSET_BITS=64
+ * test: own */
 #include "fs_test.h"
 
 static char buf[256];

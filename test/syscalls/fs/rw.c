@@ -1,5 +1,6 @@
 /* Reading and writing: vectors, positions, limits, faults, sparse files, truncation, seals.
- * test: -D_FILE_OFFSET_BITS=64 */
+ * test: -D_FILE_OFFSET_BITS=64
+ * test: own */
 #include "fs_test.h"
 
 static char buf[8192];

@@ -4,7 +4,7 @@
  * shown.
  *
  * test: args elsewhere
- * Build: cc -m32 -O2 -static setid.c */
+ * Build: cc -O2 -static setid.c */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* stat in all its forms agrees with itself; modes, owners, times; access; statfs. */
+/* stat in all its forms agrees with itself; modes, owners, times; access; statfs.
+ * test: own */
 #include "fs_test.h"
 #include "test/syscalls/numbers.h"
 

@@ -1,5 +1,6 @@
 /* The list of mappings as /proc/self/maps shows it: what joins its neighbours, what keeps apart,
- * where splits lie, what is counted; and the places that hints lead to. */
+ * where splits lie, what is counted; and the places that hints lead to.
+ * test: own */
 #include "mm_test.h"
 #include <sys/prctl.h>
 

@@ -1,4 +1,5 @@
-/* mmap and munmap: arguments, placement, errors. */
+/* mmap and munmap: arguments, placement, errors.
+ * test: own */
 #include "mm_test.h"
 
 /* Where addresses end for a program. */

@@ -1,5 +1,6 @@
 /* Memory policies as a kernel with NUMA and one node takes them, advice by pidfd, advice on each
- * kind of mapping, mappings at the bottom of the address space. */
+ * kind of mapping, mappings at the bottom of the address space.
+ * test: own */
 #include "mm_test.h"
 
 #define SYS_process_madvise_         440

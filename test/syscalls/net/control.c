@@ -1,6 +1,7 @@
 /* Control messages by their edges: several in a row, lengths that lie, room for a part, rights and
  * credentials that may not be sent, time stamps in all their layouts; and the other members of a
- * message. */
+ * message.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <arpa/inet.h>
 #include <stdbool.h>

@@ -2,7 +2,8 @@
  * connected, whatever happens before accept(2); nobody's where none were asked for. As root also
  * between users.
  *
- * Build: cc -m32 -O2 -static creds.c */
+ * Build: cc -O2 -static creds.c
+ * test: own */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <grp.h>

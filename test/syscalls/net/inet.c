@@ -1,5 +1,6 @@
 /* TCP and UDP on the loopback, IPv4 and IPv6: connections, options, time-outs, signals, urgent
- * data. */
+ * data.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <arpa/inet.h>
 #include <net/if.h>

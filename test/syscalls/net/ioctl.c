@@ -1,4 +1,5 @@
-/* Ioctls of sockets, source filters, attached filters, the port of a netlink socket. */
+/* Ioctls of sockets, source filters, attached filters, the port of a netlink socket.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <arpa/inet.h>
 #include <linux/ethtool.h>

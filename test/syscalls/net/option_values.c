@@ -1,5 +1,6 @@
 /* Values of socket options by their lengths and addresses: too short, too long, in part, nowhere;
- * filters, groups of multicast, time-outs, credentials of peers. */
+ * filters, groups of multicast, time-outs, credentials of peers.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <arpa/inet.h>
 #include <linux/filter.h>

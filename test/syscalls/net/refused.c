@@ -1,5 +1,5 @@
 /* Where sockets cannot be bound or found, and options that a socket does not have, on every level.
- */
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>

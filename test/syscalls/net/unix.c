@@ -1,5 +1,6 @@
 /* Unix sockets: names, abstract names, credentials, passed descriptors, datagrams, control
- * messages. */
+ * messages.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <stddef.h>
 #include <sys/socket.h>

@@ -1,4 +1,5 @@
-/* epoll, eventfd, timerfd, signalfd. */
+/* epoll, eventfd, timerfd, signalfd.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -1,4 +1,5 @@
-/* poll, ppoll, select, pselect: readiness, time-outs, signals, what is left of the time. */
+/* poll, ppoll, select, pselect: readiness, time-outs, signals, what is left of the time.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <sys/select.h>
 

@@ -1,4 +1,5 @@
-/* What calls that wait refuse: addresses, times, masks; and a few that make descriptors. */
+/* What calls that wait refuse: addresses, times, masks; and a few that make descriptors.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include "test/syscalls/numbers.h"
 #include <sys/mman.h>

@@ -1,6 +1,7 @@
 /* select by its edges: each of three sets, numbers beyond the table and beyond a word, hang-ups
  * that only some sets ask for, exceptional conditions, addresses that can be read and not written,
- * what is left of the time, and the calls' own structures. */
+ * what is left of the time, and the calls' own structures.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include "test/syscalls/numbers.h"
 #include <arpa/inet.h>

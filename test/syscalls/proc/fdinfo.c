@@ -1,5 +1,6 @@
 /* /proc/self/fdinfo of every kind of descriptor, and the links of the nameless kinds. What only the
- * kernel chooses (mounts, inodes, devices) is compared with stat, not printed. */
+ * kernel chooses (mounts, inodes, devices) is compared with stat, not printed.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -1,5 +1,6 @@
 /* Ids, limits, priorities, affinity, prctl, personality, TLS descriptors, accounts: what comes back
- * and which errors. Prints nothing that depends on who runs it. */
+ * and which errors. Prints nothing that depends on who runs it.
+ * test: own */
 #define _GNU_SOURCE
 #include "test/syscalls/numbers.h"
 #include <asm/ldt.h>

@@ -2,7 +2,7 @@
  * capset, bounding and ambient sets, securebits; and the other options of prctl(2): each has its
  * effect or is refused. As an ordinary user there is less to see.
  *
- * Build: cc -m32 -O2 -static capabilities.c */
+ * Build: cc -O2 -static capabilities.c */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <grp.h>

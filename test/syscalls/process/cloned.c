@@ -1,6 +1,7 @@
 /* clone, clone3, fork and vfork by their edges: who is the parent, which handlers, registers,
  * stacks and descriptors the child has, where numbers are written, structures of other lengths, how
- * many processes a user may have, and what a child of another program's child tells its parent. */
+ * many processes a user may have, and what a child of another program's child tells its parent.
+ * test: own */
 #include "test/syscalls/io_test.h"
 #include <asm/ldt.h>
 #include <linux/sched.h>
@@ -12,12 +13,21 @@
 #define BAD ((void *)8)
 
 /* A system call without a frame of its own, for children that share the stack. */
-__attribute__((always_inline)) static inline long raw(long number, long a, long b, long c, long d) {
+__attribute__((always_inline)) static inline long raw(long number, long a, long b, long c, long d,
+                                                      long e) {
     long result;
+#ifdef __x86_64__
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+#else
     __asm__ volatile("int $0x80"
                      : "=a"(result)
-                     : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(0)
+                     : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
                      : "memory");
+#endif
     if (result < 0 && result >= -4095) {
         errno = (int)-result;
         return -1;
@@ -127,7 +137,7 @@ static void numbers(void) {
                                .exit_signal = SIGCHLD,
                                .child_tid = (uintptr_t)&child_tid};
     child_tid = 77;
-    child = raw(SYS_clone3, (long)&args, sizeof args, 0, 0);
+    child = raw(SYS_clone3, (long)&args, sizeof args, 0, 0, 0);
     if (child == 0) {
         _exit(0);
     }
@@ -209,24 +219,34 @@ static void stacks(void) {
         printf("on its stack %d\n", seen[i]);
         show_end("ended", 0);
     }
+    static long area[64] = {1234567};
+    static volatile int there;
+    there = 0;
+    unsigned long flags = CLONE_SETTLS | CLONE_VM | CLONE_VFORK | SIGCHLD;
+#ifdef __x86_64__
+    long child = raw(SYS_clone, (long)flags, 0, 0, 0, (long)area);
+    if (child == 0) {
+        __asm__ volatile(
+            "mov %%fs:0, %%rax\n mov %%eax, %0\n mov $60, %%eax\n mov $9, %%edi\n syscall"
+            : "=m"(there)::"rax", "rdi");
+    }
+#else
     unsigned short gs = 0;
     __asm__("mov %%gs, %0" : "=r"(gs));
-    static int area[64] = {1234567};
-    static volatile int there;
     struct user_desc desc = {.entry_number = gs >> 3,
                              .base_addr = (unsigned)(uintptr_t)area,
                              .limit = 0xfffff,
                              .seg_32bit = 1,
                              .limit_in_pages = 1,
                              .useable = 1};
-    there = 0;
-    long child = raw(SYS_clone, CLONE_SETTLS | CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, (long)&desc);
+    long child = raw(SYS_clone, (long)flags, 0, 0, (long)&desc, 0);
     if (child == 0) {
         int value;
         __asm__ volatile("mov %%gs:0, %0" : "=r"(value));
         there = value;
         __asm__ volatile("mov $1, %%eax\n mov $9, %%ebx\n int $0x80" ::: "eax", "ebx");
     }
+#endif
     printf("its own segment %d\n", there);
     show_end("ended", 0);
 #ifdef __i386__
@@ -248,7 +268,7 @@ static void alternative_stack(void) {
     static const unsigned flags[] = {0, CLONE_VM | CLONE_VFORK};
     for (int i = 0; i < 2; i++) {
         fflush(stdout);
-        long child = raw(SYS_clone, (long)flags[i] | SIGCHLD, 0, 0, 0);
+        long child = raw(SYS_clone, (long)flags[i] | SIGCHLD, 0, 0, 0, 0);
         if (child == 0) {
             stack_t mine;
             sigaltstack(NULL, &mine);

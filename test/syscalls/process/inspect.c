@@ -2,7 +2,7 @@
  * by the same user, about a process that is not dumpable, by another user, by root; and descriptors
  * of /proc that outlive the program they showed.
  *
- * Build: cc -m32 -O2 -static inspect.c */
+ * Build: cc -O2 -static inspect.c */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* What is left behind: a child that was only looked at, the rest of a record lock that was split, a
  * robust list with waiters, a stopped group that becomes an orphan.
  *
- * Build: cc -m32 -O2 -static -pthread leaving.c */
+ * Build: cc -O2 -static -pthread leaving.c */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

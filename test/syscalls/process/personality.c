@@ -1,4 +1,5 @@
-/* Each flag of personality(2) with what it does: the program starts itself anew under it. */
+/* Each flag of personality(2) with what it does: the program starts itself anew under it.
+ * test: own */
 #include "test/syscalls/mm/mm_test.h"
 #include <poll.h>
 #include <sys/personality.h>

@@ -2,7 +2,8 @@
  * SPLICE_F_NONBLOCK, a first thread that ended, descriptors of /proc passed on, flags that are
  * refused.
  *
- * Build: cc -m32 -O1 -static -pthread small.c */
+ * Build: cc -O1 -static -pthread small.c
+ * test: own */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* ucontext: what the handler sees and may edit; faults with their codes; alternate stacks; FP
- * state. */
+ * state.
+ * test: own */
 #define _GNU_SOURCE
 #include "test/syscalls/registers.h"
 #pragma GCC target("sse2")

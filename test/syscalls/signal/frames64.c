@@ -1,5 +1,5 @@
 /* Signal frames of x86-64: registers that i386 lacks, the red zone, what a handler edits, and
- * frames that cannot be returned by. test: only x86-64 */
+ * frames that cannot be returned by. test: only x86-64 segments */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
  * that blocks it later, or stops to wait for it, another one. And what is ready goes before a
  * signal that a temporary mask lets through.
  *
- * Build: cc -m32 -O2 -static -pthread target.c */
+ * Build: cc -O2 -static -pthread target.c */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
