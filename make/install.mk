@@ -8,10 +8,20 @@ DESTDIR ?=
 # The one place of the version; the header goes with the library.
 VERSION  = $(shell sed -n 's/^.define FG_VERSION "\(.*\)"/\1/p' core/fiberglass.h)
 
+# The library as it is installed: one object, whose only names are those of the header. So an
+# embedder's own names never clash, and tools that look at each member of a library have one to look at.
+INSTALLED = $(BUILD)/installed/libfiberglass.a
+$(INSTALLED): $(LIB_OBJS) build/gadgets.a core/fiberglass.h
+	@mkdir -p $(@D)
+	grep -o '\bfg_[a-z_]*(' core/fiberglass.h | tr -d '(' >$(@D)/names
+	$(LD) -r -o $(@D)/fiberglass.o --whole-archive build/gadgets.a --no-whole-archive $(LIB_OBJS)
+	objcopy --keep-global-symbols=$(@D)/names $(@D)/fiberglass.o
+	@rm -f $@; ar qcsD $@ $(@D)/fiberglass.o && rm $(@D)/fiberglass.o
+
 # SOURCE:PLACE; PLACE is below DESTDIR.
 DATADIR  = $(PREFIX)/share/fiberglass
 PROGRAMS = $(BUILD)/fiberglass:$(PREFIX)/bin/fiberglass rootfs-tools/mkroot:$(DATADIR)/mkroot
-FILES_AS_THEY_ARE = $(BUILD)/libfiberglass.a:$(LIBDIR)/libfiberglass.a \
+FILES_AS_THEY_ARE = $(INSTALLED):$(LIBDIR)/libfiberglass.a \
     core/fiberglass.h:$(PREFIX)/include/fiberglass.h \
     cli/completion.bash:$(PREFIX)/share/bash-completion/completions/fiberglass \
     cli/completion.bash:$(PREFIX)/share/bash-completion/completions/fiberglass-mkroot \
@@ -34,7 +44,7 @@ endef
 
 .PHONY: install uninstall dist
 
-install: all $(BUILD)/libfiberglass.a
+install: all $(INSTALLED)
 	$(foreach pair,$(PROGRAMS),install -D -m 755 $(call source,$(pair)) $(call place,$(pair))$(newline)	)
 	$(foreach pair,$(FILES_AS_THEY_ARE),install -D -m 644 $(call source,$(pair)) $(call place,$(pair))$(newline)	)
 	$(foreach pair,$(FILES_FILLED_IN),install -D -m 644 /dev/null $(call place,$(pair))$(newline)	\

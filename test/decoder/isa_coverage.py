@@ -29,8 +29,8 @@ with an opcode and the kinds and widths of its operands; those that programs may
 privileged raises #GP). Done: the decoder takes every encoding of the form that was tried, on a host
 that has the extension. Tested: suites `insn`, `insn64` run it beside the processor, or the test
 named below. Zydis 4.0 does not know AVX-IFMA, which the spec has. No host has been seen yet that
-has GFNI, AVX-VNNI, AVX-IFMA, MOVDIRI, MOVDIR64B, CLDEMOTE or SERIALIZE: what the host would do
-there was never run, what C does instead is (`test/engine/unseen.c`).
+has AVX-IFMA, CLDEMOTE or SERIALIZE: what the host would do there was never run, what C does instead
+is (`test/engine/unseen.c`, also natively where a host has them).
 
 | ISA set | i386: known | done | tested | x86-64: known | done | tested | |
 |---|---|---|---|---|---|---|---|

@@ -1,4 +1,4 @@
-/* Instructions that hardly a host has yet, beside models of their own: GFNI, AVX-VNNI, AVX-IFMA,
+/* Instructions that few hosts have yet, beside models of their own: GFNI, AVX-VNNI, AVX-IFMA,
  * MOVDIRI, MOVDIR64B, CLDEMOTE, SERIALIZE. What CPUID does not show is not run, and says so; suite
  * cpuid runs it with all of them (--cpu=max). The models are written by the manual's definitions.
  */

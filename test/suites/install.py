@@ -108,6 +108,16 @@ def _() -> None:
     check("hello\n" in command([program]).text(), "the example does not run")
 
 
+@suite.case("names of the library", limit=120)
+def _() -> None:
+    """An embedder's own names never clash with it: global are the header's alone."""
+    done = command(["nm", "-g", "--defined-only", "--format=posix",
+                    installed() / "lib/libfiberglass.a"])
+    header = re.findall(r"\b(fg_[a-z_]*)\(", (TOP / "core/fiberglass.h").read_text())
+    names = [line.split()[0] for line in done.text().splitlines() if " " in line]
+    check_equal("names", sorted(names), sorted(set(header)))
+
+
 @suite.case("manual pages", limit=120)
 def _() -> None:
     if not shutil.which("man"):
