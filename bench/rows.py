@@ -1,4 +1,5 @@
-"""The rows of `make bench`: what is run, and how each of the three ways runs it.
+"""The rows of `make bench`: what is run, and how each way runs it: the host itself, qemu-user,
+Fiberglass as it is by default (native code) and as threaded code.
 
 Own programs are compiled for the guest, statically. Programs of the roots are dynamic: natively the
 root's own loader starts them, qemu gets the root with -L, Fiberglass with --root. How times are
@@ -48,8 +49,10 @@ class Row:
     def command(self, way: str, place: Place) -> tuple[list[str], dict[str, str]]:
         """The command line and environment of one way."""
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
-        engine = str(place.against if way == "against" else place.engine)
-        way = "fiberglass" if way == "against" else way
+        engine = [str(place.against if way == "against" else place.engine)]
+        if way in ("against", "threaded"):
+            engine += ["--tier=threaded"] if way == "threaded" else []
+            way = "fiberglass"
         qemu = place.guest.qemu
         if self.source:
             program = [str(place.binary(self)), *self.words]
@@ -57,13 +60,13 @@ class Row:
                 program += place.child(way)
             cpu = ["-cpu", "max"] if self.group == "simd" else []
             return {"native": program, "qemu": [qemu, *cpu, *program],
-                    "fiberglass": [engine, "--root", str(place.root), "--clear-env", "--mount",
+                    "fiberglass": [*engine, "--root", str(place.root), "--clear-env", "--mount",
                                    f"{place.bin}:/mnt", f"/mnt/{self.name}", *program[1:]]
-                    if self.group == "fork + exec" else [engine, *program]}[way], env
+                    if self.group == "fork + exec" else [*engine, *program]}[way], env
         words = [word.replace("TRIPLET", place.guest.triplet) for word in self.words]
         root = place.root_of(self)
         if way == "fiberglass":
-            return [engine, "--root", str(root), "--mount", f"{place.data}:/mnt",
+            return [*engine, "--root", str(root), "--mount", f"{place.data}:/mnt",
                     "--workdir", "/mnt", *words], env
         if way == "qemu":
             return [qemu, "-L", str(root), f"{root}{words[0]}", *words[1:]], env
@@ -78,10 +81,12 @@ class Place:
     build: Path
     guest: Guest
     against: Path | None = None  # another build of Fiberglass, measured in the same run
+    native: bool = True          # does the host run the guest's programs?
 
     def ways(self) -> list[str]:
         """The ways of running a row, in the order of their turns."""
-        return ["native", "qemu", "fiberglass", *(["against"] if self.against else [])]
+        host = ["native"] if self.native else []
+        return [*host, "qemu", "threaded", "fiberglass", *(["against"] if self.against else [])]
 
     @property
     def engine(self) -> Path:
@@ -154,7 +159,8 @@ class Place:
             noise.append(97 + (state >> 16) % 26 if state & 0x300000 else 32)
         (self.data / "text").write_bytes(bytes(noise) + lines[:700000].encode())
         (self.data / "large").write_bytes(bytes(noise) * 100)
-        (self.data / "unit.i").write_text("".join(map(function, range(150))))
+        for name, count in (("unit.i", 150), ("unit.ii", 100)):  # C, which is C++ as well
+            (self.data / name).write_text("".join(map(function, range(count))))
 
 
 def function(number: int) -> str:
@@ -214,6 +220,8 @@ def all_rows() -> list[Row]:
         Row("python3", "programs", ["/usr/bin/python3", "work.py", "12"]),
         Row("perl", "programs", ["/usr/bin/perl", "work.pl", "12"]),
         Row("gawk", "programs", ["/usr/bin/gawk", "-f", "work.awk", "lines.txt"]),
+        Row("lua", "programs", ["/usr/bin/lua5.4", "work.lua", "24"]),
+        Row("bc", "programs", ["/usr/bin/bc", "-q", "work.bc"]),
         Row("xz", "programs", ["/usr/bin/xz", "-6", "-T1", "-c", "text"]),
         Row("gzip", "programs", ["/usr/bin/gzip", "-9", "-n", "-c", "text"]),
         Row("bzip2", "programs", ["/usr/bin/bzip2", "-9", "-c", "text"]),
@@ -223,6 +231,8 @@ def all_rows() -> list[Row]:
                                     KEY, "-in", "large", "-out", "/dev/null"]),
         Row("cc1", "programs", ["/usr/lib/gcc/TRIPLET/12/cc1", "-fpreprocessed", "-quiet", "-O2",
                                 "unit.i", "-o", "-"]),
+        Row("cc1plus", "programs", ["/usr/lib/gcc/TRIPLET/12/cc1plus", "-fpreprocessed", "-quiet",
+                                    "-O2", "unit.ii", "-o", "-"]),
         Row("true", "start", ["/usr/bin/true"], turns=5),
         Row("python3 pass", "start", ["/usr/bin/python3", "-c", "pass"], turns=5),
         Row("node 0", "start", ["/usr/bin/node", "-e", "0"]),
