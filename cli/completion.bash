@@ -32,7 +32,7 @@ _fiberglass() {
         fi
         case $value,$next in
         ,-[rCemun] | ,--root | ,--workdir | ,--env | ,--mount | ,--user | ,--network | ,--dump | \
-            ,--profile | ,--code-limit | ,--map-limit | ,--cpu | ,--host-features | ,--tier | \
+            ,--perf | ,--profile | ,--code-limit | ,--map-limit | ,--cpu | ,--host-features | ,--tier | \
             ,--code-size) value=$next ;;
         ,-*) ;;
         ,*) program=$next && break ;;
@@ -50,11 +50,12 @@ _fiberglass() {
     --cpu,* | --host-features,*) _fiberglass_words 'max i686 pentium3 v1 v2 v3 core2 nehalem haswell' "$word" ;;
     --tier,*) _fiberglass_words 'auto native threaded' "$word" ;;
     --dump,*) _fiberglass_words 'fibers blocks gadgets native' "$word" ;;
+    --perf,*) _fiberglass_words 'map jitdump' "$word" ;;
     --strace,* | --profile,*) _fiberglass_files -f "$word" ;;
     -*,*) ;;
     ,-*)
         [ -n "$program" ] || _fiberglass_words '-r --root -C --workdir -e --env --clear-env -m --mount
-            -u --user -n --network --cpu --host-features --tier --code-size --strace --dump --trace --stats
+            -u --user -n --network --cpu --host-features --tier --code-size --strace --dump --perf --gdb --trace --stats
             --code-limit --map-limit --check-memory --profile -h --help --version' "$word"
         ;;
     *) if [ -n "$root" ]; then _fiberglass_guest "$root" "$word"; else _fiberglass_files -f "$word"; fi ;;

@@ -36,6 +36,9 @@ static const char usage[] =
     "      --strace[=FILE]          show system calls on stderr, or write them to FILE\n"
     "      --dump=fibers|blocks|gadgets|native\n"
     "                               show what guest code is turned into\n"
+    "      --perf=map|jitdump       name native code by the guest's symbols for perf(1): in\n"
+    "                               /tmp/perf-PID.map, or with the code in ./jit-PID.dump\n"
+    "      --gdb                    the same for a gdb that debugs Fiberglass\n"
     "      --trace                  show each guest instruction with the registers\n"
     "      --stats                  show counters at the end\n"
     "      --code-limit KIB         most memory for translated code of all programs together\n"
@@ -64,6 +67,8 @@ enum {
     OPT_CODE_SIZE,
     OPT_STRACE,
     OPT_DUMP,
+    OPT_PERF,
+    OPT_GDB,
     OPT_TRACE,
     OPT_STATS,
     OPT_CHECK_MEMORY,
@@ -88,6 +93,8 @@ static const struct option long_options[] = {
     {"code-size", required_argument, NULL, OPT_CODE_SIZE},
     {"strace", optional_argument, NULL, OPT_STRACE},
     {"dump", required_argument, NULL, OPT_DUMP},
+    {"perf", required_argument, NULL, OPT_PERF},
+    {"gdb", no_argument, NULL, OPT_GDB},
     {"trace", no_argument, NULL, OPT_TRACE},
     {"stats", no_argument, NULL, OPT_STATS},
     {"check-memory", no_argument, NULL, OPT_CHECK_MEMORY},
@@ -203,6 +210,14 @@ static void set_dump(struct fg_options *options, const char *what) {
     }
 }
 
+static void set_perf(struct fg_options *options, const char *what) {
+    if (strcmp(what, "map") != 0 && strcmp(what, "jitdump") != 0) {
+        refuse("perf reads no", what, "say --perf=map or --perf=jitdump");
+    }
+    options->perf_map |= what[0] == 'm';
+    options->jitdump |= what[0] == 'j';
+}
+
 static void parse(struct command_line *line, int argc, char **argv) {
     struct fg_options *options = &line->options;
     int c;
@@ -252,6 +267,12 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case OPT_DUMP:
             set_dump(options, optarg);
+            break;
+        case OPT_PERF:
+            set_perf(options, optarg);
+            break;
+        case OPT_GDB:
+            options->gdb = true;
             break;
         case OPT_TRACE:
             options->trace = true;

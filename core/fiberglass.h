@@ -31,6 +31,9 @@ struct fg_options {
     bool strace;
     const char *strace_file; /* NULL: stderr */
     bool dump_fibers, dump_blocks, dump_gadgets, dump_native, trace, stats;
+    bool perf_map;   /* names of native code for perf of the host, in /tmp/perf-PID.map */
+    bool jitdump;    /* these and the code, in jit-PID.dump of the current directory */
+    bool gdb;        /* names of native code for gdb of the host */
     const char *cpu; /* the guests' processor: "v2", "haswell,-avx2", "-sse4_2"; NULL: "max" */
     const char *host_features; /* what the host may have at most, written as cpu; NULL: all */
     const char *tier;          /* "threaded", "native" or "auto"; NULL: "auto" */

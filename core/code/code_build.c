@@ -7,6 +7,7 @@
 #include "core/code/region_internal.h"
 #include "core/memory/jump_cache.h"
 #include "core/memory/page_flags.h"
+#include "core/native/report.h"
 #include "core/base/stats.h"
 
 #include <string.h>
@@ -109,6 +110,17 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
     return fiber;
 }
 
+/* The native fiber that this thread made last, until those who watch are told of it: that is done
+ * without locks, for names are found by the kernel layer. */
+static __thread const struct fiber *unreported;
+
+static void report(void) {
+    if (unreported) {
+        native_report(unreported->pc, native_of(fiber_slots(unreported)));
+        unreported = NULL;
+    }
+}
+
 /* Build `pc` in `region`. NULL with *error 0: the block does not fit in (its first instruction
  * leaves a file region); else the fetch fault. Both locks are held. */
 static struct fiber *build(struct space *space, struct region *region, enum guest_mode mode,
@@ -151,6 +163,9 @@ static struct fiber *build(struct space *space, struct region *region, enum gues
         dump_native(space, fiber, block); /* before it is linked: all branches lead to the stubs */
     }
     evict_built(fiber);
+    if (native_reports && native_of(fiber_slots(fiber))) {
+        unreported = fiber;
+    }
     /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */
     for (unsigned i = 0; i < fiber->exits; i++) {
         struct fiber *to = region_lookup(region, mode, fiber->exit[i].stub_slot[STUB_PC]);
@@ -246,6 +261,7 @@ const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
         cache_entry(space, fiber);
     }
     pthread_mutex_unlock(&space->code_lock);
+    report();
     return fiber ? fiber_slots(fiber) : NULL;
 }
 
@@ -292,6 +308,7 @@ const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, ga
         cache_entry(space, to);
     }
     pthread_mutex_unlock(&space->code_lock);
+    report();
     return to ? fiber_slots(to) : NULL;
 }
 

@@ -29,6 +29,11 @@ void host_write_nops(uint8_t *write, size_t bytes);
 unsigned host_disassemble(const uint8_t *code, size_t size, char text[HOST_INSN_TEXT]);
 /* Why nothing can be disassembled, half a sentence; NULL: it can. Any thread. */
 const char *host_no_disassembler(void);
+/* What the section .eh_frame of native code says, of [code, code + bytes). */
+#define HOST_UNWIND_BYTES 80
+void host_unwind(uint8_t to[HOST_UNWIND_BYTES], uint64_t code, uint64_t bytes);
+/* This host's number in ELF headers. */
+unsigned host_elf_machine(void);
 /* Where native code leaves when an indirect branch missed the jump cache (cpu.exit_lookup). */
 const void *host_exit_lookup(void);
 

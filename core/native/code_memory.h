@@ -34,7 +34,8 @@ struct native_chunk {
     struct native_block *_Atomic newest; /* leads to all others that were made in it */
     uint32_t start;                      /* bytes from the reservation's start */
     uint32_t used;
-    uint32_t live; /* blocks not yet freed */
+    uint32_t live;                  /* blocks not yet freed */
+    struct native_symbols *symbols; /* of them, for debuggers: gdb.c */
 
     /* under the memory's own lock; `list` does not change while the list's lock is held */
     enum chunk_state state;

@@ -2,6 +2,7 @@
 #include "core/native/native.h"
 #include "core/base/stats.h"
 #include "core/host/host.h"
+#include "core/native/report.h"
 #include "core/native/stencil.h"
 
 #include <assert.h>
@@ -267,6 +268,11 @@ struct native_block *native_of(const uint64_t *slot0) {
     return block;
 }
 
+const uint8_t *native_code(const struct native_block *block, size_t *bytes) {
+    *bytes = block->bytes;
+    return code_memory_run(block->code);
+}
+
 bool native_piece(const struct native_block *block, unsigned number, struct native_piece *piece) {
     if (number > block->parts) {
         return false;
@@ -301,6 +307,7 @@ const uint64_t *native_each(const struct native_chunk *chunk, struct native_bloc
 
 void native_forget(struct native_chunk *chunk) {
     struct native_block *block = atomic_exchange(&chunk->newest, NULL);
+    native_report_gone(chunk);
     while (block) {
         struct native_block *older = block->older;
         free(block);

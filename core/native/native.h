@@ -34,6 +34,8 @@ struct native_block *native_make(struct native_list *list, const struct lowered 
                                  uint64_t *slot);
 /* The block whose code slot 0 leads to; NULL: threaded. */
 struct native_block *native_of(const uint64_t *slot0);
+/* Where a block's code runs, and how much of it there is. */
+const uint8_t *native_code(const struct native_block *block, size_t *bytes);
 /* Piece number `number` of a block's code: of one gadget, or (the last one, `gadget` NULL) the ways
  * out. `code` is where it runs. False: there are not so many. */
 struct native_piece {

@@ -12,10 +12,12 @@
 #include "core/decode/cpuid.h"
 #include "core/host/host.h"
 #include "core/build/profile.h"
+#include "core/native/report.h"
 #include "core/base/stats.h"
 #include "syscalls/abi/i386/i386.h"
 #include "syscalls/abi/x86_64/x86_64.h"
 #include "syscalls/exec/exec.h"
+#include "syscalls/exec/guest_name.h"
 #include "syscalls/file/file.h"
 #include "syscalls/fs/fs.h"
 #include "syscalls/file/io.h"
@@ -353,6 +355,20 @@ static const char *tier_of(const struct fg_options *options) {
                                 : "auto";
 }
 
+/* Tools of the host that are to know native code by the guest's names. 0, or the exit status. */
+static int name_code(const struct fg_options *options) {
+    const char *path = "";
+    int err = options->perf_map ? native_report_perf_map(&path) : 0;
+    if (!err && options->jitdump) {
+        err = native_report_jitdump(&path);
+    }
+    if (options->gdb) {
+        native_report_gdb();
+    }
+    native_namer = guest_name;
+    return err ? error(FG_STATUS_ERROR, "cannot make '%s' for perf: %s", path, strerror(-err)) : 0;
+}
+
 int fg_run(const struct fg_options *options) {
     bool own_root = is_own_root(options->root);
     int status = choose_processor(options);
@@ -380,6 +396,9 @@ int fg_run(const struct fg_options *options) {
         return error(FG_STATUS_ERROR,
                      "the host allows no executable memory: %s; say --tier threaded",
                      strerror(-status));
+    }
+    if ((status = name_code(options)) != 0) {
+        return status;
     }
     connect_rooms();
     /* First of all, so that the guest inherits the host's limits as they were. */

@@ -1,5 +1,6 @@
 /* Fuzzer of the ELF loader: damages programs of the corpus and loads what comes out into fresh
- * address spaces, without running it. Deterministic by seed, bounded by --count or --seconds.
+ * address spaces, without running it; their symbols are read, too. Deterministic by seed, bounded
+ * by --count or --seconds.
  *
  *     fuzz_elf [--seed N] [--count N] [--seconds N] [--keep DIR] FILE...
  *
@@ -11,6 +12,7 @@
 #include "syscalls/abi/i386/i386.h"
 #include "syscalls/abi/x86_64/x86_64.h"
 #include "syscalls/exec/elf.h"
+#include "syscalls/exec/elf_symbols.h"
 #include "syscalls/exec/exec.h"
 #include "syscalls/file/file.h"
 #include "syscalls/task/process.h"
@@ -38,6 +40,7 @@ static struct task task;
 static const char *keep = "build/test/fuzz_elf.input";
 static uint64_t state = 1;
 static unsigned long outcomes[4]; /* refused, mapped not, no stack, loaded */
+static unsigned long names;       /* of symbols */
 
 /* xorshift64*: the same everywhere. */
 static uint32_t rnd(void) {
@@ -88,14 +91,26 @@ static uint64_t nasty_wide(void) {
 
 /* Where things are in the headers of a class. */
 struct places {
-    size_t head, segment, phnum, word;
+    size_t head, segment, section, sections, phnum, word;
     size_t address[8]; /* words of a program header; the others are 4 bytes */
     size_t addresses;
 };
-static const struct places places_32 = {
-    sizeof(Elf32_Ehdr), sizeof(Elf32_Phdr), 44, 4, {4, 8, 12, 16, 20, 28}, 6};
-static const struct places places_64 = {
-    sizeof(Elf64_Ehdr), sizeof(Elf64_Phdr), 56, 8, {8, 16, 24, 32, 40, 48}, 6};
+static const struct places places_32 = {sizeof(Elf32_Ehdr),
+                                        sizeof(Elf32_Phdr),
+                                        sizeof(Elf32_Shdr),
+                                        32,
+                                        44,
+                                        4,
+                                        {4, 8, 12, 16, 20, 28},
+                                        6};
+static const struct places places_64 = {sizeof(Elf64_Ehdr),
+                                        sizeof(Elf64_Phdr),
+                                        sizeof(Elf64_Shdr),
+                                        40,
+                                        56,
+                                        8,
+                                        {8, 16, 24, 32, 40, 48},
+                                        6};
 
 static const struct places *places_of(const struct input *input) {
     return input->size > EI_CLASS && input->data[EI_CLASS] == ELFCLASS64 ? &places_64 : &places_32;
@@ -112,12 +127,24 @@ static void poke_word(struct input *input, size_t at) {
     poke(input, at, wide ? nasty_wide() : nasty(), wide ? 8 : 4);
 }
 
+/* One of the section headers; where there are none, some other place. */
+static size_t section_at(const struct input *input) {
+    const struct places *places = places_of(input);
+    uint64_t at = 0;
+    if (input->size < places->head) {
+        return 0;
+    }
+    memcpy(&at, input->data + places->sections, places->word);
+    at += (uint64_t)(rnd() % 8) * places->section;
+    return at < input->size ? (size_t)at : 0;
+}
+
 static void mutate(struct input *input) {
     const struct places *places = places_of(input);
     for (unsigned n = 1 + rnd() % 4; n-- > 0;) {
         uint32_t phnum = input->size >= places->head ? input->data[places->phnum] : 0;
         size_t header = places->head + (phnum ? rnd() % phnum : 0) * places->segment;
-        switch (rnd() % 10) {
+        switch (rnd() % 12) {
         case 0: /* any byte */
             if (input->size) {
                 input->data[rnd() % input->size] = (uint8_t)rnd();
@@ -144,6 +171,9 @@ static void mutate(struct input *input) {
             break;
         case 6: /* type or flags */
             poke(input, header + (rnd() % 2 ? 0 : places->word == 8 ? 4 : 24), nasty(), 4);
+            break;
+        case 7: /* a word of a section header */
+            poke_word(input, section_at(input) + rnd() % (places->section / 4) * 4);
             break;
         default: /* an address or a size of a program header */
             poke_word(input, header + places->address[rnd() % places->addresses]);
@@ -189,6 +219,17 @@ static void check(struct mm *mm) {
     if (pages != mm->total_pages) {
         abort();
     }
+}
+
+/* What is said of symbols is in the tables, wherever it is asked. */
+static void read_symbols(struct file *file) {
+    struct elf_symbols *symbols = elf_symbols_read(&task, file);
+    for (unsigned i = 0; symbols && i < 64; i++) {
+        uint64_t distance, offset = i < 32 ? i * 4 : nasty_wide();
+        const char *name = elf_symbols_find(symbols, offset, &distance);
+        names += name && strlen(name) < INPUT_BYTES;
+    }
+    elf_symbols_free(symbols);
 }
 
 static void try_input(const struct input *input, struct file *interpreter_file) {
@@ -247,6 +288,7 @@ static void try_input(const struct input *input, struct file *interpreter_file) 
     }
     elf_close(&elf);
     elf_close(&interpreter);
+    read_symbols(file);
     file_unref(file);
 }
 
@@ -312,8 +354,8 @@ int main(int argc, char **argv) {
         try_input(&input, interpreter);
         file_unref(interpreter);
     }
-    printf("%lu inputs: %lu refused, %lu not mapped, %lu without stack, %lu loaded\n", done,
-           outcomes[0], outcomes[1], outcomes[2], outcomes[3]);
+    printf("%lu inputs: %lu refused, %lu not mapped, %lu without stack, %lu loaded; %lu names\n",
+           done, outcomes[0], outcomes[1], outcomes[2], outcomes[3], names);
     free(corpus);
     return 0;
 }

@@ -57,8 +57,8 @@ def _() -> None:
     done = fiberglass("--help")
     check_equal("status", done.status, 0)
     for option in ("--root", "--workdir", "--env", "--clear-env", "--mount", "--user",
-                   "--network", "--strace", "--dump", "--trace", "--stats", "--check-memory",
-                   "--code-limit", "--map-limit", "--help", "--version"):
+                   "--network", "--strace", "--dump", "--perf", "--gdb", "--trace", "--stats",
+                   "--check-memory", "--code-limit", "--map-limit", "--help", "--version"):
         check(option in done.text(), f"--help does not name {option}")
 
 

@@ -2,17 +2,24 @@
 # suite: full
 # time: 120
 # order: 30
-"""Native code as it is shown to people and tools of the host: --dump=native."""
+"""Native code as people and tools of the host see it: --dump=native, --perf, --gdb."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import re
+import shutil
+import signal
+import struct
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
-from elf import Elf
-from harness import BUILD, FG, ROOT, Skip, Suite, check, check_equal, command, expect_error
+from elf import Elf, small_c
+from harness import (BUILD, FG, ROOT, TOP, Skip, Suite, check, check_equal, command,
+                     expect_error)
 
 HERE = BUILD / "test/native_code"
 HEADER = Path("/usr/include/Zydis/Zydis.h")
@@ -110,6 +117,253 @@ def _() -> None:
 @suite.case("no such dump", quick=True)
 def _() -> None:
     expect_error(command([*FG, "--dump=nothing", "/bin/true"]), 125, "--dump=native")
+
+
+# --- perf and gdb ------------------------------------------------------------------------------
+
+NAMED = r"""
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((noinline)) int first_one(int n) {
+    int sum = 0;
+    for (int i = 0; i < n; i++) { __asm__ volatile("" : "+r"(sum)); sum += i; }
+    return sum;
+}
+__attribute__((noinline)) int second_one(int n, int *at) { return *at = first_one(n) + n; }
+int main(int argc, char **argv) {
+    int value;
+    second_one(1000, argc > 1 ? NULL : &value);
+    if (getenv("WAIT")) { raise(SIGSTOP); }
+    return value == 1000 * 999 / 2 + 1000 ? 42 : 1;
+}
+"""
+
+
+def named() -> Path:
+    """A program with symbols of its own; with an argument it stores to address 0."""
+    return small_c("native_named", NAMED, "-static", "-O1")
+
+
+@dataclass
+class Entry:
+    """A block of native code in a map or a jitdump."""
+
+    start: int
+    size: int
+    name: str
+
+
+def read_map(pid: int) -> list[Entry]:
+    """The map that a run wrote; it is removed."""
+    path = Path(f"/tmp/perf-{pid}.map")
+    lines = path.read_bytes().decode("ascii").splitlines()
+    path.unlink()
+    entries = []
+    for line in lines:
+        match = re.fullmatch(r"([0-9a-f]+) ([0-9a-f]+) ([ -~]+)", line)
+        assert match, f"a line of no map: {line!r}"
+        entries.append(Entry(int(match[1], 16), int(match[2], 16), match[3]))
+    return entries
+
+
+def run(*words: str | Path, status: int = 42, env: dict[str, str] | None = None,
+        cwd: Path | None = None) -> int:
+    """Run the engine to a status; its pid."""
+    with subprocess.Popen([*FG, *map(str, words)], env={**os.environ, **(env or {})}, cwd=cwd,
+                          stdout=subprocess.DEVNULL) as process:
+        check_equal("status", process.wait(60), status)
+    return process.pid
+
+
+def check_named(entries: list[Entry]) -> None:
+    """The program's functions are among them, and no two blocks lie in one place."""
+    names = {entry.name for entry in entries}
+    for wanted in (r"main \[native_named\]", r"first_one \[native_named\]",
+                   r"second_one\+0x[0-9a-f]+ \[native_named\]"):
+        check(any(re.fullmatch(wanted, name) for name in names), f"no {wanted} in {names}")
+    entries = sorted(entries, key=lambda entry: entry.start)
+    for one, next_ in itertools.pairwise(entries):
+        check(one.start + one.size <= next_.start, f"{one} and {next_} overlap")
+
+
+@suite.case("map for perf", quick=True)
+def _() -> None:
+    check_named(read_map(run("--perf=map", named())))
+    stripped = HERE / "stripped"
+    HERE.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["strip", "-o", stripped, named()], check=True)
+    names = {entry.name for entry in read_map(run("--perf=map", stripped))}
+    check(all(re.fullmatch(r"0x[0-9a-f]+ \[stripped\]|__kernel_vsyscall.* \[vdso\]", name)
+              for name in names), f"names of a program without: {names}")
+
+
+@suite.case("map of several programs", quick=True)
+def _() -> None:
+    """A fork and what it executes are in the one process of the host."""
+    names = {entry.name for entry in read_map(run(
+        "--perf=map", "--root", ROOT, "/bin/sh", "-c", "(exit 3); /bin/echo; exit 42"))}
+    for program in ("dash", "echo", r"libc\.so\.6"):
+        check(any(re.search(rf"\[{program}\]$", name) for name in names), f"nothing of {program}")
+    check(any(re.match(r"malloc(\+0x[0-9a-f]+)? \[libc", name) for name in names),
+          "no dynamic symbol")
+
+
+@suite.case("no file unless asked for", quick=True)
+def _() -> None:
+    (HERE / "empty").mkdir(parents=True, exist_ok=True)
+    pid = run(named(), cwd=HERE / "empty")
+    check(not Path(f"/tmp/perf-{pid}.map").exists(), "there is a map")
+    check_equal("files", list((HERE / "empty").iterdir()), [])
+
+
+@suite.case("map where something is already", quick=True)
+def _() -> None:
+    """A link is not followed, a directory not used."""
+    HERE.mkdir(parents=True, exist_ok=True)
+    victim = HERE / "victim"
+    victim.write_text("mine")
+    shell = 'pid=$$; ln -s "$0" /tmp/perf-$pid.map; exec "$@"'
+    with subprocess.Popen(["sh", "-c", shell, victim, *FG, "--perf=map", named()]) as process:
+        check_equal("status", process.wait(60), 42)
+    path = Path(f"/tmp/perf-{process.pid}.map")
+    check(not path.is_symlink() and path.stat().st_mode == 0o100600, "the link is still there")
+    check_named(read_map(process.pid))
+    check_equal("what the link led to", victim.read_text(), "mine")
+    shell = 'mkdir /tmp/perf-$$.map; exec "$@"'
+    with subprocess.Popen(["sh", "-c", shell, "sh", *FG, "--perf=map", named()], text=True,
+                          stderr=subprocess.PIPE) as process:
+        said = process.communicate(timeout=60)[1]
+    Path(f"/tmp/perf-{process.pid}.map").rmdir()
+    check_equal("status", process.returncode, 125)
+    check(re.fullmatch(r"fiberglass: cannot make '/tmp/perf-\d+.map' for perf: .*\n", said), said)
+
+
+HEAD = struct.Struct("<IIIIIIQQ")
+RECORD = struct.Struct("<IIQ")
+LOAD = struct.Struct("<IIQQQQ")
+
+
+def read_dump(path: Path, pid: int) -> list[Entry]:
+    """The blocks of a jitdump file, each with as many bytes of code as it says."""
+    data = path.read_bytes()
+    magic, version, head, machine, _, owner, before, flags = HEAD.unpack_from(data)
+    check_equal("head", (magic, version, head, machine, owner, flags),
+                (0x4A695444, 1, HEAD.size, 62, pid, 0))
+    entries, at = [], head
+    while at < len(data):
+        kind, size, time = RECORD.unpack_from(data, at)
+        check(before <= time, "time goes back")
+        owner, _, address, code, length, index = LOAD.unpack_from(data, at + RECORD.size)
+        name, _, _ = data[at + RECORD.size + LOAD.size:at + size].partition(b"\0")
+        check_equal("record", (kind, owner, address, index, size),
+                    (0, pid, code, len(entries) + 1,
+                     RECORD.size + LOAD.size + len(name) + 1 + length))
+        entries.append(Entry(code, length, name.decode("ascii")))
+        at, before = at + size, time
+    check_equal("end of the last record", at, len(data))
+    return entries
+
+
+@suite.case("jitdump for perf", quick=True)
+def _() -> None:
+    HERE.mkdir(parents=True, exist_ok=True)
+    with subprocess.Popen([*FG, "--perf=jitdump", "--perf=map", named()], cwd=HERE,
+                          env={**os.environ, "WAIT": "1"}) as process:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        maps = Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
+        os.kill(process.pid, signal.SIGCONT)
+        check_equal("status", process.wait(60), 42)
+    path = HERE / f"jit-{process.pid}.dump"
+    check(re.search(rf"r-xp .* {path}\n", maps), "perf would not see the file")
+    entries = read_dump(path, process.pid)
+    check_named(entries)
+    check_equal("map and jitdump", read_map(process.pid), entries)
+    path.unlink()
+    refused = command([*FG, "--perf=jitdump", named()], cwd="/proc")
+    check_equal("status", refused.status, 125)
+    check("cannot make 'jit-" in refused.errors(), refused.errors())
+
+
+@suite.case("perf itself", limit=120)
+def _() -> None:
+    """perf of the host names guest functions, by the map and by the jitdump."""
+    HERE.mkdir(parents=True, exist_ok=True)
+    program = small_c("native_busy", NAMED.replace("1000", "100000000"), "-static", "-O1")
+    record = ["perf", "record", "-q", "-k", "mono", "-e", "cpu-clock", "-o"]
+    if not shutil.which("perf") or command([*record, HERE / "probe", "true"]).status:
+        raise Skip("there is no perf that may record")
+    for kind in ("map", "jitdump"):
+        data = HERE / f"perf.{kind}"
+        command([*record, data, *FG, f"--perf={kind}", program], cwd=HERE)
+        if kind == "jitdump":
+            command(["perf", "inject", "--jit", "-i", data, "-o", HERE / "perf.injected"])
+            data = HERE / "perf.injected"
+        report = command(["perf", "report", "--stdio", "-i", data]).text()
+        check(re.search(r"\d\d\.\d\d%.*first_one(\+0x[0-9a-f]+)? \[native_busy\]", report),
+              report[:2000])
+    for path in itertools.chain(HERE.glob("jit*"), Path("/tmp").glob("perf-*.map")):
+        if path.is_file() and path.stat().st_uid == os.geteuid():
+            path.unlink()
+
+
+@suite.case("symbols of hostile files", limit=120)
+def _() -> None:
+    """Sections and names are the guest's; a damaged one costs names and nothing else."""
+    HERE.mkdir(parents=True, exist_ok=True)
+    whole = (TOP / "test/fuzz/corpus/elf/symbols").read_bytes()
+    program = HERE / "hostile"
+
+    def names(data: bytes) -> set[str]:
+        program.write_bytes(data)
+        program.chmod(0o755)
+        return {entry.name for entry in read_map(run("--perf=map", program))}
+
+    check_equal("undamaged", names(whole), {"_start [hostile]"})
+    check_equal("characters", names(whole.replace(b"_start", b"_\n\x1b\xffrt")),
+                {"_???rt [hostile]"})
+    check_equal("no end of the last name", names(whole[:32] + bytes(4) + whole[36:]),
+                {"0x8048054 [hostile]"})
+    sections = int.from_bytes(whole[32:36], "little")
+    for seed in range(60):
+        rng, data = random.Random(seed), bytearray(whole)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.choice((rng.randrange(0x64, len(data) - 4), sections + 4 * rng.randrange(50)))
+            value = rng.choice((0, 1, 0x7fffffff, 0xffffffff, 0xfffffff0, rng.getrandbits(32)))
+            data[at:at + 4] = value.to_bytes(4, "little")
+        check(len(names(bytes(data))) == 1, f"seed {seed}")
+
+
+@suite.case("names for gdb", limit=120)
+def _() -> None:
+    """A fault in native code has a place, and a way back to the engine."""
+    if not shutil.which("gdb"):
+        raise Skip("there is no gdb")
+    words: list[str | Path] = ["-batch", "-x", TOP / "core/host/x86_64/fiberglass.gdb"]
+    for line in ("handle SIGSEGV stop", "run", "fg-symbols", "info symbol $pc", "backtrace",
+                 "kill"):
+        words += ["-ex", line]
+    done = command(["gdb", *words, "--args", *FG, "--gdb", named(), "fault"])
+    for wanted in (r"^second_one\+0x[0-9a-f]+ \[native_named\] .*in section \.text",
+                   r"^#0 .* in second_one\+0x[0-9a-f]+ \[native_named\]", r"^#[1-4] .* task_run "):
+        check(re.search(wanted, done.text(), re.M),
+              f"no {wanted} in {done.text()[-1500:]}{done.errors()[-500:]}")
+
+
+@suite.case("names for gdb come and go", quick=True)
+def _() -> None:
+    """Code that is made, given up for want of memory and made again, whoever looks."""
+    script = ("for i in 1 2 3; do ls / >/dev/null; date >/dev/null; echo x | sed s/x/y/; "
+              "echo 5 | awk '{print $1}'; sort /etc/passwd | grep -c ^root; done")
+    done = command([*FG, "--gdb", "--stats", "--code-limit", "4096", "--root", ROOT, "/bin/sh",
+                    "-c", script])
+    check_equal("output", (done.status, done.text().split()), (0, ["y", "5", "1"] * 3))
+    check(re.search(r"[1-9]\d*  times code was given up", done.errors()), done.errors())
+
+
+@suite.case("no such file for perf", quick=True)
+def _() -> None:
+    expect_error(command([*FG, "--perf=nothing", "/bin/true"]), 125, "--perf=map")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-/* x86-64 host: what native code is patched with (core/native/). */
+/* x86-64 host: what native code is patched with, and how it is described (core/native/). */
 #include "core/host/host.h"
 
+#include <elf.h>
 #include <string.h>
 
 extern const char fg_exit_lookup[];
@@ -21,4 +22,8 @@ void host_write_nops(uint8_t *write, size_t bytes) {
 
 const void *host_exit_lookup(void) {
     return fg_exit_lookup;
+}
+
+unsigned host_elf_machine(void) {
+    return EM_X86_64;
 }

@@ -21,6 +21,13 @@ document fg-where
 In a gadget: the guest instruction, its fiber, the gadget by name and the guest's registers.
 end
 
+define fg-symbols
+  call (void)native_report_flush()
+end
+document fg-symbols
+With --gdb: have the newest native code named, too. gdb is told of it some dozens of blocks at a time.
+end
+
 define fg-bytes
   x/16xb (char *)$r15 + (unsigned long)$arg0
 end
