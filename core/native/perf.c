@@ -133,7 +133,7 @@ static void put_map(const struct native_report *report) {
 }
 
 static void put_dump(const struct native_report *report) {
-    static uint64_t number;
+    static uint64_t number; /* of blocks before it */
     size_t name_bytes = strlen(report->name) + 1;
     struct jitdump_load load = {
         .kind = JIT_CODE_LOAD,
@@ -144,11 +144,12 @@ static void put_dump(const struct native_report *report) {
         .address = (uintptr_t)report->code,
         .code = (uintptr_t)report->code,
         .code_bytes = report->bytes,
-        .number = ++number,
+        .number = number + 1,
     };
     struct iovec part[] = {{&load, sizeof load},
                            {(void *)(uintptr_t)report->name, name_bytes},
                            {(void *)(uintptr_t)report->code, report->bytes}};
+    number++;
     put(&dump, part, ARRAY_LEN(part));
 }
 

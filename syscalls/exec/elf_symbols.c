@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MOST_BYTES ((uint64_t)64 << 20) /* of one section; a browser's are a third of that */
+#define MOST_CODE  8                    /* segments that are looked at */
 
 struct section {
     uint32_t type, link;
@@ -22,7 +23,8 @@ struct symbol {
 };
 
 struct elf_symbols {
-    struct elf_file elf; /* for its segments */
+    struct elf_segment code[MOST_CODE];
+    unsigned segments;
     struct symbol *symbol;
     size_t count, name_bytes;
     char *names; /* and a NUL after them */
@@ -123,12 +125,20 @@ static bool find_tables(const struct reader *r, struct section *symbols, struct 
     return found;
 }
 
-/* Does an address lie in code? */
-static bool in_code(const struct elf_file *elf, uint64_t address) {
-    for (unsigned i = 0; i < elf->phnum; i++) {
+static void find_code(const struct elf_file *elf, struct elf_symbols *to) {
+    for (unsigned i = 0; i < elf->phnum && to->segments < MOST_CODE; i++) {
         const struct elf_segment *at = &elf->segment[i];
-        if (at->type == PT_LOAD && at->flags & PF_X && address >= at->vaddr &&
-            address - at->vaddr < at->memsz) {
+        if (at->type == PT_LOAD && at->flags & PF_X) {
+            to->code[to->segments++] = *at;
+        }
+    }
+}
+
+/* Does an address lie in code? */
+static bool in_code(const struct elf_symbols *in, uint64_t address) {
+    for (unsigned i = 0; i < in->segments; i++) {
+        const struct elf_segment *at = &in->code[i];
+        if (address >= at->vaddr && address - at->vaddr < at->memsz) {
             return true;
         }
     }
@@ -142,7 +152,7 @@ static bool wanted(const struct elf_symbols *to, const Elf64_Sym *from, struct s
     bool function = type == STT_FUNC || type == STT_GNU_IFUNC;
     if ((!function && type != STT_NOTYPE) || from->st_shndx == SHN_UNDEF ||
         from->st_shndx >= SHN_LORESERVE || from->st_name >= to->name_bytes ||
-        !to->names[from->st_name] || !in_code(&to->elf, from->st_value)) {
+        !to->names[from->st_name] || !in_code(to, from->st_value)) {
         return false;
     }
     bool inner = to->names[from->st_name] == '_';
@@ -186,15 +196,18 @@ static bool read_symbols(const struct reader *r, struct elf_symbols *to) {
 
 struct elf_symbols *elf_symbols_read(struct task *task, struct file *file) {
     struct stat st;
+    struct elf_file elf = {0};
     const char *why;
     struct elf_symbols *symbols = calloc(1, sizeof *symbols);
-    if (!symbols || fstat(file->host_fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-        elf_open(task, file, &symbols->elf, &why) != 0) {
-        elf_symbols_free(symbols);
-        return NULL;
+    bool good = symbols && fstat(file->host_fd, &st) == 0 && S_ISREG(st.st_mode) &&
+                elf_open(task, file, &elf, &why) == 0;
+    if (good) {
+        struct reader r = {task, file, (uint64_t)st.st_size, elf.bits == 64};
+        find_code(&elf, symbols);
+        good = read_symbols(&r, symbols);
     }
-    struct reader r = {task, file, (uint64_t)st.st_size, symbols->elf.bits == 64};
-    if (!read_symbols(&r, symbols)) {
+    elf_close(&elf);
+    if (!good) {
         elf_symbols_free(symbols);
         return NULL;
     }
@@ -203,7 +216,6 @@ struct elf_symbols *elf_symbols_read(struct task *task, struct file *file) {
 
 void elf_symbols_free(struct elf_symbols *symbols) {
     if (symbols) {
-        elf_close(&symbols->elf);
         free(symbols->symbol);
         free(symbols->names);
         free(symbols);
@@ -217,11 +229,10 @@ size_t elf_symbols_bytes(const struct elf_symbols *symbols) {
 /* --- looking ---------------------------------------------------------------------------- */
 
 /* The address at an offset of the file; false: it is mapped as no code. */
-static bool address_of(const struct elf_file *elf, uint64_t offset, uint64_t *address) {
-    for (unsigned i = 0; i < elf->phnum; i++) {
-        const struct elf_segment *at = &elf->segment[i];
-        if (at->type == PT_LOAD && at->flags & PF_X && offset >= at->offset &&
-            offset - at->offset < at->filesz) {
+static bool address_of(const struct elf_symbols *in, uint64_t offset, uint64_t *address) {
+    for (unsigned i = 0; i < in->segments; i++) {
+        const struct elf_segment *at = &in->code[i];
+        if (offset >= at->offset && offset - at->offset < at->filesz) {
             *address = at->vaddr + (offset - at->offset);
             return true;
         }
@@ -232,7 +243,7 @@ static bool address_of(const struct elf_file *elf, uint64_t offset, uint64_t *ad
 const char *elf_symbols_find(const struct elf_symbols *symbols, uint64_t offset,
                              uint64_t *distance) {
     uint64_t address;
-    if (!address_of(&symbols->elf, offset, &address)) {
+    if (!address_of(symbols, offset, &address)) {
         return NULL;
     }
     size_t low = 0, high = symbols->count; /* the first that begins after it */

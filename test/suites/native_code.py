@@ -231,9 +231,9 @@ def _() -> None:
     check_named(read_map(process.pid))
     check_equal("what the link led to", victim.read_text(), "mine")
     shell = 'mkdir /tmp/perf-$$.map; exec "$@"'
-    with subprocess.Popen(["sh", "-c", shell, "sh", *FG, "--perf=map", named()], text=True,
+    with subprocess.Popen(["sh", "-c", shell, "sh", *FG, "--perf=map", named()],
                           stderr=subprocess.PIPE) as process:
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=60)[1].decode()
     Path(f"/tmp/perf-{process.pid}.map").rmdir()
     check_equal("status", process.returncode, 125)
     check(re.fullmatch(r"fiberglass: cannot make '/tmp/perf-\d+.map' for perf: .*\n", said), said)
@@ -250,7 +250,8 @@ def read_dump(path: Path, pid: int) -> list[Entry]:
     magic, version, head, machine, _, owner, before, flags = HEAD.unpack_from(data)
     check_equal("head", (magic, version, head, machine, owner, flags),
                 (0x4A695444, 1, HEAD.size, 62, pid, 0))
-    entries, at = [], head
+    entries: list[Entry] = []
+    at = head
     while at < len(data):
         kind, size, time = RECORD.unpack_from(data, at)
         check(before <= time, "time goes back")
@@ -293,17 +294,19 @@ def _() -> None:
     record = ["perf", "record", "-q", "-k", "mono", "-e", "cpu-clock", "-o"]
     if not shutil.which("perf") or command([*record, HERE / "probe", "true"]).status:
         raise Skip("there is no perf that may record")
+    shell = 'echo $$ >pid; exec "$@"'
     for kind in ("map", "jitdump"):
         data = HERE / f"perf.{kind}"
-        command([*record, data, *FG, f"--perf={kind}", program], cwd=HERE)
+        command([*record, data, "sh", "-c", shell, "sh", *FG, f"--perf={kind}", program], cwd=HERE)
+        pid = (HERE / "pid").read_text().strip()
         if kind == "jitdump":
             command(["perf", "inject", "--jit", "-i", data, "-o", HERE / "perf.injected"])
             data = HERE / "perf.injected"
         report = command(["perf", "report", "--stdio", "-i", data]).text()
         check(re.search(r"\d\d\.\d\d%.*first_one(\+0x[0-9a-f]+)? \[native_busy\]", report),
               report[:2000])
-    for path in itertools.chain(HERE.glob("jit*"), Path("/tmp").glob("perf-*.map")):
-        if path.is_file() and path.stat().st_uid == os.geteuid():
+        Path(f"/tmp/perf-{pid}.map").unlink(missing_ok=True)
+        for path in HERE.glob(f"jit*-{pid}*"):
             path.unlink()
 
 
