@@ -10,8 +10,8 @@ VERSION  = $(shell sed -n 's/^.define FG_VERSION "\(.*\)"/\1/p' core/fiberglass.
 
 # The library as it is installed: one object, whose only names are those of the header. So an
 # embedder's own names never clash, and tools that look at each member of a library have one to look at.
-INSTALLED = $(BUILD)/installed/libfiberglass.a
-$(INSTALLED): $(LIB_OBJS) build/gadgets.a core/fiberglass.h
+one_object = $(BUILD)/installed/libfiberglass.a
+$(one_object): $(LIB_OBJS) build/gadgets.a core/fiberglass.h
 	@mkdir -p $(@D)
 	grep -o '\bfg_[a-z_]*(' core/fiberglass.h | tr -d '(' >$(@D)/names
 	$(LD) -r -o $(@D)/fiberglass.o --whole-archive build/gadgets.a --no-whole-archive $(LIB_OBJS)
@@ -21,7 +21,7 @@ $(INSTALLED): $(LIB_OBJS) build/gadgets.a core/fiberglass.h
 # SOURCE:PLACE; PLACE is below DESTDIR.
 DATADIR  = $(PREFIX)/share/fiberglass
 PROGRAMS = $(BUILD)/fiberglass:$(PREFIX)/bin/fiberglass rootfs-tools/mkroot:$(DATADIR)/mkroot
-FILES_AS_THEY_ARE = $(INSTALLED):$(LIBDIR)/libfiberglass.a \
+FILES_AS_THEY_ARE = $(one_object):$(LIBDIR)/libfiberglass.a \
     core/fiberglass.h:$(PREFIX)/include/fiberglass.h \
     cli/completion.bash:$(PREFIX)/share/bash-completion/completions/fiberglass \
     cli/completion.bash:$(PREFIX)/share/bash-completion/completions/fiberglass-mkroot \
@@ -44,7 +44,7 @@ endef
 
 .PHONY: install uninstall dist
 
-install: all $(INSTALLED)
+install: all $(one_object)
 	$(foreach pair,$(PROGRAMS),install -D -m 755 $(call source,$(pair)) $(call place,$(pair))$(newline)	)
 	$(foreach pair,$(FILES_AS_THEY_ARE),install -D -m 644 $(call source,$(pair)) $(call place,$(pair))$(newline)	)
 	$(foreach pair,$(FILES_FILLED_IN),install -D -m 644 /dev/null $(call place,$(pair))$(newline)	\

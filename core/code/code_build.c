@@ -76,26 +76,23 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
     }
 }
 
-static __thread struct block scratch_block;
-static __thread struct lowered scratch_low;
-
 static int helper_check(struct cpu *cpu, const uint64_t *params);
 
 /* `native`: chunks for native code, when it is wanted. */
 static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step,
                                 struct native_list *native) {
+    struct lowered low; /* of which most blocks touch a page: not for the thread to keep */
     block->check = helper_check;
     block->native = native != NULL;
-    lower_block(&scratch_low, block, step);
-    enum native_answer answer = native ? native_prepare(native, &scratch_low) : NATIVE_NO;
+    lower_block(&low, block, step);
+    enum native_answer answer = native ? native_prepare(native, &low) : NATIVE_NO;
     if (block->native && answer != NATIVE_YES) {
         block->native = false; /* threaded then, with n-grams */
-        lower_block(&scratch_low, block, step);
+        lower_block(&low, block, step);
     }
-    struct fiber *fiber =
-        fiber_alloc(chunks, scratch_low.slots, scratch_low.marks, scratch_low.exits);
+    struct fiber *fiber = fiber_alloc(chunks, low.slots, low.marks, low.exits);
     if (fiber) {
-        fill_fiber(fiber, block, &scratch_low);
+        fill_fiber(fiber, block, &low);
         fiber->refused = answer == NATIVE_LATER;
         STAT(blocks);
         STAT_ADD(checked_blocks, block->checked);
@@ -104,7 +101,7 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
             dump_fiber(fiber, block);
         }
         if (block->native) {
-            native_make(native, &scratch_low, fiber_slots(fiber));
+            native_make(native, &low, fiber_slots(fiber));
         }
     }
     return fiber;
@@ -125,7 +122,7 @@ static void report(void) {
  * leaves a file region); else the fetch fault. Both locks are held. */
 static struct fiber *build(struct space *space, struct region *region, enum guest_mode mode,
                            gaddr_t pc, gaddr_t *addr, uint32_t *error) {
-    struct block *block = &scratch_block;
+    struct block decoded, *block = &decoded;
     bool own = region->pages != NULL;
     gaddr_t limit = own ? space->end : region->end;
     block_page_fn page = own ? page_watched : page_executable;
@@ -265,9 +262,12 @@ const uint64_t *code_find(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
     return fiber ? fiber_slots(fiber) : NULL;
 }
 
+/* What code_step() made last in this thread. */
+static __thread struct insn stepped;
+
 const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *error) {
     struct space *space = cpu->space;
-    struct block *block = &scratch_block;
+    struct block decoded, *block = &decoded;
     struct fiber *fiber = NULL;
     STAT(steps);
     block->mode = cpu->mode;
@@ -280,6 +280,7 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
         *error = block->fault_error;
         return NULL;
     }
+    stepped = block->insn[0];
     block->wide = space->chunks ? 1 : 0;
     if (cpu->step_chunks) {
         cpu->step_chunks->live = 0;
@@ -294,7 +295,7 @@ const uint64_t *code_step(struct cpu *cpu, gaddr_t pc, gaddr_t *addr, uint32_t *
 }
 
 const struct insn *code_step_insn(void) {
-    return &scratch_block.insn[0];
+    return &stepped;
 }
 
 const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, gaddr_t *addr,

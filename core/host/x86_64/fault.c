@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <immintrin.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,11 +282,36 @@ __attribute__((target("xsave"))) static bool keeps_ymm(void) {
     return (_xgetbv(0) & 6) == 6;
 }
 
+/* CPUID's answer, all 0 for a leaf that there is not. Kept: under a hypervisor the instruction
+ * takes as long as thousands of others, and each start asks for a hundred features. */
+static void cpuid_kept(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    enum { FREE, BEING_WRITTEN }; /* else the leaf and subleaf, which are not both so small */
+    static struct {
+        _Atomic uint64_t what;
+        uint32_t out[4];
+    } kept[8];
+    const uint64_t wanted = (uint64_t)leaf << 32 | subleaf;
+    for (unsigned i = 0; i < ARRAY_LEN(kept); i++) {
+        uint64_t what = atomic_load_explicit(&kept[i].what, memory_order_acquire);
+        if (what == wanted) {
+            memcpy(out, kept[i].out, sizeof kept[i].out);
+            return;
+        }
+        if (what == FREE && atomic_compare_exchange_strong(&kept[i].what, &what, BEING_WRITTEN)) {
+            __get_cpuid_count(leaf, subleaf, &out[0], &out[1], &out[2], &out[3]);
+            memcpy(kept[i].out, out, sizeof kept[i].out);
+            atomic_store_explicit(&kept[i].what, wanted, memory_order_release);
+            return;
+        }
+    }
+    __get_cpuid_count(leaf, subleaf, &out[0], &out[1], &out[2], &out[3]);
+}
+
 /* Gadgets run the guest's own instructions: the host must have the same bit. */
 bool host_has_feature(uint32_t leaf, uint32_t subleaf, unsigned reg, unsigned bit) {
-    uint32_t out[4];
-    if (!__get_cpuid_count(leaf, subleaf, &out[0], &out[1], &out[2], &out[3]) ||
-        !(out[reg] >> bit & 1)) {
+    uint32_t out[4] = {0};
+    cpuid_kept(leaf, subleaf, out);
+    if (!(out[reg] >> bit & 1)) {
         return false;
     }
     bool avx = leaf == 1 && reg == 2 && bit == 28;
