@@ -14,7 +14,7 @@ one_object = $(BUILD)/installed/libfiberglass.a
 $(one_object): $(LIB_OBJS) build/gadgets.a core/fiberglass.h
 	@mkdir -p $(@D)
 	grep -o '\bfg_[a-z_]*(' core/fiberglass.h | tr -d '(' >$(@D)/names
-	$(LD) -r -o $(@D)/fiberglass.o --whole-archive build/gadgets.a --no-whole-archive $(LIB_OBJS)
+	ld -r -o $(@D)/fiberglass.o --whole-archive build/gadgets.a --no-whole-archive $(LIB_OBJS)
 	objcopy --keep-global-symbols=$(@D)/names $(@D)/fiberglass.o
 	@rm -f $@; ar qcsD $@ $(@D)/fiberglass.o && rm $(@D)/fiberglass.o
 
