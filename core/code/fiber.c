@@ -15,13 +15,18 @@ static size_t align(size_t n, size_t to) {
 }
 
 /* Chunks are cut from slabs that ask for huge pages: start-up writes megabytes of fibers once and
- * runs all over them. A chunk that is given back is kept for the next region. */
+ * runs all over them. Small programs need some more than one slab, so the second gets its pages by
+ * the chunk. A chunk that is given back is kept for the next region. */
 #define SLAB_BYTES ((size_t)2 << 20)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static pthread_mutex_t slab_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct chunk *spare; /* chunks that were given back */
 static char *slab, *slab_end;
 static size_t chunks_made;
+static unsigned slabs; /* with the one that chunks are cut from now */
 
 /* A slab aligned to its size: map twice as much and give back what lies around it. */
 static bool slab_new(void) {
@@ -36,7 +41,9 @@ static bool slab_new(void) {
         munmap(raw, (size_t)(slab - raw));
     }
     munmap(slab_end, (size_t)(raw + SLAB_BYTES - slab));
-    madvise(slab, SLAB_BYTES, MADV_HUGEPAGE); /* a host without them: slower, else the same */
+    if (++slabs != 2) {
+        madvise(slab, SLAB_BYTES, MADV_HUGEPAGE); /* a host without them: slower, else the same */
+    }
     return true;
 }
 
@@ -54,6 +61,9 @@ static struct chunk *chunk_new(void) {
     } else if ((!fg_debug.most_chunks || chunks_made < fg_debug.most_chunks) &&
                (slab < slab_end || slab_new())) {
         chunk = (struct chunk *)slab;
+        if (slabs == 2) { /* Linux before 5.14 does not know it, and makes them one by one */
+            madvise(slab, CHUNK_BYTES, MADV_POPULATE_WRITE);
+        }
         slab += CHUNK_BYTES;
         chunks_made++;
     }

@@ -13,32 +13,45 @@
 #define MOST_GADGETS ARRAY_LEN(((struct lowered *)0)->gadget)
 #define CACHE_LINE   64u
 
-/* Offsets of code are from the reservation's start (code_memory.h). */
+/* What is known of each block is nearly as much as its code, so it is kept small: offsets are bytes
+ * from the block's code. */
 struct native_exit {
-    uint32_t stub;    /* goes where the link slot leads */
-    uint32_t site[2]; /* branch displacements that lead to the stub or to the linked block */
+    uint16_t stub;    /* goes where the link slot leads */
+    uint16_t site[2]; /* branch displacements that lead to the stub or to the linked block */
     uint8_t sites;
     bool polls;
 };
 
 /* A gadget's piece of the code. */
 struct native_part {
-    uint16_t at;   /* bytes from the block's code */
-    uint16_t slot; /* of its gadget */
-    bool copied;   /* false: the code, if any, leads to its slot */
-    const void *gadget;
+    uint16_t at;
+    uint16_t slot : 15;  /* of its gadget */
+    uint16_t copied : 1; /* 0: the code, if any, leads to its slot */
+    int32_t gadget;      /* bytes from core_gadgets */
 };
 
 /* In front of its code is its address, so that slot 0 leads to it. */
 struct native_block {
     struct native_block *older; /* made before it in the same chunk */
     uint64_t *slot;             /* NULL: it is free */
-    uint32_t code, bytes;
+    uint32_t code;              /* from the reservation's start (code_memory.h) */
+    uint16_t bytes;
+    uint16_t exits; /* to the stubs */
     uint16_t parts;
-    uint16_t exits; /* bytes from its code to the stubs */
     struct native_exit exit[FIBER_MAX_EXITS];
     struct native_part part[];
 };
+_Static_assert(NATIVE_CHUNK_BYTES <= 1 << 16, "offsets of 16 bits");
+
+static int32_t gadget_offset(const void *gadget) {
+    intptr_t offset = (intptr_t)gadget - (intptr_t)core_gadgets;
+    assert(offset == (int32_t)offset); /* both are in the program */
+    return (int32_t)offset;
+}
+
+static const void *part_gadget(const struct native_part *part) {
+    return (const void *)((intptr_t)core_gadgets + part->gadget);
+}
 
 /* Of the block that native_prepare() was called for: its stencils, and what its code takes at most.
  */
@@ -106,7 +119,7 @@ static void copy_body(struct writer *w, const struct stencil *stencil, const uin
             unsigned number = w->low->exit[0].slot == link ? 0 : 1;
             struct native_exit *exit = &w->block->exit[number];
             assert(w->low->exit[number].slot == link && exit->sites < ARRAY_LEN(exit->site));
-            exit->site[exit->sites++] = w->at + hole->at;
+            exit->site[exit->sites++] = (uint16_t)(w->at + hole->at - w->block->code);
         }
     }
     w->at += stencil->bytes;
@@ -172,11 +185,12 @@ static void emit_exits(struct writer *w) {
     for (unsigned i = 0; i < w->low->exits; i++) {
         struct native_exit *exit = &w->block->exit[i];
         exit->polls = branches_back(w->low, i);
-        exit->stub = w->at;
+        const uint32_t stub = w->at;
+        exit->stub = (uint16_t)(stub - w->block->code);
         copy_core(w, exit->polls ? core->native_poll : core->native_exit,
                   (uint64_t)(uintptr_t)&w->slot[w->low->exit[i].slot]);
         for (unsigned site = 0; site < exit->sites; site++) {
-            set_branch(exit->site[site], exit->stub);
+            set_branch(w->block->code + exit->site[site], stub);
         }
     }
 }
@@ -194,9 +208,9 @@ static void emit_parts(struct writer *w) {
         w->block->part[i] = (struct native_part){
             .at =
                 (uint16_t)(w->at - w->block->code), /* after what aligns it: fixups count from it */
-            .slot = (uint16_t)slot,
+            .slot = slot & 0x7fff,
             .copied = stencil->code != NULL,
-            .gadget = (const void *)(uintptr_t)low->slot[slot],
+            .gadget = gadget_offset((const void *)(uintptr_t)low->slot[slot]),
         };
         if (!stencil->code) {
             if (!resumes) {
@@ -236,8 +250,8 @@ struct native_block *native_make(struct native_list *list, const struct lowered 
     emit_parts(&w);
     block->exits = (uint16_t)(w.at - block->code);
     emit_exits(&w);
-    block->bytes = w.at - block->code;
-    assert(block->bytes <= most_bytes);
+    assert(w.at - block->code <= most_bytes);
+    block->bytes = (uint16_t)(w.at - block->code);
     chunk->used += ((uint32_t)sizeof block + block->bytes + 15) & ~15u;
     list->empty -= chunk->live++ == 0;
     block->older = atomic_load_explicit(&chunk->newest, memory_order_relaxed);
@@ -284,7 +298,7 @@ bool native_piece(const struct native_block *block, unsigned number, struct nati
     *piece =
         (struct native_piece){.code = code_memory_run(block->code + start), .bytes = end - start};
     if (!exits) {
-        piece->gadget = part->gadget;
+        piece->gadget = part_gadget(part);
         piece->slot = part->slot;
         piece->copied = part->copied;
     }
@@ -318,7 +332,7 @@ void native_forget(struct native_chunk *chunk) {
 void native_link(struct native_block *block, unsigned number, const struct native_block *to) {
     struct native_exit *exit = &block->exit[number];
     for (unsigned i = 0; i < exit->sites && !exit->polls; i++) {
-        set_branch(exit->site[i], to ? to->code : exit->stub);
+        set_branch(block->code + exit->site[i], to ? to->code : block->code + exit->stub);
     }
 }
 
@@ -335,7 +349,7 @@ static bool locate(const void *code, struct host_native_place *place) {
     }
     struct stencil stencil;
     place->slot = &block->slot[block->part[part].slot];
-    place->gadget = block->part[part].gadget;
+    place->gadget = part_gadget(&block->part[part]);
     place->fixup = 0;
     if (stencil_of(place->gadget, &stencil)) {
         for (unsigned i = 0; i < stencil.holes; i++) {
