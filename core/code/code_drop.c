@@ -319,9 +319,10 @@ static bool code_only(const struct space *space, gaddr_t start, gaddr_t end) {
 }
 
 /* The parent is in no region of which it changed a page; the child has the same pages, or (after
- * MADV_DONTFORK) none. */
+ * MADV_DONTFORK) none. Nobody runs the child yet, but who evicts looks at its regions. */
 void code_inherit(struct space *child, struct space *parent) {
     pthread_mutex_lock(&parent->code_lock);
+    pthread_mutex_lock(&child->code_lock);
     for (size_t i = 0; i < parent->region_count; i++) {
         const struct space_region *at = &parent->regions[i];
         if (!code_only(child, at->start, at->end) ||
@@ -334,6 +335,7 @@ void code_inherit(struct space *child, struct space *parent) {
             pthread_mutex_unlock(&file_regions_lock);
         }
     }
+    pthread_mutex_unlock(&child->code_lock);
     pthread_mutex_unlock(&parent->code_lock);
 }
 

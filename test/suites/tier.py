@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Both engines: native code and threaded code do the same, and no page of native code is ever
-writable where it is executed."""
+"""Both engines: native code and threaded code do the same, old native code gives way to new, and no
+page of it is ever writable where it is executed."""
 # suite: full
 # time: 240
 # order: 30
