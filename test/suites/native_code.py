@@ -310,31 +310,48 @@ def _() -> None:
             path.unlink()
 
 
-@suite.case("symbols of hostile files", limit=120)
-def _() -> None:
-    """Sections and names are the guest's; a damaged one costs names and nothing else."""
-    HERE.mkdir(parents=True, exist_ok=True)
-    whole = (TOP / "test/fuzz/corpus/elf/symbols").read_bytes()
+def hostile_names(data: bytes) -> set[str]:
+    """What the one block of a program is called."""
     program = HERE / "hostile"
+    HERE.mkdir(parents=True, exist_ok=True)
+    program.write_bytes(data)
+    program.chmod(0o755)
+    return {entry.name for entry in read_map(run("--perf=map", program))}
 
-    def names(data: bytes) -> set[str]:
-        program.write_bytes(data)
-        program.chmod(0o755)
-        return {entry.name for entry in read_map(run("--perf=map", program))}
 
-    check_equal("undamaged", names(whole), {"_start [hostile]"})
-    check_equal("characters", names(whole.replace(b"_start", b"_\n\x1b\xffrt")),
-                {"_???rt [hostile]"})
-    check_equal("no end of the last name", names(whole[:32] + bytes(4) + whole[36:]),
-                {"0x8048054 [hostile]"})
-    sections = int.from_bytes(whole[32:36], "little")
-    for seed in range(60):
-        rng, data = random.Random(seed), bytearray(whole)
-        for _ in range(rng.randint(1, 3)):
-            at = rng.choice((rng.randrange(0x64, len(data) - 4), sections + 4 * rng.randrange(50)))
-            value = rng.choice((0, 1, 0x7fffffff, 0xffffffff, 0xfffffff0, rng.getrandbits(32)))
-            data[at:at + 4] = value.to_bytes(4, "little")
-        check(len(names(bytes(data))) == 1, f"seed {seed}")
+def damaged(whole: bytes, sections: int, seed: int) -> bytes:
+    """The file with words of its section headers and of what follows its code changed."""
+    rng, data = random.Random(seed), bytearray(whole)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.choice((rng.randrange(0x90, len(data) - 4),
+                         rng.randrange(sections, len(data) - 4, 4)))
+        value = rng.choice((0, 1, 0x7fffffff, 0xffffffff, 0xfffffff0, rng.getrandbits(32)))
+        data[at:at + 4] = value.to_bytes(4, "little")
+    return bytes(data)
+
+
+# Where a class has e_shoff, sh_offset and sh_size, and how long a section header is.
+for file_, shoff, each, offset_at, size_at in (("symbols", 32, 40, 16, 20),
+                                               ("symbols64", 40, 64, 24, 32)):
+    @suite.case(f"{file_} of hostile files", limit=120)
+    def _(file_: str = file_, shoff: int = shoff, each: int = each, offset_at: int = offset_at,
+          size_at: int = size_at) -> None:
+        """Sections and names are the guest's; a damaged one costs names and nothing else."""
+        whole = (TOP / "test/fuzz/corpus/elf" / file_).read_bytes()
+        check_equal("undamaged", hostile_names(whole), {"_start [hostile]"})
+        check_equal("characters", hostile_names(whole.replace(b"_start", b"_\n\x1b\xffrt")),
+                    {"_???rt [hostile]"})
+        without, = hostile_names(whole[:shoff] + bytes(4) + whole[shoff + 4:])
+        check(re.fullmatch(r"0x[0-9a-f]+ \[hostile\]", without), without)
+        sections = int.from_bytes(whole[shoff:shoff + 4], "little")
+        names = sections + 3 * each  # the header of .strtab
+        where = int.from_bytes(whole[names + offset_at:][:4], "little")
+        cut = whole.index(b"_start", where) + len("_sta") - where
+        check_equal("the table ends in a name", hostile_names(
+            whole[:names + size_at] + cut.to_bytes(4, "little") + whole[names + size_at + 4:]),
+            {"_sta [hostile]"})
+        for seed in range(40):
+            check(len(hostile_names(damaged(whole, sections, seed))) == 1, f"seed {seed}")
 
 
 @suite.case("names for gdb", limit=120)
