@@ -372,13 +372,14 @@ def _() -> None:
 
 @suite.case("names for gdb come and go", quick=True)
 def _() -> None:
-    """Code that is made, given up for want of memory and made again, whoever looks."""
+    """Code that is made, given up or evicted for want of memory, and made again, whoever looks."""
     script = ("for i in 1 2 3; do ls / >/dev/null; date >/dev/null; echo x | sed s/x/y/; "
               "echo 5 | awk '{print $1}'; sort /etc/passwd | grep -c ^root; done")
-    done = command([*FG, "--gdb", "--stats", "--code-limit", "4096", "--root", ROOT, "/bin/sh",
-                    "-c", script])
-    check_equal("output", (done.status, done.text().split()), (0, ["y", "5", "1"] * 3))
-    check(re.search(r"[1-9]\d*  times code was given up", done.errors()), done.errors())
+    for option, counted in (("--code-limit=4096", "times code was given up"),
+                            ("--code-size=1", "chunks of native code evicted")):
+        done = command([*FG, "--gdb", "--stats", option, "--root", ROOT, "/bin/sh", "-c", script])
+        check_equal(option, (done.status, done.text().split()), (0, ["y", "5", "1"] * 3))
+        check(re.search(rf" [1-9]\d*  {counted}", done.errors()), done.errors())
 
 
 @suite.case("no such file for perf", quick=True)
