@@ -11,7 +11,7 @@ TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compar
 TEST_COMMON64 := $(TEST_COMMON:$(BUILD)/obj/%=$(BUILD)/obj64/%)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
     $(BUILD)/test/oracle64 $(BUILD)/test/insn64 $(BUILD)/test/stream64 \
-    $(BUILD)/test/ngrams $(BUILD)/test/zydis_effects $(BUILD)/test/isa_forms build/gen/cases.bin
+    $(BUILD)/test/ngrams $(BUILD)/test/ngrams64 $(BUILD)/test/zydis_effects $(BUILD)/test/isa_forms build/gen/cases.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
@@ -74,5 +74,9 @@ $(BUILD)/test/zydis_effects: $(BUILD)/obj/test/decoder/zydis_effects.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -lZydis
 
 $(BUILD)/test/ngrams: $(patsubst %,$(BUILD)/obj/test/stream/%.o,ngrams ways) $(TEST_COMMON) $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(LINK_ENGINE) -lZydis -lm
+
+$(BUILD)/test/ngrams64: $(patsubst %,$(BUILD)/obj64/test/stream/%.o,ngrams ways) $(TEST_COMMON64) $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(LINK_ENGINE) -lZydis -lm

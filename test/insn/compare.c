@@ -86,7 +86,7 @@ static bool is_departure(const struct tcase *test, const struct tresult *a, cons
                          const struct tolerance *ok) {
     bool branches = ok->form && ok->form->hints & (HINT_INDIRECT | HINT_RETURN);
     if (branches && a->trap == TRAP_GENERAL && b->trap == TRAP_GENERAL && a->eip == b->eip &&
-        a->changes == 0 && b->changes <= 3 && memcmp(a->regs, b->regs, sizeof a->regs) == 0) {
+        b->changes - a->changes <= 3 && memcmp(a->regs, b->regs, sizeof a->regs) == 0) {
         return true;
     }
     if (branches && a->seg[1] == 0x23 && b->trap == TRAP_GENERAL) {

@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+
+#define HWCAP2_FSGSBASE 2 /* asm/hwcap2.h */
 
 struct header {
     uint32_t magic, rows, forms, text_bytes, rules;
@@ -61,4 +64,9 @@ void forms_load(struct forms *forms, const char *path) {
     for (uint32_t i = 0; i < header.forms; i++) {
         forms->form[i].vendor = vendor_bits(forms->form[i].vendor, numbers);
     }
+}
+
+bool row_kept_by_host(const struct form_row *row) {
+    bool writes = !strcmp(row->name, "WRFSBASE") || !strcmp(row->name, "WRGSBASE");
+    return !writes || getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 }

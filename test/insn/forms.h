@@ -101,6 +101,10 @@ struct forms {
 /* Loads a file that gen/cases/cases.py made; exits with a message when it cannot. */
 void forms_load(struct forms *forms, const char *path);
 
+/* Does the host's kernel keep what the row changes? Without HWCAP2_FSGSBASE it knows nothing of
+ * bases that user code writes, and loses them when it next switches tasks. */
+bool row_kept_by_host(const struct form_row *row);
+
 /* Case `number` (0 <= number < form->count) of a form, at `code_at`, and what may differ. */
 void expand(struct tcase *test, struct tolerance *ok, const struct form *form, uint32_t number,
             greg code_at);

@@ -24,9 +24,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-
-#define HWCAP2_FSGSBASE 2 /* asm/hwcap2.h */
 
 struct options {
     const char *cases, *oracle, *one_case, *record, *vectors, *answers;
@@ -177,17 +174,10 @@ static bool wanted(const struct form_row *row, const struct options *options) {
     return options->pattern_count == 0;
 }
 
-/* Does the host's kernel keep what the row changes? Without HWCAP2_FSGSBASE it knows nothing of
- * bases that user code writes, and loses them when it next switches tasks. */
-static bool kept_by_host(const struct form_row *row) {
-    bool writes = !strcmp(row->name, "WRFSBASE") || !strcmp(row->name, "WRGSBASE");
-    return !writes || getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
-}
-
 static void run_rows(struct runner *runner, const struct forms *forms,
                      const struct options *options) {
     for (uint32_t r = 0; r < forms->rows; r++) {
-        if (!wanted(&forms->row[r], options) || !kept_by_host(&forms->row[r]) ||
+        if (!wanted(&forms->row[r], options) || !row_kept_by_host(&forms->row[r]) ||
             (options->portable && !is_portable(forms, &forms->row[r]))) {
             continue;
         }

@@ -133,10 +133,15 @@ void runner_run(struct runner *runner) {
 }
 
 void runner_judge(struct runner *runner, bool (*differs)(const struct batch *batch, uint32_t i)) {
+    runner_run(runner);
+    runner_ask_again(runner, differs);
+}
+
+void runner_ask_again(struct runner *runner,
+                      bool (*differs)(const struct batch *batch, uint32_t i)) {
     static struct tresult first[BATCH_CASES];
     struct batch *batch = runner->batch;
     struct tresult *oracle = batch->results[SIDE_ORACLE];
-    runner_run(runner);
     for (int again = 0; again < 2 && runner->side[SIDE_ENGINE].pid; again++) {
         bool doubts[BATCH_CASES], any = false;
         for (uint32_t i = 0; i < batch->count; i++) {

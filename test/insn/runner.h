@@ -53,6 +53,9 @@ void runner_run(struct runner *runner);
  * answer that it gives later and that `differs` does not object to takes the first one's place; the
  * engine is not asked again. */
 void runner_judge(struct runner *runner, bool (*differs)(const struct batch *batch, uint32_t i));
+/* The asking alone, of a batch that was run. */
+void runner_ask_again(struct runner *runner,
+                      bool (*differs)(const struct batch *batch, uint32_t i));
 void runner_stop(struct runner *runner);
 
 /* The engine's side: serves batches until `in` ends. Does not return. */

@@ -59,5 +59,6 @@ vendor_rule rule_lar_access, rule_scan_f3, rule_shiftd_over, rule_bswap16, rule_
  * answer to a case that loads or asks for this selector; false: any other case, or a host that has
  * it. The engine's processor always has it. */
 vendor_rule rule_no_code32;
+bool host_has_code32(void);
 
 #endif

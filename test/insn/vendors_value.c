@@ -64,6 +64,9 @@ static bool selector_of(const struct vendor_case *c, greg *selector, bool *asks)
     while (i + 1u < f->len && f->bytes[i] != 0x0f && f->bytes[i] != 0x8e) {
         i++;
     }
+    if (i + 1u >= f->len) {
+        return false;
+    }
     uint8_t op = f->bytes[i] == 0x0f ? f->bytes[i + 1] : 0x8e;
     struct vendor_case at = *c;
     *asks = op <= 3;
@@ -80,7 +83,7 @@ static bool selector_of(const struct vendor_case *c, greg *selector, bool *asks)
     return source(&at, 2, selector);
 }
 
-static bool has_code32(void) {
+bool host_has_code32(void) {
     static int known = -1;
     if (known < 0) {
         uint32_t rights, selector = 0x23;
@@ -96,7 +99,8 @@ bool rule_no_code32(const struct vendor_case *c, unsigned n, const struct tresul
     (void)judged;
     greg selector;
     bool asks;
-    if (n > 0 || has_code32() || !selector_of(c, &selector, &asks) || selector >> 2 != 0x20 >> 2) {
+    if (n > 0 || host_has_code32() || !selector_of(c, &selector, &asks) ||
+        selector >> 2 != 0x20 >> 2) {
         return false;
     }
     if (asks) {

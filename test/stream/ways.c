@@ -15,7 +15,9 @@ static struct block block;
 static size_t way_room;
 static uint32_t *heads; /* hash -> way + 1, chained by next */
 static uint32_t *nexts;
-#define HEADS 65536
+static bool few_ways;     /* only what has none yet gets one */
+#define MOST_MADE 400000u /* forms with other registers */
+#define HEADS     (CASE_BITS == 32 ? 1 << 16 : 1 << 18)
 
 static uint32_t hash(const void *const *gadgets, uint32_t count) {
     uint64_t h = count;
@@ -29,11 +31,13 @@ static uint32_t hash(const void *const *gadgets, uint32_t count) {
 bool lower_bytes(const uint8_t *bytes, uint32_t size, gaddr_t pc) {
     uint32_t at = 0;
     memset(&block, 0, offsetof(struct block, insn));
+    block.mode = TESTED;
+    block.top = CASE_BITS == 32 ? 0 : (gaddr_t)1 << 40;
     block.pc = pc;
     while (at < size) {
         struct insn *insn = &block.insn[block.count++];
         if (block.count >= FIBER_MAX_INSNS ||
-            decode(insn, GUEST_I386, pc + at, bytes + at, size - at) != DECODE_OK) {
+            decode(insn, TESTED, pc + at, bytes + at, size - at) != DECODE_OK) {
             return false;
         }
         at += insn->len;
@@ -76,6 +80,7 @@ const struct form *find_indexed(const void *gadget) {
     return indexed[h].gadget ? &forms.form[indexed[h].form] : NULL;
 }
 
+#if CASE_BITS == 32
 /* A copy of a form with another base, index and scale, and a displacement of 32 bits. */
 bool change_index(struct form *to, const struct form *from, unsigned ea) {
     uint32_t base = ea / 32, index = ea / 4 % 8, scale = ea % 4;
@@ -107,6 +112,97 @@ bool change_index(struct form *to, const struct form *from, unsigned ea) {
     }
     return false;
 }
+#else
+/* Where the opcode of a form is that has a REX prefix right in front of it and a ModRM byte after
+ * it; 0: none such. VEX is not looked into. */
+static uint32_t opcode_at(const struct form *f) {
+    uint32_t i = 0;
+    while (i < f->len && strchr("\x66\x67\xf2\xf3\xf0", f->bytes[i]) && f->bytes[i]) {
+        i++;
+    }
+    return i + 2u < f->len && (f->bytes[i] & 0xf0) == 0x40 ? i + 1 : 0;
+}
+
+static uint32_t modrm_at(const struct form *f, uint32_t opcode) {
+    uint32_t i = opcode;
+    if (f->bytes[i] == 0x0f) {
+        i++;
+        i += f->bytes[i] == 0x38 || f->bytes[i] == 0x3a;
+    }
+    return i + 1;
+}
+
+/* A copy of a form with other bytes from its ModRM byte on, up to what follows its displacement. */
+static bool change_operand(struct form *to, const struct form *from, uint8_t rex, uint8_t modrm,
+                           int sib, const int32_t *disp) {
+    const uint32_t op = opcode_at(from), at = op ? modrm_at(from, op) : 0;
+    if (!op || at >= from->len) {
+        return false;
+    }
+    const uint8_t old = from->bytes[at], mod = old >> 6;
+    uint32_t skip = at + 1;
+    if (mod != 3) {
+        bool has_sib = (old & 7) == 4;
+        bool no_base = mod == 0 && (has_sib ? from->bytes[at + 1] & 7 : old & 7) == 5;
+        skip += has_sib + (mod == 1 ? 1 : mod == 2 || no_base ? 4 : 0);
+    }
+    *to = *from;
+    to->bytes[op - 1] = (uint8_t)((from->bytes[op - 1] & 0x48) | rex);
+    uint32_t end = at;
+    to->bytes[end++] = modrm;
+    if (sib >= 0) {
+        to->bytes[end++] = (uint8_t)sib;
+    }
+    if (disp) {
+        memcpy(to->bytes + end, disp, 4);
+        end += 4;
+    }
+    if (skip > from->len || end + from->len - skip > sizeof to->bytes) {
+        return false;
+    }
+    memcpy(to->bytes + end, from->bytes + skip, from->len - skip);
+    to->len = (uint8_t)(end + from->len - skip);
+    return true;
+}
+
+/* With other registers: in ModRM.reg, and in ModRM.rm or as the base of an operand in memory. */
+static bool change_regs(struct form *to, const struct form *from, unsigned reg, unsigned rm) {
+    const int32_t disp = 0x40;
+    const bool memory = from->mem != FORM_NO_MEM;
+    const uint8_t rex = (uint8_t)(reg >> 3 << 2 | rm >> 3);
+    const uint8_t modrm = (uint8_t)((memory ? 0x80 : 0xc0) | (reg & 7) << 3 | (rm & 7));
+    if (!change_operand(to, from, rex, modrm, memory && (rm & 7) == 4 ? 0x24 : -1,
+                        memory ? &disp : NULL)) {
+        return false;
+    }
+    to->reg = (uint8_t)reg;
+    if (memory) {
+        to->base = (uint8_t)rm;
+        to->disp = disp;
+    } else {
+        to->rm = (uint8_t)rm;
+    }
+    return true;
+}
+
+/* With another base (REGS: none), index and scale. */
+bool change_index(struct form *to, const struct form *from, unsigned ea) {
+    unsigned base = ea / (4 * REGS), index = ea / 4 % REGS, scale = ea % 4;
+    const bool none = base == REGS;
+    const int32_t disp = 0x40;
+    const uint8_t rex = (uint8_t)((from->reg >> 3 << 2) | index >> 3 << 1 | (none ? 0 : base >> 3));
+    const uint8_t modrm = (uint8_t)((none ? 0 : 0x80) | (from->reg & 7) << 3 | 4);
+    const int sib = (int)(scale << 6 | (index & 7) << 3 | (none ? 5 : base & 7));
+    if (!change_operand(to, from, rex, modrm, sib, &disp)) {
+        return false;
+    }
+    to->base = (uint8_t)base;
+    to->index = (uint8_t)index;
+    to->scale = (uint8_t)scale;
+    to->disp = disp;
+    return true;
+}
+#endif
 
 static void add_way(uint32_t form, int condition, int imm, uint32_t gadgets) {
     struct way way = {
@@ -122,7 +218,7 @@ static void add_way(uint32_t form, int condition, int imm, uint32_t gadgets) {
         same += ways[w - 1].gadgets == gadgets &&
                 memcmp(ways[w - 1].gadget, way.gadget, sizeof way.gadget) == 0;
     }
-    if (same >= 6) {
+    if (same >= (few_ways ? 1 : 6)) {
         return;
     }
     if (way_count == way_room) {
@@ -146,7 +242,7 @@ static void add_immediates(uint32_t number, const struct form *f) {
     memcpy(bytes + f->len, "\x3b\xc0", 2);
     const void *before = lowered_gadget(0);
     bytes[f->len - 1] ^= 1;
-    if (f->mem != FORM_NO_MEM || f->len < 3 || !lower_bytes(bytes, f->len, 0x10000000) ||
+    if (f->mem != FORM_NO_MEM || f->len < 3 || !lower_bytes(bytes, f->len, CODE_ADDR) ||
         block.count != 1 || lowered_gadget(0) == before || block.insn[0].imm >> 8 ||
         (uint8_t)block.insn[0].imm != bytes[f->len - 1]) {
         return;
@@ -154,69 +250,128 @@ static void add_immediates(uint32_t number, const struct form *f) {
     for (int imm = 0; imm < 256; imm++) {
         bytes[f->len - 1] = (uint8_t)imm;
         for (uint32_t killer = 0; killer <= 2; killer += 2) {
-            if (lower_bytes(bytes, f->len + killer, 0x10000000)) {
+            if (lower_bytes(bytes, f->len + killer, CODE_ADDR)) {
                 add_way(number, -1, imm, low.gadgets - 1 - killer / 2);
             }
         }
     }
 }
 
-/* The gadgets of every form: alone, with its flags dead, fused with each Jcc. */
-void index_forms(void) {
+/* The gadgets of a form: alone, with its flags dead, fused with each Jcc. */
+static void index_form(uint32_t number) {
     static const uint8_t killer[2] = {0x3b, 0xc0}; /* cmp eax, eax */
-    heads = calloc(HEADS, sizeof *heads);
-    for (uint32_t i = 0; i < forms.forms; i++) {
-        const struct form *f = &forms.form[i];
-        if (f->hints & (HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_FAR | HINT_FPU_ENV |
-                        HINT_IGNORED) ||
-            f->mem == FORM_MEM16 || f->seg != 0xff) {
-            continue;
-        }
-        uint8_t bytes[32];
-        memcpy(bytes, f->bytes, f->len);
-        if (!lower_bytes(bytes, f->len, 0x10000000)) {
-            continue;
-        }
-        bool ends = ends_block(f);
-        uint32_t own = low.gadgets - !ends;
-        add_way(i, -1, -1, own);
-        if (!ends && own == 1) {
-            add_immediates(i, f);
-        }
-        bool has_index = f->mem == FORM_MEM32 && f->index < 8;
+    const struct form *f = &forms.form[number];
+    uint8_t bytes[32];
+    memcpy(bytes, f->bytes, f->len);
+    if (!lower_bytes(bytes, f->len, CODE_ADDR)) {
+        return;
+    }
+    bool ends = ends_block(f);
+    uint32_t own = low.gadgets - !ends;
+    add_way(number, -1, -1, own);
+    if (!ends && own == 1) {
+        add_immediates(number, f);
+    }
+    bool has_index = f->mem == FORM_NATIVE && f->index < REGS;
+    if (has_index && own == 2) {
+        note_indexed(number, lowered_gadget(1));
+    }
+    if (ends) {
+        return;
+    }
+    memcpy(bytes + f->len, killer, 2);
+    if (lower_bytes(bytes, f->len + 2u, CODE_ADDR)) {
+        add_way(number, -1, -1, own);
         if (has_index && own == 2) {
-            note_indexed(i, lowered_gadget(1));
+            note_indexed(number, lowered_gadget(1));
         }
-        if (ends) {
-            continue;
+    }
+    for (int c = 0; c < 16; c++) {
+        uint8_t jcc[6] = {0x0f, (uint8_t)(0x80 + c), 5};
+        memcpy(bytes + f->len, jcc, 6);
+        if (lower_bytes(bytes, f->len + 6u, CODE_ADDR) && low.gadgets == own) {
+            add_way(number, c, -1, own);
+        } else {
+            break; /* it is not fused */
         }
-        memcpy(bytes + f->len, killer, 2);
-        if (lower_bytes(bytes, f->len + 2u, 0x10000000)) {
-            add_way(i, -1, -1, own);
-            if (has_index && own == 2) {
-                note_indexed(i, lowered_gadget(1));
-            }
-        }
-        for (int c = 0; c < 16; c++) {
-            uint8_t jcc[6] = {0x0f, (uint8_t)(0x80 + c), 5};
-            memcpy(bytes + f->len, jcc, 6);
-            if (lower_bytes(bytes, f->len + 6u, 0x10000000) && low.gadgets == own) {
-                add_way(i, c, -1, own);
-            } else {
-                break; /* it is not fused */
+    }
+}
+
+static bool is_wanted(const struct form *f) {
+    const uint32_t out =
+        HINT_FAULT | HINT_READ_ONLY | HINT_ADDR16 | HINT_FAR | HINT_FPU_ENV | HINT_IGNORED;
+    return !(f->hints & out) && f->mem != FORM_SHORT && f->seg == 0xff &&
+           row_kept_by_host(&forms.row[f->row]);
+}
+
+#if CASE_BITS == 64
+/* The spec's forms hold each register somewhere, but not all pairs, of which there are many: what
+ * has no way yet gets one by a form with other registers. */
+static void index_other_registers(uint32_t number) {
+    const struct form from = forms.form[number];
+    struct insn was, now;
+    if (from.index < REGS || from.base == RIP_BASE ||
+        (from.mem != FORM_NO_MEM && from.base >= REGS) || (from.hints & HINT_STACK) ||
+        decode(&was, TESTED, CODE_ADDR, from.bytes, from.len) != DECODE_OK) {
+        return;
+    }
+    for (unsigned pair = 0; pair < REGS * REGS; pair++) {
+        struct form made;
+        if (change_regs(&made, &from, pair / REGS, pair % REGS) &&
+            decode(&now, TESTED, CODE_ADDR, made.bytes, made.len) == DECODE_OK &&
+            now.row == was.row && now.len == made.len) {
+            size_t before = way_count;
+            forms.form[forms.forms] = made;
+            index_form(forms.forms);
+            if (way_count > before) {
+                forms.forms++;
             }
         }
     }
+}
+#endif
+
+/* Ways to the gadgets of all forms. */
+void index_forms(void) {
+    heads = calloc(HEADS, sizeof *heads);
+    const uint32_t count = forms.forms;
+    forms.form = realloc(forms.form, (count + MOST_MADE) * sizeof *forms.form);
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_wanted(&forms.form[i])) {
+            index_form(i);
+        }
+    }
+#if CASE_BITS == 64
+    enum { KINDS = 1 << 18, EACH = 2 };
+    uint8_t *seen = calloc(KINDS, 1);
+    few_ways = true;
+    for (uint32_t i = 0; i < count && forms.forms + REGS * REGS < count + MOST_MADE; i++) {
+        const struct form *f = &forms.form[i];
+        uint32_t kind = ((f->row * 4 + f->opsize / 3u) * 2 + (f->mem != FORM_NO_MEM)) % KINDS;
+        if (opcode_at(f) && is_wanted(f) && seen[kind] < EACH) {
+            seen[kind]++;
+            index_other_registers(i);
+        }
+    }
+    free(seen);
+#endif
 }
 
 /* Small displacements, so that one base register serves several operands. */
 void put_form(struct sequence *s, const struct form *f, struct random *r) {
     uint8_t *at = s->bytes + s->len;
     memcpy(at, f->bytes, f->len);
-    if (f->mem == FORM_MEM32 && f->base < 8 && (f->disp > 0x200 || f->disp < -0x200)) {
+#if CASE_BITS == 64
+    if (f->mem != FORM_NO_MEM && f->base == RIP_BASE) { /* relative to the next instruction */
+        gaddr_t to = DATA_ADDR + 0x800 + 16 * below(r, 64);
+        int32_t far = (int32_t)(to - (s->pc + s->len + f->len));
+        memcpy(at + f->rip_at, &far, 4);
+    }
+#endif
+    if (f->mem == FORM_NATIVE && f->base < REGS && (f->disp > 0x200 || f->disp < -0x200)) {
         int32_t small = (int32_t)below(r, 64) * 16 - 512;
         for (int i = f->len - 4; i > 0; i--) {
-            if (memcmp(f->bytes + i, &f->disp, 4) == 0) {
+            if (memcmp(f->bytes + i, &f->disp, 4) == 0) { /* little endian: its low half */
                 memcpy(at + i, &small, 4);
                 break;
             }
@@ -224,10 +379,10 @@ void put_form(struct sequence *s, const struct form *f, struct random *r) {
     }
     s->len += f->len;
     s->forms++;
-    if (f->mem == FORM_MEM32 && f->base < 8) {
+    if (f->mem == FORM_NATIVE && f->base < REGS) {
         s->based[f->base] = true;
     }
-    if (f->mem == FORM_MEM32 && f->index < 8) {
+    if (f->mem == FORM_NATIVE && f->index < REGS) {
         s->indexed[f->index] = true;
     }
     if (f->hints & (HINT_SOURCE | HINT_MASKMOV)) {
@@ -257,16 +412,16 @@ void fill_case(struct tcase *test, const struct sequence *s, uint32_t slot, stru
     test->code_len = s->len;
     memcpy(test->code, s->bytes, s->len);
     test->patches = 0;
-    for (int i = 0; i < 8; i++) {
-        test->regs[i] = edge32(r);
+    for (int i = 0; i < REGS; i++) {
+        test->regs[i] = edge_value(r);
         if (s->based[i]) {
             test->regs[i] = DATA_ADDR + 0x400 + (below(r, 0x3400) & ~(below(r, 4) ? 15u : 0));
         } else if (s->indexed[i]) {
             test->regs[i] = below(r, 64);
         }
     }
-    int bad = (int)below(r, 40); /* now and then a base that faults, or nearly */
-    if (bad < 8 && s->based[bad]) {
+    int bad = (int)below(r, 5 * REGS); /* now and then a base that faults, or nearly */
+    if (bad < REGS && s->based[bad]) {
         test->regs[bad] = below(r, 2) ? DATA_ADDR + below(r, 64) : RO_ADDR - below(r, 64);
     }
     test->regs[SP] = STACK_ADDR + 0x1000 + 4 * below(r, 16);

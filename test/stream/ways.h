@@ -5,6 +5,8 @@
 #include "core/build/block.h"
 #include "test/insn/forms.h"
 
+#define TESTED (CASE_BITS == 32 ? GUEST_I386 : GUEST_X86_64)
+
 /* One way to make a run of gadgets: a form, behind it a Jcc when the two are fused. */
 #define KEY_MAX 4
 struct way {
@@ -21,10 +23,11 @@ extern struct lowered low; /* what lower_bytes() made */
 extern const struct form *any_indexed;
 
 struct sequence {
+    gaddr_t pc; /* where it will be */
     uint8_t bytes[512];
     uint32_t len;
     uint32_t forms;
-    bool based[8], indexed[8]; /* registers in memory operands */
+    bool based[REGS], indexed[REGS]; /* registers in memory operands */
     uint32_t undefined;
     const struct form *last; /* what was put last */
 };

@@ -2,7 +2,7 @@
 # Random instruction streams of both guests, every gadget and every n-gram of the library: engine against
 # host CPU (test/stream). The same seeds every time; `make soak` takes new ones.
 # order: 20
-# time: 300
+# time: 400
 BUILD=${BUILD:-build}
 count=20000
 for word in "$@"; do
@@ -14,6 +14,7 @@ for command in ngrams stream "stream --checked --count $count" "stream --steps -
     "$BUILD/test/"${command%% *} --oracle "$BUILD/test/oracle" "$@" ${command#"${command%% *}"} ||
         status=1
 done
+"$BUILD/test/ngrams64" --oracle "$BUILD/test/oracle64" "$@" || status=1
 for mode in "" "--checked --count $count" "--steps --count $count" "--kicks --count $count"; do
     # shellcheck disable=SC2086
     "$BUILD/test/stream64" --oracle "$BUILD/test/oracle64" "$@" $mode || status=1
