@@ -38,11 +38,14 @@ def _() -> None:
 
 
 # Functions of three blocks each, of which a call runs two or three; `once` calls all of them one
-# time and the last 500 very often, `around` all in turns, through pointers and directly.
+# time and the last 500 very often, `around` all in turns, through pointers and directly; `forks`
+# does so in four processes, which share the code.
 MUCH_CODE = r"""
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 enum { ALL = 24000, HOT = 500 };
 #ifdef __x86_64__
 #define TAKE "mov %edi, %eax\n"
@@ -72,10 +75,23 @@ int main(int argc, char **argv) {
             value = call(ALL - HOT + i % HOT, value);
         }
     } else {
+        int forks = argc > 1 && !strcmp(argv[1], "forks"), first = 1;
+        for (int i = 0; i < 3 && forks && first; i++) {
+            first = fork();
+        }
         for (int i = 0; i < 15; i++) {
             value = chain(value);
             for (uint32_t k = 0; k < ALL; k++) {
                 value = call(k * 7 % ALL, value);
+            }
+        }
+        if (!first) {
+            _exit(value >> 24);
+        }
+        int status;
+        while (forks && wait(&status) > 0) {
+            if (!WIFEXITED(status) || WEXITSTATUS(status) != value >> 24) {
+                printf("a child has another result: %x, ", status);
             }
         }
     }
@@ -135,6 +151,12 @@ for each in GUESTS.values():
         check(seen["blocks made native again after that"] > 1000, f"none came again: {seen}")
         check(seen["blocks threaded for want of memory"] > ALL, f"made again for ever: {seen}")
         check(seen["blocks built"] < 8 * 3 * ALL, f"built again and again: {seen}")
+
+    @suite.case(f"shared code gives way to new, {each.name}", limit=100)
+    def _(guest: Guest = each) -> None:
+        """It has left the jump caches of all processes when its memory is used again."""
+        seen = with_little_memory("forks", guest)
+        check(seen["chunks of native code evicted"] > 10, f"evicted: {seen}")
 
 
 @suite.case("imports in little memory", limit=120)
