@@ -33,7 +33,7 @@ $(COVER_OBJ): CFLAGS += -DCOVER_BUILD='"$(BUILD)"' -DCOVER_STRIP='"$(words $(sub
 endif
 
 # What the generator reads, by name: new files are noticed. What it did read is in gen.d, which it writes.
-GEN_SRC   := $(wildcard gen/*.py gen/*/*.py gen/spec/* templates/$(HOST)/*/*) syscalls/table
+GEN_SRC   := $(wildcard gen/*.py gen/*/*.py gen/*/*/*.py gen/spec/* templates/$(HOST)/*/*) syscalls/table
 ENGINE_C  := $(filter-out %/offsets.c,$(wildcard core/*/*.c core/host/$(HOST)/*.c))
 CORE_C    := $(ENGINE_C) $(wildcard syscalls/*/*.c syscalls/abi/*/*.c)
 CORE_S    := $(wildcard core/host/$(HOST)/*.S)

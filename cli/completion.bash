@@ -56,7 +56,7 @@ _fiberglass() {
     ,-*)
         [ -n "$program" ] || _fiberglass_words '-r --root -C --workdir -e --env --clear-env -m --mount
             -u --user -n --network --cpu --host-features --tier --code-size --strace --dump --perf --gdb --trace --stats
-            --code-limit --map-limit --check-memory --profile -h --help --version' "$word"
+            --no-native-opt --code-limit --map-limit --check-memory --profile -h --help --version' "$word"
         ;;
     *) if [ -n "$root" ]; then _fiberglass_guest "$root" "$word"; else _fiberglass_files -f "$word"; fi ;;
     esac

@@ -32,6 +32,7 @@ static const char usage[] =
     "                               native: guest code becomes native code; threaded: no\n"
     "                               executable memory is made; auto (the default): native where\n"
     "                               the host allows it\n"
+    "      --no-native-opt          native code of each gadget without regard to its neighbours\n"
     "      --code-size MIB          most memory for native code (default: 64)\n"
     "      --strace[=FILE]          show system calls on stderr, or write them to FILE\n"
     "      --dump=fibers|blocks|gadgets|native\n"
@@ -72,6 +73,7 @@ enum {
     OPT_TRACE,
     OPT_STATS,
     OPT_CHECK_MEMORY,
+    OPT_NO_NATIVE_OPT,
     OPT_CODE_LIMIT,
     OPT_MAP_LIMIT,
     OPT_PROFILE,
@@ -98,6 +100,7 @@ static const struct option long_options[] = {
     {"trace", no_argument, NULL, OPT_TRACE},
     {"stats", no_argument, NULL, OPT_STATS},
     {"check-memory", no_argument, NULL, OPT_CHECK_MEMORY},
+    {"no-native-opt", no_argument, NULL, OPT_NO_NATIVE_OPT},
     {"code-limit", required_argument, NULL, OPT_CODE_LIMIT},
     {"map-limit", required_argument, NULL, OPT_MAP_LIMIT},
     {"profile", required_argument, NULL, OPT_PROFILE},
@@ -288,6 +291,9 @@ static void parse(struct command_line *line, int argc, char **argv) {
             break;
         case OPT_CHECK_MEMORY:
             options->check_memory = true;
+            break;
+        case OPT_NO_NATIVE_OPT:
+            options->no_native_opt = true;
             break;
         case OPT_PROFILE:
             options->profile_file = optarg;

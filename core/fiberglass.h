@@ -37,6 +37,7 @@ struct fg_options {
     const char *cpu; /* the guests' processor: "v2", "haswell,-avx2", "-sse4_2"; NULL: "max" */
     const char *host_features; /* what the host may have at most, written as cpu; NULL: all */
     const char *tier;          /* "threaded", "native" or "auto"; NULL: "auto" */
+    bool no_native_opt;        /* native code of each gadget without regard to its neighbours */
     unsigned code_size;        /* most memory for native code, in MiB; 0: 64 */
     unsigned map_limit;        /* the host's mappings to use at most; 0: all, vm.max_map_count */
     unsigned code_kib;         /* most memory for translated code, in KiB; 0: no bound */

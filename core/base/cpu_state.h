@@ -86,6 +86,10 @@ enum syscall_gate { GATE_INT80, GATE_SYSENTER, GATE_SYSCALL };
  */
 #define POLL_RUN  0
 #define POLL_STOP (-8)
+/* Value of cpu.poll_at beside POLL_STOP: no address, so that a load from there faults. */
+#define POLL_NOWHERE ((uint64_t)1 << 62)
+/* Value of cpu.trap at EXIT_FAULT when that load did. */
+#define TRAP_POLL 256
 
 /* What faults wherever it is used as an address, or as what is added to one below 2^47: it is not
  * canonical. */
@@ -107,16 +111,20 @@ struct cpu_segment {
 
 struct cpu {
     /* --- reached by gadgets; offsets are exported by core/host/<arch>/offsets.c --- */
+    /* AX CX DX BX SP BP SI DI (R8..R15 for x86-64 guests): where a displacement has one byte. */
+    uint64_t regs[16];
     _Atomic int64_t poll; /* POLL_RUN or POLL_STOP */
     uint64_t
         *jump_cache; /* 64 Ki entries: (entry address - cpu->anchor), by the pc's low 16 bits */
     uint64_t anchor; /* address of the entry that matches no pc, and modulo 64 the number of
                         address bits of the window (a count for shifts); kept in a register */
     uint64_t window; /* host address of guest address 0; 4 GiB aligned */
+    /* Native code reads the byte there on a branch back: one of the cpu, or POLL_NOWHERE. Goes with
+     * poll (cpu_poll_set()). */
+    _Atomic uint64_t poll_at;
     const void *exit_lookup;    /* the way out of an indirect branch that missed, for native code */
     uint64_t host_sp;           /* host stack pointer to return to when leaving the gadgets */
     uint64_t host_ip;           /* scratch of the entry code */
-    uint64_t regs[16];          /* AX CX DX BX SP BP SI DI (R8..R15 for x86-64 guests) */
     uint64_t pc;                /* EIP/RIP */
     uint64_t flags;             /* the FLAGS_HOST bits */
     uint64_t flags_hidden;      /* FLAGS_HIDDEN bits and IF */
@@ -165,5 +173,13 @@ struct cpu {
     uint64_t before32[8]; /* in 32-bit code of a 64-bit program: regs on the way into it */
     uint64_t tls_desc[3]; /* GDT entries 12..14 as set_thread_area writes them, raw descriptors */
 };
+
+/* Let gadgets and native code stop at their next branch back (POLL_STOP), or not. Any thread. Both
+ * words are set in this order: who sets POLL_RUN looks at `kicked` afterwards, which who sets
+ * POLL_STOP for others has set before. */
+static inline void cpu_poll_set(struct cpu *cpu, int64_t poll) {
+    atomic_store(&cpu->poll, poll);
+    atomic_store(&cpu->poll_at, poll == POLL_RUN ? (uint64_t)(uintptr_t)cpu : POLL_NOWHERE);
+}
 
 #endif

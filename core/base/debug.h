@@ -7,6 +7,7 @@
 
 struct fg_debug {
     bool native;        /* code is made native where that can be (core/native/) */
+    bool native_plain;  /* ... each gadget's without regard to its neighbours */
     bool dump_fibers;   /* each fiber when it is made: slots and gadget names */
     bool dump_blocks;   /* each guest block when it is decoded */
     bool dump_gadgets;  /* each gadget of a block, by name */

@@ -101,7 +101,7 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
             dump_fiber(fiber, block);
         }
         if (block->native) {
-            native_make(native, &low, fiber_slots(fiber));
+            fiber->native = native_make(native, &low, fiber_slots(fiber));
         }
     }
     return fiber;
@@ -113,7 +113,7 @@ static __thread const struct fiber *unreported;
 
 static void report(void) {
     if (unreported) {
-        native_report(unreported->pc, native_of(fiber_slots(unreported)));
+        native_report(unreported->pc, unreported->native);
         unreported = NULL;
     }
 }
@@ -160,7 +160,7 @@ static struct fiber *build(struct space *space, struct region *region, enum gues
         dump_native(space, fiber, block); /* before it is linked: all branches lead to the stubs */
     }
     evict_built(fiber);
-    if (native_reports && native_of(fiber_slots(fiber))) {
+    if (native_reports && fiber->native) {
         unreported = fiber;
     }
     /* Links to what is there already, such as a loop's head, need no trip through the exit stub. */

@@ -94,7 +94,7 @@ static void print_threaded(const struct space *space, const struct fiber *fiber,
 
 void dump_native(const struct space *space, const struct fiber *fiber, const struct block *block) {
     static atomic_bool told;
-    const struct native_block *native = native_of(fiber_slots(fiber));
+    const struct native_block *native = fiber->native;
     flockfile(stderr);
     const char *why = host_no_disassembler();
     if (why && !atomic_exchange(&told, true)) {

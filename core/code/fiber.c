@@ -204,9 +204,9 @@ gaddr_t fiber_slot_pc(const struct fiber *fiber, const void *slot, unsigned part
 
 /* Native branches of an exit: to the code of the fiber that it is linked to, if that is native. */
 static void link_native(const struct exit *exit) {
-    struct native_block *from = native_of(fiber_slots(exit_fiber(exit)));
+    struct native_block *from = exit_fiber(exit)->native;
     if (from) {
-        native_link(from, exit->number, exit->to ? native_of(fiber_slots(exit->to)) : NULL);
+        native_link(from, exit->number, exit->to ? exit->to->native : NULL);
     }
 }
 

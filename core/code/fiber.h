@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+struct native_block;
 struct region;
 struct space;
 struct cpu;
@@ -64,6 +65,7 @@ struct fiber {
     bool refused : 1; /* there was no memory for native code of it */
     gaddr_t pc;
     struct region *region;
+    struct native_block *native; /* its native code; NULL: threaded */
     union {
         struct {
             struct exit *incoming;      /* exits of other fibers (or its own) linked to it */

@@ -146,9 +146,8 @@ bool region_insert(struct region *region, struct fiber *fiber) {
 }
 
 void region_give_back(struct region *region, struct fiber *fiber) {
-    struct native_block *native = native_of(fiber_slots(fiber));
-    if (native) {
-        native_free(native);
+    if (fiber->native) {
+        native_free(fiber->native);
     }
     fiber_free(&region->chunks, fiber);
 }

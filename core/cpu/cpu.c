@@ -34,6 +34,7 @@ struct cpu *cpu_create(enum guest_mode mode) {
         return NULL;
     }
     memset(cpu, 0, sizeof *cpu);
+    cpu_poll_set(cpu, POLL_RUN);
     cpu->mode = mode;
     cpu->flags_hidden = FLAG_IF;
     cpu->seg[SEG_CS] = mode == GUEST_I386 ? flat_segment(SEL_USER_CS, FLAT_CODE)
@@ -62,14 +63,14 @@ struct cpu *cpu_clone(struct cpu *from) {
     cpu->step_once = false;
     atomic_store(&cpu->epoch, 0);
     atomic_store(&cpu->kicked, false);
-    atomic_store(&cpu->poll, POLL_RUN);
+    cpu_poll_set(cpu, POLL_RUN);
     cpu_list_add(cpu);
     return cpu;
 }
 
 void cpu_kick(struct cpu *cpu) {
     atomic_store(&cpu->kicked, true);
-    atomic_store(&cpu->poll, POLL_STOP);
+    cpu_poll_set(cpu, POLL_STOP);
     uint64_t thread = __atomic_load_n(&cpu->thread, __ATOMIC_ACQUIRE);
     if (thread) {
         pthread_kill((pthread_t)thread, host_kick_signal());
@@ -78,7 +79,7 @@ void cpu_kick(struct cpu *cpu) {
 
 void cpu_kick_clear(struct cpu *cpu) {
     atomic_store(&cpu->kicked, false);
-    atomic_store(&cpu->poll, POLL_RUN);
+    cpu_poll_set(cpu, POLL_RUN);
 }
 
 unsigned cpu_vectors(const struct cpu *cpu) {

@@ -79,7 +79,7 @@ void space_kick(struct space *space, struct cpu *self) {
         const struct space *its = __atomic_load_n(&cpu->space, __ATOMIC_RELAXED);
         if (cpu != self && its == space && atomic_load(&cpu->epoch)) {
             atomic_store(&cpu->kicked, true);
-            atomic_store(&cpu->poll, POLL_STOP);
+            cpu_poll_set(cpu, POLL_STOP);
         }
     }
     pthread_mutex_unlock(&cpu_list_lock);

@@ -21,6 +21,13 @@ extern bool (*host_native_place)(const void *code, struct host_native_place *pla
 /* Let the branch whose displacement is written at `write` and run at `run` go to `to`. The four
  * bytes lie in one cache line: threads that run it meanwhile go to the old or to the new place. */
 void host_set_branch(uint8_t *write, const uint8_t *run, const uint8_t *to);
+/* As host_set_branch(), of a jump: `write` and `run` are where its JUMP_BYTES are, which lie in 8
+ * aligned bytes. A jump to what follows it becomes an instruction that does nothing. */
+#define JUMP_BYTES 5
+void host_set_jump(uint8_t *write, const uint8_t *run, const uint8_t *to);
+/* The displacement of 4 bytes at `write`, its instruction's last ones, is to have one. `sib`: a SIB
+ * byte is in front of it, otherwise ModRM. */
+void host_short_displacement(uint8_t *write, bool sib);
 /* Instructions that do nothing. */
 void host_write_nops(uint8_t *write, size_t bytes);
 /* The host instruction in the `size` bytes at `code`, which runs there, as text for people; its

@@ -12,8 +12,6 @@
 #define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
 #endif
-/* So that blocks' code, after their addresses, is aligned to 16. */
-#define CODE_FIRST 8
 /* In chunks. */
 #define LEAST_RESERVE 4u
 #define MOST_RESERVE  64u
@@ -118,7 +116,7 @@ static struct native_chunk *chunk_new(struct native_list *list) {
         spare = chunk->next;
         spares--;
     } else if (chunks_made < chunk_count && (chunk = calloc(1, sizeof *chunk))) {
-        chunk->used = CODE_FIRST;
+        chunk->stubs = NATIVE_CHUNK_BYTES;
         chunk->start = chunks_made * NATIVE_CHUNK_BYTES;
         populate(chunk->start);
         atomic_store_explicit(&chunk_at[chunks_made++], chunk, memory_order_release);
@@ -138,7 +136,9 @@ static struct native_chunk *chunk_new(struct native_list *list) {
 /* Forget the blocks of a chunk that has no live ones. */
 static void chunk_clear(struct native_chunk *chunk) {
     native_forget(chunk);
-    chunk->used = CODE_FIRST;
+    chunk->used = 0;
+    chunk->open = false;
+    chunk->stubs = NATIVE_CHUNK_BYTES;
 }
 
 /* One of the list's own that is empty, taken out of it. */
@@ -168,10 +168,10 @@ static bool chunk_open(const struct native_chunk *chunk) {
 
 struct native_chunk *code_memory_room(struct native_list *list, size_t bytes) {
     struct native_chunk *chunk = list->first;
-    if (bytes > NATIVE_CHUNK_BYTES - CODE_FIRST || !runnable) {
+    if (bytes > NATIVE_CHUNK_BYTES || !runnable) {
         return NULL;
     }
-    if (chunk && NATIVE_CHUNK_BYTES - chunk->used >= bytes && chunk_open(chunk)) {
+    if (chunk && chunk->stubs - chunk->used >= bytes && chunk_open(chunk)) {
         return chunk;
     }
     chunk = list->empty ? chunk_again(list) : NULL;

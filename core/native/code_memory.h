@@ -8,6 +8,8 @@
 #ifndef FG_CORE_CODE_MEMORY_H
 #define FG_CORE_CODE_MEMORY_H
 
+#include "core/base/types.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +35,10 @@ struct native_chunk {
     struct native_chunk *next;
     struct native_block *_Atomic newest; /* leads to all others that were made in it */
     uint32_t start;                      /* bytes from the reservation's start */
-    uint32_t used;
+    uint32_t used;                       /* bytes of blocks' code, from its beginning */
+    uint32_t stubs;                      /* where the last stub is: they fill it from its end */
+    bool open; /* the code of `newest` ends in a jump to guest address `follows` */
+    gaddr_t follows;
     uint32_t live;                  /* blocks not yet freed */
     struct native_symbols *symbols; /* of them, for debuggers: gdb.c */
 

@@ -1,7 +1,9 @@
 /* Copying and patching stencils, links of native blocks, where a fault in one was. See native.h. */
 #include "core/native/native.h"
+#include "core/base/debug.h"
 #include "core/base/stats.h"
 #include "core/host/host.h"
+#include "core/native/known.h"
 #include "core/native/report.h"
 #include "core/native/stencil.h"
 
@@ -12,31 +14,38 @@
 
 #define MOST_GADGETS ARRAY_LEN(((struct lowered *)0)->gadget)
 #define CACHE_LINE   64u
+#define CODE_ALIGN   16u
+#define DISPLACEMENT 4u /* bytes of a branch's */
 
 /* What is known of each block is nearly as much as its code, so it is kept small: offsets are bytes
  * from the block's code. */
 struct native_exit {
-    uint16_t stub;    /* goes where the link slot leads */
     uint16_t site[2]; /* branch displacements that lead to the stub or to the linked block */
     uint8_t sites;
-    bool polls;
 };
 
 /* A gadget's piece of the code. */
 struct native_part {
-    uint16_t at;
-    uint16_t slot : 15;  /* of its gadget */
-    uint16_t copied : 1; /* 0: the code, if any, leads to its slot */
-    int32_t gadget;      /* bytes from core_gadgets */
+    uint64_t at : 16;
+    uint64_t slot : 12;  /* of its gadget */
+    uint64_t copied : 1; /* 0: the code, if any, leads to its slot */
+    uint64_t before : 7; /* bytes in front of its body: a probe, what aligns branches */
+    int64_t gadget : 28; /* bytes from core_gadgets */
 };
 
-/* In front of its code is its address, so that slot 0 leads to it. */
+/* A block's code, which the next one may follow without a gap; its stubs are elsewhere, for they
+ * run once, mostly. */
 struct native_block {
     struct native_block *older; /* made before it in the same chunk */
     uint64_t *slot;             /* NULL: it is free */
     uint32_t code;              /* from the reservation's start (code_memory.h) */
+    uint32_t stubs;             /* as well; one for each exit, goes where its link slot leads */
     uint16_t bytes;
-    uint16_t exits; /* to the stubs */
+    uint16_t jump; /* the jump that its code ends with: a site; 0: none */
+    uint16_t poll; /* what faults when the cpu is asked to stop; 0: nothing */
+    uint8_t poll_fixup;
+    uint8_t stub_bytes; /* of one */
+    uint8_t exits;
     uint16_t parts;
     struct native_exit exit[FIBER_MAX_EXITS];
     struct native_part part[];
@@ -45,7 +54,7 @@ _Static_assert(NATIVE_CHUNK_BYTES <= 1 << 16, "offsets of 16 bits");
 
 static int32_t gadget_offset(const void *gadget) {
     intptr_t offset = (intptr_t)gadget - (intptr_t)core_gadgets;
-    assert(offset == (int32_t)offset); /* both are in the program */
+    assert(offset < 1 << 27 && offset >= -(1 << 27)); /* both are in the program */
     return (int32_t)offset;
 }
 
@@ -70,9 +79,13 @@ static bool fits(int64_t value) {
     return value == (int32_t)value;
 }
 
+static enum hole_kind kind_of(const struct hole *hole) {
+    return hole->kind & HOLE_KINDS;
+}
+
 static uint64_t parameter(const uint64_t *gadget, const struct hole *hole) {
     uint64_t value;
-    if (hole->kind == HOLE_32S || hole->kind == HOLE_64 || hole->kind == HOLE_BRANCH) {
+    if (kind_of(hole) == HOLE_32S || kind_of(hole) == HOLE_64) {
         memcpy(&value, (const char *)gadget + hole->from, sizeof value);
         return value;
     }
@@ -85,52 +98,90 @@ static uint64_t parameter(const uint64_t *gadget, const struct hole *hole) {
 static bool parameters_fit(const struct stencil *stencil, const uint64_t *gadget) {
     for (unsigned i = 0; i < stencil->holes; i++) {
         const struct hole *hole = &stencil->hole[i];
-        if (hole->kind == HOLE_32S && !fits((int64_t)parameter(gadget, hole))) {
+        if (kind_of(hole) == HOLE_32S && !fits((int64_t)parameter(gadget, hole))) {
             return false;
         }
     }
     return true;
 }
 
-static void patch_value(uint8_t *at, const struct hole *hole, uint64_t value) {
-    static const uint8_t bytes[] = {
-        [HOLE_8] = 1, [HOLE_16] = 2, [HOLE_32] = 4, [HOLE_32S] = 4, [HOLE_64] = 8, [HOLE_SLOT] = 8};
-    if (hole->kind == HOLE_32 || hole->kind == HOLE_32S) {
+/* The branch that a body ends with is a jump. */
+static bool is_jump(const struct stencil *stencil, const struct hole *hole) {
+    return hole->at + DISPLACEMENT == stencil->bytes;
+}
+
+/* A branch displacement is noted as a site of its exit. */
+static void note_branch(struct writer *w, const struct stencil *stencil, const struct hole *hole,
+                        const uint64_t *gadget) {
+    if (is_jump(stencil, hole)) {
+        w->block->jump = (uint16_t)(w->at + hole->at - w->block->code);
+    }
+    unsigned link = (unsigned)(gadget - w->low->slot) + hole->from / 8;
+    unsigned number = w->low->exit[0].slot == link ? 0 : 1;
+    struct native_exit *exit = &w->block->exit[number];
+    assert(w->low->exit[number].slot == link && exit->sites < ARRAY_LEN(exit->site));
+    exit->site[exit->sites++] = (uint16_t)(w->at + hole->at - w->block->code);
+}
+
+static const uint8_t hole_bytes[] = {
+    [HOLE_8] = 1, [HOLE_16] = 2, [HOLE_32] = 4, [HOLE_32S] = 4, [HOLE_64] = 8, [HOLE_SLOT] = 8};
+
+/* Patches a hole of a copy, whose bytes there end at the result. */
+static uint8_t *patch(uint8_t *at, const struct hole *hole, uint64_t value) {
+    const enum hole_kind kind = kind_of(hole);
+    if (kind == HOLE_32 || kind == HOLE_32S) {
         uint32_t there;
         memcpy(&there, at, sizeof there);
-        value += there - HOLE_BASE;
+        const int32_t sum = (int32_t)(value + there - HOLE_BASE);
+        if (hole->kind != kind && sum == (int8_t)sum && !fg_debug.native_plain) {
+            host_short_displacement(at, hole->kind & HOLE_SHORT_SIB);
+            *at = (uint8_t)sum;
+            return at + 1;
+        }
+        value = (uint32_t)sum;
     }
-    memcpy(at, &value, bytes[hole->kind]);
+    memcpy(at, &value, hole_bytes[kind]);
+    return at + hole_bytes[kind];
 }
 
-/* Copies a body and patches its parameters; branches are noted as sites of their exits. `gadget`:
- * where its slots are. */
+/* Copies a body, piece by piece, and patches its parameters; `gadget`: where its slots are. (One
+ * with a displacement that may become shorter has neither branches nor fixups.) */
 static void copy_body(struct writer *w, const struct stencil *stencil, const uint64_t *gadget) {
-    uint8_t *to = code_memory_write(w->at);
-    memcpy(to, stencil->code, stencil->bytes);
+    uint8_t *const start = code_memory_write(w->at), *to = start;
+    unsigned from = 0; /* the body's bytes before are copied */
     for (unsigned i = 0; i < stencil->holes; i++) {
         const struct hole *hole = &stencil->hole[i];
-        if (hole->kind == HOLE_SLOT) {
-            patch_value(to + hole->at, hole, (uint64_t)(uintptr_t)&w->slot[gadget - w->low->slot]);
-        } else if (hole->kind < HOLE_BRANCH) {
-            patch_value(to + hole->at, hole, parameter(gadget, hole));
-        } else if (hole->kind == HOLE_BRANCH) {
-            unsigned link = (unsigned)(gadget - w->low->slot) + hole->from / 8;
-            unsigned number = w->low->exit[0].slot == link ? 0 : 1;
-            struct native_exit *exit = &w->block->exit[number];
-            assert(w->low->exit[number].slot == link && exit->sites < ARRAY_LEN(exit->site));
-            exit->site[exit->sites++] = (uint16_t)(w->at + hole->at - w->block->code);
+        const enum hole_kind kind = kind_of(hole);
+        if (kind == HOLE_BRANCH) {
+            note_branch(w, stencil, hole, gadget);
         }
+        if (kind >= HOLE_BRANCH) {
+            continue;
+        }
+        const unsigned width = hole_bytes[kind], before = hole->at - from;
+        memcpy(to, stencil->code + from, before + width);
+        uint64_t value = kind == HOLE_SLOT ? (uint64_t)(uintptr_t)&w->slot[gadget - w->low->slot]
+                                           : parameter(gadget, hole);
+        to = patch(to + before, hole, value);
+        from = hole->at + width;
     }
-    w->at += stencil->bytes;
+    memcpy(to, stencil->code + from, stencil->bytes - from);
+    w->at += (uint32_t)(to - start) + stencil->bytes - from;
 }
 
-/* A branch is patched while others may run it, so its four bytes must lie in one cache line. */
+/* A branch is patched while others may run it, so its four bytes must lie in one cache line, and
+ * all of a jump in 8 aligned bytes. */
+static bool misplaced(const struct stencil *stencil, const struct hole *hole, uint32_t at) {
+    uint32_t opcode = at + hole->at + DISPLACEMENT - JUMP_BYTES;
+    return is_jump(stencil, hole) ? opcode % 8 > 8 - JUMP_BYTES
+                                  : (at + hole->at) % CACHE_LINE > CACHE_LINE - DISPLACEMENT;
+}
+
 static void align_branches(struct writer *w, const struct stencil *stencil) {
     uint32_t from = w->at;
     for (unsigned i = 0; i < stencil->holes; i++) {
         const struct hole *hole = &stencil->hole[i];
-        if (hole->kind == HOLE_BRANCH && (w->at + hole->at) % CACHE_LINE > CACHE_LINE - 4) {
+        if (hole->kind == HOLE_BRANCH && misplaced(stencil, hole, w->at)) {
             w->at++;
             i = (unsigned)-1; /* all of them once more */
         }
@@ -138,31 +189,54 @@ static void align_branches(struct writer *w, const struct stencil *stencil) {
     host_write_nops(code_memory_write(from), w->at - from);
 }
 
-/* A stencil of core_gadgets with one parameter of 8 bytes. */
-static void copy_core(struct writer *w, const void *gadget, uint64_t value) {
+/* A stencil that is no guest instruction's, with the parameters in `slots`. */
+static void copy_own(struct writer *w, const void *gadget, const uint64_t *slots) {
     struct stencil stencil;
-    uint64_t slots[2] = {0, value};
     bool there = stencil_of(gadget, &stencil);
     assert(there);
     (void)there;
-    uint8_t *to = code_memory_write(w->at);
-    memcpy(to, stencil.code, stencil.bytes);
     for (unsigned i = 0; i < stencil.holes; i++) {
-        patch_value(to + stencil.hole[i].at, &stencil.hole[i], parameter(slots, &stencil.hole[i]));
+        if (stencil.hole[i].kind == HOLE_FIXUP) {
+            w->block->poll = (uint16_t)(w->at + stencil.hole[i].at - w->block->code);
+            w->block->poll_fixup = stencil.hole[i].from;
+        }
     }
-    w->at += stencil.bytes;
+    copy_body(w, &stencil, slots);
+}
+
+/* One of core_gadgets, with one parameter of 8 bytes. */
+static void copy_core(struct writer *w, const void *gadget, uint64_t value) {
+    copy_own(w, gadget, (uint64_t[]){0, value});
+}
+
+/* One of ea_tables.probe, in front of a body. */
+static void copy_probe(struct writer *w, const struct probe *probe) {
+    const unsigned resident = guest_shapes[w->low->mode].resident;
+    const unsigned entry = probe->reg < resident ? probe->reg : resident;
+    copy_own(w, ea_tables[w->low->mode].probe[2 * entry + !probe->slot[1]], probe->slot);
+}
+
+/* What a probe in front of a body takes at most. */
+static size_t probe_bytes(const struct stencil *stencil) {
+    const size_t most = 40;
+    for (unsigned i = 0; i < stencil->holes; i++) {
+        if (stencil->hole[i].kind == HOLE_PROBE) {
+            return most;
+        }
+    }
+    return 0;
 }
 
 /* The stencils of a lowered block; NULL code: none, or a parameter does not fit. Returns an upper
  * bound for its code, 0 when native code is not worth while. */
 static size_t find_stencils(const struct lowered *low, struct stencil *found) {
-    const size_t core_bytes = 32, around = 2 * CACHE_LINE; /* the header, rests of lines */
-    size_t bytes = around + FIBER_MAX_EXITS * core_bytes;
+    const size_t core_bytes = 32, around = 2 * CACHE_LINE; /* what aligns it and its branches */
+    size_t bytes = around + (FIBER_MAX_EXITS + 1) * core_bytes; /* stubs, and a poll */
     for (unsigned i = 0; i < low->gadgets; i++) {
         const uint64_t *gadget = &low->slot[low->gadget[i]];
         if (stencil_of((const void *)(uintptr_t)gadget[0], &found[i]) &&
             parameters_fit(&found[i], gadget)) {
-            bytes += found[i].bytes;
+            bytes += found[i].bytes + probe_bytes(&found[i]);
         } else {
             found[i].code = NULL;
             bytes += core_bytes;
@@ -171,26 +245,44 @@ static size_t find_stencils(const struct lowered *low, struct stencil *found) {
     return low->gadgets && found[0].code ? bytes : 0;
 }
 
-/* A branch back looks at the poll word, so that no loop runs without. */
-static bool branches_back(const struct lowered *low, unsigned exit) {
-    return low->exit[exit].target < low->end;
+/* Before a branch back the cpu looks whether it is to stop, so that no loop runs without. */
+static bool branches_back(const struct lowered *low) {
+    bool back = false;
+    for (unsigned i = 0; i < low->exits; i++) {
+        back = back || low->exit[i].target < low->end;
+    }
+    return back;
 }
 
-static void set_branch(uint32_t site, uint32_t to) {
-    host_set_branch(code_memory_write(site), code_memory_run(site), code_memory_run(to));
+static void set_branch(const struct native_block *block, uint32_t number, uint32_t to) {
+    uint32_t site = block->code + number;
+    if (number == block->jump) {
+        site -= JUMP_BYTES - DISPLACEMENT;
+        assert(site % 8 <= 8 - JUMP_BYTES);
+        host_set_jump(code_memory_write(site), code_memory_run(site), code_memory_run(to));
+    } else {
+        host_set_branch(code_memory_write(site), code_memory_run(site), code_memory_run(to));
+    }
 }
 
-static void emit_exits(struct writer *w) {
-    const struct core_gadgets *core = &core_gadgets[w->low->mode];
+/* Their places are not the block's: they are below those of the blocks before it. */
+static void emit_exits(struct writer *w, struct native_chunk *chunk) {
+    struct native_block *block = w->block;
+    struct stencil stencil;
+    const void *gadget = core_gadgets[w->low->mode].native_exit;
+    const bool there = stencil_of(gadget, &stencil);
+    assert(there);
+    (void)there;
+    block->exits = (uint8_t)w->low->exits;
+    block->stub_bytes = (uint8_t)stencil.bytes;
+    chunk->stubs -= (uint32_t)block->exits * block->stub_bytes;
+    w->at = block->stubs = chunk->start + chunk->stubs;
     for (unsigned i = 0; i < w->low->exits; i++) {
-        struct native_exit *exit = &w->block->exit[i];
-        exit->polls = branches_back(w->low, i);
+        struct native_exit *exit = &block->exit[i];
         const uint32_t stub = w->at;
-        exit->stub = (uint16_t)(stub - w->block->code);
-        copy_core(w, exit->polls ? core->native_poll : core->native_exit,
-                  (uint64_t)(uintptr_t)&w->slot[w->low->exit[i].slot]);
+        copy_core(w, gadget, (uint64_t)(uintptr_t)&w->slot[w->low->exit[i].slot]);
         for (unsigned site = 0; site < exit->sites; site++) {
-            set_branch(w->block->code + exit->site[site], stub);
+            set_branch(block, exit->site[site], stub);
         }
     }
 }
@@ -198,17 +290,19 @@ static void emit_exits(struct writer *w) {
 static void emit_parts(struct writer *w) {
     const struct lowered *low = w->low;
     bool resumes = true; /* the slot leads to native code: the first one, and after a gadget */
+    struct known known;
+    known_nothing(&known);
     for (unsigned i = 0; i < low->gadgets; i++) {
         unsigned slot = low->gadget[i];
         const struct stencil *stencil = &stencils[i];
         const uint32_t start = w->at;
-        if (stencil->code) {
-            align_branches(w, stencil);
+        if (stencil->code && i + 1 == low->gadgets && branches_back(low)) {
+            copy_core(w, core_gadgets[low->mode].native_poll, 0);
         }
-        w->block->part[i] = (struct native_part){
-            .at =
-                (uint16_t)(w->at - w->block->code), /* after what aligns it: fixups count from it */
-            .slot = slot & 0x7fff,
+        struct native_part *part = &w->block->part[i];
+        *part = (struct native_part){
+            .at = (uint16_t)(w->at - w->block->code),
+            .slot = slot & 0xfff,
             .copied = stencil->code != NULL,
             .gadget = gadget_offset((const void *)(uintptr_t)low->slot[slot]),
         };
@@ -218,12 +312,22 @@ static void emit_parts(struct writer *w) {
                           (uint64_t)(uintptr_t)&w->slot[slot]);
             }
             resumes = true;
+            known_nothing(&known);
             continue;
         }
         if (resumes) {
             w->slot[slot] = (uint64_t)(uintptr_t)code_memory_run(start);
         }
         resumes = false;
+        if (fg_debug.native_plain) {
+            known_nothing(&known);
+        }
+        struct probe probe;
+        if (known_probe(&known, stencil, &low->slot[slot], &probe)) {
+            copy_probe(w, &probe);
+        }
+        align_branches(w, stencil);
+        part->before = (w->at - w->block->code - part->at) & 0x7f;
         copy_body(w, stencil, &low->slot[slot]);
     }
 }
@@ -240,24 +344,31 @@ struct native_block *native_make(struct native_list *list, const struct lowered 
     if (!block) {
         return NULL;
     }
-    uint32_t start = chunk->start + chunk->used;
-    memcpy(code_memory_write(start), &block, sizeof block);
-    struct writer w = {
-        .low = low, .slot = slot, .block = block, .at = start + (uint32_t)sizeof block};
+    if (chunk->follows != low->pc || !chunk->open) {
+        chunk->used = (chunk->used + CODE_ALIGN - 1) & ~(CODE_ALIGN - 1);
+    }
+    struct writer w = {.low = low, .slot = slot, .block = block, .at = chunk->start + chunk->used};
     block->slot = slot;
     block->code = w.at;
     block->parts = (uint16_t)low->gadgets;
     emit_parts(&w);
-    block->exits = (uint16_t)(w.at - block->code);
-    emit_exits(&w);
-    assert(w.at - block->code <= most_bytes);
+    assert(w.at - block->code <= UINT16_MAX);
     block->bytes = (uint16_t)(w.at - block->code);
-    chunk->used += ((uint32_t)sizeof block + block->bytes + 15) & ~15u;
+    chunk->used += block->bytes;
+    chunk->open = block->jump != 0;
+    for (unsigned i = 0; i < low->exits && chunk->open; i++) {
+        const struct native_exit *exit = &block->exit[i];
+        if (exit->sites && exit->site[exit->sites - 1] == block->jump) {
+            chunk->follows = low->exit[i].target;
+        }
+    }
+    emit_exits(&w, chunk);
+    assert(block->bytes + low->exits * block->stub_bytes <= most_bytes);
     list->empty -= chunk->live++ == 0;
     block->older = atomic_load_explicit(&chunk->newest, memory_order_relaxed);
     atomic_store_explicit(&chunk->newest, block, memory_order_release);
     STAT(native_blocks);
-    STAT_ADD(native_bytes, block->bytes);
+    STAT_ADD(native_bytes, block->bytes + block->stub_bytes);
     return block;
 }
 
@@ -273,15 +384,6 @@ static struct native_block *find_block(const void *code) {
     return block;
 }
 
-struct native_block *native_of(const uint64_t *slot0) {
-    const char *code = (const char *)(uintptr_t)slot0[0];
-    struct native_block *block = NULL;
-    if (code_memory_chunk(code)) {
-        memcpy(&block, code - sizeof block, sizeof block);
-    }
-    return block;
-}
-
 const uint8_t *native_code(const struct native_block *block, size_t *bytes) {
     *bytes = block->bytes;
     return code_memory_run(block->code);
@@ -293,11 +395,13 @@ bool native_piece(const struct native_block *block, unsigned number, struct nati
     }
     const bool exits = number == block->parts;
     const struct native_part *part = &block->part[number];
-    uint32_t start = exits ? block->exits : part->at;
-    uint32_t end = number + 1u < block->parts ? part[1].at : exits ? block->bytes : block->exits;
-    *piece =
-        (struct native_piece){.code = code_memory_run(block->code + start), .bytes = end - start};
-    if (!exits) {
+    if (exits) {
+        *piece = (struct native_piece){.code = code_memory_run(block->stubs),
+                                       .bytes = (uint32_t)block->exits * block->stub_bytes};
+    } else {
+        const uint32_t end = number + 1u < block->parts ? part[1].at : block->bytes;
+        piece->code = code_memory_run(block->code + part->at);
+        piece->bytes = end - part->at;
         piece->gadget = part_gadget(part);
         piece->slot = part->slot;
         piece->copied = part->copied;
@@ -331,8 +435,9 @@ void native_forget(struct native_chunk *chunk) {
 
 void native_link(struct native_block *block, unsigned number, const struct native_block *to) {
     struct native_exit *exit = &block->exit[number];
-    for (unsigned i = 0; i < exit->sites && !exit->polls; i++) {
-        set_branch(block->code + exit->site[i], to ? to->code : block->code + exit->stub);
+    const uint32_t stub = block->stubs + number * block->stub_bytes;
+    for (unsigned i = 0; i < exit->sites; i++) {
+        set_branch(block, exit->site[i], to ? to->code : stub);
     }
 }
 
@@ -347,14 +452,18 @@ static bool locate(const void *code, struct host_native_place *place) {
     while (part + 1u < block->parts && block->part[part + 1].at <= at) {
         part++;
     }
+    const unsigned body = block->part[part].at + block->part[part].before;
     struct stencil stencil;
     place->slot = &block->slot[block->part[part].slot];
     place->gadget = part_gadget(&block->part[part]);
     place->fixup = 0;
-    if (stencil_of(place->gadget, &stencil)) {
+    if (block->poll && at == block->poll) {
+        place->slot = &block->slot[block->part[block->parts - 1].slot];
+        place->fixup = block->poll_fixup;
+    } else if (stencil_of(place->gadget, &stencil)) {
         for (unsigned i = 0; i < stencil.holes; i++) {
             const struct hole *hole = &stencil.hole[i];
-            if (hole->kind == HOLE_FIXUP && hole->at == at - block->part[part].at) {
+            if (hole->kind == HOLE_FIXUP && hole->at == at - body) {
                 place->fixup = hole->from;
             }
         }

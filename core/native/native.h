@@ -32,8 +32,6 @@ enum native_answer native_prepare(struct native_list *list, const struct lowered
  * nothing was changed, the slots are those of a threaded fiber; out of memory. */
 struct native_block *native_make(struct native_list *list, const struct lowered *low,
                                  uint64_t *slot);
-/* The block whose code slot 0 leads to; NULL: threaded. */
-struct native_block *native_of(const uint64_t *slot0);
 /* Where a block's code runs, and how much of it there is. */
 const uint8_t *native_code(const struct native_block *block, size_t *bytes);
 /* Piece number `number` of a block's code: of one gadget, or (the last one, `gadget` NULL) the ways
@@ -55,7 +53,7 @@ void native_forget(struct native_chunk *chunk);
 const uint64_t *native_each(const struct native_chunk *chunk, struct native_block **at);
 
 /* Branches of exit number `exit` go directly to the block `to`; NULL: through the link slot again.
- * Those that must look at the poll word stay as they are. Other threads may be running both. */
+ * Other threads may be running both. */
 void native_link(struct native_block *block, unsigned exit, const struct native_block *to);
 
 #endif

@@ -13,8 +13,8 @@ struct mapped {
 extern const struct mapped __start_fg_stencil_map[] __attribute__((weak));
 extern const struct mapped __stop_fg_stencil_map[] __attribute__((weak));
 
-/* A record is its body's length, its number of holes, the holes, the body; or, with this number of
- * holes, the length alone: the body is the gadget's. */
+/* A record is its body's length, its number of holes, what it changes, the holes, the body; or,
+ * with this number of holes, what comes before them alone: the body is the gadget's. */
 #define IN_GADGET 255
 
 static const uint8_t *gadget_of(const struct mapped *at) {
@@ -23,8 +23,8 @@ static const uint8_t *gadget_of(const struct mapped *at) {
 
 /* Found ones, by a hash of their gadgets: a program needs a few hundred, again and again. A word is
  * both offsets, of the gadget in its section and of the record in its own; 0: free. */
-#define CACHE_SIZE 4096
-static _Atomic uint64_t cache[CACHE_SIZE];
+#define CACHE_BITS 14
+static _Atomic uint64_t cache[1 << CACHE_BITS];
 
 extern const uint8_t __start_fg_gadgets[], __start_fg_stencils[] __attribute__((weak));
 
@@ -61,7 +61,7 @@ static const uint8_t *search(const void *gadget) {
 
 static const uint8_t *find(const void *gadget) {
     const uint32_t offset = (uint32_t)((const uint8_t *)gadget - __start_fg_gadgets);
-    _Atomic uint64_t *word = &cache[offset * 0x9e3779b1u >> 20];
+    _Atomic uint64_t *word = &cache[offset * 0x9e3779b1u >> (32 - CACHE_BITS)];
     uint64_t known = atomic_load_explicit(word, memory_order_relaxed);
     if (known && (uint32_t)known == offset) {
         return __start_fg_stencils + (known >> 32) - 1;
@@ -82,6 +82,7 @@ bool stencil_of(const void *gadget, struct stencil *stencil) {
     uint16_t bytes;
     memcpy(&bytes, record, sizeof bytes);
     stencil->bytes = bytes;
+    stencil->changed = record[3];
     stencil->holes = record[2] == IN_GADGET ? 0 : record[2];
     stencil->hole = (const struct hole *)(record + 4);
     stencil->code =

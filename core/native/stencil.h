@@ -17,19 +17,33 @@ enum hole_kind {
     HOLE_SLOT,   /* 8 bytes: where the gadget's slots are */
     HOLE_BRANCH, /* to what the link slot leads to */
     HOLE_FIXUP,  /* no bytes: `from` is a kind of core/host/HOST/fixup.h for a fault here */
+    /* Notes, which have no bytes (known.h). In the low byte of `at` is a register, `from` is a
+     * parameter, or 0: the constant is in the high byte of `at`, with its sign. */
+    HOLE_PROBE,  /* what is to be in the window before: register + displacement */
+    HOLE_HOME,   /* goes with the one before it: where NOTE_HOME is in the cpu */
+    HOLE_MOVED,  /* the parameter is added to a register (NOTE_MINUS: subtracted) */
+    HOLE_STORED, /* a register at home is written; `from`: where */
 };
-#define HOLE_BASE 0x10000000u
+#define NOTE_HOME  8 /* number of a register at home in the cpu */
+#define NOTE_MINUS 0x80
+/* Added to HOLE_32 and HOLE_32S: a displacement at its instruction's end, behind a ModRM byte or a
+ * SIB byte, so that it has a short form (host_short_displacement()). */
+#define HOLE_SHORT     0x40
+#define HOLE_SHORT_SIB 0x80
+#define HOLE_KINDS     (HOLE_SHORT - 1)
+#define HOLE_BASE      0x10000000u
 
 struct hole {
     uint16_t at;  /* bytes from the body's start */
     uint8_t from; /* where the parameter is: bytes from the gadget's slot 0 */
-    uint8_t kind; /* enum hole_kind */
+    uint8_t kind; /* enum hole_kind, and HOLE_SHORT... */
 };
 
 struct stencil {
     const uint8_t *code;
     const struct hole *hole;
     unsigned bytes, holes;
+    uint8_t changed; /* guest registers, by bits, that it may change otherwise than notes say */
 };
 
 /* The stencil of a gadget; false: it has none. Thread-safe, and safe in signal handlers. */

@@ -105,9 +105,9 @@ static bool want_step(const struct cpu *cpu) {
 /* Behind a single step: poll as it should be, the budget, the trap flag. 0: go on. */
 static enum exit_reason step_done(struct cpu *cpu, bool trap_flag) {
     cpu->step_once = false;
-    atomic_store(&cpu->poll, POLL_RUN);
+    cpu_poll_set(cpu, POLL_RUN);
     if (atomic_load(&cpu->kicked)) {
-        atomic_store(&cpu->poll, POLL_STOP);
+        cpu_poll_set(cpu, POLL_STOP);
     }
     if (cpu->insn_budget && --cpu->insn_budget == 0) {
         return EXIT_KICKED;
@@ -151,7 +151,7 @@ static enum exit_reason run(struct cpu *cpu) {
             }
             slot0 = code_step(cpu, cpu->pc, &addr, &error);
             /* Whatever branch it takes stops at its target. */
-            atomic_store(&cpu->poll, POLL_STOP);
+            cpu_poll_set(cpu, POLL_STOP);
         } else if (!slot0) {
             epoch_enter(cpu); /* what was held until here is no longer */
             if (native_memory_short()) {
@@ -209,6 +209,9 @@ static enum exit_reason run(struct cpu *cpu) {
             fiber_acquire();
             unsigned part = ngram_part((const void *)(uintptr_t)*slot, cpu->fault_at);
             cpu->pc = fiber_slot_pc(fiber_of_slot(slot), slot, part);
+            if (cpu->trap == TRAP_POLL) {
+                break;
+            }
             STAT(faults);
             if (code_check_failed(cpu)) {
                 continue;
@@ -219,7 +222,7 @@ static enum exit_reason run(struct cpu *cpu) {
             bool ours = (again < FAULT_TRIES && fault_beyond(cpu, step ? NULL : slot)) ||
                         fault_is_ours(cpu);
             if (step) {
-                atomic_store(&cpu->poll, atomic_load(&cpu->kicked) ? POLL_STOP : POLL_RUN);
+                cpu_poll_set(cpu, atomic_load(&cpu->kicked) ? POLL_STOP : POLL_RUN);
             }
             if (!ours) {
                 cpu->step_once = false;

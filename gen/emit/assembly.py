@@ -46,21 +46,21 @@ BODY_END = "87:\n"
 IN_GADGET = 255
 
 
-def stencil(label: str, body: list[str], holes: list[str]) -> str:
+def stencil(label: str, body: list[str], holes: list[str], changed: int) -> str:
     """The record of a gadget's stencil (core/native/stencil.h), and its line of the map, which is
-    in the order of the gadgets. `holes`: hole()."""
-    return _record(label, "87f - 89f", len(holes), [*holes, "89:\n", *body, BODY_END])
+    in the order of the gadgets. `holes`: hole(), note(); `changed`: guest registers, by bits."""
+    return _record(label, "87f - 89f", len(holes), changed, [*holes, "89:\n", *body, BODY_END])
 
 
-def stencil_in_gadget(label: str) -> str:
+def stencil_in_gadget(label: str, changed: int) -> str:
     """The same of one whose body is the gadget's."""
-    return _record(label, f"87b - {label}", IN_GADGET, [])
+    return _record(label, f"87b - {label}", IN_GADGET, changed, [])
 
 
-def _record(label: str, size: str, holes: int, rest: list[str]) -> str:
+def _record(label: str, size: str, holes: int, changed: int, rest: list[str]) -> str:
     return "".join([
         '    .pushsection fg_stencils, "a", @progbits\n    .balign 2\n88:\n',
-        f"    .short {size}\n    .byte {holes}, 0\n", *rest,
+        f"    .short {size}\n    .byte {holes}, {changed}\n", *rest,
         f'    .section fg_stencil_map, "a", @progbits\n    .long {label} - ., 88b - .\n'
         "    .popsection\n"])
 
@@ -68,6 +68,11 @@ def _record(label: str, size: str, holes: int, rest: list[str]) -> str:
 def hole(number: int, back: int, what: str | int, kind: int) -> str:
     """A hole of a stencil, `back` bytes before hole_label(number)."""
     return f"    .short {90 + number}f - 89f - {back}\n    .byte {what}, {kind}\n"
+
+
+def note(value: int, what: str | int, kind: int) -> str:
+    """A note of a stencil (gen/host/host.py)."""
+    return f"    .short {value}\n    .byte {what}, {kind}\n"
 
 
 def hole_label(number: int) -> str:

@@ -20,7 +20,7 @@ from gen.language.target import Guest
 MEMBERS: dict[str, dict[str, int]] = {
     "poll_stop": {}, "exit_link": {}, "exit_lookup": {"pc": 8}, "exit_step": {"pc": 8},
     "jump_next": {"fall": 8}, "trap": {"imm": 8, "pc": 16}, "count": {"counter": 8},
-    "native_slot": {"place": 8}, "native_exit": {"link": 8}, "native_poll": {"link": 8},
+    "native_slot": {"place": 8}, "native_exit": {"link": 8}, "native_poll": {},
     "check": {"where": 24, "runs": 32, "bytes": 40, "any": 56},
     "check_more": {"where": 24, "where2": 32, "bytes": 40, "bytes2": 56},
 }
@@ -28,7 +28,7 @@ MEMBERS: dict[str, dict[str, int]] = {
 WIDE = ("in", "out", "call")
 # Those that are within a block, and so have stencils.
 IN_BLOCKS = ("ea_index", "ea_seg", "ea_addr16", "ea_trunc32", "wide", "jump_next", "native_slot",
-             "native_exit", "native_poll")
+             "native_exit", "native_poll", "native_probe")
 NO_INDEX = 4  # SIB.index of an address without index register
 # 16-bit addressing: numbers of the registers that rm 0 to 7 add, and none (SDM Vol. 2A, table 2-1).
 ADDR16: tuple[tuple[int, ...], ...] = ((3, 6), (3, 7), (5, 6), (5, 7), (6,), (7,), (5,), (3,), ())
@@ -55,7 +55,7 @@ def one_file(templates: Templates, name: str, table: str, what: str,
                       shared=True)
         if name in IN_BLOCKS and templates.host.holes():
             text += stencils.of_text(templates, gadget_prefix + label, tidy(template.render(
-                {**common, **stencils.with_holes(templates, context)})))
+                {**common, **stencils.with_holes(templates, context)})), name == "native_probe")
         gadgets.append(text)
     head = f"# {what}\n# {made_by(__name__, f'templates/{target.host}/core/{name}.j2')}.\n"
     return gadget_file(head, gadgets, words(table_prefix + table, (
@@ -85,6 +85,17 @@ def ea_entries(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
             for name, base, index, scale in ea_numbers(guest)]
 
 
+def probe_entries(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
+    """Name and context of every entry of native_probe (core/native/known.c), in table order: by
+    each resident register and by one at home in the cpu; with a displacement, and without."""
+    host, guest = templates.host, templates.target.guest
+    names = [*guest.registers(0)[:host.resident], "home"]
+    return [(f"native_probe_{name}{'_disp' if disp else ''}",
+             {"base": "" if name == "home" else host.address(number),
+              "home": host.slot(16), "disp": host.slot(8, True) if disp else ""})
+            for number, name in enumerate(names) for disp in (True, False)]
+
+
 def emit(templates: Templates, index: Index) -> None:
     """Write the core family."""
     host, guest = templates.host, templates.target.guest
@@ -99,6 +110,9 @@ def emit(templates: Templates, index: Index) -> None:
              ("ea_seg", "ea_seg", "Adds a segment's base.", segs)]
     if 2 in guest.addrsizes:
         files.append(("ea_addr16", "ea_addr16", "16-bit addressing.", addr16))
+    if guest.long_mode and host.holes():
+        files.append(("native_probe", "native_probe", "Probes of native code.",
+                      probe_entries(templates)))
     if guest.long_mode:
         files.append(("ea_trunc32", "ea_trunc32", "Address of 32 bits.", [("ea_trunc32", {})]))
         files.append(("wide", "wide", "Operands that may be anywhere.",

@@ -13,16 +13,17 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Mapping
 
-from gen.emit.assembly import (BODY_END, hole, hole_label, is_section, stencil,
+from gen.emit.assembly import (BODY_END, hole, hole_label, is_section, note, stencil,
                                stencil_in_gadget)
 from gen.emit.render import Renderer
 from gen.expand.bodies import HELPER_BODY, Templates, tidy
 from gen.expand.expander import Table
-from gen.host.host import HOLE_FIXUP
+from gen.host.host import HOLE_FIXUP, HOLE_SHORT
 from gen.language.target import Guest
 
 NEXT = "@next@"
 MOST_LINES = 60
+HOLE_KINDS = HOLE_SHORT - 1
 OUT = "fg_"  # what the text names outside of it
 FIXUP = re.compile(r"79f, (FIXUP_\w+)")  # lib/fault.j2
 
@@ -70,13 +71,15 @@ def dispatch(templates: Templates) -> dict[str, Any]:
     }
 
 
-def of_text(templates: Templates, gadget: str, text: str) -> str:
-    """The record of a body's text, as StencilRenderer makes it; "" where it cannot be one."""
-    lines = [line for line in text.rstrip().splitlines() if not is_section(line)]
+def of_text(templates: Templates, gadget: str, text: str, whole: bool = False) -> str:
+    """The record of a body's text, as StencilRenderer makes it; "" where it cannot be one. `whole`:
+    no probe is taken out."""
+    lines = body_lines(text)
     if any(OUT in line for line in lines) or len(lines) > MOST_LINES:
         return ""
-    if lines and lines[-1].strip() == NEXT:
-        lines.pop()
+    long_mode = templates.target.guest.long_mode and not whole
+    lines, notes, changed = templates.host.notes(lines, long_mode)
+    straight = not any(jumps(line) for line in lines)
     known: Mapping[str, Any] = templates.env.globals
     body: list[str] = []
     holes: list[str] = []
@@ -89,15 +92,30 @@ def of_text(templates: Templates, gadget: str, text: str) -> str:
             body.append(hole_label(len(holes)))
             holes.append(hole(len(holes), 0, fixup, HOLE_FIXUP))
             fixup = ""
-        elif line.strip() == NEXT:
+        elif line == NEXT:
             body.append(tidy(known["native_skip"]()))
         else:
             line, found = templates.host.fill(line)
             body.append(line + "\n")
             if found:
+                kind = found.kind if straight else found.kind & HOLE_KINDS
                 body.append(hole_label(len(holes)))
-                holes.append(hole(len(holes), found.back, found.offset, found.kind))
-    return stencil(gadget, body, holes)
+                holes.append(hole(len(holes), found.back, found.offset, kind))
+    holes += [note(made.value, made.offset, made.kind) for made in notes]
+    return stencil(gadget, body, holes, changed)
+
+
+def body_lines(text: str) -> list[str]:
+    """The instructions of a body, without the way to the next gadget at its end."""
+    lines = [line.strip() for line in text.rstrip().splitlines() if not is_section(line)]
+    if lines and lines[-1] == NEXT:
+        lines.pop()
+    return lines
+
+
+def jumps(line: str) -> bool:
+    """It is a jump, a label, or a fixup's."""
+    return line == NEXT or bool(re.match(r"j\w+ |\w+:$", line) or FIXUP.search(line))
 
 
 def has_stencil(table: Table) -> bool:
@@ -115,5 +133,8 @@ def add(bodies: StencilRenderer, table: Table, values: dict[str, int], gadget: s
     ending = tidy(bodies.templates.macro("next", slots))
     plain = not offsets and OUT not in text and text.count(ending) == 1
     if plain and text.endswith(ending):
-        return text[:-len(ending)] + BODY_END + ending + stencil_in_gadget(gadget)
+        lines = body_lines(text[:-len(ending)])
+        same, notes, changed = bodies.host.notes(lines, bodies.guest.long_mode)
+        if same == lines and not notes:
+            return text[:-len(ending)] + BODY_END + ending + stencil_in_gadget(gadget, changed)
     return text + of_text(bodies.templates, gadget, bodies.one(table, values))

@@ -126,6 +126,7 @@ class Library:
     variants: list[dict[tuple[int, bool, str], Variant]] = field(default_factory=list)
     # forms that no template serves (Expander.partial), with the reason
     missing: list[tuple[Form, SpecError]] = field(default_factory=list)
+    stencils: bool = False           # the host has native code
 
 
 def layout(guest: Guest, body: str, params: tuple[str, ...]) -> tuple[dict[str, int], int]:
@@ -196,6 +197,7 @@ class Expander:
         self.helpers = declared_helpers()
         rows = [row_of_guest(part, guest) for row in spec.rows for part in split_slow(row)]
         self.library = Library(guest, templates.residence, policy, rows)
+        self.library.stencils = templates.host.holes() is not None
 
     def run(self) -> Library:
         """Expand every row of the guest."""

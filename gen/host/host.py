@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Mapping
+from typing import Callable, Mapping
 
 from gen.language.model import Place
 from gen.language.target import HIGH, Guest
@@ -27,6 +27,13 @@ WIDE = {Place.XMM.value: "xmm", Place.YMM.value: "ymm"}
 # HOLE_32 counts up what the text adds, HOLE_32S is one of 8 bytes that must fit; where the gadget's
 # slots are, in 8 bytes; the displacement of a branch; no bytes, but the kind of a fixup.
 HOLE_8, HOLE_16, HOLE_32, HOLE_32S, HOLE_64, HOLE_SLOT, HOLE_BRANCH, HOLE_FIXUP = range(8)
+# Notes, which have no bytes: what is to be probed before the body (by a register, or one at home in
+# the cpu, by HOLE_HOME), a register that is counted up or down, one at home that is changed.
+HOLE_PROBE, HOLE_HOME, HOLE_MOVED, HOLE_STORED = range(8, 12)
+NO_PARAM = 0  # in place of a parameter's offset: a constant
+# Added to HOLE_32 and HOLE_32S: a displacement that ends its instruction, whose short form has 3
+# bytes less; in front of it is a ModRM byte, or also one after that (SIB).
+HOLE_SHORT, HOLE_SHORT_SIB = 0x40, 0x80
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,15 @@ class Hole:
     `offset`."""
 
     back: int
+    offset: int
+    kind: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """A note of a stencil (HOLE_PROBE and what follows it): `value` in place of a hole's offset."""
+
+    value: int
     offset: int
     kind: int
 
@@ -126,6 +142,8 @@ class Host(ABC):
 
     resident: int           # guest registers of a kind that are in host registers, the first ones
     bytes_per_insn: float   # of the whole library, on an average
+    # notes() of guests with 64-bit addresses; None: there are none
+    long_notes: Callable[[list[str]], tuple[list[str], list[Note], int]] | None = None
 
     def residence(self, guest: Guest) -> Residence:
         """Where the registers of a guest are."""
@@ -153,6 +171,11 @@ class Host(ABC):
         """A line of a stencil as the assembler gets it, and its hole. ValueError: it can have
         none."""
         raise NotImplementedError
+
+    def notes(self, lines: list[str], long_mode: bool) -> tuple[list[str], list[Note], int]:
+        """The lines of a stencil as native code gets them, notes, and which guest registers they
+        may change otherwise than notes say, by bits."""
+        return self.long_notes(lines) if self.long_notes and long_mode else (lines, [], 0xff)
 
     @abstractmethod
     def address(self, number: int) -> object:
@@ -184,5 +207,8 @@ def hosts() -> list[str]:
 
 def sources(host: Host) -> list[Path]:
     """The files that a host consists of: where its class and those that it builds on are."""
-    return [Path(inspect.getfile(kind)) for kind in type(host).__mro__
-            if kind.__module__.startswith("gen.")]
+    files = [inspect.getfile(kind) for kind in type(host).__mro__
+             if kind.__module__.startswith("gen.")]
+    if host.long_notes:
+        files.append(inspect.getfile(host.long_notes))
+    return [Path(name) for name in files]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Mapping
 
+from gen.host.code import x86_64 as code
 from gen.host.host import (ABSOLUTE, HOLE_8, HOLE_16, HOLE_32, HOLE_32S, HOLE_64, HOLE_BRANCH,
                            HOLE_SLOT, HOME, IN_EA, Hole, Host, OperandForm, Residence)
 from gen.language.model import Place
@@ -480,8 +481,8 @@ class Vector(Rendered):
 class X86Host(Host):
     """The x86-64 host."""
 
-    resident = 8
-    bytes_per_insn = 3.8
+    resident, bytes_per_insn = 8, 3.8
+    long_notes = staticmethod(code.notes)
 
     def names(self, guest: Guest) -> Mapping[str, object]:
         return {**NAMES, "suffix": SUFFIX, "named": named, "probe": probe}
@@ -513,6 +514,7 @@ class X86Host(Host):
             if bits == 64 and how != "w":
                 raise ValueError(f"a parameter of 4 bytes in 64 bits: {line}")
         size, filler = FILLERS[kind]
+        kind += 0 if immediate else code.short_form(line)
         line = PLACE.sub(lambda match: match.group(1) + filler, line, count=1)
         if PLACE.search(line):
             raise ValueError(f"two parameters in one instruction: {line}")

@@ -382,6 +382,7 @@ int fg_run(const struct fg_options *options) {
         .dump_blocks = options->dump_blocks,
         .dump_gadgets = options->dump_gadgets,
         .dump_native = options->dump_native,
+        .native_plain = options->no_native_opt,
         .trace = options->trace,
         .stats = options->stats,
         .most_maps = options->map_limit,

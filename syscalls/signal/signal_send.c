@@ -206,7 +206,7 @@ void signal_continue_locked(struct process *process) {
 static void notify(struct task *task) {
     if (task == current) {
         atomic_store(&task->cpu->kicked, true);
-        atomic_store(&task->cpu->poll, POLL_STOP);
+        cpu_poll_set(task->cpu, POLL_STOP);
     } else {
         task_notify(task);
     }

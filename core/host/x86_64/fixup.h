@@ -11,6 +11,8 @@
 #define FIXUP_WINDOW_SI_DI 5
 /* The load from the table of chunks by the address in the EA register. */
 #define FIXUP_WIDE 6
+/* Native code is asked to stop, in front of the gadget. */
+#define FIXUP_POLL 7
 /* From the window's base (and an address shifted right by the window's bits) to the last byte of
  * the probe page, which other pages of the guard follow (lib/memory.j2: check()). */
 #define PROBE (-0x7ffff001)

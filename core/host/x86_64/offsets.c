@@ -10,6 +10,7 @@
 void offsets(void);
 void offsets(void) {
     OFFSET(CPU_POLL, poll);
+    OFFSET(CPU_POLL_AT, poll_at);
     OFFSET(CPU_JUMP_CACHE, jump_cache);
     OFFSET(CPU_ANCHOR, anchor);
     OFFSET(CPU_EXIT_LOOKUP, exit_lookup);
@@ -71,6 +72,7 @@ void offsets(void) {
     DEFINE(FIXUP_WINDOW_DI, FIXUP_WINDOW_DI);
     DEFINE(FIXUP_WINDOW_SI_DI, FIXUP_WINDOW_SI_DI);
     DEFINE(FIXUP_WIDE, FIXUP_WIDE);
+    DEFINE(FIXUP_POLL, FIXUP_POLL);
     DEFINE(PROBE, PROBE);
     DEFINE(CHUNK_BITS, CHUNK_BITS);
 }

@@ -1,0 +1,1 @@
+"""What native code may leave out between neighbours, one module a host."""

@@ -1,0 +1,206 @@
+"""Texts of stencils for the x86-64 host: an access whose probe stands apart, so that native code
+can leave it out; which guest registers a body changes.
+
+A body that probes an address D(B) first, B a guest register, accesses it as D(window,B) instead and
+has a note that says what is to be probed. core/native/known.c puts the probe in front of it, unless
+an address nearby was probed by the same register in the same block.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gen.host.host import (HOLE_HOME, HOLE_MOVED, HOLE_PROBE, HOLE_SHORT, HOLE_SHORT_SIB,
+                           HOLE_STORED, NO_PARAM, Note)
+
+# Guest registers in their numbers' order: all names of each.
+FAMILIES = tuple(
+    rf"%(?:{names})\b" for names in (
+        "rax|eax|ax|al|ah", "rcx|ecx|cx|cl|ch", "rdx|edx|dx|dl|dh", "rbx|ebx|bx|bl|bh", "r8[dwb]?",
+        "rbp|ebp|bp|bpl", "rsi|esi|si|sil", "rdi|edi|di|dil"))
+WHOLE = ("rax", "rcx", "rdx", "rbx", "r8", "rbp", "rsi", "rdi")
+AT_HOME = 8
+ALL = 0xff
+# Instructions that change no general register but those they name.
+PLAIN = re.compile(
+    r"(?:lock )?(?:mov|lea|add|sub|and|or|xor|adc|sbb|cmp|test|inc|dec|neg|not|sh[lr]|sa[rl]|"
+    r"ro[lr]|rc[lr]|bt|set|bswap|xadd|xchg|andn|bextr|bls|rorx|[lt]zcnt|popcnt|bs[fr]|nop|"
+    r"prefetch|j|imul|[vp]|cvt|ucomis|comis|sqrt|div[ps]|mul[ps]|min[ps]|max[ps]|unpck|shuf|rcp|"
+    r"rsqrt|lddqu|f|vzero|crc32)\w*\s")
+NOT_PLAIN = re.compile(r"\b(?:v?maskmov|v?pcmp[ei]str|vpmaskmov|v?p?gather|popf|pushf|"
+                       r"jrcxz|cmpxchg)|imul\w* [^,]*$")
+JUMP = re.compile(r"\s*(?:j\w+ |\d+:)")
+FILLS = re.compile(r"(?:mov|lea)\w* .*%(?:r9|r10|r11)[dwb]?$|"
+                   r"v?movap[sd] @\d+@\(%r13\), %[xy]mm1[2-5]$")
+PROBE = re.compile(r"shrx %r12, %(\w+), %(r9|r10|r11)$")
+LOAD = re.compile(r"movzbl PROBE\(%r15,%(r9|r10|r11)\), %\1d$")
+SUM = re.compile(r"lea (@\d+w@|-?\d+|)\(%(\w+)\), %(r9|r11)$")
+FROM_HOME = re.compile(r"mov @(\d+)@\(%r13\), %r11$")
+INTO_HOME = re.compile(r"mov\w* %\w+, @(\d+)@\(%r13\)$")
+STEP = re.compile(r"lea (-?\d+|@\d+w@)\(%(\w+)\), %\2$")
+COUNT = re.compile(r"(add|sub)q? \$@(\d+)w@, %(\w+)$")
+
+
+@dataclass
+class Probed:
+    """A probe that a body begins with: lines [first, last] of it; the address is D(B) in `address`,
+    or in B itself (""). `home`: the line that fetched B."""
+
+    first: int
+    last: int
+    base: int
+    disp: str
+    address: str
+    home: str = ""
+
+
+def short_form(line: str) -> int:
+    """HOLE_SHORT or HOLE_SHORT_SIB, where a displacement that is a hole has a short form; or 0."""
+    found = re.search(r"@\d+w?@[-+\d]*\((%\w+)?(,%\w+)?(,\d)?\)", line)
+    if not found or not found[1]:
+        return 0
+    return HOLE_SHORT_SIB if found[2] or found[1] in ("%r12", "%rsp") else HOLE_SHORT
+
+
+def outside(line: str) -> str:
+    """A line without what addresses its operands in memory."""
+    return re.sub(r"\([^)]*\)", "", line)
+
+
+def mentions(family: int, line: str) -> bool:
+    """May the line change a guest register?"""
+    return re.search(FAMILIES[family], outside(line)) is not None
+
+
+def find_probe(lines: list[str]) -> Probed | None:
+    """The first probe, where nothing before it does more than to fill scratch registers: another
+    fault could come first."""
+    at = next((n for n, line in enumerate(lines) if PROBE.match(line)), None)
+    if at is None or at + 1 == len(lines):
+        return None
+    shift, load = PROBE.match(lines[at]), LOAD.match(lines[at + 1])
+    assert shift
+    if not load or load[1] != shift[2]:
+        return None
+    before = lines[:at]
+    if not all(FILLS.match(line) for line in before) or any(
+            "%r15" in line or "%mm" in line for line in before):
+        return None
+    if shift[1] in WHOLE:
+        base = WHOLE.index(shift[1])
+        if any(mentions(base, line) for line in before):
+            return None
+        return Probed(at, at + 1, base, "", "")
+    total = SUM.match(lines[at - 1]) if at else None
+    if not total or total[3] != shift[1]:
+        return None
+    before = before[:-1]
+    if total[2] in WHOLE:
+        base = WHOLE.index(total[2])
+        if any(mentions(base, line) for line in before):
+            return None
+        return Probed(at - 1, at + 1, base, total[1], total[3])
+    home = FROM_HOME.match(before[-1]) if before and total[2] == "r11" else None
+    if not home:
+        return None
+    return Probed(at - 1, at + 1, AT_HOME, total[1], total[3], home[1])
+
+
+def direct(lines: list[str], probed: Probed) -> list[str] | None:
+    """The lines with an access by the base register; None: not that simple."""
+    base = "r11" if probed.home else WHOLE[probed.base]
+    before, after = lines[:probed.first], list(lines[probed.last + 1:])
+    place = f"(%r15,%{probed.address})"
+    found = [n for n, line in enumerate(after) if place in line]
+    if not found or (len(found) > 1) or any(JUMP.match(line) for line in after[:found[0]]):
+        return None
+    number = found[0]
+    line = after[number]
+    offset = re.search(r"(-?\d+|)" + re.escape(place), line)
+    assert offset
+    hole = probed.disp.startswith("@")
+    rest = line.replace(place, "")
+    if hole and ("$" in line or "@" in rest) or re.search(rf"%{probed.address}[dwb]?\b", rest):
+        return None
+    if probed.home and any(re.search(r"%r11[dwb]?\b", other) for other in after[:number]) or \
+            not probed.home and any(mentions(probed.base, other) for other in after[:number]):
+        return None
+    disp = probed.disp + ("+" if offset[1] and not offset[1].startswith("-") else "") + offset[1] \
+        if hole else str(int(probed.disp or 0) + int(offset[1] or 0) or "")
+    after[number] = line.replace(offset[0], f"{disp}(%r15,%{base})")
+    for n, other in enumerate(after):
+        if re.match(rf"mov\w* [^,]*(?:\([^)]*\))?[^,]*, %{probed.address}$", other) and \
+                f"%{probed.address}" not in other.rsplit(",", 1)[0]:
+            break  # something else from here on
+        if other == f"mov %{probed.address}, %{base}" and n > number and not hole:
+            after[n] = f"lea {probed.disp}(%{base}), %{base}"
+        elif n != number and re.search(rf"%{probed.address}[dwb]?\b", other):
+            return None
+    return before + after
+
+
+def stored(lines: list[str]) -> list[Note]:
+    """Notes of the registers at home that a body changes."""
+    found = [INTO_HOME.match(line) for line in lines]
+    return [Note(0, int(match[1]), HOLE_STORED) for match in found if match]
+
+
+def moved(lines: list[str]) -> tuple[list[Note], set[int]]:
+    """Notes of the registers that a body only counts up or down, and those registers."""
+    notes: list[Note] = []
+    counted: set[int] = set()
+    for line in () if any(map(JUMP.match, lines[:-1])) else lines:
+        step, count = STEP.match(line), COUNT.match(line)
+        name = step[2] if step else count[3] if count else ""
+        if name not in WHOLE:
+            continue
+        number = WHOLE.index(name)
+        if sum(mentions(number, other) for other in lines) != 1:
+            continue
+        counted.add(number)
+        if count:
+            notes.append(Note(number | (0x80 if count[1] == "sub" else 0), int(count[2]),
+                              HOLE_MOVED))
+        elif step and step[1].startswith("@"):
+            notes.append(Note(number, int(step[1][1:-2]), HOLE_MOVED))
+        elif step and -128 <= int(step[1]) < 128:
+            notes.append(Note(number | (int(step[1]) & 0xff) << 8, NO_PARAM, HOLE_MOVED))
+        else:
+            counted.remove(number)
+    return notes, counted
+
+
+def changed(lines: list[str], counted: set[int]) -> int:
+    """The registers that a body may change, by bits, but for those that are `counted`."""
+    bits = 0
+    for line in lines:
+        if re.match(r"\d+:$", line) or line.startswith("."):
+            continue
+        if NOT_PLAIN.search(line) or not PLAIN.match(line + " "):
+            return ALL
+        if " " not in line and not line.startswith(("nop", "f", "v")):
+            return ALL
+        for number in range(len(FAMILIES)):
+            if number not in counted and mentions(number, line):
+                bits |= 1 << number
+    return bits
+
+
+def notes(lines: list[str]) -> tuple[list[str], list[Note], int]:
+    """The lines of a stencil (one instruction each, no blanks around) as native code has them,
+    notes, and the registers that they may change otherwise than the notes say."""
+    found: list[Note] = []
+    probed = find_probe(lines)
+    if probed and (probed.disp.startswith("@") or -128 <= int(probed.disp or 0) < 128):
+        short = direct(lines, probed) if probed.address else None
+        at = probed.last - 1
+        lines = short or lines[:at] + lines[at + 2:]
+        hole = probed.disp.startswith("@")
+        const = 0 if hole or not probed.disp else int(probed.disp) & 0xff
+        found.append(Note(probed.base | const << 8, int(probed.disp[1:-2]) if hole else NO_PARAM,
+                          HOLE_PROBE))
+        if probed.home:
+            found.append(Note(0, int(probed.home), HOLE_HOME))
+    moves, counted = moved(lines)
+    return lines, [*found, *moves, *stored(lines)], changed(lines, counted)

@@ -1,0 +1,134 @@
+/* Accesses in one block by a register that another access went by before: native code of 64-bit
+ * guests does not look a second time where they must end (core/native/known.h). Whatever changes
+ * the register in between, the fault must be at the same address, in the same instruction.
+ * test: own */
+#include "engine_test.h"
+
+#include <setjmp.h>
+
+#ifdef __x86_64__
+
+#define AREA  0x200000000 /* pages: none, written, none, written, none */
+#define LOW_A 0x20000
+#define WILD  0x7123456789abcdef
+
+static sigjmp_buf back;
+static uintptr_t start;
+
+static void on_signal(int signal, siginfo_t *info, void *pointer) {
+    greg_t *regs = ((ucontext_t *)pointer)->uc_mcontext.gregs;
+    printf(" signal %d code %d at %lx ip +%lu rax %llx rbx %llx rsi %llx rsp %d r12 %llx\n", signal,
+           info->si_code, (unsigned long)info->si_addr, (unsigned long)regs[REG_RIP] - start,
+           regs[REG_RAX], regs[REG_RBX], regs[REG_RSI],
+           regs[REG_RSP] - AREA < 8 * PAGE ? (int)(regs[REG_RSP] - AREA) : -1, regs[REG_R12]);
+    siglongjmp(back, 1);
+}
+
+/* rax, rbx, rsi and r12 are `place`; rcx is no address; the code follows label 1. */
+#define CASE(name, place, ...)                                                                     \
+    printf("%s:", name);                                                                           \
+    fflush(stdout);                                                                                \
+    if (!sigsetjmp(back, 1)) {                                                                     \
+        register uintptr_t at12 __asm__("r12") = (place);                                          \
+        __asm__ volatile("lea 1f(%%rip), %%rdx; mov %%rdx, %[start]; jmp 1f\n"                     \
+                         "1: " __VA_ARGS__ "\n"                                                    \
+                         : [start] "=m"(start), "+r"(at12)                                         \
+                         : "a"(place), "b"(place), "c"(WILD), "S"(place)                           \
+                         : "rdx", "rdi", "r8", "r13", "memory", "cc");                             \
+        printf(" no fault\n");                                                                     \
+    }
+
+static void cases(void) {
+    const uintptr_t p = AREA + PAGE, far = AREA + 3 * PAGE, low = LOW_A;
+    CASE("next page", p, "mov (%%rbx), %%rdx; mov 4096(%%rbx), %%rdx");
+    CASE("page before", p, "mov (%%rbx), %%rdx; mov -8(%%rbx), %%rdx");
+    CASE("over the end", p, "mov (%%rbx), %%rdx; mov 4090(%%rbx), %%rdx");
+    CASE("store", p, "mov (%%rbx), %%rdx; mov %%rdx, 4096(%%rbx)");
+    CASE("added", p, "mov (%%rbx), %%rdx; add $4096, %%rbx; mov (%%rbx), %%rdx");
+    CASE("subtracted", p, "mov 8(%%rbx), %%rdx; sub $8, %%rbx; mov (%%rbx), %%rdx");
+    CASE("moved", p, "mov (%%rbx), %%rdx; lea 4096(%%rbx), %%rbx; mov (%%rbx), %%rdx");
+    CASE("incremented", p + 4088, "mov (%%rbx), %%rdx; inc %%rbx; mov (%%rbx), %%rdx");
+    CASE("often", p,
+         "mov (%%rbx), %%rdx; add $0x40000000, %%rbx; add $0x40000000, %%rbx; add $0x40000000, "
+         "%%rbx; add $0x40000000, %%rbx; mov (%%rbx), %%rdx");
+    CASE("far", p, "mov (%%rbx), %%rdx; add $0x7fffffff, %%rbx; mov 0x7ffffff0(%%rbx), %%rdx");
+    CASE("far back", p,
+         "mov (%%rbx), %%rdx; sub $0x7fffffff, %%rbx; mov -0x7ffffff0(%%rbx), %%rdx");
+    CASE("below 0", low, "mov (%%rbx), %%rdx; mov -0x30000(%%rbx), %%rdx");
+    CASE("below 0, far", low, "mov (%%rbx), %%rdx; sub $0x7fff0000, %%rbx; mov (%%rbx), %%rdx");
+    CASE("below 0, farther", low,
+         "mov (%%rbx), %%rdx; sub $0x7fff0000, %%rbx; mov -0x2f800(%%rbx), %%rdx");
+    CASE("copied", p, "mov (%%rbx), %%rdx; mov %%rcx, %%rbx; mov (%%rbx), %%rdx");
+    CASE("loaded", p, "mov (%%rbx), %%rdx; mov 16(%%rbx), %%rbx; mov (%%rbx), %%rdx");
+    CASE("exchanged", p, "mov (%%rbx), %%rdx; xchg %%rcx, %%rbx; mov (%%rbx), %%rdx");
+    CASE("exchanged, rax", p, "mov (%%rax), %%rdx; xchg %%rcx, %%rax; mov (%%rax), %%rdx");
+    CASE("xadd", p, "mov (%%rbx), %%rdx; xadd %%rbx, %%rcx; mov (%%rbx), %%rdx");
+    CASE("32 bits", p, "mov (%%rbx), %%rdx; mov %%ebx, %%ebx; mov (%%rbx), %%rdx");
+    CASE("32 bits added", p, "mov (%%rbx), %%rdx; add $8, %%ebx; mov (%%rbx), %%rdx");
+    CASE("16 bits", p, "mov (%%rbx), %%rdx; mov $0xfff8, %%bx; mov (%%rbx), %%rdx");
+    CASE("8 bits", p, "mov (%%rbx), %%rdx; mov $0xff, %%bh; mov (%%rbx), %%rdx");
+    CASE("zero-extended", p, "mov (%%rbx), %%rdx; movzbl %%bl, %%ebx; mov (%%rbx), %%rdx");
+    CASE("sign-extended", p, "mov (%%rax), %%rdx; cltq; mov (%%rax), %%rdx");
+    CASE("swapped", p, "mov (%%rbx), %%rdx; bswap %%rbx; mov (%%rbx), %%rdx");
+    CASE("conditional", p,
+         "mov (%%rbx), %%rdx; cmp %%rbx, %%rsi; cmove %%rcx, %%rbx; "
+         "mov (%%rbx), %%rdx");
+    CASE("shifted", p, "mov (%%rbx), %%rdx; shl $20, %%rbx; mov (%%rbx), %%rdx");
+    CASE("multiplied", p, "mov (%%rax), %%rdx; mul %%rcx; mov (%%rax), %%rdx");
+    CASE("multiplied, three", p, "mov (%%rbx), %%rdx; imul $77, %%rbx, %%rbx; mov (%%rbx), %%rdx");
+    CASE("divided", p, "mov (%%rax), %%rdx; xor %%edx, %%edx; div %%rcx; mov (%%rax), %%rdx");
+    CASE("compared", p, "mov (%%rax), %%rdx; cmpxchg %%rcx, 16(%%rbx); mov (%%rax), %%rdx");
+    CASE("string", p + 4088, "mov (%%rsi), %%rdx; lodsq; mov (%%rsi), %%rdx");
+    CASE("at home", p, "mov (%%r12), %%rdx; mov 4096(%%r12), %%rdx");
+    CASE("at home, copied", p, "mov (%%r12), %%rdx; mov %%rcx, %%r12; mov (%%r12), %%rdx");
+    CASE("at home, loaded", p, "mov (%%r12), %%rdx; mov 16(%%r12), %%r12; mov 8(%%r12), %%rdx");
+    CASE("at home, added", p, "mov (%%r12), %%rdx; add $4096, %%r12; mov 8(%%r12), %%rdx");
+    CASE("at home, exchanged", p, "mov (%%r12), %%rdx; xchg %%r12, %%rcx; mov (%%r12), %%rdx");
+    CASE("another one", p, "mov (%%r12), %%rdx; mov %%rcx, %%r13; mov (%%r13), %%rdx");
+    CASE("pushed", far + 16,
+         "mov %%rsp, %%rdi; mov %%rbx, %%rsp; push %%rax; push %%rsi; "
+         "push %%r12; push %%rcx; mov %%rdi, %%rsp");
+    CASE("popped", p + 4080,
+         "mov %%rsp, %%rdi; mov %%rbx, %%rsp; pop %%rax; pop %%rdx; pop %%rdx; "
+         "mov %%rdi, %%rsp");
+    CASE("stack pointer popped", p + 16,
+         "mov %%rsp, %%rdi; mov %%rbx, %%rsp; pop %%rsp; pop %%rdx");
+    CASE("frame", p + 4064,
+         "mov %%rsp, %%rdi; mov %%rbx, %%rsp; pop %%rdx; add $24, %%rsp; "
+         "push %%rdx; pop %%rdx; pop %%rdx");
+    CASE("SSE", p, "movups (%%rbx), %%xmm0; movups 4088(%%rbx), %%xmm0");
+    CASE("no fault", p,
+         "mov (%%rbx), %%rdx; mov 8(%%rbx), %%rdx; add $8, %%rbx; mov %%rdx, (%%rbx)");
+}
+
+int main(void) {
+    uint64_t *area = mmap((void *)AREA, 5 * PAGE, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    void *low = mmap((void *)LOW_A, PAGE, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (area != (void *)AREA || low != (void *)LOW_A ||
+        mprotect((char *)area + PAGE, PAGE, PROT_READ | PROT_WRITE) ||
+        mprotect((char *)area + 3 * PAGE, PAGE, PROT_READ | PROT_WRITE)) {
+        die("mmap");
+    }
+    for (unsigned i = 0; i < PAGE / 8; i++) {
+        area[PAGE / 8 + i] = WILD;
+    }
+    static uint8_t stack[65536];
+    const stack_t other = {.ss_sp = stack, .ss_size = sizeof stack};
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    action.sa_sigaction = on_signal;
+    sigaltstack(&other, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+    cases();
+    cases(); /* code that is there already */
+}
+
+#else
+
+int main(void) {
+    puts("addresses of 32 bits need no look");
+}
+
+#endif
