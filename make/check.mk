@@ -4,7 +4,7 @@
 
 check:
 	@$(MAKE) setup
-	@$(MAKE) gadgets >/dev/null
+	@$(MAKE) $(parallel) gadgets >/dev/null
 	@rootfs-tools/check
 
 fmt:

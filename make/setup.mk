@@ -17,9 +17,12 @@ DEFAULT_ROOT = build/root$(if $(filter-out i386,$(ARCH)),-$(ARCH))
 root:
 	@rootfs-tools/mkroot --arch $(ARCH) --configure $(BUILD)/fiberglass $(MKROOT_FLAGS) $(DEFAULT_ROOT)
 
+# All processors build, unless the user said how many.
+parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc))
+
 # Everything that a run needs, in this order whatever -j says; all processors build unless the user
 # gave a number of jobs.
 ready:
 	@$(MAKE) setup
-	@$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc)) all
+	@$(MAKE) $(parallel) all
 	@$(MAKE) root ARCH=$(ARCH)

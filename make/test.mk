@@ -5,12 +5,12 @@
 
 test:
 	@$(MAKE) ready
-	@$(MAKE) tests-insn
+	@$(MAKE) $(parallel) tests-insn
 	@test/run $(TEST)
 
 test-quick:
 	@$(MAKE) ready
-	@$(MAKE) tests-insn
+	@$(MAKE) $(parallel) tests-insn
 	@test/run --quick $(TEST)
 
 # x86-64 programs alone: the packages of other architectures were not tried.
