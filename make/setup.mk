@@ -20,8 +20,7 @@ root:
 # All processors build, unless the user said how many.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc))
 
-# Everything that a run needs, in this order whatever -j says; all processors build unless the user
-# gave a number of jobs.
+# Everything that a run needs, in this order whatever -j says.
 ready:
 	@$(MAKE) setup
 	@$(MAKE) $(parallel) all
