@@ -198,6 +198,13 @@ def _() -> None:
     check_equal("output", done.text(), "499500\n")
 
 
+@suite.case("code of gadgets without regard to their neighbours", quick=True)
+def _() -> None:
+    """It is longer."""
+    plain, code = (stats(*words)["bytes of native code"] for words in (["--no-native-opt"], []))
+    check(plain > code * 1.02, f"{plain} bytes, and with regard to them {code}")
+
+
 def maps_of(pid: int) -> list[tuple[str, str]]:
     """Rights and names of a process' mappings."""
     text = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
