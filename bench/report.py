@@ -106,7 +106,7 @@ def picture(guest: Guest) -> str:
 
 def part(guest: Guest, kept: dict[str, Any]) -> str:
     """What the page says of a guest."""
-    ratios = next(iter(kept["rows"].values()), {})
+    ratios: dict[str, Any] = next(iter(kept["rows"].values()), {})
     alone = "" if "qemu/native" in ratios else " The host runs no programs of this guest itself."
     lines = [f"## {guest.name}", "", f"{kept['rounds']} rounds.{alone}", "",
              f"![times, {guest.name}]({picture(guest)}.svg)", "",

@@ -11,7 +11,7 @@ TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compar
 TEST_COMMON64 := $(TEST_COMMON:$(BUILD)/obj/%=$(BUILD)/obj64/%)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
     $(BUILD)/test/oracle64 $(BUILD)/test/insn64 $(BUILD)/test/stream64 \
-    $(BUILD)/test/ngrams $(BUILD)/test/ngrams64 $(BUILD)/test/zydis_effects $(BUILD)/test/isa_forms build/gen/cases.bin
+    $(BUILD)/test/ngrams $(BUILD)/test/ngrams64 $(BUILD)/test/zydis_effects $(BUILD)/test/isa_forms build/gen/cases.bin build/gen/cases64.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
@@ -21,7 +21,7 @@ tests-insn: $(INSN_TESTS)
 coverage-isa: tests-insn
 	@$(PYTHON) test/decoder/isa_coverage.py --build $(BUILD) $(if $(WRITE),--write docs/isa-coverage.md)
 
-build/gen/cases.bin: $(wildcard gen/spec/* gen/cases/*.py)
+build/gen/cases.bin build/gen/cases64.bin &: $(wildcard gen/spec/* gen/cases/*.py)
 	$(PYTHON) -m gen.cases.cases --out build/gen
 
 # 32 bits, no C library, away from the addresses that cases use.

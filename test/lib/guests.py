@@ -72,13 +72,21 @@ def need_native(guest: Guest) -> None:
         raise Skip(f"this host runs no {guest.name} programs to compare with")
 
 
+ASKS_SEGMENT = r"""
+int main(void) {
+    char there;
+    __asm__("lar %1, %%eax\n setz %0" : "=q"(there) : "r"(0x23) : "eax");
+    return !there;
+}
+"""
+
+
 @functools.cache
 def ask_segments() -> bool:
     """Has the host Linux' segment of 32-bit code?"""
     source = BUILD / "test/small/segments.c"
     source.parent.mkdir(parents=True, exist_ok=True)
-    source.write_text("int main(void) { char there; __asm__(\"lar %1, %%eax\\n setz %0\" : \"=q\"(there)"
-                      " : \"r\"(0x23) : \"eax\"); return !there; }\n")
+    source.write_text(ASKS_SEGMENT)
     done = command(["gcc", "-o", source.with_suffix(""), source])
     assert not done.status, done.errors()
     return command([source.with_suffix("")]).status == 0

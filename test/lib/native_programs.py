@@ -108,7 +108,8 @@ def read_program(source: Path, guest: Guest) -> Program | None:
 
 def run_reference(program: Program) -> Result:
     """The run to compare with: natively. Where the host runs none of the guest's programs, that of
-    the same source for x86-64; of what only this guest has, or shows differently, that as threaded code."""
+    the same source for x86-64; of what only this guest has, or shows differently, that as threaded
+    code."""
     other = program.guest
     if program.segments and not has_segments():
         return run(program, program.binary(other), "threaded", threaded(other))
