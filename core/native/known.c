@@ -11,7 +11,7 @@
 #define NEARBY ((int64_t)(WINDOW_PROBE / 4))
 
 static int64_t wide_parameter(const uint64_t *gadget, const struct hole *hole) {
-    int64_t value = (int8_t)(hole->at >> 8);
+    int64_t value = (int16_t)hole->at >> 8;
     if (hole->from) {
         memcpy(&value, (const char *)gadget + hole->from, sizeof value);
     }
