@@ -35,11 +35,13 @@ static bool is_near(int64_t distance) {
     return -NEARBY < distance && distance < NEARBY;
 }
 
-static void move(struct known *known, unsigned reg, int64_t by) {
-    known->reg[reg].at -= by;
-    if (!is_near(by) || !is_near(known->reg[reg].at)) {
+static void move(struct known *known, unsigned reg, int64_t by, bool down) {
+    if (!is_near(by)) { /* which may be anything: nothing is to be computed with it */
         known->reg[reg].probed = false;
+        return;
     }
+    known->reg[reg].at -= down ? -by : by;
+    known->reg[reg].probed = known->reg[reg].probed && is_near(known->reg[reg].at);
 }
 
 /* The register that a note HOLE_PROBE is of; `place`: where it is, at home. */
@@ -77,8 +79,7 @@ bool known_probe(struct known *known, const struct stencil *stencil, const uint6
         if (hole->kind == HOLE_PROBE) {
             due = probe_due(known, stencil, i, gadget, probe);
         } else if (hole->kind == HOLE_MOVED) {
-            const int64_t by = wide_parameter(gadget, hole);
-            move(known, hole->at & 7, hole->at & NOTE_MINUS ? -by : by);
+            move(known, hole->at & 7, wide_parameter(gadget, hole), hole->at & NOTE_MINUS);
         } else if (hole->kind == HOLE_STORED) {
             unsigned reg = register_at(place_parameter(gadget, hole));
             if (reg < KNOWN_REGISTERS) {
