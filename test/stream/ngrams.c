@@ -4,7 +4,10 @@
  * fault in its midst. Gadgets: each form with live and with dead flags, with other immediates,
  * fused with each Jcc.
  *
- *   ngrams [--quick] [--only N] [--details N] [--missing]      --only: one n-gram by its number
+ *   ngrams [--quick] [--only N] [--details N] [--missing] [--each N]
+ *
+ * --only: one n-gram by its number. --each: so many cases of each n-gram (8); with fewer, gadgets
+ * run in the first way alone that was found to them.
  *
  * ngrams64 is the same program for those of x86-64. */
 #include "core/base/debug.h"
@@ -303,7 +306,7 @@ static void run_gadgets(struct runner *runner, const struct options *o) {
         }
         uint32_t fresh = mark_reached(ways[w].gadgets);
         found += fresh;
-        for (uint32_t n = 0; n < (fresh ? 1 + o->each / 4 : 1); n++) {
+        for (uint32_t n = 0; n < (fresh ? 1 + o->each / 4 : o->each / 8); n++) {
             add_case(runner, &s, (uint32_t)w, &r, o);
         }
     }

@@ -14,7 +14,7 @@ for command in ngrams stream "stream --checked --count $count" "stream --steps -
     "$BUILD/test/"${command%% *} --oracle "$BUILD/test/oracle" "$@" ${command#"${command%% *}"} ||
         status=1
 done
-"$BUILD/test/ngrams64" --oracle "$BUILD/test/oracle64" "$@" || status=1
+"$BUILD/test/ngrams64" --oracle "$BUILD/test/oracle64" --each 4 "$@" || status=1
 for mode in "" "--checked --count $count" "--steps --count $count" "--kicks --count $count"; do
     # shellcheck disable=SC2086
     "$BUILD/test/stream64" --oracle "$BUILD/test/oracle64" "$@" $mode || status=1
