@@ -82,10 +82,11 @@ static int helper_check(struct cpu *cpu, const uint64_t *params);
 static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool step,
                                 struct native_list *native) {
     struct lowered low; /* of which most blocks touch a page: not for the thread to keep */
+    struct native_plan plan;
     block->check = helper_check;
     block->native = native != NULL;
     lower_block(&low, block, step);
-    enum native_answer answer = native ? native_prepare(native, &low) : NATIVE_NO;
+    enum native_answer answer = native ? native_prepare(native, &low, &plan) : NATIVE_NO;
     if (block->native && answer != NATIVE_YES) {
         block->native = false; /* threaded then, with n-grams */
         lower_block(&low, block, step);
@@ -101,7 +102,7 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
             dump_fiber(fiber, block);
         }
         if (block->native) {
-            fiber->native = native_make(native, &low, fiber_slots(fiber));
+            fiber->native = native_make(native, &low, &plan, fiber_slots(fiber));
         }
     }
     return fiber;

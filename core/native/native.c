@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_GADGETS ARRAY_LEN(((struct lowered *)0)->gadget)
 #define CACHE_LINE   64u
 #define CODE_ALIGN   16u
 #define DISPLACEMENT 4u /* bytes of a branch's */
@@ -62,14 +61,10 @@ static const void *part_gadget(const struct native_part *part) {
     return (const void *)((intptr_t)core_gadgets + part->gadget);
 }
 
-/* Of the block that native_prepare() was called for: its stencils, and what its code takes at most.
- */
-static __thread struct stencil stencils[MOST_GADGETS];
-static __thread size_t most_bytes;
-
 /* What is being emitted. */
 struct writer {
     const struct lowered *low;
+    const struct stencil *stencil; /* of each gadget */
     uint64_t *slot;
     struct native_block *block;
     uint32_t at; /* offset in the reservation */
@@ -294,7 +289,7 @@ static void emit_parts(struct writer *w) {
     known_nothing(&known);
     for (unsigned i = 0; i < low->gadgets; i++) {
         unsigned slot = low->gadget[i];
-        const struct stencil *stencil = &stencils[i];
+        const struct stencil *stencil = &w->stencil[i];
         const uint32_t start = w->at;
         if (stencil->code && i + 1 == low->gadgets && branches_back(low)) {
             copy_core(w, core_gadgets[low->mode].native_poll, 0);
@@ -332,13 +327,16 @@ static void emit_parts(struct writer *w) {
     }
 }
 
-enum native_answer native_prepare(struct native_list *list, const struct lowered *low) {
-    most_bytes = find_stencils(low, stencils);
-    return !most_bytes ? NATIVE_NO : code_memory_room(list, most_bytes) ? NATIVE_YES : NATIVE_LATER;
+enum native_answer native_prepare(struct native_list *list, const struct lowered *low,
+                                  struct native_plan *plan) {
+    plan->most_bytes = find_stencils(low, plan->stencil);
+    return !plan->most_bytes                          ? NATIVE_NO
+           : code_memory_room(list, plan->most_bytes) ? NATIVE_YES
+                                                      : NATIVE_LATER;
 }
 
 struct native_block *native_make(struct native_list *list, const struct lowered *low,
-                                 uint64_t *slot) {
+                                 const struct native_plan *plan, uint64_t *slot) {
     struct native_chunk *chunk = list->first;
     struct native_block *block = calloc(1, sizeof *block + low->gadgets * sizeof *block->part);
     if (!block) {
@@ -347,7 +345,11 @@ struct native_block *native_make(struct native_list *list, const struct lowered 
     if (chunk->follows != low->pc || !chunk->open) {
         chunk->used = (chunk->used + CODE_ALIGN - 1) & ~(CODE_ALIGN - 1);
     }
-    struct writer w = {.low = low, .slot = slot, .block = block, .at = chunk->start + chunk->used};
+    struct writer w = {.low = low,
+                       .stencil = plan->stencil,
+                       .slot = slot,
+                       .block = block,
+                       .at = chunk->start + chunk->used};
     block->slot = slot;
     block->code = w.at;
     block->parts = (uint16_t)low->gadgets;
@@ -363,7 +365,7 @@ struct native_block *native_make(struct native_list *list, const struct lowered 
         }
     }
     emit_exits(&w, chunk);
-    assert(block->bytes + low->exits * block->stub_bytes <= most_bytes);
+    assert(block->bytes + low->exits * block->stub_bytes <= plan->most_bytes);
     list->empty -= chunk->live++ == 0;
     block->older = atomic_load_explicit(&chunk->newest, memory_order_relaxed);
     atomic_store_explicit(&chunk->newest, block, memory_order_release);

@@ -12,6 +12,7 @@
 
 #include "core/build/block.h"
 #include "core/native/code_memory.h"
+#include "core/native/stencil.h"
 
 struct native_block;
 
@@ -19,19 +20,25 @@ struct native_block;
  * with errno: the host allows none. */
 bool native_init(size_t bytes);
 
-/* Can `low`, lowered with block.native, be native code? Makes room for it in the first chunk of
- * `list`. */
 enum native_answer {
     NATIVE_NO,    /* its first gadget has no stencil */
     NATIVE_LATER, /* there is no memory now */
     NATIVE_YES,
 };
-enum native_answer native_prepare(struct native_list *list, const struct lowered *low);
-/* Then, in the same thread and with the lock still held: its native code. Its slots are at `slot`
+/* The stencils of a lowered block's gadgets, and what its code takes at most. */
+struct native_plan {
+    struct stencil stencil[ARRAY_LEN(((struct lowered *)0)->gadget)];
+    size_t most_bytes;
+};
+/* Can `low`, lowered with block.native, be native code? Fills `plan`, and makes room in the first
+ * chunk of `list`. */
+enum native_answer native_prepare(struct native_list *list, const struct lowered *low,
+                                  struct native_plan *plan);
+/* Then, with the lock still held: its native code, by that plan. Its slots are at `slot`
  * for good, and some are written to; links lead through its link slots until native_link(). NULL:
  * nothing was changed, the slots are those of a threaded fiber; out of memory. */
 struct native_block *native_make(struct native_list *list, const struct lowered *low,
-                                 uint64_t *slot);
+                                 const struct native_plan *plan, uint64_t *slot);
 /* Where a block's code runs, and how much of it there is. */
 const uint8_t *native_code(const struct native_block *block, size_t *bytes);
 /* Piece number `number` of a block's code: of one gadget, or (the last one, `gadget` NULL) the ways
