@@ -528,6 +528,16 @@ static bool canonical(greg addr) {
 static bool refused_offset(uint8_t seg, greg offset) {
     return segment_base(seg) && !canonical(offset) && canonical(offset + segment_base(seg));
 }
+
+/* The same of any byte of an operand: a mask may select what begins later. */
+static bool refused_operand(uint8_t seg, greg offset, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; i++) {
+        if (refused_offset(seg, offset + i)) {
+            return true;
+        }
+    }
+    return refused_offset(seg, offset);
+}
 #endif
 
 static bool near_zero(greg offset) {
@@ -544,7 +554,8 @@ static void set_tolerance(const struct builder *b, struct tolerance *ok) {
         .flags = f->undefined, .vendor = f->vendor, .form = f, .operand = b->operand};
     ok->over_limit = CASE_BITS == 32 && b->operand && offset + f->access < offset;
 #if CASE_BITS == 64
-    ok->over_limit = refused_offset(f->seg, offset) || refused_offset(f->seg, regs[SI]) ||
+    ok->over_limit = refused_operand(f->seg, offset, f->access) ||
+                     refused_offset(f->seg, regs[SI]) ||
                      (f->hints & HINT_MASKMOV && refused_offset(f->seg, regs[DI])) ||
                      (f->access && canonical(b->operand) && !canonical(b->operand + f->access - 1));
 #endif
