@@ -170,7 +170,7 @@ struct cpu {
     struct {
         _Atomic gaddr_t start, end;
     } host_write[HOST_WRITES];
-    uint64_t before32[8]; /* in 32-bit code of a 64-bit program: regs on the way into it */
+    uint64_t before32[8]; /* in 32-bit code that 64-bit code led to: regs on the way into it */
     uint64_t tls_desc[3]; /* GDT entries 12..14 as set_thread_area writes them, raw descriptors */
 };
 

@@ -45,12 +45,12 @@ struct wide_set {
 
 struct space {
     enum guest_mode mode; /* of its program */
-    /* Code of the other mode may run here, too: of i386 in the window of an x86-64 program, where
-     * its maker says so. Not the other way round: 64-bit code wants the large guards. */
+    /* Code of the other mode may run here, too, where the space's maker says so. 64-bit code wants
+     * more than 32 bits of an i386 program's window (space_may_mix()). */
     bool both;
-    unsigned bits;   /* the window has 2^bits bytes: 32 for i386 */
+    unsigned bits;   /* the window has 2^bits bytes */
     uint8_t *window; /* host address of guest address 0 */
-    gaddr_t top;     /* where the window ends: 1 << bits */
+    gaddr_t top;     /* where the guest's part of it ends: 4 GiB of an i386 program, else all */
     gaddr_t end;     /* first address that does not exist: top, or 1 << ADDRESS_BITS */
     /* PAGE_* bits by the number of a stretch, or PAGE_MIXED: then by that of a page (sparse, never
      * walk all of it). Both change once, in this order: `page`, `stretch`, `covered`. */

@@ -86,7 +86,7 @@ unsigned cpu_vectors(const struct cpu *cpu) {
     return cpu->mode == GUEST_I386 ? 8 : 16;
 }
 
-/* Those that its program has, also while it is in 32-bit code. */
+/* Those that its program may have, also while it is in 32-bit code. */
 static unsigned program_vectors(const struct cpu *cpu) {
     return cpu->space && cpu->space->both ? 16 : cpu_vectors(cpu);
 }

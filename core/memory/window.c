@@ -28,7 +28,7 @@
 #define SLOT_LOW      3200                        /* up to 0x2a0000000000, a third */
 #define SLOT_COUNT    12160                       /* up to 0x700000000000 */
 #define SLOT_TRIES    64
-#define LARGE_EIGHTHS 5 /* of the slots may be used while large windows are made for all */
+#define LARGE_EIGHTHS 5 /* of the slots may be used while windows are larger than they must be */
 #define CHUNK_EIGHTHS 6 /* ... while chunks are made (chunks.h) */
 #define ROOM_ABOVE    ((uintptr_t)8 << 40) /* for the host's mappings, above all slots */
 
@@ -162,7 +162,7 @@ static uint8_t *window_in_slot(unsigned bits, bool needed) {
     unsigned tries = SLOT_TRIES;
     uint8_t *window = NULL;
     pthread_mutex_lock(&slots_lock);
-    if (!large || needed || slots_used + slots_of(bits) <= count / 8 * LARGE_EIGHTHS) {
+    if (needed || slots_used + slots_of(bits) <= count / 8 * LARGE_EIGHTHS) {
         window = search_slots(first < last ? first : last, count, bits, &tries);
         if (!window) { /* the other part */
             window = search_slots(large ? last : 0, count, bits, &tries);

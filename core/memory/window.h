@@ -28,6 +28,7 @@
  * lower guard, is readable; all after it, up to the window, is not (bits > 33, so that every
  * shifted address ends there). */
 #define WINDOW_BITS_I386   32
+#define WINDOW_BITS_MIXED  34 /* of i386 programs that may go on in 64-bit code */
 #define WINDOW_BITS_X86_64 36 /* of all 64-bit guests at least; some hundreds of them have room */
 #define WINDOW_BITS_LARGE  40 /* of some fifty, and of those that need it */
 #define WINDOW_ALIGN       ((size_t)1 << 32)
@@ -40,7 +41,8 @@ size_t window_guard(unsigned bits);
 int window_prot(bool read, bool write, bool exec);
 
 /* A new window, all reserved: the address of its byte 0. NULL with errno: there is no room, or not
- * enough of it that one should be made which is not `needed`. Any thread. */
+ * enough of it that one should be made which is not `needed`: a smaller one would do. Any thread.
+ */
 uint8_t *window_new(unsigned bits, bool needed);
 void window_free(uint8_t *window, unsigned bits);
 /* Is there room for more than the windows that programs need to start? Any thread. */

@@ -17,17 +17,17 @@
 /* A window, large where it may be had, or there is need of one up to `least`. What does not fit in
  * is beyond it. */
 static bool make_window(struct space *space, gaddr_t least) {
-    unsigned bits = space->mode == GUEST_I386 ? WINDOW_BITS_I386 : WINDOW_BITS_X86_64;
-    if (space->mode == GUEST_X86_64) {
-        bool needed = least > (gaddr_t)1 << bits && least <= (gaddr_t)1 << WINDOW_BITS_LARGE;
-        space->bits = WINDOW_BITS_LARGE;
-        space->window = window_new(WINDOW_BITS_LARGE, needed);
-    }
-    if (!space->window) {
+    const bool i386 = space->mode == GUEST_I386;
+    const unsigned bits = i386 ? WINDOW_BITS_I386 : WINDOW_BITS_X86_64;
+    const unsigned more = i386 ? WINDOW_BITS_MIXED : WINDOW_BITS_LARGE;
+    const bool needed = least > (gaddr_t)1 << bits && least <= (gaddr_t)1 << more;
+    space->bits = more;
+    space->window = window_new(more, needed);
+    if (!space->window && !(i386 && needed)) {
         space->bits = bits;
         space->window = window_new(bits, true);
     }
-    space->top = (gaddr_t)1 << space->bits;
+    space->top = (gaddr_t)1 << (i386 ? bits : space->bits);
     space->end = space->mode == GUEST_I386 ? space->top : (gaddr_t)1 << ADDRESS_BITS;
     return space->window;
 }
@@ -52,6 +52,15 @@ struct space *space_create(enum guest_mode mode, gaddr_t least) {
     }
     space->anchor = (uint64_t)(uintptr_t)host_null_entry(space->bits);
     return space;
+}
+
+bool space_may_mix(const struct space *space) {
+    return space->bits > 32 && !host_lacks(GUEST_X86_64);
+}
+
+gaddr_t space_mixed(const struct space *space) {
+    bool both = space->mode == GUEST_I386 && space->jump_cache[GUEST_X86_64].entry;
+    return both ? (gaddr_t)1 << WINDOW_BITS_MIXED : 0;
 }
 
 struct space *space_ref(struct space *space) {

@@ -16,9 +16,15 @@
 
 struct cpu;
 
-/* New empty space (every page unmapped) that has the addresses below `least`, and more of them when
- * the host has room; NULL with errno; ENOTSUP: host_lacks(mode). */
+/* New empty space (every page unmapped) that has the addresses below `least` (of an i386 one:
+ * space_mixed() of its parent), and more of them when the host has room; NULL with errno; ENOTSUP:
+ * host_lacks(mode). */
 struct space *space_create(enum guest_mode mode, gaddr_t least);
+/* May its maker set `both`? Of an i386 space: had the host room for the window that 64-bit code
+ * wants? */
+bool space_may_mix(const struct space *space);
+/* For a copy: where 64-bit code has run in this i386 space, more than its last address; else 0. */
+gaddr_t space_mixed(const struct space *space);
 struct space *space_ref(struct space *space);
 /* Drops a reference; the last one frees the window. No cpu may run on it then. */
 void space_unref(struct space *space);

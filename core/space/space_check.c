@@ -51,7 +51,7 @@ static int check_range(const struct space *space, const struct place *place, uin
 
 static int check_place(struct space *space, const struct place *place, char *why, size_t size) {
     const uintptr_t first = place->host - window_guard(place->bits);
-    const uintptr_t last = place->host + place->bytes + window_guard(place->bits);
+    const uintptr_t last = place->host + ((uintptr_t)1 << place->bits) + window_guard(place->bits);
     char line[4400], prot[5];
     uintptr_t at = first, start, end;
     int err = 0;

@@ -4,6 +4,7 @@
  * themselves are in mm_calls.c, mremap in mm_move.c, madvise in mm_advise.c, fork in mm_fork.c. The
  * list of mappings is mm_list.c's, the pages are core/space/space.h's.
  * Sources: mmap(2), munmap(2), mprotect(2), brk(2), getrlimit(2), proc(5). */
+#include "core/decode/cpuid.h"
 #include "core/run/run.h"
 #include "syscalls/task/capability.h"
 #include "syscalls/mm/mm_internal.h"
@@ -35,7 +36,8 @@ struct mm *mm_create(enum guest_mode mode, gaddr_t least) {
         free(mm);
         return NULL;
     }
-    mm->space->both = mode == GUEST_X86_64 && engine_has(GUEST_I386);
+    mm->space->both = engine_has(GUEST_I386) && engine_has(GUEST_X86_64) && cpuid_has_long_mode() &&
+                      space_may_mix(mm->space);
     pthread_mutex_init(&mm->lock, NULL);
     mm->refs = 1;
     mm->account = account_current();

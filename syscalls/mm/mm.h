@@ -57,7 +57,7 @@ struct mm {
     _Atomic int refs;        /* CLONE_VM */
 };
 
-/* An empty one, which has the addresses below `least`. NULL with errno. */
+/* An empty one, which has the addresses below `least` (space_create()). NULL with errno. */
 struct mm *mm_create(enum guest_mode mode, gaddr_t least);
 struct mm *mm_ref(struct mm *mm);
 void mm_unref(struct mm *mm);

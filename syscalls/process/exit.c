@@ -369,6 +369,7 @@ void process_exec_image(struct task *task, struct mm *mm, const char *path, bool
     task->futexes_left = false;
     task->restart = NULL;
     memset(task->cpu->tls_desc, 0, sizeof task->cpu->tls_desc);
+    memset(task->cpu->before32, 0, sizeof task->cpu->before32);
     pthread_mutex_unlock(&process_lock);
     signal_exec(task);
     vfork_release(task);

@@ -26,6 +26,7 @@ static const struct abi *before_abi;
 static void begin_64(void) {
     before_abi = task->abi;
     task->abi = &abi_x86_64;
+    task->cpu->space->both = false; /* as where the host has room for small windows alone */
     task->cpu->mode = GUEST_X86_64;
     task->syscall_number = -1;
     registers->begin(task->cpu, 0x401000, piece(8));
