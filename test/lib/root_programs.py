@@ -106,10 +106,14 @@ def run_reference(program: Program, mnt: Path, guest: Guest) -> Result:
 
 
 def run_guest(words: list[str], mnt: Path, guest: Guest, options: Sequence[str] = ()) -> Result:
-    """Run the same in Fiberglass."""
+    """Run the same in Fiberglass. As in the native run /tmp is its own: programs of two cases that
+    run at once have the same ids, by which some name their files there."""
+    tmp = mnt.with_name(mnt.name + ".tmp")
+    tmp.mkdir()
+    tmp.chmod(0o1777)
     variables = [w for name, value in environment(guest).items() for w in ("-e", f"{name}={value}")]
     return fiberglass(*options, "-r", guest.root, "--clear-env", *variables, "-C", "/mnt",
-                      "-m", f"{mnt}:/mnt", *words)
+                      "-m", f"{mnt}:/mnt", "-m", f"{tmp}:/tmp", *words)
 
 
 def files_of(directory: Path) -> dict[str, str]:
