@@ -5,6 +5,7 @@
 #include "core/cpu/xstate.h"
 #include "core/decode/cpuid.h"
 #include "core/helpers/helpers.h"
+#include "core/host/host.h"
 
 #include <string.h>
 
@@ -122,6 +123,10 @@ int helper_xrstor(struct cpu *cpu, const uint64_t *params) {
         memcpy(image + XSTATE_MXCSR, &value, sizeof value);
     }
     xstate_load(cpu, image, which, load);
+    if (which & XSTATE_X87) { /* gadgets go on after the helper: the unit must have it now */
+        host_fpu_load(cpu->fx);
+    }
+    cpu->fx_valid = false; /* else the next way into guest code would load it again, as it is now */
     return 0;
 }
 
