@@ -11,7 +11,8 @@ TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compar
 TEST_COMMON64 := $(TEST_COMMON:$(BUILD)/obj/%=$(BUILD)/obj64/%)
 INSN_TESTS  := $(BUILD)/test/oracle $(BUILD)/test/insn $(BUILD)/test/stream $(BUILD)/test/decoder \
     $(BUILD)/test/oracle64 $(BUILD)/test/insn64 $(BUILD)/test/stream64 \
-    $(BUILD)/test/ngrams $(BUILD)/test/ngrams64 $(BUILD)/test/zydis_effects $(BUILD)/test/isa_forms build/gen/cases.bin build/gen/cases64.bin
+    $(BUILD)/test/ngrams $(BUILD)/test/ngrams64 $(BUILD)/test/zydis_effects $(BUILD)/test/isa_forms \
+    $(BUILD)/test/stencils build/gen/cases.bin build/gen/cases64.bin
 
 .PHONY: tests-insn
 tests-insn: $(INSN_TESTS)
@@ -61,6 +62,10 @@ $(BUILD)/test/stream: $(patsubst %,$(BUILD)/obj/test/stream/%.o,main generate) $
 	$(LINK_ENGINE) -lZydis -lm
 
 $(BUILD)/test/decoder: $(patsubst %,$(BUILD)/obj/test/decoder/%.o,main operands) $(ENGINE_OBJS)
+	@mkdir -p $(dir $@)
+	$(LINK_ENGINE) -lZydis -lm
+
+$(BUILD)/test/stencils: $(BUILD)/obj/test/decoder/stencils.o $(ENGINE_OBJS)
 	@mkdir -p $(dir $@)
 	$(LINK_ENGINE) -lZydis -lm
 

@@ -75,6 +75,20 @@ static void cases(void) {
          "mov (%%rbx), %%rdx");
     CASE("shifted", p, "mov (%%rbx), %%rdx; shl $20, %%rbx; mov (%%rbx), %%rdx");
     CASE("multiplied", p, "mov (%%rax), %%rdx; mul %%rcx; mov (%%rax), %%rdx");
+    CASE("multiplied, signed", p, "mov (%%rax), %%rdx; imul %%rcx; mov (%%rax), %%rdx");
+    CASE("multiplied, memory", p, "mov (%%rax), %%rdx; mulq 16(%%rbx); mov (%%rax), %%rdx");
+    CASE("multiplied, signed, memory", p,
+         "mov (%%rax), %%rdx; imulq 16(%%rbx); mov (%%rax), %%rdx");
+    CASE("multiplied, signed, 32 bits, memory", p,
+         "mov (%%rax), %%rdx; imull 16(%%rbx); mov (%%rax), %%rdx");
+    CASE("multiplied, signed, 16 bits, memory", p,
+         "mov (%%rax), %%rdx; imulw 16(%%rbx); mov (%%rax), %%rdx");
+    CASE("multiplied, signed, high half", p,
+         "mov %%rbx, %%rdx; mov (%%rdx), %%rdi; imulq 16(%%rbx); mov (%%rdx), %%rdi");
+    CASE("multiplied, signed, at home", p,
+         "mov (%%rax), %%rdx; mov %%rcx, %%r13; imul %%r13; mov (%%rax), %%rdx");
+    CASE("multiplied, signed, by index", p,
+         "mov (%%rax), %%rdx; xor %%edi, %%edi; imulq 16(%%rbx,%%rdi,8); mov (%%rax), %%rdx");
     CASE("multiplied, three", p, "mov (%%rbx), %%rdx; imul $77, %%rbx, %%rbx; mov (%%rbx), %%rdx");
     CASE("divided", p, "mov (%%rax), %%rdx; xor %%edx, %%edx; div %%rcx; mov (%%rax), %%rdx");
     CASE("compared", p, "mov (%%rax), %%rdx; cmpxchg %%rcx, 16(%%rbx); mov (%%rax), %%rdx");

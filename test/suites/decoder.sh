@@ -1,5 +1,6 @@
 #!/bin/sh
-# The decoder against Zydis: legality, length, operands (test/decoder); the spec against its tables.
+# The decoder against Zydis: legality, length, operands (test/decoder); the spec against its tables;
+# what stencils of native code say of themselves.
 # order: 15
 # time: 120
 BUILD=${BUILD:-build}
@@ -10,4 +11,5 @@ else
     echo "# replay: make coverage-isa WRITE=1; git diff docs/isa-coverage.md"
     echo "not ok docs/isa-coverage.md"
 fi
+"$BUILD/test/stencils" || { echo "# replay: $BUILD/test/stencils"; status=1; }
 exit "${status:-0}"

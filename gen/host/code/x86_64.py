@@ -177,7 +177,8 @@ def changed(lines: list[str], counted: set[int]) -> int:
     for line in lines:
         if re.match(r"\d+:$", line) or line.startswith("."):
             continue
-        if NOT_PLAIN.search(line) or not PLAIN.match(line + " "):
+        # one operand, not two: also where that is in memory, by two registers
+        if NOT_PLAIN.search(outside(line)) or not PLAIN.match(line + " "):
             return ALL
         if " " not in line and not line.startswith(("nop", "f", "v")):
             return ALL
