@@ -142,6 +142,19 @@ static bool probed_address(const greg_t *regs, uint64_t *address) {
     return true;
 }
 
+/* Did an access of a 64-bit guest leave window and guards? No gadget does that: something of ours
+ * is wrong, perhaps known to who wrote the guest. It is not the guest's fault to handle, or it
+ * could go on until it finds what may be read. (What is beyond the window leads by a table.) */
+static bool has_escaped(const greg_t *regs, const siginfo_t *info, unsigned fixup) {
+    const struct cpu *cpu = (const struct cpu *)(uintptr_t)regs[REG_R13];
+    const unsigned bits = (unsigned)regs[REG_R12] & 63;
+    const bool looks = fixup == FIXUP_WIDE || fixup == FIXUP_POLL; /* at what is no guest's */
+    const uint64_t guard = UINT64_C(1) << 31; /* WINDOW_PROBE (core/memory/window.h) */
+    const uint64_t from = (uint64_t)(uintptr_t)info->si_addr - (cpu->window - guard);
+    return regs[REG_TRAPNO] == TRAP_PF && cpu->mode == GUEST_X86_64 && !looks &&
+           (uint64_t)regs[REG_R15] == cpu->window && from >= (UINT64_C(1) << bits) + 2 * guard;
+}
+
 /* Continue a faulted copy after its loop; false: the fault is not one of a copy. */
 static bool leave_copy(greg_t *regs) {
     static const struct {
@@ -166,7 +179,7 @@ static void on_fault(int sig, siginfo_t *info, void *context) {
     const char *rip = (const char *)(uintptr_t)regs[REG_RIP];
 
     struct host_native_place place;
-    if (guest_code(rip, regs, &place)) {
+    if (guest_code(rip, regs, &place) && !has_escaped(regs, info, place.fixup)) {
         struct cpu *cpu = (struct cpu *)(uintptr_t)regs[REG_R13];
         uint64_t address;
         regs[REG_R14] = (greg_t)(uintptr_t)place.slot;
