@@ -1,6 +1,7 @@
 /* Memory of fibers, the side table, links. See fiber.h. */
 #include "core/code/fiber.h"
 #include "core/base/debug.h"
+#include "core/base/populate.h"
 #include "core/native/native.h"
 
 #include <assert.h>
@@ -18,9 +19,6 @@ static size_t align(size_t n, size_t to) {
  * runs all over them. Small programs need some more than one slab, so the second gets its pages by
  * the chunk. A chunk that is given back is kept for the next region. */
 #define SLAB_BYTES ((size_t)2 << 20)
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 static pthread_mutex_t slab_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct chunk *spare; /* chunks that were given back */
@@ -61,8 +59,8 @@ static struct chunk *chunk_new(void) {
     } else if ((!fg_debug.most_chunks || chunks_made < fg_debug.most_chunks) &&
                (slab < slab_end || slab_new())) {
         chunk = (struct chunk *)slab;
-        if (slabs == 2) { /* Linux before 5.14 does not know it, and makes them one by one */
-            madvise(slab, CHUNK_BYTES, MADV_POPULATE_WRITE);
+        if (slabs == 2) {
+            populate(slab, CHUNK_BYTES);
         }
         slab += CHUNK_BYTES;
         chunks_made++;

@@ -2,12 +2,14 @@
 #include "core/code/region_internal.h"
 #include "core/host/host.h"
 #include "core/memory/jump_cache.h"
+#include "core/base/populate.h"
 #include "core/base/stats.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BUCKETS 64
+#define FIRST_BUCKETS     64
+#define POPULATED_BUCKETS 4096 /* so many are spread over all pages of the table that replaces them */
 
 struct region *region_new(bool own) {
     struct region *region = calloc(1, sizeof *region);
@@ -77,6 +79,9 @@ static bool region_grow(struct region *region) {
     struct bucket *grown = calloc(2 * (size_t)buckets, sizeof *grown);
     if (!grown) {
         return false;
+    }
+    if (buckets >= POPULATED_BUCKETS) {
+        populate(grown, 2 * (size_t)buckets * sizeof *grown);
     }
     region->bucket = grown;
     region->buckets = 2 * buckets;

@@ -1,5 +1,6 @@
 /* Memory of jump caches, and the few that wait for the next space. See jump_cache.h. */
 #include "core/memory/jump_cache.h"
+#include "core/base/populate.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -9,10 +10,6 @@
 #define PART_BYTES (BYTES / JUMP_CACHE_PARTS)
 /* A fork and its exec have three at a time, one of them their parent's. */
 #define SPARE 4
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct jump_cache spare[SPARE]; /* with what the dead left in them */
@@ -67,9 +64,7 @@ void jump_cache_free(struct jump_cache *cache) {
 void jump_cache_use(struct jump_cache *cache, unsigned part) {
     uint32_t bit = (uint32_t)1 << part;
     if (!(cache->present & bit)) {
-        /* One call for the part's pages; a host that does not know it (Linux before 5.14) makes
-         * them one by one. */
-        (void)madvise(part_of(cache, part), PART_BYTES, MADV_POPULATE_WRITE);
+        populate(part_of(cache, part), PART_BYTES);
         cache->present |= bit;
     }
     cache->used |= bit;

@@ -1,23 +1,22 @@
 /* The reservation of native code and its chunks. See code_memory.h. */
 #include "core/native/code_memory.h"
+#include "core/base/populate.h"
 #include "core/native/native.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ  22
-#define MADV_POPULATE_WRITE 23
-#endif
 /* In chunks. */
 #define LEAST_RESERVE 4u
 #define MOST_RESERVE  64u
 
 static uint8_t *writable;
 static const uint8_t *runnable;
+static uint8_t *records;
 static struct native_chunk *_Atomic *chunk_at; /* [chunk_count] */
 
 /* In the order in which they were taken, or had to leave. */
@@ -48,28 +47,40 @@ bool code_memory_init(size_t bytes) {
     void *run = mremap(write, 0, bytes, MREMAP_MAYMOVE);
     bool good = run != MAP_FAILED && mprotect(run, bytes, PROT_READ | PROT_EXEC) == 0;
     int error = errno;
-    chunk_at = good ? calloc(chunk_count, sizeof *chunk_at) : NULL;
+    const size_t record_bytes = (size_t)chunk_count * NATIVE_RECORD_BYTES;
+    void *known = good ? mmap(NULL, record_bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                       : MAP_FAILED;
+    chunk_at = known != MAP_FAILED ? calloc(chunk_count, sizeof *chunk_at) : NULL;
     if (!chunk_at) {
         munmap(write, bytes);
         if (run != MAP_FAILED) {
             munmap(run, bytes);
+        }
+        if (known != MAP_FAILED) {
+            munmap(known, record_bytes);
         }
         errno = good ? ENOMEM : error;
         return false;
     }
     writable = write;
     runnable = run;
+    records = known;
     reserve = chunk_count / 16 < LEAST_RESERVE  ? LEAST_RESERVE
               : chunk_count / 16 > MOST_RESERVE ? MOST_RESERVE
                                                 : chunk_count / 16;
     return true;
 }
 
-/* All of a chunk's pages at once: a fault for each of them, twice, shows in a short
- * program's time. Kernels before 5.14 cannot, and have the faults. */
-static void populate(uint32_t start) {
-    madvise(writable + start, NATIVE_CHUNK_BYTES, MADV_POPULATE_WRITE);
-    madvise((void *)(uintptr_t)(runnable + start), NATIVE_CHUNK_BYTES, MADV_POPULATE_READ);
+static uint8_t *records_of(const struct native_chunk *chunk) {
+    return records + (size_t)(chunk->start / NATIVE_CHUNK_BYTES) * NATIVE_RECORD_BYTES;
+}
+
+/* All of a chunk's pages at once. */
+static void get_pages(const struct native_chunk *chunk) {
+    populate(writable + chunk->start, NATIVE_CHUNK_BYTES);
+    populate_again(runnable + chunk->start, NATIVE_CHUNK_BYTES);
+    populate(records_of(chunk), NATIVE_RECORD_BYTES);
 }
 
 static uint32_t free_chunks(void) {
@@ -118,7 +129,7 @@ static struct native_chunk *chunk_new(struct native_list *list) {
     } else if (chunks_made < chunk_count && (chunk = calloc(1, sizeof *chunk))) {
         chunk->stubs = NATIVE_CHUNK_BYTES;
         chunk->start = chunks_made * NATIVE_CHUNK_BYTES;
-        populate(chunk->start);
+        get_pages(chunk);
         atomic_store_explicit(&chunk_at[chunks_made++], chunk, memory_order_release);
     }
     if (chunk) {
@@ -136,7 +147,7 @@ static struct native_chunk *chunk_new(struct native_list *list) {
 /* Forget the blocks of a chunk that has no live ones. */
 static void chunk_clear(struct native_chunk *chunk) {
     native_forget(chunk);
-    chunk->used = 0;
+    chunk->used = chunk->records = 0;
     chunk->open = false;
     chunk->stubs = NATIVE_CHUNK_BYTES;
 }
@@ -166,12 +177,13 @@ static bool chunk_open(const struct native_chunk *chunk) {
     return open;
 }
 
-struct native_chunk *code_memory_room(struct native_list *list, size_t bytes) {
+struct native_chunk *code_memory_room(struct native_list *list, size_t bytes, size_t record_bytes) {
     struct native_chunk *chunk = list->first;
-    if (bytes > NATIVE_CHUNK_BYTES || !runnable) {
+    if (bytes > NATIVE_CHUNK_BYTES || record_bytes > NATIVE_RECORD_BYTES || !runnable) {
         return NULL;
     }
-    if (chunk && chunk->stubs - chunk->used >= bytes && chunk_open(chunk)) {
+    if (chunk && chunk->stubs - chunk->used >= bytes &&
+        NATIVE_RECORD_BYTES - chunk->records >= record_bytes && chunk_open(chunk)) {
         return chunk;
     }
     chunk = list->empty ? chunk_again(list) : NULL;
@@ -181,6 +193,12 @@ struct native_chunk *code_memory_room(struct native_list *list, size_t bytes) {
     chunk->next = list->first;
     list->first = chunk;
     return chunk;
+}
+
+void *code_memory_record(struct native_chunk *chunk, size_t bytes) {
+    void *record = records_of(chunk) + chunk->records;
+    chunk->records += (uint32_t)bytes;
+    return memset(record, 0, bytes);
 }
 
 static void give_back(struct native_chunk *chunk) {

@@ -17,6 +17,9 @@
 
 /* Small, since each region has one that is half empty; no block needs as much. */
 #define NATIVE_CHUNK_BYTES 16384u
+/* What is known of a chunk's blocks, which is nearly as much, is elsewhere: a thread's own malloc()
+ * would get its memory page by page. */
+#define NATIVE_RECORD_BYTES 16384u
 
 struct native_block;
 struct native_chunk;
@@ -37,6 +40,7 @@ struct native_chunk {
     uint32_t start;                      /* bytes from the reservation's start */
     uint32_t used;                       /* bytes of blocks' code, from its beginning */
     uint32_t stubs;                      /* where the last stub is: they fill it from its end */
+    uint32_t records;                    /* bytes of its records that are in use */
     bool open; /* the code of `newest` ends in a jump to guest address `follows` */
     gaddr_t follows;
     uint32_t live;                  /* blocks not yet freed */
@@ -53,9 +57,12 @@ struct native_chunk {
  * host refuses executable memory. */
 bool code_memory_init(size_t bytes);
 
-/* A chunk with room for `bytes`, out of the list's own or a new one, and put in front of it; NULL:
- * all is in use. The list's lock is held, as for the next two. */
-struct native_chunk *code_memory_room(struct native_list *list, size_t bytes);
+/* A chunk with room for `bytes` of code and so many of records, out of the list's own or a new one,
+ * and put in front of it; NULL: all is in use. The list's lock is held, as for the next three. */
+struct native_chunk *code_memory_room(struct native_list *list, size_t bytes, size_t record_bytes);
+/* The next `bytes` of a chunk's records, all 0, aligned for pointers; there is room. They last until
+ * it is given back, or taken again by its list. */
+void *code_memory_record(struct native_chunk *chunk, size_t bytes);
 /* Give all chunks of a list back, or those without live blocks. */
 void code_memory_free(struct native_list *list);
 void code_memory_trim(struct native_list *list);

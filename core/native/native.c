@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CACHE_LINE   64u
@@ -327,21 +326,23 @@ static void emit_parts(struct writer *w) {
     }
 }
 
+static size_t record_bytes(const struct lowered *low) {
+    return sizeof(struct native_block) + low->gadgets * sizeof(struct native_part);
+}
+
 enum native_answer native_prepare(struct native_list *list, const struct lowered *low,
                                   struct native_plan *plan) {
     plan->most_bytes = find_stencils(low, plan->stencil);
-    return !plan->most_bytes                          ? NATIVE_NO
-           : code_memory_room(list, plan->most_bytes) ? NATIVE_YES
-                                                      : NATIVE_LATER;
+    if (!plan->most_bytes) {
+        return NATIVE_NO;
+    }
+    return code_memory_room(list, plan->most_bytes, record_bytes(low)) ? NATIVE_YES : NATIVE_LATER;
 }
 
 struct native_block *native_make(struct native_list *list, const struct lowered *low,
                                  const struct native_plan *plan, uint64_t *slot) {
     struct native_chunk *chunk = list->first;
-    struct native_block *block = calloc(1, sizeof *block + low->gadgets * sizeof *block->part);
-    if (!block) {
-        return NULL;
-    }
+    struct native_block *block = code_memory_record(chunk, record_bytes(low));
     if (chunk->follows != low->pc || !chunk->open) {
         chunk->used = (chunk->used + CODE_ALIGN - 1) & ~(CODE_ALIGN - 1);
     }
@@ -426,13 +427,8 @@ const uint64_t *native_each(const struct native_chunk *chunk, struct native_bloc
 }
 
 void native_forget(struct native_chunk *chunk) {
-    struct native_block *block = atomic_exchange(&chunk->newest, NULL);
+    atomic_store_explicit(&chunk->newest, NULL, memory_order_release);
     native_report_gone(chunk);
-    while (block) {
-        struct native_block *older = block->older;
-        free(block);
-        block = older;
-    }
 }
 
 void native_link(struct native_block *block, unsigned number, const struct native_block *to) {

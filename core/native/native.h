@@ -35,8 +35,7 @@ struct native_plan {
 enum native_answer native_prepare(struct native_list *list, const struct lowered *low,
                                   struct native_plan *plan);
 /* Then, with the lock still held: its native code, by that plan. Its slots are at `slot`
- * for good, and some are written to; links lead through its link slots until native_link(). NULL:
- * nothing was changed, the slots are those of a threaded fiber; out of memory. */
+ * for good, and some are written to; links lead through its link slots until native_link(). */
 struct native_block *native_make(struct native_list *list, const struct lowered *low,
                                  const struct native_plan *plan, uint64_t *slot);
 /* Where a block's code runs, and how much of it there is. */
