@@ -67,9 +67,14 @@ static void print_gadget(const void *gadget, bool copied, FILE *out) {
 static void print_native(const struct space *space, const struct fiber *fiber,
                          const struct block *block, const struct native_block *native, FILE *out) {
     struct native_piece piece;
-    unsigned insn = 0;
+    unsigned insn = 0, slot = 0;
     for (unsigned i = 0; native_piece(native, i, &piece); i++) {
         if (piece.gadget) {
+            if (i && piece.slot <= slot) {
+                fprintf(out, "  once more, for branches back to its beginning\n");
+                insn = 0;
+            }
+            slot = piece.slot;
             insn = print_insns(space, fiber, block, insn, piece.slot, out);
             print_gadget(piece.gadget, piece.copied, out);
         } else if (piece.bytes) {

@@ -233,7 +233,7 @@ struct ea_tables {
     void *const *add_seg;
     void *const *trunc32; /* x86-64: cuts the EA register to 32 bits (address size prefix) */
     void *const *probe; /* x86-64: probes of native code, two for each resident register and for one
-                           at home: with a displacement, and without */
+                           at home: with a displacement, and without; two for the EA register */
     void *const *wide;  /* x86-64: what is beyond the window, by enum wide_gadget */
     helper_fn wide_helper; /* what WIDE_CALL calls: decodes the instruction at cpu->pc again */
     uint32_t index_id;     /* number of index's first entry; the others are in no n-gram */

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* How far from the probed address an access without a probe may be: with what a register is moved
- * by and an operand's bytes still within the guards, and far from the probe page, which is
+/* How far from an address in the window an access without a probe may be: with what a register is
+ * moved by and an operand's bytes still within the guards, and far from the probe page, which is
  * readable. */
 #define NEARBY ((int64_t)(WINDOW_PROBE / 4))
 
@@ -35,66 +35,155 @@ static bool is_near(int64_t distance) {
     return -NEARBY < distance && distance < NEARBY;
 }
 
+static bool is_of(const struct known_sum *sum, unsigned reg) {
+    return sum->base == reg || sum->index == reg;
+}
+
+/* A register is `by` more or less from now on, and so are sums with it. */
 static void move(struct known *known, unsigned reg, int64_t by, bool down) {
-    if (!is_near(by)) { /* which may be anything: nothing is to be computed with it */
-        known->reg[reg].probed = false;
-        return;
+    const bool near = is_near(by); /* else nothing is to be computed with it */
+    by = !near ? 0 : down ? -by : by;
+    known->reg[reg].at -= by;
+    known->reg[reg].probed &= near;
+    for (unsigned i = 0; i < KNOWN_SUMS; i++) {
+        struct known_sum *sum = &known->sum[i];
+        if (is_of(sum, reg)) {
+            sum->place.at -= (sum->base == reg ? by : 0);
+            sum->place.at -= (sum->index == reg ? by * (1 << sum->scale) : 0);
+            sum->place.probed &= near;
+        }
     }
-    known->reg[reg].at -= down ? -by : by;
-    known->reg[reg].probed = known->reg[reg].probed && is_near(known->reg[reg].at);
 }
 
-/* The register that a note HOLE_PROBE is of; `place`: where it is, at home. */
-static unsigned probed_register(const struct stencil *stencil, unsigned number,
-                                const uint64_t *gadget, uint32_t *place) {
-    unsigned reg = stencil->hole[number].at & 0xff;
-    if (reg == NOTE_HOME) {
-        *place = place_parameter(gadget, &stencil->hole[number + 1]);
-        reg = register_at(*place);
+static void forget(struct known *known, unsigned reg) {
+    known->reg[reg].probed = false;
+    for (unsigned i = 0; i < KNOWN_SUMS; i++) {
+        if (is_of(&known->sum[i], reg)) {
+            known->sum[i].place.probed = false;
+        }
     }
-    return reg;
 }
 
-static bool probe_due(struct known *known, const struct stencil *stencil, unsigned number,
-                      const uint64_t *gadget, struct probe *probe) {
+/* The register that a note names by a number of 4 bits; `home`: the note after it, used if that is
+ * NOTE_HOME, which says where it is (*place). */
+static unsigned register_of(unsigned number, const struct hole *home, const uint64_t *gadget,
+                            uint32_t *place) {
+    if (number == NOTE_HOME) {
+        *place = place_parameter(gadget, home);
+        return register_at(*place);
+    }
+    return number < NOTE_HOME ? number : KNOWN_REGISTERS;
+}
+
+/* The EA register is a sum now, which is the first of the known ones then; of them the last is
+ * forgotten where it is new. */
+static void enter_sum(struct known *known, const struct hole *hole, const uint64_t *gadget) {
+    const unsigned how = hole->at >> 8;
+    struct known_sum sum = {
+        .base = how & NOTE_NO_BASE ? KNOWN_REGISTERS : hole->at & 15,
+        .index = how & NOTE_NO_INDEX ? KNOWN_REGISTERS : hole->at >> 4 & 15,
+        .scale = how & 3,
+    };
+    unsigned i = 0;
+    while (i + 1 < KNOWN_SUMS &&
+           !(known->sum[i].base == sum.base && known->sum[i].index == sum.index &&
+             known->sum[i].scale == sum.scale)) {
+        i++;
+    }
+    if (known->sum[i].base == sum.base && known->sum[i].index == sum.index &&
+        known->sum[i].scale == sum.scale) {
+        sum.place = known->sum[i].place;
+    }
+    memmove(&known->sum[1], &known->sum[0], i * sizeof sum);
+    known->sum[0] = sum;
+    known->ea = true;
+    known->ea_at = wide_parameter(gadget, hole);
+}
+
+/* An access by `place` + `at`; false: it needs no probe. */
+static bool access_place(struct known_place *place, int64_t at, bool perhaps) {
+    bool due = !(place->probed && is_near(at - place->at));
+    if (due || !perhaps) {
+        *place = (struct known_place){is_near(at), !perhaps, at};
+    }
+    return due;
+}
+
+static bool probe_due(struct known *known, const struct hole *hole, const uint64_t *gadget,
+                      struct probe *probe) {
+    const unsigned number = hole->at & 15;
+    const bool perhaps = hole->at & NOTE_PERHAPS;
+    const int64_t at = wide_parameter(gadget, hole);
+    if (number == NOTE_EA) {
+        *probe = (struct probe){.ea = true, .reg = (unsigned)at};
+        return !known->ea || access_place(&known->sum[0].place, known->ea_at, perhaps);
+    }
     uint32_t place = 0;
-    const unsigned reg = probed_register(stencil, number, gadget, &place);
-    const int64_t at = wide_parameter(gadget, &stencil->hole[number]);
-    if (reg < KNOWN_REGISTERS && known->reg[reg].probed && is_near(at - known->reg[reg].at)) {
-        return false;
-    }
+    const unsigned reg = register_of(number, hole + 1, gadget, &place);
     *probe = (struct probe){.reg = reg, .slot = {0, (uint64_t)at, place}};
-    if (reg < KNOWN_REGISTERS) {
-        known->reg[reg].probed = is_near(at);
-        known->reg[reg].at = at;
-    }
-    return true;
+    return reg == KNOWN_REGISTERS || access_place(&known->reg[reg], at, perhaps);
 }
 
 bool known_probe(struct known *known, const struct stencil *stencil, const uint64_t *gadget,
                  struct probe *probe) {
-    bool due = false;
+    bool due = false, ea = false;
     for (unsigned i = 0; i < stencil->holes; i++) {
         const struct hole *hole = &stencil->hole[i];
         if (hole->kind == HOLE_PROBE) {
-            due = probe_due(known, stencil, i, gadget, probe);
+            due = probe_due(known, hole, gadget, probe);
         } else if (hole->kind == HOLE_MOVED) {
             move(known, hole->at & 7, wide_parameter(gadget, hole), hole->at & NOTE_MINUS);
         } else if (hole->kind == HOLE_STORED) {
             unsigned reg = register_at(place_parameter(gadget, hole));
             if (reg < KNOWN_REGISTERS) {
-                known->reg[reg].probed = false;
+                forget(known, reg);
             }
+        } else if (hole->kind == HOLE_SUM) {
+            enter_sum(known, hole, gadget);
+            ea = known->ea;
         }
     }
     for (unsigned reg = 0; reg < 8; reg++) {
         if (stencil->changed >> reg & 1) {
-            known->reg[reg].probed = false;
+            forget(known, reg);
         }
     }
+    known->ea = ea;
     return due;
 }
 
 void known_nothing(struct known *known) {
     memset(known, 0, sizeof *known);
+    for (unsigned i = 0; i < KNOWN_SUMS; i++) {
+        known->sum[i].base = known->sum[i].index = KNOWN_REGISTERS;
+    }
+}
+
+void known_again(struct known *known) {
+    known->ea = false;
+    for (unsigned i = 0; i < KNOWN_REGISTERS; i++) {
+        known->reg[i].probed &= known->reg[i].accessed;
+    }
+    for (unsigned i = 0; i < KNOWN_SUMS; i++) {
+        known->sum[i].place.probed &= known->sum[i].place.accessed;
+    }
+}
+
+static bool place_within(const struct known_place *a, const struct known_place *b) {
+    return !a->probed || (b->probed && b->accessed && a->at == b->at);
+}
+
+bool known_within(const struct known *known, const struct known *other) {
+    bool within = !known->ea;
+    for (unsigned i = 0; i < KNOWN_REGISTERS; i++) {
+        within = within && place_within(&known->reg[i], &other->reg[i]);
+    }
+    for (unsigned i = 0; i < KNOWN_SUMS; i++) {
+        const struct known_sum *a = &known->sum[i], *b = &other->sum[i];
+        within = within &&
+                 (!a->place.probed ||
+                  (a->base == b->base && a->index == b->index && a->scale == b->scale)) &&
+                 place_within(&a->place, &b->place);
+    }
+    return within;
 }

@@ -1,24 +1,36 @@
 /* What native code knows of addresses while a block's code is made: which registers of an x86-64
- * guest lead to an address that was probed (core/memory/window.h) earlier in the block. What is
- * accessed nearby needs no probe: the guards around a window are large enough that it ends in the
- * window or in a guard, where it faults by itself. */
+ * guest, and which sums of two, lead to an address that was probed (core/memory/window.h) or
+ * accessed earlier in the block. What is accessed nearby needs no probe: the guards around a window
+ * are large enough that it ends in the window or in a guard, where it faults by itself. An access
+ * that did not fault was in the window, so the next one may be as far from it again. */
 #ifndef FG_CORE_KNOWN_H
 #define FG_CORE_KNOWN_H
 
 #include "core/native/stencil.h"
 
 #define KNOWN_REGISTERS 16
+#define KNOWN_SUMS      4
+
+struct known_place {
+    bool probed;
+    bool accessed; /* ... and accessed, for certain */
+    int64_t at;    /* the address: so far from what the register holds now, or from the sum */
+};
 
 struct known {
-    struct {
-        bool probed;
-        int64_t at; /* the address: so far from what the register holds now */
-    } reg[KNOWN_REGISTERS];
+    struct known_place reg[KNOWN_REGISTERS];
+    struct known_sum {
+        uint8_t base, index, scale; /* KNOWN_REGISTERS: none; the scale's logarithm */
+        struct known_place place;
+    } sum[KNOWN_SUMS]; /* the one that was met last is the first; base and index none: free */
+    bool ea;           /* the EA register is the first sum, and */
+    int64_t ea_at;     /* ... so much */
 };
 
 /* A probe in front of a body. */
 struct probe {
-    unsigned reg; /* up to 7: a host register has it; else it is at home, in the cpu at `home` */
+    bool ea;          /* by the EA register; `reg` is the number of its scratch register */
+    unsigned reg;     /* else, up to 7: a host register has it; or it is at home, at slot[2] */
     uint64_t slot[3]; /* parameters of the probe's own stencil: displacement, place in the cpu */
 };
 
@@ -28,5 +40,10 @@ bool known_probe(struct known *known, const struct stencil *stencil, const uint6
                  struct probe *probe);
 /* Nothing is known after something else than a body. */
 void known_nothing(struct known *known);
+/* The block's end leads to its beginning: what is known there is what was known at the end, of that
+ * what was accessed. */
+void known_again(struct known *known);
+/* Is all that `known` says also said by `other`? */
+bool known_within(const struct known *known, const struct known *other);
 
 #endif

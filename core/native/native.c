@@ -44,9 +44,17 @@ struct native_block {
     uint8_t poll_fixup;
     uint8_t stub_bytes; /* of one */
     uint8_t exits;
+    bool loops; /* it is there twice: a struct native_loop follows the parts */
     uint16_t parts;
     struct native_exit exit[FIBER_MAX_EXITS];
     struct native_part part[];
+};
+
+/* The second copy of a block that branches back to its own beginning, which is where all such
+ * branches lead to: it relies on what was accessed the time before (known_again()). */
+struct native_loop {
+    uint16_t at, poll; /* where it is; as in the block */
+    struct native_exit exit[FIBER_MAX_EXITS];
 };
 _Static_assert(NATIVE_CHUNK_BYTES <= 1 << 16, "offsets of 16 bits");
 
@@ -54,6 +62,15 @@ static int32_t gadget_offset(const void *gadget) {
     intptr_t offset = (intptr_t)gadget - (intptr_t)core_gadgets;
     assert(offset < 1 << 27 && offset >= -(1 << 27)); /* both are in the program */
     return (int32_t)offset;
+}
+
+static struct native_loop *loop_of(const struct native_block *block) {
+    return (struct native_loop *)(uintptr_t)&block->part[block->parts];
+}
+
+/* Where an exit's branches are, in one copy or the other. */
+static struct native_exit *exit_in(struct native_block *block, unsigned number, bool again) {
+    return again ? &loop_of(block)->exit[number] : &block->exit[number];
 }
 
 static const void *part_gadget(const struct native_part *part) {
@@ -67,6 +84,7 @@ struct writer {
     uint64_t *slot;
     struct native_block *block;
     uint32_t at; /* offset in the reservation */
+    bool again;  /* the second copy */
 };
 
 static bool fits(int64_t value) {
@@ -112,7 +130,7 @@ static void note_branch(struct writer *w, const struct stencil *stencil, const s
     }
     unsigned link = (unsigned)(gadget - w->low->slot) + hole->from / 8;
     unsigned number = w->low->exit[0].slot == link ? 0 : 1;
-    struct native_exit *exit = &w->block->exit[number];
+    struct native_exit *exit = exit_in(w->block, number, w->again);
     assert(w->low->exit[number].slot == link && exit->sites < ARRAY_LEN(exit->site));
     exit->site[exit->sites++] = (uint16_t)(w->at + hole->at - w->block->code);
 }
@@ -191,7 +209,8 @@ static void copy_own(struct writer *w, const void *gadget, const uint64_t *slots
     (void)there;
     for (unsigned i = 0; i < stencil.holes; i++) {
         if (stencil.hole[i].kind == HOLE_FIXUP) {
-            w->block->poll = (uint16_t)(w->at + stencil.hole[i].at - w->block->code);
+            uint16_t *poll = w->again ? &loop_of(w->block)->poll : &w->block->poll;
+            *poll = (uint16_t)(w->at + stencil.hole[i].at - w->block->code);
             w->block->poll_fixup = stencil.hole[i].from;
         }
     }
@@ -206,8 +225,11 @@ static void copy_core(struct writer *w, const void *gadget, uint64_t value) {
 /* One of ea_tables.probe, in front of a body. */
 static void copy_probe(struct writer *w, const struct probe *probe) {
     const unsigned resident = guest_shapes[w->low->mode].resident;
-    const unsigned entry = probe->reg < resident ? probe->reg : resident;
-    copy_own(w, ea_tables[w->low->mode].probe[2 * entry + !probe->slot[1]], probe->slot);
+    const unsigned home = 2 * resident; /* the table's entries for one at home; then the EA's */
+    const unsigned entry = probe->ea               ? home + 2 + probe->reg
+                           : probe->reg < resident ? 2 * probe->reg + !probe->slot[1]
+                                                   : home + !probe->slot[1];
+    copy_own(w, ea_tables[w->low->mode].probe[entry], probe->slot);
 }
 
 /* What a probe in front of a body takes at most. */
@@ -259,6 +281,16 @@ static void set_branch(const struct native_block *block, uint32_t number, uint32
     }
 }
 
+/* All branches of an exit lead to a place in the reservation. */
+static void set_exit(struct native_block *block, unsigned number, uint32_t to) {
+    for (unsigned again = 0; again < 1u + block->loops; again++) {
+        const struct native_exit *exit = exit_in(block, number, again);
+        for (unsigned site = 0; site < exit->sites; site++) {
+            set_branch(block, exit->site[site], to);
+        }
+    }
+}
+
 /* Their places are not the block's: they are below those of the blocks before it. */
 static void emit_exits(struct writer *w, struct native_chunk *chunk) {
     struct native_block *block = w->block;
@@ -272,20 +304,17 @@ static void emit_exits(struct writer *w, struct native_chunk *chunk) {
     chunk->stubs -= (uint32_t)block->exits * block->stub_bytes;
     w->at = block->stubs = chunk->start + chunk->stubs;
     for (unsigned i = 0; i < w->low->exits; i++) {
-        struct native_exit *exit = &block->exit[i];
         const uint32_t stub = w->at;
         copy_core(w, gadget, (uint64_t)(uintptr_t)&w->slot[w->low->exit[i].slot]);
-        for (unsigned site = 0; site < exit->sites; site++) {
-            set_branch(block, exit->site[site], stub);
-        }
+        set_exit(block, i, stub);
     }
 }
 
-static void emit_parts(struct writer *w) {
+/* One copy, of which `known` says what is known at its beginning, and then at its end. */
+static void emit_parts(struct writer *w, struct known *known) {
     const struct lowered *low = w->low;
-    bool resumes = true; /* the slot leads to native code: the first one, and after a gadget */
-    struct known known;
-    known_nothing(&known);
+    struct native_part *parts = w->again ? &w->block->part[low->gadgets] : w->block->part;
+    bool resumes = !w->again; /* the slot leads to native code: the first one, and after a gadget */
     for (unsigned i = 0; i < low->gadgets; i++) {
         unsigned slot = low->gadget[i];
         const struct stencil *stencil = &w->stencil[i];
@@ -293,7 +322,7 @@ static void emit_parts(struct writer *w) {
         if (stencil->code && i + 1 == low->gadgets && branches_back(low)) {
             copy_core(w, core_gadgets[low->mode].native_poll, 0);
         }
-        struct native_part *part = &w->block->part[i];
+        struct native_part *part = &parts[i];
         *part = (struct native_part){
             .at = (uint16_t)(w->at - w->block->code),
             .slot = slot & 0xfff,
@@ -306,7 +335,7 @@ static void emit_parts(struct writer *w) {
                           (uint64_t)(uintptr_t)&w->slot[slot]);
             }
             resumes = true;
-            known_nothing(&known);
+            known_nothing(known);
             continue;
         }
         if (resumes) {
@@ -314,10 +343,10 @@ static void emit_parts(struct writer *w) {
         }
         resumes = false;
         if (fg_debug.native_plain) {
-            known_nothing(&known);
+            known_nothing(known);
         }
         struct probe probe;
-        if (known_probe(&known, stencil, &low->slot[slot], &probe)) {
+        if (known_probe(known, stencil, &low->slot[slot], &probe)) {
             copy_probe(w, &probe);
         }
         align_branches(w, stencil);
@@ -326,8 +355,35 @@ static void emit_parts(struct writer *w) {
     }
 }
 
-static size_t record_bytes(const struct lowered *low) {
-    return sizeof(struct native_block) + low->gadgets * sizeof(struct native_part);
+/* Is a second copy of the block worth while, since it needs fewer probes than the first? What it
+ * relies on must be so at its own end, too. */
+static bool worth_loop(const struct lowered *low, const struct stencil *stencil) {
+    struct known known, first;
+    struct probe probe;
+    unsigned due[2] = {0, 0};
+    bool back = false;
+    for (unsigned i = 0; i < low->exits; i++) {
+        back = back || low->exit[i].target == low->pc;
+    }
+    known_nothing(&known);
+    for (unsigned again = 0; again < 2 && back && !fg_debug.native_plain; again++) {
+        for (unsigned i = 0; i < low->gadgets; i++) {
+            if (!stencil[i].code) {
+                return false;
+            }
+            due[again] += known_probe(&known, &stencil[i], &low->slot[low->gadget[i]], &probe);
+        }
+        if (!again) {
+            known_again(&known);
+            first = known;
+        }
+    }
+    return due[1] < due[0] && known_within(&first, &known);
+}
+
+static size_t record_bytes(const struct lowered *low, bool loops) {
+    return sizeof(struct native_block) + (low->gadgets << loops) * sizeof(struct native_part) +
+           (loops ? (sizeof(struct native_loop) + 7) & ~(size_t)7 : 0);
 }
 
 enum native_answer native_prepare(struct native_list *list, const struct lowered *low,
@@ -336,13 +392,18 @@ enum native_answer native_prepare(struct native_list *list, const struct lowered
     if (!plan->most_bytes) {
         return NATIVE_NO;
     }
-    return code_memory_room(list, plan->most_bytes, record_bytes(low)) ? NATIVE_YES : NATIVE_LATER;
+    plan->loops = worth_loop(low, plan->stencil);
+    if (plan->loops) {
+        plan->most_bytes += plan->most_bytes;
+    }
+    return code_memory_room(list, plan->most_bytes, record_bytes(low, plan->loops)) ? NATIVE_YES
+                                                                                    : NATIVE_LATER;
 }
 
 struct native_block *native_make(struct native_list *list, const struct lowered *low,
                                  const struct native_plan *plan, uint64_t *slot) {
     struct native_chunk *chunk = list->first;
-    struct native_block *block = code_memory_record(chunk, record_bytes(low));
+    struct native_block *block = code_memory_record(chunk, record_bytes(low, plan->loops));
     if (chunk->follows != low->pc || !chunk->open) {
         chunk->used = (chunk->used + CODE_ALIGN - 1) & ~(CODE_ALIGN - 1);
     }
@@ -353,14 +414,26 @@ struct native_block *native_make(struct native_list *list, const struct lowered 
                        .at = chunk->start + chunk->used};
     block->slot = slot;
     block->code = w.at;
-    block->parts = (uint16_t)low->gadgets;
-    emit_parts(&w);
+    block->loops = plan->loops;
+    block->parts = (uint16_t)(low->gadgets << plan->loops);
+    struct known known;
+    known_nothing(&known);
+    emit_parts(&w, &known);
+    if (block->loops) {
+        const uint32_t end = w.at;
+        w.at = (w.at + CODE_ALIGN - 1) & ~(CODE_ALIGN - 1);
+        host_write_nops(code_memory_write(end), w.at - end); /* not run */
+        loop_of(block)->at = (uint16_t)(w.at - block->code);
+        w.again = true;
+        known_again(&known);
+        emit_parts(&w, &known);
+    }
     assert(w.at - block->code <= UINT16_MAX);
     block->bytes = (uint16_t)(w.at - block->code);
     chunk->used += block->bytes;
     chunk->open = block->jump != 0;
     for (unsigned i = 0; i < low->exits && chunk->open; i++) {
-        const struct native_exit *exit = &block->exit[i];
+        const struct native_exit *exit = exit_in(block, i, block->loops);
         if (exit->sites && exit->site[exit->sites - 1] == block->jump) {
             chunk->follows = low->exit[i].target;
         }
@@ -432,11 +505,11 @@ void native_forget(struct native_chunk *chunk) {
 }
 
 void native_link(struct native_block *block, unsigned number, const struct native_block *to) {
-    struct native_exit *exit = &block->exit[number];
     const uint32_t stub = block->stubs + number * block->stub_bytes;
-    for (unsigned i = 0; i < exit->sites; i++) {
-        set_branch(block, exit->site[i], to ? to->code : stub);
-    }
+    const uint32_t start = to == block && block->loops ? block->code + loop_of(block)->at
+                           : to                        ? to->code
+                                                       : stub;
+    set_exit(block, number, start);
 }
 
 /* For the host's fault handler: the gadget whose copy `code` lies in. */
@@ -455,7 +528,7 @@ static bool locate(const void *code, struct host_native_place *place) {
     place->slot = &block->slot[block->part[part].slot];
     place->gadget = part_gadget(&block->part[part]);
     place->fixup = 0;
-    if (block->poll && at == block->poll) {
+    if (at && (at == block->poll || (block->loops && at == loop_of(block)->poll))) {
         place->slot = &block->slot[block->part[block->parts - 1].slot];
         place->fixup = block->poll_fixup;
     } else if (stencil_of(place->gadget, &stencil)) {

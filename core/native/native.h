@@ -29,6 +29,7 @@ enum native_answer {
 struct native_plan {
     struct stencil stencil[ARRAY_LEN(((struct lowered *)0)->gadget)];
     size_t most_bytes;
+    bool loops; /* there are to be two copies of it */
 };
 /* Can `low`, lowered with block.native, be native code? Fills `plan`, and makes room in the first
  * chunk of `list`. */

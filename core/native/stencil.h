@@ -23,9 +23,16 @@ enum hole_kind {
     HOLE_HOME,   /* goes with the one before it: where NOTE_HOME is in the cpu */
     HOLE_MOVED,  /* the parameter is added to a register (NOTE_MINUS: subtracted) */
     HOLE_STORED, /* a register at home is written; `from`: where */
+    /* The EA register becomes base + index * scale + the parameter: numbers of both in the low byte
+     * of `at`, in the high one the scale's logarithm, NOTE_NO_BASE, NOTE_NO_INDEX. */
+    HOLE_SUM,
 };
-#define NOTE_HOME  8 /* number of a register at home in the cpu */
-#define NOTE_MINUS 0x80
+#define NOTE_HOME     8 /* number of a register at home in the cpu */
+#define NOTE_EA       9 /* HOLE_PROBE: the EA register has it; constant: its scratch register */
+#define NOTE_NO_BASE  4
+#define NOTE_NO_INDEX 8
+#define NOTE_PERHAPS  0x10 /* HOLE_PROBE: the body may go on without the access */
+#define NOTE_MINUS    0x80
 /* Added to HOLE_32 and HOLE_32S: a displacement at its instruction's end, behind a ModRM byte or a
  * SIB byte, so that it has a short form (host_short_displacement()). */
 #define HOLE_SHORT     0x40

@@ -87,13 +87,17 @@ def ea_entries(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
 
 def probe_entries(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
     """Name and context of every entry of native_probe (core/native/known.c), in table order: by
-    each resident register and by one at home in the cpu; with a displacement, and without."""
+    each resident register and by one at home in the cpu, with a displacement and without; by the EA
+    register, with either scratch register."""
     host, guest = templates.host, templates.target.guest
     names = [*guest.registers(0)[:host.resident], "home"]
     return [(f"native_probe_{name}{'_disp' if disp else ''}",
              {"base": "" if name == "home" else host.address(number),
-              "home": host.slot(16), "disp": host.slot(8, True) if disp else ""})
-            for number, name in enumerate(names) for disp in (True, False)]
+              "home": host.slot(16) if name == "home" else "",
+              "disp": host.slot(8, True) if disp else "", "temp": ""})
+            for number, name in enumerate(names) for disp in (True, False)] + [
+                (f"native_probe_ea_{temp}", {"base": "", "home": "", "disp": "", "temp": temp})
+                for temp in ("addr", "tmp")]
 
 
 def emit(templates: Templates, index: Index) -> None:

@@ -28,8 +28,9 @@ WIDE = {Place.XMM.value: "xmm", Place.YMM.value: "ymm"}
 # slots are, in 8 bytes; the displacement of a branch; no bytes, but the kind of a fixup.
 HOLE_8, HOLE_16, HOLE_32, HOLE_32S, HOLE_64, HOLE_SLOT, HOLE_BRANCH, HOLE_FIXUP = range(8)
 # Notes, which have no bytes: what is to be probed before the body (by a register, or one at home in
-# the cpu, by HOLE_HOME), a register that is counted up or down, one at home that is changed.
-HOLE_PROBE, HOLE_HOME, HOLE_MOVED, HOLE_STORED = range(8, 12)
+# the cpu, by HOLE_HOME), a register that is counted up or down, one at home that is changed, the
+# sum of registers and a parameter that is put into the EA register.
+HOLE_PROBE, HOLE_HOME, HOLE_MOVED, HOLE_STORED, HOLE_SUM = range(8, 13)
 NO_PARAM = 0  # in place of a parameter's offset: a constant
 # Added to HOLE_32 and HOLE_32S: a displacement that ends its instruction, whose short form has 3
 # bytes less; in front of it is a ModRM byte, or also one after that (SIB).

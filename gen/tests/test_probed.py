@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from gen.__main__ import ROOT
-from gen.host.code.x86_64 import AT_HOME, WHOLE
+from gen.host.code.x86_64 import AT_HOME, BY_EA, PERHAPS, WHOLE
 from gen.host.host import HOLE_PROBE, NO_PARAM
 
 FAMILIES = ROOT / "gadgets/x86_64/x86-64/window"
@@ -53,7 +53,10 @@ class Gadget:
 
     def note(self, number: int, parameter: int) -> None:
         """What is probed in front of the stencil."""
-        base, constant = number & 0xff, number >> 8
+        base, constant = number & 0xff & ~PERHAPS, number >> 8
+        if base == BY_EA:  # accesses by it are as after a probe of the text's own
+            self.safe.add("r11")
+            return
         self.base = "r11" if base == AT_HOME else WHOLE[base]
         self.disp = None if parameter != NO_PARAM else constant - (constant & 0x80) * 2
         if base != AT_HOME:
@@ -181,6 +184,9 @@ class Probed(unittest.TestCase):
                 (True, (0xf803, NO_PARAM), "mov -8(%r15,%rbx), %eax"),
                 (True, (AT_HOME, 8), "mov 80(%r13), %r11\nmov 0x10000000(%r15,%r11), %eax"),
                 (True, (0, 8), "lea 0x10000000(%rax), %r9\nmov (%r15,%r9), %eax"),
+                (True, (BY_EA, NO_PARAM), "mov 8(%r15,%r11), %eax"),
+                (False, (BY_EA, NO_PARAM), "mov (%r15,%r9), %eax"),
+                (False, (BY_EA, NO_PARAM), "mov 80(%r13), %r11\nmov (%r15,%r11), %eax"),
                 (False, (0, 8), "mov 0x10000000(%r15,%rcx), %eax"),
                 (False, (0, 8), "mov 8(%r15,%rax), %eax"),
                 (False, (0, NO_PARAM), "mov 0x10000000(%r15,%rax), %eax"),

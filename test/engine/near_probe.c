@@ -1,10 +1,13 @@
-/* Accesses in one block by a register that another access went by before: native code of 64-bit
- * guests does not look a second time where they must end (core/native/known.h). Whatever changes
- * the register in between, the fault must be at the same address, in the same instruction.
+/* Accesses in one block by a register, or by a sum of two, that another access went by before, in
+ * the block or the last time round in a loop of one block: native code of 64-bit guests does not
+ * look a second time where they must end (core/native/known.h). Whatever changes the register in
+ * between, the fault must be at the same address, in the same instruction.
  * test: own */
 #include "engine_test.h"
 
 #include <setjmp.h>
+#include <stdbool.h>
+#include <sys/time.h>
 
 #ifdef __x86_64__
 
@@ -21,6 +24,18 @@ static void on_signal(int signal, siginfo_t *info, void *pointer) {
            info->si_code, (unsigned long)info->si_addr, (unsigned long)regs[REG_RIP] - start,
            regs[REG_RAX], regs[REG_RBX], regs[REG_RSI],
            regs[REG_RSP] - AREA < 8 * PAGE ? (int)(regs[REG_RSP] - AREA) : -1, regs[REG_R12]);
+    siglongjmp(back, 1);
+}
+
+static void on_time(int signal, siginfo_t *info, void *pointer) {
+    greg_t *regs = ((ucontext_t *)pointer)->uc_mcontext.gregs;
+    (void)info;
+    bool within = regs[REG_RIP] - start < 64;
+    printf(" signal %d %s", signal, within ? "in the loop" : "elsewhere");
+    if (within) {
+        regs[REG_RBX] = WILD; /* where it goes on */
+        return;
+    }
     siglongjmp(back, 1);
 }
 
@@ -115,6 +130,84 @@ static void cases(void) {
          "mov (%%rbx), %%rdx; mov 8(%%rbx), %%rdx; add $8, %%rbx; mov %%rdx, (%%rbx)");
 }
 
+/* Loops of one block, from label 1 on, until they fault; rcx is set by some. */
+static void loops(void) {
+    const uintptr_t p = AREA + PAGE, far = AREA + 3 * PAGE, low = LOW_A;
+    CASE("loop", p, "mov (%%rbx), %%rdx; add $8, %%rbx; jmp 1b");
+    CASE("loop down", p + 4088, "mov (%%rbx), %%rdx; sub $8, %%rbx; jmp 1b");
+    CASE("loop that stores", p + 1024, "mov %%rsi, (%%rbx); lea 16(%%rbx), %%rbx; jmp 1b");
+    CASE("loop, later part", p,
+         "mov 8(%%rbx), %%rdx; mov -8(%%rbx), %%rdx; add $24, %%rbx; jmp 1b");
+    CASE("loop, two registers", p,
+         "mov (%%rbx), %%rdx; mov (%%rsi), %%rdx; dec %%rbx; inc %%rsi; jmp 1b");
+    CASE("loop of large steps", p, "mov (%%rbx), %%rdx; add $0x1fff0000, %%rbx; jmp 1b");
+    CASE("loop of larger steps", p, "mov (%%rbx), %%rdx; add $0x7fff0000, %%rbx; jmp 1b");
+    CASE("loop, steps down", low, "mov (%%rbx), %%rdx; sub $0x1fff0000, %%rbx; jmp 1b");
+    CASE("loop, steps in parts", low,
+         "mov (%%rbx), %%rdx; sub $0x18000000, %%rbx; sub $0x18000000, %%rbx; jmp 1b");
+    CASE("loop that copies", p, "mov (%%rbx), %%rdx; mov %%rcx, %%rbx; jmp 1b");
+    CASE("loop that loads", p, "mov (%%rbx), %%rbx; jmp 1b");
+    CASE("loop that changes it before", p, "shl $1, %%rbx; mov (%%rbx), %%rdx; jmp 1b");
+    CASE("loop at home", p, "mov (%%r12), %%rdx; add $8, %%r12; jmp 1b");
+    CASE("loop with a condition", p, "mov (%%rbx), %%rdx; add $8, %%rbx; cmp %%rcx, %%rbx; jne 1b");
+    CASE("loop of pushes", far + 4096, "mov %%rsp, %%rdi; mov %%rbx, %%rsp; 2: push %%rax; jmp 2b");
+    CASE("loop of pops", p, "mov %%rsp, %%rdi; mov %%rbx, %%rsp; 2: pop %%rax; jmp 2b");
+    CASE("loop of conditional moves", p,
+         "test %%rcx, %%rcx; cmove (%%rbx), %%rdx; add $8, %%rbx; jmp 1b");
+    CASE("index", p, "xor %%ecx, %%ecx; 2: mov (%%rbx,%%rcx,8), %%rdx; inc %%rcx; jmp 2b");
+    CASE("index down", p + 4088,
+         "xor %%ecx, %%ecx; 2: mov (%%rbx,%%rcx,4), %%edx; dec %%rcx; jmp 2b");
+    CASE("index, both", p,
+         "xor %%ecx, %%ecx; 2: mov (%%rbx,%%rcx,2), %%rdx; add $4, %%rcx; add $8, %%rbx; jmp 2b");
+    CASE("index, large steps", p,
+         "xor %%ecx, %%ecx; 2: mov (%%rbx,%%rcx,8), %%rdx; add $0x4000000, %%rcx; jmp 2b");
+    CASE("index, larger steps", p,
+         "xor %%ecx, %%ecx; 2: mov (%%rbx,%%rcx,8), %%rdx; add $0x10000000, %%rcx; jmp 2b");
+    CASE("index, doubled", p,
+         "mov $1, %%ecx; 2: mov (%%rbx,%%rcx,8), %%rdx; add %%rcx, %%rcx; jmp 2b");
+    CASE("index of itself", p / 2, "2: mov (%%rbx,%%rbx), %%rdx; add $4, %%rbx; jmp 2b");
+    CASE("index, moved between", p,
+         "xor %%ecx, %%ecx; mov (%%rbx,%%rcx), %%rdx; add $4096, %%rcx; mov (%%rbx,%%rcx), %%rdx");
+    CASE(
+        "index, copied between", p,
+        "xor %%ecx, %%ecx; mov (%%rbx,%%rcx), %%rdx; mov (%%rbx), %%rcx; mov (%%rbx,%%rcx), %%rdx");
+    CASE(
+        "index, base copied", p,
+        "xor %%ecx, %%ecx; mov (%%rbx,%%rcx), %%rdx; mov (%%rbx), %%rbx; mov (%%rbx,%%rcx), %%rdx");
+    CASE("index, other scale", p,
+         "mov $256, %%ecx; mov (%%rbx,%%rcx,8), %%rdx; mov (%%rbx,%%rcx), %%rdx; shl $40, %%rcx; "
+         "mov (%%rbx,%%rcx,8), %%rdx");
+    CASE(
+        "index, other base", p,
+        "xor %%ecx, %%ecx; mov (%%rbx), %%rdx; mov (%%rbx,%%rcx), %%rdi; mov (%%rdx,%%rcx), %%rdx");
+    CASE("index at home", p,
+         "mov %%rbx, %%r8; xor %%r13d, %%r13d; 2: mov (%%r8,%%r13), %%rdx; add $8, %%r13; jmp 2b");
+    CASE("index at home, copied", p,
+         "mov %%rbx, %%r8; xor %%r13d, %%r13d; mov (%%r8,%%r13), %%rdx; mov %%rdx, %%r13; mov "
+         "(%%r8,%%r13), %%rdx");
+    CASE("five sums", p,
+         "xor %%ecx, %%ecx; 2: mov (%%rbx,%%rcx), %%rdx; mov (%%rsi,%%rcx), %%rdx; mov "
+         "(%%r12,%%rcx), %%rdx; "
+         "mov (%%rax,%%rcx), %%rdx; mov (%%rbx,%%rcx,2), %%rdx; add $8, %%rcx; jmp 2b");
+    CASE("segment", p,
+         "xor %%ecx, %%ecx; mov (%%rbx,%%rcx), %%rdx; mov %%gs:(%%rbx,%%rcx), %%rdx; mov "
+         "4096(%%rbx,%%rcx), %%rdx");
+    CASE("address of 32 bits", low,
+         "xor %%ecx, %%ecx; 2: mov (%%ebx,%%ecx), %%rdx; add $8, %%rcx; jmp 2b");
+    if (__builtin_cpu_supports("avx2")) { /* no access while rcx is not negative */
+        CASE("loop of masked loads", p,
+             "mov $100, %%ecx; 2: vmovd %%ecx, %%xmm0; vpmaskmovd (%%rbx), %%xmm0, %%xmm1; "
+             "add $0x10000000, %%rbx; dec %%ecx; jmp 2b");
+        CASE(
+            "index, masked loads", p,
+            "mov $100, %%ecx; xor %%edi, %%edi; 2: vmovd %%ecx, %%xmm0; "
+            "vpmaskmovd (%%rbx,%%rdi,8), %%xmm0, %%xmm1; add $0x2000000, %%rdi; dec %%ecx; jmp 2b");
+    }
+    const struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    CASE("loop for ever", p, "mov (%%rbx), %%rdx; jmp 1b");
+}
+
 int main(void) {
     uint64_t *area = mmap((void *)AREA, 5 * PAGE, PROT_NONE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -135,8 +228,12 @@ int main(void) {
     sigaltstack(&other, NULL);
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
-    cases();
-    cases(); /* code that is there already */
+    action.sa_sigaction = on_time;
+    sigaction(SIGALRM, &action, NULL);
+    for (int i = 0; i < 2; i++) { /* the second time the code is there already */
+        cases();
+        loops();
+    }
 }
 
 #else

@@ -52,6 +52,18 @@ def bytes_of(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
+@suite.case("what needs a probe", quick=True)
+def _() -> None:
+    program = HERE / "known"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    done = command(["gcc", "-D_GNU_SOURCE", "-std=gnu11", f"-I{TOP}", f"-I{BUILD}", "-o", program,
+                    TOP / "test/native/known.c", TOP / "core/native/known.c"])
+    check_equal(f"status of the compiler ({done.errors()})", done.status, 0)
+    done = command([program])
+    check_equal("mistakes", done.text(), "")
+    check_equal("status", done.status, 0)
+
+
 @suite.case("dump of native code", quick=True)
 def _() -> None:
     need_zydis()

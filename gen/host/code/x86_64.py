@@ -3,7 +3,8 @@ can leave it out; which guest registers a body changes.
 
 A body that probes an address D(B) first, B a guest register, accesses it as D(window,B) instead and
 has a note that says what is to be probed. core/native/known.c puts the probe in front of it, unless
-an address nearby was probed by the same register in the same block.
+an address nearby was probed by the same register in the same block. So it is with an address in the
+EA register, of which a note of the prelude before says what it is the sum of.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from gen.host.host import (HOLE_HOME, HOLE_MOVED, HOLE_PROBE, HOLE_SHORT, HOLE_SHORT_SIB,
-                           HOLE_STORED, NO_PARAM, Note)
+                           HOLE_STORED, HOLE_SUM, NO_PARAM, Note)
 
 # Guest registers in their numbers' order: all names of each.
 FAMILIES = tuple(
@@ -21,6 +22,9 @@ FAMILIES = tuple(
         "rbp|ebp|bp|bpl", "rsi|esi|si|sil", "rdi|edi|di|dil"))
 WHOLE = ("rax", "rcx", "rdx", "rbx", "r8", "rbp", "rsi", "rdi")
 AT_HOME = 8
+BY_EA = 9       # in place of a register's number: the EA register has the address
+EA_TEMPS = ("r9", "r10")  # the scratch register of such a probe, for another may be in use
+PERHAPS = 0x10  # the body may go on without the access
 ALL = 0xff
 # Instructions that change no general register but those they name.
 PLAIN = re.compile(
@@ -30,6 +34,8 @@ PLAIN = re.compile(
     r"rsqrt|lddqu|f|vzero|crc32)\w*\s")
 NOT_PLAIN = re.compile(r"\b(?:v?maskmov|v?pcmp[ei]str|vpmaskmov|v?p?gather|popf|pushf|"
                        r"jrcxz|cmpxchg)|imul\w* [^,]*$")
+READS = re.compile(r"(?:cmp|test|bt)[bwlq]? ")
+BOTH = re.compile(r"(?:lock )?(?:xadd|xchg)")
 JUMP = re.compile(r"\s*(?:j\w+ |\d+:)")
 FILLS = re.compile(r"(?:mov|lea)\w* .*%(?:r9|r10|r11)[dwb]?$|"
                    r"v?movap[sd] @\d+@\(%r13\), %[xy]mm1[2-5]$")
@@ -38,6 +44,8 @@ LOAD = re.compile(r"movzbl PROBE\(%r15,%(r9|r10|r11)\), %\1d$")
 SUM = re.compile(r"lea (@\d+w@|-?\d+|)\(%(\w+)\), %(r9|r11)$")
 FROM_HOME = re.compile(r"mov @(\d+)@\(%r13\), %r11$")
 INTO_HOME = re.compile(r"mov\w* %\w+, @(\d+)@\(%r13\)$")
+EA_HOME = re.compile(r"mov CPU_REGS\+(\d+)\(%r13\), %(r9|r11)$")
+EA_SUM = re.compile(r"lea @8w@\((?:%(\w+))?(?:,%(\w+),([1248]))?\), %r11$")
 STEP = re.compile(r"lea (-?\d+|@\d+w@)\(%(\w+)\), %\2$")
 COUNT = re.compile(r"(add|sub)q? \$@(\d+)w@, %(\w+)$")
 
@@ -45,7 +53,8 @@ COUNT = re.compile(r"(add|sub)q? \$@(\d+)w@, %(\w+)$")
 @dataclass
 class Probed:
     """A probe that a body begins with: lines [first, last] of it; the address is D(B) in `address`,
-    or in B itself (""). `home`: the line that fetched B."""
+    or in B itself (""). `home`: the line that fetched B. By the EA register, D is the number of its
+    scratch register."""
 
     first: int
     last: int
@@ -68,9 +77,13 @@ def outside(line: str) -> str:
     return re.sub(r"\([^)]*\)", "", line)
 
 
-def mentions(family: int, line: str) -> bool:
-    """May the line change a guest register?"""
-    return re.search(FAMILIES[family], outside(line)) is not None
+def changes(family: int, line: str) -> bool:
+    """May the line change a guest register? Of most instructions the last operand is changed."""
+    if READS.match(line):
+        return False
+    text = outside(line)
+    return re.search(FAMILIES[family],
+                     text if BOTH.match(line) else text.rsplit(",", 1)[-1]) is not None
 
 
 def find_probe(lines: list[str]) -> Probed | None:
@@ -89,16 +102,19 @@ def find_probe(lines: list[str]) -> Probed | None:
         return None
     if shift[1] in WHOLE:
         base = WHOLE.index(shift[1])
-        if any(mentions(base, line) for line in before):
+        if any(changes(base, line) for line in before):
             return None
         return Probed(at, at + 1, base, "", "")
+    if shift[1] == "r11" and shift[2] in EA_TEMPS and \
+            not any(line.endswith("%r11") for line in before):
+        return Probed(at, at + 1, BY_EA, str(EA_TEMPS.index(shift[2])), "")
     total = SUM.match(lines[at - 1]) if at else None
     if not total or total[3] != shift[1]:
         return None
     before = before[:-1]
     if total[2] in WHOLE:
         base = WHOLE.index(total[2])
-        if any(mentions(base, line) for line in before):
+        if any(changes(base, line) for line in before):
             return None
         return Probed(at - 1, at + 1, base, total[1], total[3])
     home = FROM_HOME.match(before[-1]) if before and total[2] == "r11" else None
@@ -124,7 +140,7 @@ def direct(lines: list[str], probed: Probed) -> list[str] | None:
     if hole and ("$" in line or "@" in rest) or re.search(rf"%{probed.address}[dwb]?\b", rest):
         return None
     if probed.home and any(re.search(r"%r11[dwb]?\b", other) for other in after[:number]) or \
-            not probed.home and any(mentions(probed.base, other) for other in after[:number]):
+            not probed.home and any(changes(probed.base, other) for other in after[:number]):
         return None
     disp = probed.disp + ("+" if offset[1] and not offset[1].startswith("-") else "") + offset[1] \
         if hole else str(int(probed.disp or 0) + int(offset[1] or 0) or "")
@@ -138,6 +154,29 @@ def direct(lines: list[str], probed: Probed) -> list[str] | None:
         elif n != number and re.search(rf"%{probed.address}[dwb]?\b", other):
             return None
     return before + after
+
+
+def surely(lines: list[str]) -> bool:
+    """Is the first thing that a body does with memory of the window on its only way?"""
+    for line in lines:
+        if "(%r15" in line:
+            return True
+        if JUMP.match(line):
+            return False
+    return False
+
+
+def ea_sum(lines: list[str]) -> list[Note]:
+    """The note of a prelude (core/ea_index.j2)."""
+    total = EA_SUM.match(lines[-1]) if lines else None
+    homes = [EA_HOME.match(line) for line in lines[:-1]]
+    if not total or not all(homes):
+        return []
+    numbers = {match[2]: int(match[1]) // 8 for match in homes if match}
+    numbers.update({name: number for number, name in enumerate(WHOLE)})
+    base, index = (numbers.get(name, 0) for name in (total[1], total[2]))
+    how = int(total[3] or 1).bit_length() - 1 | (0 if total[1] else 4) | (0 if total[2] else 8)
+    return [Note(base | index << 4 | how << 8, 8, HOLE_SUM)]
 
 
 def stored(lines: list[str]) -> list[Note]:
@@ -156,7 +195,7 @@ def moved(lines: list[str]) -> tuple[list[Note], set[int]]:
         if name not in WHOLE:
             continue
         number = WHOLE.index(name)
-        if sum(mentions(number, other) for other in lines) != 1:
+        if sum(changes(number, other) for other in lines) != 1:
             continue
         counted.add(number)
         if count:
@@ -183,7 +222,7 @@ def changed(lines: list[str], counted: set[int]) -> int:
         if " " not in line and not line.startswith(("nop", "f", "v")):
             return ALL
         for number in range(len(FAMILIES)):
-            if number not in counted and mentions(number, line):
+            if number not in counted and changes(number, line):
                 bits |= 1 << number
     return bits
 
@@ -199,9 +238,11 @@ def notes(lines: list[str]) -> tuple[list[str], list[Note], int]:
         lines = short or lines[:at] + lines[at + 2:]
         hole = probed.disp.startswith("@")
         const = 0 if hole or not probed.disp else int(probed.disp) & 0xff
-        found.append(Note(probed.base | const << 8, int(probed.disp[1:-2]) if hole else NO_PARAM,
-                          HOLE_PROBE))
+        perhaps = 0 if surely(lines) else PERHAPS
+        found.append(Note(probed.base | perhaps | const << 8,
+                          int(probed.disp[1:-2]) if hole else NO_PARAM, HOLE_PROBE))
         if probed.home:
             found.append(Note(0, int(probed.home), HOLE_HOME))
+    found += ea_sum(lines)
     moves, counted = moved(lines)
     return lines, [*found, *moves, *stored(lines)], changed(lines, counted)
