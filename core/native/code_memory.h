@@ -60,8 +60,8 @@ bool code_memory_init(size_t bytes);
 /* A chunk with room for `bytes` of code and so many of records, out of the list's own or a new one,
  * and put in front of it; NULL: all is in use. The list's lock is held, as for the next three. */
 struct native_chunk *code_memory_room(struct native_list *list, size_t bytes, size_t record_bytes);
-/* The next `bytes` of a chunk's records, all 0, aligned for pointers; there is room. They last until
- * it is given back, or taken again by its list. */
+/* The next `bytes` of a chunk's records, all 0, aligned for pointers; there is room. They last
+ * until it is given back, or taken again by its list. */
 void *code_memory_record(struct native_chunk *chunk, size_t bytes);
 /* Give all chunks of a list back, or those without live blocks. */
 void code_memory_free(struct native_list *list);
