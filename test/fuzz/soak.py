@@ -5,8 +5,8 @@ code than memory.
     soak.py [--seconds N] [--seed N] [--san address,undefined] [PART...]
 
 Every part (calls, checked-calls, races, root-races, cpu, code; the same with programs of x86-64:
-calls64 and so on; elf) runs for so many seconds in turns with new seeds, and prints each with the
-command that runs it again. Ends with 1 when one failed; --san takes the build that `make SAN=...`
+calls64 and so on; addresses64; elf) runs for so many seconds in turns with new seeds, and prints
+each with the command that runs it again. Ends with 1 when one failed; --san takes the build that `make SAN=...`
 made. test/suites/fuzz_syscalls.py runs a slice of it."""
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def main() -> int:
     engine = [str(build / "fiberglass")]
     parts = {name: run for guest in GUESTS.values() for name, run in
              parts_of(guest, engine).items()}
+    parts["addresses64"] = lambda seed, s: fuzzing.addresses(seed, max(1, int(s)), engine)
     parts["elf"] = lambda seed, s: damaged_elf(seed, s, build)
     failed = 0
     for name in args.part or parts:

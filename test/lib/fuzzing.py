@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pace
 from elf import compile_c
-from guests import I386, Guest
+from guests import I386, X86_64, Guest
 from harness import BUILD, FG, TOP, Failure
 
 sys.path[:0] = [str(TOP / "test/mutants"), str(TOP)]
@@ -236,6 +236,21 @@ def much_code(seed: int, seconds: float, processes: int, threads: int, engine: S
                    str(processes), str(threads)], place, seconds, engine)
     shutil.rmtree(place)
     return said
+
+
+def addresses(seed: int, batches: int, engine: Sequence[str] = ()) -> str:
+    """Accesses that need a probe or not: the same by native code, with and without what it knows
+    of addresses, and by threaded code."""
+    binary = program("fuzz_addresses", X86_64)
+    place, root = fresh_place(f"addresses{seed}", binary)
+    said = {option: attack([*([option] if option else []), *root, f"/bin/{binary.name}", str(seed),
+                            str(batches)], place, 20 + 2 * batches, engine)
+            for option in ("", "--no-native-opt", "--tier=threaded")}
+    for option, text in said.items():
+        if text != said[""] or len(text.splitlines()) != batches:
+            raise Failure(f"batches (seed {seed}):\n{said['']}with {option}:\n{text}")
+    shutil.rmtree(place)
+    return said[""]
 
 
 def races(seed: int, seconds: float, user: int, engine: Sequence[str] = (),

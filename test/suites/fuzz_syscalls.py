@@ -4,15 +4,15 @@
 # order: 45
 """A slice of the attacks that make soak runs for long (test/fuzz): random system calls by several
 processes, users and threads, races of names, and random states of the CPU. The engine neither dies
-nor hangs, and nothing is reached that should not be."""
+nor hangs, and nothing is reached that should not be; random accesses by each tier."""
 
 from __future__ import annotations
 
 import os
 from functools import partial
 
-from fuzzing import cpu_states, much_code, random_calls, races
-from guests import GUESTS, Guest, need
+from fuzzing import addresses, cpu_states, much_code, random_calls, races
+from guests import GUESTS, X86_64, Guest, need
 from harness import Skip, Suite
 
 SECONDS = 5
@@ -49,6 +49,12 @@ def code(guest: Guest, seed: int) -> None:
     """More code than memory."""
     need(guest)
     much_code(seed, SECONDS, 2, 6, guest=guest)
+
+
+@suite.case("addresses of native code", limit=80)
+def _() -> None:
+    need(X86_64)
+    addresses(1, 12)
 
 
 for each in GUESTS.values():
