@@ -145,13 +145,13 @@ static void emit(const void *bytes, size_t count) {
 }
 
 static unsigned any_register(void) {
-    return below(2) ? favourite : below(16);
+    return below(3) ? favourite : below(16);
 }
 
 static int32_t displacement(void) {
     static const int32_t far[] = {4096,        -4096,      4088,      0x1fffffff, 0x20000000,
                                   -0x20000000, 0x7fffffff, INT32_MIN, 0x40000000, -0x30000};
-    return below(4) ? (int32_t)below(64) * 8 - 64 : far[below(sizeof far / sizeof *far)];
+    return below(8) ? (int32_t)below(64) * 8 - 64 : far[below(sizeof far / sizeof *far)];
 }
 
 /* ModRM and what follows it; *rex gets X and B. */
@@ -183,7 +183,7 @@ static void instruction(void) {
         opcode[count - 1] |= rm & 7;
         rex |= rm >> 3;
     } else if (form->operand != NONE) {
-        if (form->operand == MEMORY || (form->operand == RM && below(2))) {
+        if (form->operand == MEMORY || (form->operand == RM && below(3))) {
             length = address(modrm, reg, &rex);
         } else {
             modrm[length++] = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
@@ -248,12 +248,19 @@ __asm__("enter:\n"
         "mov in+112(%rip), %r14\n mov in+120(%rip), %r15\n"
         "xor %eax, %eax\n mov in(%rip), %rax\n mov in+32(%rip), %rsp\n jmp *target(%rip)\n");
 
+static const uint64_t wild[] = {/* beyond a window of 2^40 bytes, but not beyond the host's */
+                                0x10080000000, 0x20000000000, 0x60000000000, 0xfffffe0000000000,
+                                /* at its ends, and of no host */
+                                0x10000000000, 0xffffffffffffff00, 8, 0x7fffffffe000,
+                                0xffff800000000000, WILD};
+enum { WILDS = sizeof wild / sizeof *wild };
+
 static void fill_pages(void) {
     for (unsigned p = 0; p < PAGES; p++) {
         for (uint64_t i = 0; i < PAGE / 8; i++) {
-            const uint64_t value = i % 7 == 0   ? WILD
-                                   : i % 5 == 0 ? (uintptr_t)pages[p] + i * 8
-                                                : i * 0x9e3779b97f4a7c15 >> i % 3 * 20;
+            const uint64_t value = i % 3 == 0   ? wild[i / 3 % WILDS]
+                                   : i % 3 == 1 ? (uintptr_t)pages[p] + i * 8
+                                                : i * 0x9e3779b97f4a7c15 >> i % 5 * 12;
             memcpy(pages[p] + i * 8, &value, sizeof value);
         }
     }
@@ -274,11 +281,9 @@ static void on_signal(int signal, siginfo_t *info, void *context) {
 }
 
 static uint64_t place(void) {
-    static const uint64_t wild[] = {WILD, 0xffff800000000000, 0x700000000000, 0x7fffffffe000,    8,
-                                    0,    0x10000000000,      0x10080000000,  0xffffffffffffff00};
-    switch (below(8)) {
+    switch (below(20)) {
     case 0:
-        return wild[below(sizeof wild / sizeof *wild)];
+        return wild[below(WILDS)];
     case 1:
         return below(20);
     default:

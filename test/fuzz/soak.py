@@ -6,8 +6,8 @@ code than memory.
 
 Every part (calls, checked-calls, races, root-races, cpu, code; the same with programs of x86-64:
 calls64 and so on; addresses64; elf) runs for so many seconds in turns with new seeds, and prints
-each with the command that runs it again. Ends with 1 when one failed; --san takes the build that `make SAN=...`
-made. test/suites/fuzz_syscalls.py runs a slice of it."""
+each with the command that runs it again. Ends with 1 when one failed; --san takes the build that
+`make SAN=...` made. test/suites/fuzz_syscalls.py runs a slice of it."""
 
 from __future__ import annotations
 
