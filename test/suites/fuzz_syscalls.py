@@ -54,7 +54,7 @@ def code(guest: Guest, seed: int) -> None:
 @suite.case("addresses of native code", limit=80)
 def _() -> None:
     need(X86_64)
-    addresses(1, 60)
+    addresses(1, 25)
 
 
 for each in GUESTS.values():
