@@ -22,6 +22,21 @@ static unsigned first_selected(const uint8_t *mask, unsigned element, unsigned b
     return at;
 }
 
+/* MOVS, whose destination is not in the window: is there anything at its source, which comes first?
+ * Else it is the source's fault. */
+static void source_first(struct cpu *cpu, const struct insn *insn) {
+    const bool moves = (insn->opcode | 1) == 0xa5;
+    const unsigned bytes = insn->opcode & 1 ? insn->opsize : 1;
+    gaddr_t from = cpu->regs[REG_SI] + (insn->seg < SEG_COUNT ? cpu->seg[insn->seg].base : 0);
+    for (unsigned i = 0; i < bytes && moves; i++) {
+        if (!(space_page(cpu->space, from + i) & (PAGE_READ | PAGE_WRITE | PAGE_EXEC))) {
+            cpu->trap_addr = from + i;
+            cpu->trap_error &= ~2u;
+            return;
+        }
+    }
+}
+
 void address_fault(struct cpu *cpu) {
     struct insn insn;
     bool stack = false, write = cpu->trap_error & 2, odd = false;
@@ -51,6 +66,9 @@ void address_fault(struct cpu *cpu) {
             bool string = rows[insn.row].flags & ROW_STRING;
             stack = !string && (reach < 2 * STACK_REACH || frame);
             write = write || variant->stores;
+            if (string && cpu->trap_addr == cpu->regs[REG_DI]) {
+                source_first(cpu, &insn);
+            }
             if (string && cpu->trap_addr != cpu->regs[REG_DI]) {
                 write = false; /* the source of MOVS */
             } else if (stack) {

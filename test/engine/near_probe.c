@@ -108,6 +108,14 @@ static void cases(void) {
     CASE("divided", p, "mov (%%rax), %%rdx; xor %%edx, %%edx; div %%rcx; mov (%%rax), %%rdx");
     CASE("compared", p, "mov (%%rax), %%rdx; cmpxchg %%rcx, 16(%%rbx); mov (%%rax), %%rdx");
     CASE("string", p + 4088, "mov (%%rsi), %%rdx; lodsq; mov (%%rsi), %%rdx");
+    CASE("string, neither side", p, "mov $0x10080000000, %%rdi; mov $8, %%esi; movsq");
+    CASE("string, repeated, neither side", p,
+         "mov $0x10080000000, %%rdi; mov $8, %%esi; mov $3, %%ecx; rep movsb");
+    CASE("string, one side", p, "mov $0x10080000000, %%rdi; movsq");
+    CASE("string, one side and a half", p + 4092, "mov $0x10080000000, %%rdi; movsq");
+    CASE("string, a byte", p + 4095, "mov $0x10080000000, %%rdi; movsb");
+    CASE("string, other segment", p,
+         "mov $0x10080000000, %%rdi; mov $8, %%esi; movsl %%gs:(%%rsi), (%%rdi)");
     CASE("at home", p, "mov (%%r12), %%rdx; mov 4096(%%r12), %%rdx");
     CASE("at home, copied", p, "mov (%%r12), %%rdx; mov %%rcx, %%r12; mov (%%r12), %%rdx");
     CASE("at home, loaded", p, "mov (%%r12), %%rdx; mov 16(%%r12), %%r12; mov 8(%%r12), %%rdx");
