@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define FIRST_BUCKETS 64
-#define POPULATED_BUCKETS                                                                          \
-    4096 /* so many are spread over all pages of the table that replaces them */
+/* So many are spread over all pages of the table that replaces them. */
+#define POPULATED_BUCKETS 4096
 
 struct region *region_new(bool own) {
     struct region *region = calloc(1, sizeof *region);

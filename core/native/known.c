@@ -75,6 +75,10 @@ static unsigned register_of(unsigned number, const struct hole *home, const uint
     return number < NOTE_HOME ? number : KNOWN_REGISTERS;
 }
 
+static bool same_sum(const struct known_sum *a, const struct known_sum *b) {
+    return a->base == b->base && a->index == b->index && a->scale == b->scale;
+}
+
 /* The EA register is a sum now, which is the first of the known ones then; of them the last is
  * forgotten where it is new. */
 static void enter_sum(struct known *known, const struct hole *hole, const uint64_t *gadget) {
@@ -85,13 +89,10 @@ static void enter_sum(struct known *known, const struct hole *hole, const uint64
         .scale = how & 3,
     };
     unsigned i = 0;
-    while (i + 1 < KNOWN_SUMS &&
-           !(known->sum[i].base == sum.base && known->sum[i].index == sum.index &&
-             known->sum[i].scale == sum.scale)) {
+    while (i + 1 < KNOWN_SUMS && !same_sum(&known->sum[i], &sum)) {
         i++;
     }
-    if (known->sum[i].base == sum.base && known->sum[i].index == sum.index &&
-        known->sum[i].scale == sum.scale) {
+    if (same_sum(&known->sum[i], &sum)) {
         sum.place = known->sum[i].place;
     }
     memmove(&known->sum[1], &known->sum[0], i * sizeof sum);
@@ -180,10 +181,8 @@ bool known_within(const struct known *known, const struct known *other) {
     }
     for (unsigned i = 0; i < KNOWN_SUMS; i++) {
         const struct known_sum *a = &known->sum[i], *b = &other->sum[i];
-        within = within &&
-                 (!a->place.probed ||
-                  (a->base == b->base && a->index == b->index && a->scale == b->scale)) &&
-                 place_within(&a->place, &b->place);
+        within =
+            within && (!a->place.probed || same_sum(a, b)) && place_within(&a->place, &b->place);
     }
     return within;
 }

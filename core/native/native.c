@@ -365,8 +365,11 @@ static bool worth_loop(const struct lowered *low, const struct stencil *stencil)
     for (unsigned i = 0; i < low->exits; i++) {
         back = back || low->exit[i].target == low->pc;
     }
+    if (!back || fg_debug.native_plain) {
+        return false;
+    }
     known_nothing(&known);
-    for (unsigned again = 0; again < 2 && back && !fg_debug.native_plain; again++) {
+    for (unsigned again = 0; again < 2; again++) {
         for (unsigned i = 0; i < low->gadgets; i++) {
             if (!stencil[i].code) {
                 return false;

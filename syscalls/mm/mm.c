@@ -4,6 +4,7 @@
  * themselves are in mm_calls.c, mremap in mm_move.c, madvise in mm_advise.c, fork in mm_fork.c. The
  * list of mappings is mm_list.c's, the pages are core/space/space.h's.
  * Sources: mmap(2), munmap(2), mprotect(2), brk(2), getrlimit(2), proc(5). */
+#include "core/base/populate.h"
 #include "core/decode/cpuid.h"
 #include "core/run/run.h"
 #include "syscalls/task/capability.h"
@@ -319,8 +320,8 @@ int64_t mm_map_locked(struct mm *mm, gaddr_t addr, gaddr_t len, int prot, int fl
     if ((flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK)) {
         (void)space_touch(mm->space, addr, len);
         (void)space_advise(mm->space, addr, len,
-                           (prot & PROT_WRITE) && !vma_shared(&vma) ? 23 /* MADV_POPULATE_WRITE */
-                                                                    : 22 /* MADV_POPULATE_READ */);
+                           (prot & PROT_WRITE) && !vma_shared(&vma) ? MADV_POPULATE_WRITE
+                                                                    : MADV_POPULATE_READ);
     }
     return place;
 }

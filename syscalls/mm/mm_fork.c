@@ -37,8 +37,9 @@ static int copy_vma(struct mm *child, const struct mm *mm, const struct vma *fro
 
 /* Where the last of the mappings ends that the child has, too; see space_create(). */
 static gaddr_t last_address(const struct mm *mm) {
-    if (space_mixed(mm->space)) {
-        return space_mixed(mm->space);
+    const gaddr_t mixed = space_mixed(mm->space);
+    if (mixed) {
+        return mixed;
     }
     size_t i = mm->vma_count;
     while (i && mm->vma[i - 1].dont_fork) {
