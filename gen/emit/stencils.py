@@ -97,11 +97,11 @@ def of_text(templates: Templates, gadget: str, text: str, whole: bool = False) -
         else:
             line, found = templates.host.fill(line)
             body.append(line + "\n")
-            if found:
-                kind = found.kind if straight else found.kind & HOLE_KINDS
+            for made in found:
+                kind = made.kind if straight else made.kind & HOLE_KINDS
                 body.append(hole_label(len(holes)))
-                holes.append(hole(len(holes), found.back, found.offset, kind))
-    holes += [note(made.value, made.offset, made.kind) for made in notes]
+                holes.append(hole(len(holes), made.back, made.offset, kind))
+    holes += [note(one.value, one.offset, one.kind) for one in notes]
     return stencil(gadget, body, holes, changed)
 
 

@@ -168,9 +168,9 @@ class Host(ABC):
         tier."""
         return None
 
-    def fill(self, line: str) -> tuple[str, Hole | None]:
-        """A line of a stencil as the assembler gets it, and its hole. ValueError: it can have
-        none."""
+    def fill(self, line: str) -> tuple[str, list[Hole]]:
+        """A line of a stencil as the assembler gets it, and its holes in the order of its bytes.
+        ValueError: it can have none."""
         raise NotImplementedError
 
     def notes(self, lines: list[str], long_mode: bool) -> tuple[list[str], list[Note], int]:
@@ -207,9 +207,8 @@ def hosts() -> list[str]:
 
 
 def sources(host: Host) -> list[Path]:
-    """The files that a host consists of: where its class and those that it builds on are."""
-    files = [inspect.getfile(kind) for kind in type(host).__mro__
+    """The files that a host consists of: where its class and those that it builds on are, and what
+    works on texts of stencils."""
+    files = [Path(inspect.getfile(kind)) for kind in type(host).__mro__
              if kind.__module__.startswith("gen.")]
-    if host.long_notes:
-        files.append(inspect.getfile(host.long_notes))
-    return [Path(name) for name in files]
+    return [*files, *sorted((Path(__file__).parent / "code").glob("*.py"))]

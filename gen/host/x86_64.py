@@ -112,6 +112,11 @@ class Slot:
     def __str__(self) -> str:
         return f"{self.offset}({SLOT})"
 
+    @property
+    def extended(self) -> str:
+        """The same, of a value that fits in 32 bits with its sign."""
+        return str(self)
+
 
 class HoleSlot(Slot):
     """A placeholder in a stencil: the parameter is patched in where the text has it, an immediate
@@ -123,6 +128,11 @@ class HoleSlot(Slot):
 
     def __str__(self) -> str:
         return f"${self.place}"
+
+    @property
+    def extended(self) -> str:
+        """As an immediate of 32 bits whose sign fills the rest."""
+        return f"$@{self.offset}{'i' if self.wide else ''}@"
 
     @property
     def place(self) -> str:
@@ -144,16 +154,19 @@ def in_cpu(offset: Slot, temp: HostRegister) -> tuple[str, str]:
 
 
 # What stands in the text of a stencil where a parameter goes: bytes, a number so large that the
-# assembler takes the widest form. A parameter is always the last of its instruction.
+# assembler takes the widest form. A parameter is the last of its instruction, or a displacement
+# before an immediate.
 FILLERS = {HOLE_8: (1, "0x55"), HOLE_16: (2, "0x5555"), HOLE_32: (4, "0x10000000"),
            HOLE_32S: (4, "0x10000000"), HOLE_64: (8, "0x1000000000000000"),
            HOLE_SLOT: (8, "0x1000000000000000"), HOLE_BRANCH: (4, "0x10000000")}
-PLACE = re.compile(r"(\$?)@(\d+)([wbts]?)@")
+PLACE = re.compile(r"(\$?)@(\d+)([wibts]?)@")
 
 
 def width_of(line: str) -> int:
     """Bits that an instruction with an immediate works on: those of its last operand, a
-    register."""
+    register, or what its suffix says."""
+    if line.endswith(")"):
+        return {"b": 8, "w": 16, "l": 32, "q": 64}[line.removeprefix("lock ").split()[0][-1]]
     name = line.rsplit("%", 1)[-1].strip()
     for bits, names in ((64, R64), (32, R32), (16, R16), (8, R8 + HIGH)):
         if name in names:
@@ -398,15 +411,16 @@ class ProbedMem(Rendered):
 
 
 class Imm(Rendered):
-    """Immediate from the fiber. Beside memory it is fetched into tmp."""
+    """Immediate from the fiber. Beside memory it is fetched into tmp. `extended`: it fits in 32
+    bits with its sign."""
 
     kind = "i"
 
-    def __init__(self, size: int, slot: Slot, fetch: bool) -> None:
+    def __init__(self, size: int, slot: Slot, fetch: bool, extended: bool) -> None:
         super().__init__(size)
-        self.text = str(slot)
+        self.text = slot.extended if extended else str(slot)
         if fetch:
-            self.pre = f"mov {slot}, {TMP[max(size, 32)]}\n"
+            self.pre = f"mov {self.text}, {TMP[max(size, 32)]}\n"
             self.text = TMP[size]
 
     def __str__(self) -> str:
@@ -496,29 +510,31 @@ class X86Host(Host):
     def holes(self) -> Host:
         return HoleHost()
 
-    def fill(self, line: str) -> tuple[str, Hole | None]:
-        found = PLACE.search(line)
-        if not found:
-            return line, None
-        immediate, offset, how = found.groups()
-        kind = {"w": HOLE_32S, "t": HOLE_BRANCH, "b": HOLE_8, "s": HOLE_SLOT}.get(how, HOLE_32)
-        if how == "s":
-            line = line.replace("mov ", "movabs ", 1)
-        elif immediate and how not in ("t", "b"):
-            bits = width_of(line)
-            if bits == 64 and line.split()[0] == "mov":
+    def fill(self, line: str) -> tuple[str, list[Hole]]:
+        found: list[Hole] = []
+        back = 0
+        for immediate, offset, how in PLACE.findall(line):  # an immediate is encoded last
+            kind = self.kind_of(line, immediate != "", how)
+            back += FILLERS[kind][0]
+            short = 0 if immediate else code.short_form(line)
+            found.insert(0, Hole(back, int(offset), kind + short))
+            if kind in (HOLE_64, HOLE_SLOT):
                 line = line.replace("mov ", "movabs ", 1)
-                kind = HOLE_64
-            elif bits < 64:
-                kind = {8: HOLE_8, 16: HOLE_16, 32: HOLE_32}[bits]
-            if bits == 64 and how != "w":
-                raise ValueError(f"a parameter of 4 bytes in 64 bits: {line}")
-        size, filler = FILLERS[kind]
-        kind += 0 if immediate else code.short_form(line)
-        line = PLACE.sub(lambda match: match.group(1) + filler, line, count=1)
-        if PLACE.search(line):
-            raise ValueError(f"two parameters in one instruction: {line}")
-        return line, Hole(size, int(offset), kind)
+            line = PLACE.sub(lambda match: match.group(1) + FILLERS[kind][1], line, count=1)
+        return line, found
+
+    @staticmethod
+    def kind_of(line: str, immediate: bool, how: str) -> int:
+        """Which hole a parameter makes, by the letter in its placeholder."""
+        kinds = {"w": HOLE_32S, "i": HOLE_32S, "t": HOLE_BRANCH, "b": HOLE_8, "s": HOLE_SLOT}
+        if not immediate or how in ("i", "t", "b", "s"):
+            return kinds.get(how, HOLE_32)
+        bits = width_of(line)
+        if bits == 64 and how != "w":
+            raise ValueError(f"a parameter of 4 bytes in 64 bits: {line}")
+        if bits == 64:
+            return HOLE_64 if line.split()[0] == "mov" else HOLE_32S
+        return {8: HOLE_8, 16: HOLE_16, 32: HOLE_32}[bits]
 
     def address(self, number: int) -> object:
         return register(number, 64) if number < self.resident else CpuSlot(number)
@@ -586,7 +602,7 @@ class X86Host(Host):
             bits = size if form.size == 32 else form.size  # Iz of a 64-bit operation
             name = "imm2" if second else "imm"
             wide = residence.guest.param_bytes(name) == 8
-            return Imm(bits, self.slot(offsets[name], wide), has_mem)
+            return Imm(bits, self.slot(offsets[name], wide), has_mem, form.size == 32)
         return Vector(form.place.value, value, form.size)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gen.host.code.operands import homes, immediates
 from gen.host.host import (HOLE_HOME, HOLE_MOVED, HOLE_PROBE, HOLE_SHORT, HOLE_SHORT_SIB,
                            HOLE_STORED, HOLE_SUM, NO_PARAM, Note)
 
@@ -43,7 +44,7 @@ PROBE = re.compile(r"shrx %r12, %(\w+), %(r9|r10|r11)$")
 LOAD = re.compile(r"movzbl PROBE\(%r15,%(r9|r10|r11)\), %\1d$")
 SUM = re.compile(r"lea (@\d+w@|-?\d+|)\(%(\w+)\), %(r9|r11)$")
 FROM_HOME = re.compile(r"mov @(\d+)@\(%r13\), %r11$")
-INTO_HOME = re.compile(r"mov\w* %\w+, @(\d+)@\(%r13\)$")
+INTO_HOME = re.compile(r"(?!cmp|test)\w+ (?:[%$@\w]+, )?@(\d+)@\(%r13\)$")
 EA_HOME = re.compile(r"mov CPU_REGS\+(\d+)\(%r13\), %(r9|r11)$")
 EA_SUM = re.compile(r"lea @8w@\((?:%(\w+))?(?:,%(\w+),([1248]))?\), %r11$")
 STEP = re.compile(r"lea (-?\d+|@\d+w@)\(%(\w+)\), %\2$")
@@ -231,6 +232,7 @@ def notes(lines: list[str]) -> tuple[list[str], list[Note], int]:
     """The lines of a stencil (one instruction each, no blanks around) as native code has them,
     notes, and the registers that they may change otherwise than the notes say."""
     found: list[Note] = []
+    lines = homes(lines)
     probed = find_probe(lines)
     if probed and (probed.disp.startswith("@") or -128 <= int(probed.disp or 0) < 128):
         short = direct(lines, probed) if probed.address else None
@@ -245,4 +247,4 @@ def notes(lines: list[str]) -> tuple[list[str], list[Note], int]:
             found.append(Note(0, int(probed.home), HOLE_HOME))
     found += ea_sum(lines)
     moves, counted = moved(lines)
-    return lines, [*found, *moves, *stored(lines)], changed(lines, counted)
+    return immediates(lines), [*found, *moves, *stored(lines)], changed(lines, counted)
