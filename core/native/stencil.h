@@ -53,7 +53,8 @@ struct stencil {
     uint8_t changed; /* guest registers, by bits, that it may change otherwise than notes say */
 };
 
-/* The stencil of a gadget; false: it has none. Thread-safe, and safe in signal handlers. */
+/* The stencil of a gadget, which is one of the program's own (the word in front of it is read);
+ * false: it has none. Thread-safe, and safe in signal handlers. */
 bool stencil_of(const void *gadget, struct stencil *stencil);
 
 #endif

@@ -14,9 +14,16 @@ END = '    .section .note.GNU-stack, "", @progbits\n'
 PART = '    .pushsection fg_parts, "a", @progbits\n    .quad 78f\n    .popsection\n78:\n'
 
 
-def gadget(label: str, text: str, shared: bool = False) -> str:
-    """One gadget; `shared`: other files know its label."""
-    return (f"    .globl {label}\n" if shared else "") + f"{label}:\n{text}"
+def label_of(symbol: str, shared: bool = False) -> str:
+    """A label; `shared`: other files know it."""
+    return (f"    .globl {symbol}\n" if shared else "") + f"{symbol}:\n"
+
+
+def gadget(label: str, text: str, record: str = "", shared: bool = False) -> str:
+    """One gadget, and its stencil's record if it has one. In front of the label is a word: how far
+    the record is from there, 0: it has none (core/native/stencil.c)."""
+    word = "88f - ." if record else "0"
+    return f"    .long {word}\n{label_of(label, shared)}{text}{record}"
 
 
 def section(name: str, flags: str, align: int) -> str:
@@ -26,7 +33,7 @@ def section(name: str, flags: str, align: int) -> str:
 
 def words(symbol: str, addresses: Iterable[str]) -> str:
     """A table of addresses ("" for none), in memory that is read-only once they are known."""
-    return (section(".data.rel.ro", "aw", 8) + gadget(symbol, "", shared=True) +
+    return (section(".data.rel.ro", "aw", 8) + label_of(symbol, shared=True) +
             "".join(f"    .quad {address or 0}\n" for address in addresses))
 
 
@@ -46,23 +53,21 @@ BODY_END = "87:\n"
 IN_GADGET = 255
 
 
-def stencil(label: str, body: list[str], holes: list[str], changed: int) -> str:
-    """The record of a gadget's stencil (core/native/stencil.h), and its line of the map, which is
-    in the order of the gadgets. `holes`: hole(), note(); `changed`: guest registers, by bits."""
-    return _record(label, "87f - 89f", len(holes), changed, [*holes, "89:\n", *body, BODY_END])
+def stencil(body: list[str], holes: list[str], changed: int) -> str:
+    """The record of a gadget's stencil (core/native/stencil.h). `holes`: hole(), note(); `changed`:
+    guest registers, by bits."""
+    return _record("87f - 89f", len(holes), changed, [*holes, "89:\n", *body, BODY_END])
 
 
 def stencil_in_gadget(label: str, changed: int) -> str:
     """The same of one whose body is the gadget's."""
-    return _record(label, f"87b - {label}", IN_GADGET, changed, [])
+    return _record(f"87b - {label}", IN_GADGET, changed, [])
 
 
-def _record(label: str, size: str, holes: int, changed: int, rest: list[str]) -> str:
+def _record(size: str, holes: int, changed: int, rest: list[str]) -> str:
     return "".join([
         '    .pushsection fg_stencils, "a", @progbits\n    .balign 2\n88:\n',
-        f"    .short {size}\n    .byte {holes}, {changed}\n", *rest,
-        f'    .section fg_stencil_map, "a", @progbits\n    .long {label} - ., 88b - .\n'
-        "    .popsection\n"])
+        f"    .short {size}\n    .byte {holes}, {changed}\n", *rest, "    .popsection\n"])
 
 
 def hole(number: int, back: int, what: str | int, kind: int) -> str:

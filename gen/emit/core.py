@@ -51,12 +51,12 @@ def one_file(templates: Templates, name: str, table: str, what: str,
     for label, context in entries:
         if not label:
             continue
-        text = gadget(gadget_prefix + label, tidy(template.render({**common, **context})),
-                      shared=True)
+        record = ""
         if name in IN_BLOCKS and templates.host.holes():
-            text += stencils.of_text(templates, gadget_prefix + label, tidy(template.render(
+            record = stencils.of_text(templates, tidy(template.render(
                 {**common, **stencils.with_holes(templates, context)})), name == "native_probe")
-        gadgets.append(text)
+        gadgets.append(gadget(gadget_prefix + label, tidy(template.render({**common, **context})),
+                              record, shared=True))
     head = f"# {what}\n# {made_by(__name__, f'templates/{target.host}/core/{name}.j2')}.\n"
     return gadget_file(head, gadgets, words(table_prefix + table, (
         label and gadget_prefix + label for label, _ in entries)))

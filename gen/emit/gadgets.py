@@ -89,7 +89,7 @@ def table_text(renderer: Renderer, bodies: stencils.StencilRenderer, table: Tabl
         labels.append(name)
         if label:
             text = renderer.one(table, values)
-            gadgets.append(gadget(name, stencils.add(bodies, table, values, name, text)))
+            gadgets.append(gadget(name, *stencils.add(bodies, table, values, name, text)))
     return gadget_file(head, gadgets, words(table.symbol, labels))
 
 

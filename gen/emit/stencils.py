@@ -71,7 +71,7 @@ def dispatch(templates: Templates) -> dict[str, Any]:
     }
 
 
-def of_text(templates: Templates, gadget: str, text: str, whole: bool = False) -> str:
+def of_text(templates: Templates, text: str, whole: bool = False) -> str:
     """The record of a body's text, as StencilRenderer makes it; "" where it cannot be one. `whole`:
     no probe is taken out."""
     lines = body_lines(text)
@@ -102,7 +102,7 @@ def of_text(templates: Templates, gadget: str, text: str, whole: bool = False) -
                 body.append(hole_label(len(holes)))
                 holes.append(hole(len(holes), made.back, made.offset, kind))
     holes += [note(one.value, one.offset, one.kind) for one in notes]
-    return stencil(gadget, body, holes, changed)
+    return stencil(body, holes, changed)
 
 
 def body_lines(text: str) -> list[str]:
@@ -125,10 +125,10 @@ def has_stencil(table: Table) -> bool:
 
 
 def add(bodies: StencilRenderer, table: Table, values: dict[str, int], gadget: str, text: str
-        ) -> str:
-    """The text of a table's entry, with its record where there can be one."""
+        ) -> tuple[str, str]:
+    """The text of a table's entry and its record, "" where there can be none."""
     if not bodies.there or not has_stencil(table):
-        return text
+        return text, ""
     offsets, slots = bodies.layout(table, values)
     ending = tidy(bodies.templates.macro("next", slots))
     plain = not offsets and OUT not in text and text.count(ending) == 1
@@ -136,5 +136,5 @@ def add(bodies: StencilRenderer, table: Table, values: dict[str, int], gadget: s
         lines = body_lines(text[:-len(ending)])
         same, notes, changed = bodies.host.notes(lines, bodies.guest.long_mode)
         if same == lines and not notes:
-            return text[:-len(ending)] + BODY_END + ending + stencil_in_gadget(gadget, changed)
-    return text + of_text(bodies.templates, gadget, bodies.one(table, values))
+            return (text[:-len(ending)] + BODY_END + ending, stencil_in_gadget(gadget, changed))
+    return text, of_text(bodies.templates, bodies.one(table, values))

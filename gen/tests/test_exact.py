@@ -39,6 +39,9 @@ class Gadgets(unittest.TestCase):
             text = project.gadget_file("add32_rr")
             self.assertEqual(gadget(text, "g_add32_rr_ecx_esp"),
                              ["addl %r8d, %ecx", "lea 8(%r14), %r14", "jmp *(%r14)"])
+            # In front of each is how far its stencil's record is.
+            self.assertEqual(text.count("    .long 88f - .\ng_add32_rr_"), 64)
+            self.assertEqual(text.count("\n88:\n"), 64)
             # One table serves both directions, and says so.
             self.assertIn("mini.x86: 01 /r MR Ev Gv lock", text)
             self.assertIn("mini.x86: 03 /r RM Gv Ev", text)

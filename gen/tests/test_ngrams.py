@@ -34,7 +34,7 @@ def instructions(text: str, start: str, end: str) -> list[str]:
     inside = text[text.index(f"\n{start}:\n"):text.index(f"\n{end}:\n")].splitlines()[2:]
     return [line.strip() for line in inside
             if line.strip() and not line.startswith("#") and
-            not line.strip().startswith((".pushsection", ".quad", ".popsection", ".globl"))]
+            not line.strip().startswith((".pushsection", ".quad", ".popsection", ".long", ".globl"))]
 
 
 class Text(unittest.TestCase):

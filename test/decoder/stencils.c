@@ -4,6 +4,7 @@
  *
  *   stencils           all of the program's own; a line for each mistake, then ok or not ok */
 #include "core/base/cpu_state.h"
+#include "core/build/gadget_name.h"
 #include "core/decode/rows.h"
 #include "core/native/stencil.h"
 
@@ -13,13 +14,6 @@
 
 #define HOST_CPU 13 /* the register with the cpu (templates/x86_64/registers.md) */
 #define OTHERS   (-1)
-
-/* The map that core/native/stencil.c looks into. */
-struct mapped {
-    int32_t gadget, record;
-};
-extern const struct mapped __start_fg_stencil_map[] __attribute__((weak));
-extern const struct mapped __stop_fg_stencil_map[] __attribute__((weak));
 
 static ZydisDecoder zydis;
 static unsigned mistakes, stencils, changing;
@@ -134,10 +128,14 @@ static void check(const void *gadget) {
 
 int main(void) {
     ZydisDecoderInit(&zydis, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    for (const struct mapped *at = __start_fg_stencil_map; at < __stop_fg_stencil_map; at++) {
-        check((const uint8_t *)&at->gadget + at->gadget);
+    for (unsigned t = 0; t < gadget_table_count; t++) {
+        for (unsigned i = 0; i < gadget_tables[t].count; i++) {
+            if (gadget_tables[t].table[i]) {
+                check(gadget_tables[t].table[i]);
+            }
+        }
     }
-    const bool good = mistakes == 0 && stencils > 10000 && changing > 10000;
+    const bool good = mistakes == 0 && stencils > 100000 && changing > 10000;
     printf("# %u stencils, %u changes of registers, %u mistakes\n", stencils, changing, mistakes);
     printf("%s registers that stencils change\n", good ? "ok" : "not ok");
     return !good;
