@@ -33,8 +33,9 @@ static void collect(void) {
     }
     for (unsigned i = 0; i < gadget_table_count; i++) {
         for (unsigned j = 0; j < gadget_tables[i].count; j++) {
-            if (gadget_tables[i].table[j]) {
-                known[known_count++] = (struct known){gadget_tables[i].table[j], i, j};
+            const void *gadget = gadget_at(gadget_tables[i].table, j);
+            if (gadget) {
+                known[known_count++] = (struct known){gadget, i, j};
             }
         }
     }

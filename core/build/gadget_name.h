@@ -2,11 +2,11 @@
 #ifndef FG_CORE_GADGET_NAME_H
 #define FG_CORE_GADGET_NAME_H
 
-#include "core/base/types.h"
+#include "core/decode/rows.h"
 
 /* One gadget table: its entries are numbered by up to four indices, the first most significant. */
 struct gadget_table {
-    void *const *table;
+    const gadget_ref *table;
     unsigned count;
     const char *name;
     struct {

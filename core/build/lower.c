@@ -252,20 +252,20 @@ static void emit_ea(struct lowered *low, const struct insn *insn, enum mem_mode 
         disp += insn->opsize;
     }
     if (insn->addrsize == 2) {
-        emit_disp(low, tables->addr16[insn->base], 0, disp);
+        emit_disp(low, gadget_at(tables->addr16, (unsigned)insn->base), 0, disp);
     } else {
         unsigned registers = shape_of(low)->registers;
         unsigned base = insn->base < 0 ? registers : (unsigned)insn->base;
         unsigned index = insn->index < 0 ? 4 : (unsigned)insn->index;
         unsigned scale = insn->index < 0 ? 0 : insn->scale;
         unsigned entry = (base * registers + index) * 4 + scale;
-        emit_disp(low, tables->index[entry], tables->index_id + entry, disp);
+        emit_disp(low, gadget_at(tables->index, entry), tables->index_id + entry, disp);
         if (is_short(low, insn)) {
-            emit_bare(low, *tables->trunc32);
+            emit_bare(low, gadget_at(tables->trunc32, 0));
         }
     }
     if (with_segment && has_segment_base(insn)) {
-        emit_bare(low, tables->add_seg[insn->seg]);
+        emit_bare(low, gadget_at(tables->add_seg, insn->seg));
     }
 }
 
@@ -375,7 +375,7 @@ static unsigned operand_base(const struct lowered *low, const struct insn *insn,
 /* All of an instruction in C. */
 static void emit_wide_helper(struct lowered *low, const struct insn *insn) {
     struct emitter e = {.low = low};
-    begin(&e, ea_tables[low->mode].wide[WIDE_CALL], 0);
+    begin(&e, gadget_at(ea_tables[low->mode].wide, WIDE_CALL), 0);
     put64(&e, (uint64_t)(uintptr_t)ea_tables[low->mode].wide_helper);
     put_address(&e, insn->pc);
     finish(&e);
@@ -402,14 +402,14 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
         emit_ea(low, insn, variant->mem);
     }
     if (way == WIDE_OPERAND) {
-        emit_bare(low, ea_tables[low->mode].wide[WIDE_IN]);
+        emit_bare(low, gadget_at(ea_tables[low->mode].wide, WIDE_IN));
     }
     for (unsigned i = 0; i < variant->steps; i++) {
         const struct step *step = &variant->step[i];
         bool dead = flags_dead && step->table_dead;
         struct homes homes;
         unsigned index = table_index(low, step, insn, base, &homes);
-        const void *gadget = (dead ? step->table_dead : step->table)[index];
+        const void *gadget = gadget_at(dead ? step->table_dead : step->table, index);
         if (!gadget) {
             return false;
         }
@@ -420,7 +420,7 @@ static bool emit_insn(struct lowered *low, const struct insn *insn, bool flags_d
         finish(&e);
     }
     if (way == WIDE_OPERAND) {
-        emit_bare(low, ea_tables[low->mode].wide[WIDE_OUT]);
+        emit_bare(low, gadget_at(ea_tables[low->mode].wide, WIDE_OUT));
     }
     return true;
 }
@@ -440,7 +440,7 @@ static bool emit_fused(struct lowered *low, const struct insn *insn, const struc
     unsigned base = operand_base(low, insn, variant);
     struct homes homes;
     unsigned index = table_index(low, variant->step, insn, base, &homes) * 16 + (jcc->opcode & 15);
-    const void *gadget = variant->fuse_jcc[index];
+    const void *gadget = gadget_at(variant->fuse_jcc, index);
     if (!gadget) {
         return false;
     }

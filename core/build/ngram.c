@@ -8,14 +8,13 @@
 #include <string.h>
 
 /* Where parts but the first begin, ascending: gadgets and parts are emitted in the same order. */
-extern const uint64_t __start_fg_parts[] __attribute__((weak));
-extern const uint64_t __stop_fg_parts[] __attribute__((weak));
+extern const gadget_ref __start_fg_parts[] __attribute__((weak));
+extern const gadget_ref __stop_fg_parts[] __attribute__((weak));
 
 extern const char __start_fg_gadgets[], __stop_fg_gadgets[];
 
 static const struct ngram *next_ngram(const struct ngram *ngram) {
-    size_t bytes = offsetof(struct ngram, id) + ngram->count * sizeof *ngram->id;
-    return (const struct ngram *)((const char *)ngram + (bytes + 7) / 8 * 8);
+    return (const struct ngram *)&ngram->id[ngram->count];
 }
 
 /* The list of n-grams that begin with these two; NULL: none. */
@@ -43,7 +42,7 @@ static const struct ngram *find(const struct ngram_tables *tables, const struct 
     }
     const uint32_t *id = &low->id[number];
     const struct ngram *ngram = find_list(tables, id[0], id[1]);
-    for (; ngram && ngram->combined; ngram = next_ngram(ngram)) {
+    for (; ngram && ngram->combined.distance; ngram = next_ngram(ngram)) {
         if (number + ngram->count > low->gadgets) {
             continue;
         }
@@ -90,13 +89,13 @@ void ngram_merge(struct lowered *low) {
             }
         }
         if (ngram) {
-            low->slot[start] = (uint64_t)(uintptr_t)ngram->combined;
+            low->slot[start] = (uint64_t)(uintptr_t)gadget_at(&ngram->combined, 0);
         }
     }
     low->slots = out;
     /* A fiber that is one n-gram and branches to itself: the form that keeps the fiber register. */
-    if (gadgets == 1 && ngram && ngram->self && low->exit[0].target == low->pc) {
-        low->slot[0] = (uint64_t)(uintptr_t)ngram->self;
+    if (gadgets == 1 && ngram && ngram->self.distance && low->exit[0].target == low->pc) {
+        low->slot[0] = (uint64_t)(uintptr_t)gadget_at(&ngram->self, 0);
     }
 }
 
@@ -104,7 +103,7 @@ const void *ngram_gadget(uint32_t id) {
     uint32_t first = 1;
     for (unsigned i = 0; i < gadget_table_count; i++) {
         if (id - first < gadget_tables[i].count) {
-            return gadget_tables[i].table[id - first];
+            return gadget_at(gadget_tables[i].table, id - first);
         }
         first += gadget_tables[i].count;
     }
@@ -114,8 +113,8 @@ const void *ngram_gadget(uint32_t id) {
 /* The one after it, be it of another list. */
 static const struct ngram *follower(const struct ngram *ngram) {
     ngram = next_ngram(ngram);
-    if (!ngram->combined) { /* the end of a list */
-        ngram = (const struct ngram *)((const uint64_t *)ngram + 1);
+    if (!ngram->combined.distance) { /* the end of a list */
+        ngram = (const struct ngram *)(&ngram->combined + 1);
     }
     return ngram;
 }
@@ -137,7 +136,7 @@ static const struct ngram *ngram_of(const void *gadget) {
     for (unsigned mode = 0; mode < GUEST_MODES; mode++) {
         const struct ngram *ngram = (const struct ngram *)ngram_tables[mode].lists;
         for (uint32_t left = ngram_tables[mode].count; left; left--, ngram = follower(ngram)) {
-            if (ngram->combined == gadget || ngram->self == gadget) {
+            if (gadget_at(&ngram->combined, 0) == gadget || gadget_at(&ngram->self, 0) == gadget) {
                 return ngram;
             }
         }
@@ -158,18 +157,18 @@ const char *ngram_name(const void *gadget) {
 }
 
 unsigned ngram_part(const void *gadget, const void *at) {
-    const uint64_t start = (uint64_t)(uintptr_t)gadget, here = (uint64_t)(uintptr_t)at;
-    const uint64_t *low = __start_fg_parts, *high = __stop_fg_parts;
-    while (low < high) { /* first part that begins after `here` */
-        const uint64_t *mid = low + (high - low) / 2;
-        if (*mid <= here) {
+    const gadget_ref *low = __start_fg_parts, *high = __stop_fg_parts;
+    while (low < high) { /* first part that begins after `at` */
+        const gadget_ref *mid = low + (high - low) / 2;
+        if (gadget_at(mid, 0) <= at) {
             low = mid + 1;
         } else {
             high = mid;
         }
     }
     unsigned part = 0;
-    while (low > __start_fg_parts && *--low >= start) { /* equal: the first part is empty, a NOP */
+    /* Equal: the first part is empty, a NOP. */
+    while (low > __start_fg_parts && gadget_at(--low, 0) >= gadget) {
         part++;
     }
     return part;

@@ -4,18 +4,19 @@
 #define FG_CORE_NGRAM_H
 
 #include "core/build/block.h"
+#include "core/decode/rows.h"
 
 /* The generated tables (build/gen/ngrams.S). A gadget has a number, its id: that of its table plus
  * its entry (rows.h). N-grams are found by the ids of their first two gadgets: open addressing,
  * first 0: free; in front of it a filter that fits the first-level cache, for most neighbours begin
- * no n-gram. `list` is where the n-grams with these two begin in lists. */
+ * no n-gram. `list` is where the n-grams with these two begin in lists, in words. */
 struct ngram_pair {
     uint32_t first, second, list;
 };
-/* The longest come first; after the last of a list comes a NULL. */
+/* The longest come first; after the last of a list comes a 0. */
 struct ngram {
-    const void *combined;
-    const void *self; /* for a fiber that is this n-gram alone and branches to itself; or NULL */
+    gadget_ref combined;
+    gadget_ref self; /* for a fiber that is this n-gram alone and branches to itself; or none */
     uint32_t count;
     uint32_t id[];
 };
@@ -23,7 +24,7 @@ struct ngram {
 struct ngram_tables {
     const uint64_t *filter; /* NGRAM_FILTER_BITS */
     const struct ngram_pair *pairs;
-    const uint64_t *lists;
+    const gadget_ref *lists;
     uint32_t pair_mask, count; /* count 0: the guest has no n-grams */
 };
 extern const struct ngram_tables ngram_tables[GUEST_MODES];

@@ -15,6 +15,18 @@
 
 struct cpu;
 
+/* An entry of a table of gadgets: how far the gadget is from the entry itself; 0: there is none.
+ * Half as long as an address, and the same wherever the program is loaded. */
+typedef struct {
+    int32_t distance;
+} gadget_ref;
+
+/* The gadget of an entry; NULL: none. */
+static inline const void *gadget_at(const gadget_ref *table, size_t entry) {
+    const gadget_ref *ref = &table[entry];
+    return ref->distance ? (const char *)ref + ref->distance : NULL;
+}
+
 /* What selects a gadget of a table; a table index is the mixed-radix number of its index kinds, the
  * first kind most significant. */
 enum index_kind {
@@ -77,9 +89,8 @@ struct index_spec {
 
 /* One gadget of an instruction's sequence. */
 struct step {
-    void *const
-        *table; /* gadget addresses; NULL entry: not generated (lower.c falls back to #UD) */
-    void *const *table_dead; /* the same where no later flag read exists; NULL: no difference */
+    const gadget_ref *table;      /* no gadget: not generated (lower.c falls back to #UD) */
+    const gadget_ref *table_dead; /* the same where no flag is read later; NULL: no difference */
     helper_fn helper;
     uint32_t id, id_dead; /* number of the tables' first entry, for n-grams (ngram.h) */
     struct index_spec index[3];
@@ -117,7 +128,7 @@ struct variant {
     /* Gadgets of this (single-step) variant fused with a following Jcc: indexed by the step's
      * index, then the condition; parameters: the step's, then P_TARGET, P_FALL (each at its next
      * multiple); NULL: none. */
-    void *const *fuse_jcc;
+    const gadget_ref *fuse_jcc;
     uint32_t fuse_id; /* number of that table's first entry */
     /* Number of the variant that takes its place, with a C helper, where the host lacks the row's
      * feature; 0: none. decode() has done so. */
@@ -228,15 +239,16 @@ extern const uint8_t opmap_modrm[GUEST_MODES][MAP_COUNT][32];
  */
 enum wide_gadget { WIDE_IN, WIDE_OUT, WIDE_CALL };
 struct ea_tables {
-    void *const *index;
-    void *const *addr16;
-    void *const *add_seg;
-    void *const *trunc32; /* x86-64: cuts the EA register to 32 bits (address size prefix) */
-    void *const *probe; /* x86-64: probes of native code, two for each resident register and for one
-                           at home: with a displacement, and without; two for the EA register */
-    void *const *wide;  /* x86-64: what is beyond the window, by enum wide_gadget */
-    helper_fn wide_helper; /* what WIDE_CALL calls: decodes the instruction at cpu->pc again */
-    uint32_t index_id;     /* number of index's first entry; the others are in no n-gram */
+    const gadget_ref *index;
+    const gadget_ref *addr16;
+    const gadget_ref *add_seg;
+    const gadget_ref *trunc32; /* x86-64: cuts the EA register to 32 bits (address size prefix) */
+    /* x86-64: probes of native code, two for each resident register and for one at home: with a
+     * displacement, and without; two for the EA register */
+    const gadget_ref *probe;
+    const gadget_ref *wide; /* x86-64: what is beyond the window, by enum wide_gadget */
+    helper_fn wide_helper;  /* what WIDE_CALL calls: decodes the instruction at cpu->pc again */
+    uint32_t index_id;      /* number of index's first entry; the others are in no n-gram */
 };
 extern const struct ea_tables ea_tables[GUEST_MODES];
 

@@ -229,7 +229,7 @@ static void copy_probe(struct writer *w, const struct probe *probe) {
     const unsigned entry = probe->ea               ? home + 2 + probe->reg
                            : probe->reg < resident ? 2 * probe->reg + !probe->slot[1]
                                                    : home + !probe->slot[1];
-    copy_own(w, ea_tables[w->low->mode].probe[entry], probe->slot);
+    copy_own(w, gadget_at(ea_tables[w->low->mode].probe, entry), probe->slot);
 }
 
 /* What a probe in front of a body takes at most. */

@@ -11,7 +11,7 @@ from typing import Iterable
 START = '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n'
 END = '    .section .note.GNU-stack, "", @progbits\n'
 # In front of a further part of an n-gram: its address goes into the table of parts.
-PART = '    .pushsection fg_parts, "a", @progbits\n    .quad 78f\n    .popsection\n78:\n'
+PART = '    .pushsection fg_parts, "a", @progbits\n    .long 78f - .\n    .popsection\n78:\n'
 
 
 def label_of(symbol: str, shared: bool = False) -> str:
@@ -31,14 +31,19 @@ def section(name: str, flags: str, align: int) -> str:
     return f'    .section {name}, "{flags}", @progbits\n    .balign {align}\n'
 
 
-def words(symbol: str, addresses: Iterable[str]) -> str:
-    """A table of addresses ("" for none), in memory that is read-only once they are known."""
-    return (section(".data.rel.ro", "aw", 8) + label_of(symbol, shared=True) +
-            "".join(f"    .quad {address or 0}\n" for address in addresses))
+def ref(gadget_label: str) -> str:
+    """A gadget_ref (core/decode/rows.h): how far a gadget is from here; of "" 0."""
+    return f"{gadget_label} - ." if gadget_label else "0"
+
+
+def refs(symbol: str, gadgets: Iterable[str]) -> str:
+    """A table of gadgets, "" for none."""
+    return (section(".rodata", "a", 4) + label_of(symbol, shared=True) +
+            "".join(f"    .long {ref(label)}\n" for label in gadgets))
 
 
 def gadget_file(head: str, gadgets: Iterable[str], table: str = "") -> str:
-    """A file of gadgets: comment on top, gadgets, perhaps words()."""
+    """A file of gadgets: comment on top, gadgets, perhaps refs()."""
     return "".join([head, START, *gadgets, "\n" + table if table else "", END])
 
 

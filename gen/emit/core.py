@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Iterator
 
 from gen.emit import stencils
-from gen.emit.assembly import gadget, gadget_file, words
+from gen.emit.assembly import gadget, gadget_file, refs
 from gen.emit.files import made_by
 from gen.emit.index import Index
 from gen.expand.bodies import Templates, tidy
@@ -58,7 +58,7 @@ def one_file(templates: Templates, name: str, table: str, what: str,
         gadgets.append(gadget(gadget_prefix + label, tidy(template.render({**common, **context})),
                               record, shared=True))
     head = f"# {what}\n# {made_by(__name__, f'templates/{target.host}/core/{name}.j2')}.\n"
-    return gadget_file(head, gadgets, words(table_prefix + table, (
+    return gadget_file(head, gadgets, refs(table_prefix + table, (
         label and gadget_prefix + label for label, _ in entries)))
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from gen.emit import stencils
-from gen.emit.assembly import gadget, gadget_file, words
+from gen.emit.assembly import gadget, gadget_file, refs
 from gen.emit.files import Output, made_by
 from gen.emit.index import Index, stamp_of
 from gen.emit.render import Renderer
@@ -90,7 +90,7 @@ def table_text(renderer: Renderer, bodies: stencils.StencilRenderer, table: Tabl
         if label:
             text = renderer.one(table, values)
             gadgets.append(gadget(name, *stencils.add(bodies, table, values, name, text)))
-    return gadget_file(head, gadgets, words(table.symbol, labels))
+    return gadget_file(head, gadgets, refs(table.symbol, labels))
 
 
 def emit(library: Library, templates: Templates, stamps: Stamps, index: Index) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from gen.emit.assembly import END, PART, gadget, gadget_file, section, words
+from gen.emit.assembly import END, PART, gadget, gadget_file, label_of, ref, section
 from gen.emit.core import ea_entries
 from gen.emit.files import Output, made_by
 from gen.emit.index import Index, stamp_of
@@ -209,16 +209,16 @@ def guest_text(guest: str, ngrams: list[Ngram]) -> str:
             at = (at + 1) % room
         pairs[at] = (first, second, word)
         for ngram in same:
-            own = f"{ngram.symbol}_self" if ngram.loop else "0"
+            own = f"{ngram.symbol}_self" if ngram.loop else ""
             ids = ", ".join(str(number) for number in ngram.ids)
-            lists.append(f"    .quad {ngram.symbol}, {own}\n    .long {len(ngram.ids)}, {ids}\n"
-                         "    .balign 8\n")
-            word += 2 + (len(ngram.ids) + 2) // 2
-        lists.append("    .quad 0\n")
+            lists.append(f"    .long {ref(ngram.symbol)}\n    .long {ref(own)}\n"
+                         f"    .long {len(ngram.ids)}, {ids}\n")
+            word += 3 + len(ngram.ids)
+        lists.append("    .long 0\n")
         word += 1
     return "".join([
-        section(".data.rel.ro", "aw", 64), f"lists_{guest}:\n", *lists,
-        section(".rodata", "a", 64), f"pairs_{guest}:\n",
+        section(".rodata", "a", 64), f"lists_{guest}:\n", *lists,
+        f"    .balign 64\npairs_{guest}:\n",
         *(f"    .long {one}, {two}, {at}\n" for one, two, at in pairs),
         f"    .balign 64\nfilter_{guest}:\n", *(f"    .quad {bit:#x}\n" for bit in bits),
         f"    .set last_{guest}, {room - 1}\n    .set count_{guest}, {len(ngrams)}\n"])
@@ -230,7 +230,7 @@ def tables_text(ngrams: dict[str, list[Ngram]]) -> str:
     names = {guest.name: guest.mode.lower() for guest in GUESTS}
     text = [f"# {made_by(__name__)}. Shapes: core/build/ngram.h.\n",
             *(guest_text(names[guest], found) for guest, found in ngrams.items()),
-            words("ngram_tables", ())]
+            section(".data.rel.ro", "aw", 8), label_of("ngram_tables", shared=True)]
     for guest, name in names.items():
         text.append(f"    .quad filter_{name}, pairs_{name}, lists_{name}\n"
                     f"    .long last_{name}, count_{name}\n" if guest in ngrams else

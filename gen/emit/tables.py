@@ -312,7 +312,7 @@ def emit_rows(libraries: list[Library], made: list[Library], features: dict[str,
     text = [TOP, '#include "core/cpu/cpu.h"\n#include "core/build/gadget_name.h"\n'
                  '#include "core/helpers/helpers.h"\n#include "core/helpers/portable.h"\n'
                  '#include "core/decode/rows.h"\n\n']
-    text += [f"extern void *const {name}[];\n" for name in sorted(tables.externs)]
+    text += [f"extern const gadget_ref {name}[];\n" for name in sorted(tables.externs)]
     text += ["\nstatic const struct step steps[] = {\n", *tables.step_lines, "};\n",
              "\nconst struct variant variants[] = {\n", *tables.variant_lines, "};\n",
              f"const uint16_t variant_count = {len(tables.variant_lines)};\n",

@@ -71,7 +71,7 @@ class Adding(unittest.TestCase):
         text = self.read("after/gadgets/x86_64/i386/window/shift/popcnt32_rr.S")
         self.assertEqual(gadget(text, "g_popcnt32_rr_eax_esi"),
                          ["popcntl %esi, %eax", "lea 8(%r14), %r14", "jmp *(%r14)"])
-        self.assertEqual(text.count("    .quad g_"), 64)
+        self.assertEqual(text.count("    .long g_"), 64)
 
     def test_assembles(self) -> None:
         include = self.root / "inc"
@@ -111,7 +111,7 @@ class Adding(unittest.TestCase):
         finally:
             policy.write_text(old, encoding="utf-8")
         text = self.read("fast/gadgets/x86_64/i386/window/shift/popcnt32_rm.S")
-        self.assertEqual(text.count("    .quad g_"), 80)
+        self.assertEqual(text.count("    .long g_"), 80)
 
     def test_mistake_of_the_page(self) -> None:
         message = mistake(self.block.replace("alu2_nolock", "alu99"),

@@ -45,7 +45,7 @@ class Gadgets(unittest.TestCase):
             # One table serves both directions, and says so.
             self.assertIn("mini.x86: 01 /r MR Ev Gv lock", text)
             self.assertIn("mini.x86: 03 /r RM Gv Ev", text)
-            self.assertEqual(text.count("    .quad g_"), 64)
+            self.assertEqual(text.count("    .long g_"), 64)
 
     def test_memory_by_base(self) -> None:
         with Project(ADD, policy=POLICY + "by_base add32_rm\n") as project:

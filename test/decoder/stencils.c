@@ -130,8 +130,9 @@ int main(void) {
     ZydisDecoderInit(&zydis, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     for (unsigned t = 0; t < gadget_table_count; t++) {
         for (unsigned i = 0; i < gadget_tables[t].count; i++) {
-            if (gadget_tables[t].table[i]) {
-                check(gadget_tables[t].table[i]);
+            const void *gadget = gadget_at(gadget_tables[t].table, i);
+            if (gadget) {
+                check(gadget);
             }
         }
     }

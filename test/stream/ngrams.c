@@ -41,7 +41,8 @@ static bool make_sequence(struct sequence *s, const struct ngram *ngram, struct 
         }
         if (!way) {
             unsigned ea = 0;
-            while (ea < EA_COUNT && ea_tables[TESTED].index[ea] != ngram_gadget(ngram->id[at])) {
+            while (ea < EA_COUNT &&
+                   gadget_at(ea_tables[TESTED].index, ea) != ngram_gadget(ngram->id[at])) {
                 ea++;
             }
             bool last = at + 1 == ngram->count; /* ends between address and access: any access */
@@ -226,7 +227,7 @@ static void run_ngrams(struct runner *runner, const struct options *o) {
         bool good = run_ngram(runner, ngram, number, o);
         made += good;
         if (!good && o->missing) {
-            printf("# not made: %s\n", ngram_name(ngram->combined));
+            printf("# not made: %s\n", ngram_name(gadget_at(&ngram->combined, 0)));
         }
     }
     flush(runner, o->details);
@@ -262,7 +263,7 @@ static uint32_t number_tables(void) {
         table_start[t] = total;
         total += gadget_tables[t].count;
         for (unsigned i = 0; i < gadget_tables[t].count; i++) {
-            there += gadget_tables[t].table[i] != NULL;
+            there += gadget_at(gadget_tables[t].table, i) != NULL;
         }
     }
     reached = calloc(total + 1, 1);
@@ -314,8 +315,9 @@ static void run_gadgets(struct runner *runner, const struct options *o) {
     if (o->missing) {
         for (unsigned t = 0; t < gadget_table_count; t++) {
             for (unsigned i = 0; i < gadget_tables[t].count; i++) {
-                if (gadget_tables[t].table[i] && !reached[table_start[t] + i]) {
-                    printf("# not reached: %s\n", gadget_name(gadget_tables[t].table[i]));
+                const void *gadget = gadget_at(gadget_tables[t].table, i);
+                if (gadget && !reached[table_start[t] + i]) {
+                    printf("# not reached: %s\n", gadget_name(gadget));
                 }
             }
         }
