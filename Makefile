@@ -77,9 +77,9 @@ build/gadgets/%.o: gadgets/%.S build/gen/offsets.inc
 	@mkdir -p $(dir $@)
 	@$(AS) -I build/gen -o $@ $<
 # What takes long to write appears complete or not at all, under whatever name make was started with.
-build/gadgets.a: $(GADGET_OBJS)
+build/gadgets.o: $(GADGET_OBJS) core/host/$(HOST)/gadgets.ld
 	$(file >build/gadgets.list,$(GADGET_OBJS))
-	@rm -f $@.$$PPID; ar rcsD $@.$$PPID @build/gadgets.list && mv $@.$$PPID $@
+	@ld -r -T core/host/$(HOST)/gadgets.ld -o $@.$$PPID @build/gadgets.list && mv $@.$$PPID $@
 
 gadgets: build/gen/stamp
 	@$(MAKE) $(BUILD)/fiberglass
@@ -115,11 +115,11 @@ build/gen/vdso_x86_64.so: syscalls/abi/x86_64/vdso.S syscalls/abi/x86_64/vdso.ld
 $(BUILD)/obj/syscalls/abi/i386/vdso.o: build/gen/vdso_i386.so
 $(BUILD)/obj/syscalls/abi/x86_64/vdso.o: build/gen/vdso_x86_64.so
 
-$(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.a
-	@rm -f $@.$$PPID; ar qcsD $@.$$PPID @build/gadgets.list $(LIB_OBJS) && mv $@.$$PPID $@
+$(BUILD)/libfiberglass.a: $(LIB_OBJS) build/gadgets.o
+	@rm -f $@.$$PPID; ar qcsD $@.$$PPID $^ && mv $@.$$PPID $@
 # Not from the library: to write it again takes longer than to link.
-$(BUILD)/fiberglass: $(BUILD)/obj/cli/main.o $(LIB_OBJS) build/gadgets.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.$$PPID $(BUILD)/obj/cli/main.o $(LIB_OBJS) -Wl,--whole-archive build/gadgets.a -Wl,--no-whole-archive
+$(BUILD)/fiberglass: $(BUILD)/obj/cli/main.o $(LIB_OBJS) build/gadgets.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.$$PPID $^
 	@mv $@.$$PPID $@
 
 # clean leaves the default roots and the downloaded packages; distclean does not.

@@ -16,6 +16,7 @@ from gen.emit import core, cpuid, gadgets, ngrams, reference, report, syscalls, 
 from gen.emit.dependencies import Recorder
 from gen.emit.files import Output
 from gen.emit.index import Index
+from gen.emit.places import Places
 from gen.expand import opmap
 from gen.expand.bodies import Templates
 from gen.expand.expander import Expander, Library
@@ -24,6 +25,7 @@ from gen.language.cpus import read_cpus
 from gen.language.errors import SpecError, Where
 from gen.language.features import read_features
 from gen.language.policy import Policy, read_policy
+from gen.language.profile import read_profile
 from gen.language.reader import read_spec
 from gen.language.target import DEFAULT, GUESTS, MEMORY, Target
 
@@ -59,10 +61,11 @@ def generate(targets: list[Target], out: Path, directory: Path, spec_dir: Path,
     for target, templates, library in made:
         stamps = gadgets.Stamps(templates)
         index = Index(directory, target, output)
-        gadgets.emit(library, templates, stamps, index)
-        core.emit(templates, index)
-        joined[target.guest.name] = ngrams.emit(library, templates, stamps, ids,
-                                                spec_dir / target.guest.profile, root, index)
+        profile = read_profile(spec_dir / target.guest.profile, root)
+        places = Places(profile)
+        gadgets.emit(library, templates, stamps, places, index)
+        core.emit(templates, places, index)
+        joined[target.guest.name] = ngrams.emit(library, templates, stamps, ids, profile, index)
         output.remove_stale(directory / target.directory.parent, ".S")
         gadget_count, size = report.emit(index, directory, output)
         library.policy.check_budget(gadget_count, size)

@@ -1,7 +1,10 @@
-"""python3 -m gen.train [--guest GUEST] [--hold-out N] PROFILE... > gen/spec/default.profile
+"""python3 -m gen.train [--guest GUEST] [--hold-out N] [--used PROFILE...] [--keep] PROFILE...
+    > gen/spec/default.profile
 
-Chooses n-grams: reads what `fiberglass --profile` recorded (a line: runs of a fiber, its gadgets as
-TABLE:ENTRY) and prints the n-grams that save the most dispatches, the heaviest first.
+Reads what `fiberglass --profile` recorded (a line: runs of a fiber, its gadgets as TABLE:ENTRY) and
+prints a profile (gen/language/profile.py): the n-grams that save the most dispatches, the heaviest
+first, and the gadgets that several programs use, those of most programs first. `--used`: further
+recordings for the latter alone; `--keep`: with the n-grams that the guest's profile has now.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from gen.expand.bodies import Templates
 from gen.expand.expander import Expander, Library
 from gen.host.host import hosts
 from gen.language.errors import Where
+from gen.language.model import CONDITIONS
 from gen.language.policy import read_policy
+from gen.language.profile import read_profile
 from gen.language.reader import read_spec
 from gen.language.target import DEFAULT, GUESTS, MEMORY, Target
 
@@ -38,19 +43,22 @@ def labels_of(library: Library, templates: Templates) -> dict[str, list[str]]:
     return labels
 
 
+def lines_of(path: Path) -> Iterable[tuple[int, list[tuple[str, int]]]]:
+    """The fibers of a recording: how often each ran, and its gadgets by table and entry."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        runs, *words = line.split()
+        pairs = (word.partition(":") for word in words)
+        yield int(runs), [(table, int(entry)) for table, _, entry in pairs]
+
+
 def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngram]:
     """Gadget sequences and their weights: each profile counts the same, however long it ran."""
     fibers: Counter[Ngram] = Counter()
     for path in paths:
         one: Counter[Ngram] = Counter()
-        for line in path.read_text(encoding="utf-8").splitlines():
-            runs, *words = line.split()
-            names: list[str] = []
-            for word in words:
-                table, _, entry = word.partition(":")
-                known = labels.get(table)
-                names.append(known[int(entry)] if known else "")
-            one[tuple(names)] += int(runs)
+        for runs, gadgets in lines_of(path):
+            one[tuple(labels[table][entry] if table in labels else ""
+                      for table, entry in gadgets)] += runs
         total = sum(count * len(sequence) for sequence, count in one.items()) or 1
         rest = total
         for sequence, count in sorted(one.items(), key=lambda item: -item[1] * len(item[0])):
@@ -59,6 +67,35 @@ def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngra
             rest -= count * len(sequence)
             fibers[sequence] += count * 1_000_000_000 // total
     return fibers
+
+
+def with_halves(table: str, entry: int, labels: dict[str, list[str]]) -> Iterable[str]:
+    """The label of a gadget; of one that is fused with a branch those of both, too: native code is
+    made of them."""
+    if table in labels:
+        yield labels[table][entry]
+    plain = table.removesuffix("_jcc")
+    if plain != table and plain in labels:
+        yield labels[plain][entry // len(CONDITIONS)]
+        yield from labels.get("jcc", [""] * len(CONDITIONS))[entry % len(CONDITIONS)].split()
+
+
+def read_used(paths: list[Path], labels: dict[str, list[str]]) -> list[str]:
+    """Gadgets that two recordings or more have: those that most have first, of these the ones in
+    most fibers."""
+    programs: Counter[str] = Counter()
+    fibers: Counter[str] = Counter()
+    for path in paths:
+        one: Counter[str] = Counter()
+        for _, gadgets in lines_of(path):
+            one.update({label for table, entry in gadgets
+                        for label in with_halves(table, entry, labels)})
+        total = sum(one.values())
+        for label, count in one.items():
+            programs[label] += 1
+            fibers[label] += count * 1_000_000_000 // total
+    return sorted((label for label, count in programs.items() if label and count > 1),
+                  key=lambda label: (-programs[label], -fibers[label], label))
 
 
 def lower(names: Ngram, chosen: dict[Ngram, int]) -> list[Ngram]:
@@ -159,7 +196,10 @@ def main() -> int:
     parser.add_argument("--longest", type=int, default=24, help="gadgets in one (24)")
     parser.add_argument("--hold-out", type=int, default=0, metavar="N",
                         help="every Nth profile is not trained on; what it gains is reported")
-    parser.add_argument("profile", type=Path, nargs="+")
+    parser.add_argument("--used", type=Path, nargs="+", default=[], metavar="PROFILE",
+                        help="recordings that n-grams are not chosen by")
+    parser.add_argument("--keep", action="store_true", help="choose no n-grams, keep those there")
+    parser.add_argument("profile", type=Path, nargs="*")
     args = parser.parse_args()
     spec_dir = ROOT / "gen/spec"
     guest = next(g for g in GUESTS if g.name == args.guest)
@@ -167,6 +207,12 @@ def main() -> int:
     library = Expander(read_spec(spec_dir, ROOT), templates,
                        read_policy(spec_dir / guest.policy, ROOT), guest).run()
     labels = labels_of(library, templates)
+    used = read_used(args.profile + args.used, labels)
+    print(f"train: {len(used)} gadgets are used by several programs", file=sys.stderr)
+    if args.keep:
+        kept = read_profile(spec_dir / guest.profile, ROOT)
+        print_profile(kept.ngrams, used)
+        return 0
     held = sorted(args.profile)[::args.hold_out] if args.hold_out else []
     fibers = read_fibers([path for path in args.profile if path not in held], labels)
     trainer = Trainer(fibers, Parts(library, templates), args.longest)
@@ -177,11 +223,19 @@ def main() -> int:
         others = Trainer(read_fibers(held, labels), trainer.parts, args.longest)
         print(f"train: in programs that were held out, to {others.left(chosen):.0f} % "
               f"({' '.join(path.stem for path in held)})", file=sys.stderr)
+    print_profile(chosen, used)
+    return 0
+
+
+def print_profile(ngrams: Iterable[Ngram], used: Iterable[str]) -> None:
+    """The text of a profile."""
     print("# N-grams by recorded profile (gen/train.py, `make train`); a line is one, the heaviest "
           "first.")
-    for ngram in chosen:
+    for ngram in ngrams:
         print(" ".join(ngram))
-    return 0
+    print("# Gadgets that several programs use, those of most programs first; a line is one.")
+    for label in used:
+        print(label)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ VERSION  = $(shell sed -n 's/^.define FG_VERSION "\(.*\)"/\1/p' core/fiberglass.
 # The library as it is installed: one object, whose only names are those of the header. So an
 # embedder's own names never clash, and tools that look at each member of a library have one to look at.
 one_object = $(BUILD)/installed/libfiberglass.a
-$(one_object): $(LIB_OBJS) build/gadgets.a core/fiberglass.h
+$(one_object): $(LIB_OBJS) build/gadgets.o core/fiberglass.h
 	@mkdir -p $(@D)
 	grep -o '\bfg_[a-z_]*(' core/fiberglass.h | tr -d '(' >$(@D)/names
-	ld -r -o $(@D)/fiberglass.o --whole-archive build/gadgets.a --no-whole-archive $(LIB_OBJS)
+	ld -r -o $(@D)/fiberglass.o build/gadgets.o $(LIB_OBJS)
 	objcopy --keep-global-symbols=$(@D)/names $(@D)/fiberglass.o
 	@rm -f $@; ar qcsD $@ $(@D)/fiberglass.o && rm $(@D)/fiberglass.o
 

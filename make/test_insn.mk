@@ -2,10 +2,8 @@
 # test/suites/. They are linked with the engine alone, not with the kernel layer.
 
 ENGINE_OBJS := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) $(CORE_S:%.S=$(BUILD)/obj/%.S.o) \
-               $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap ngrams cpuid) $(COVER_OBJ) build/gadgets.a
-# All gadgets, also those that only the list of n-grams names.
-LINK_ENGINE  = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--whole-archive build/gadgets.a \
-               -Wl,--no-whole-archive $(filter-out build/gadgets.a,$^)
+               $(patsubst %,$(BUILD)/obj/gen/%.o,rows opmap ngrams cpuid) $(COVER_OBJ) build/gadgets.o
+LINK_ENGINE  = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 TEST_COMMON := $(patsubst %,$(BUILD)/obj/test/insn/%.o,runner engine_side compare values expand forms \
     vendors vendors_value)
 TEST_COMMON64 := $(TEST_COMMON:$(BUILD)/obj/%=$(BUILD)/obj64/%)

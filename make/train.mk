@@ -1,5 +1,5 @@
-# make train [GUEST=x86-64]: records a profile of the programs in bench/train and chooses the n-grams of
-# gen/spec/default.profile (x86-64.profile). Takes a root with compilers and interpreters beside the
+# make train [GUEST=x86-64]: records the programs in bench/train, chooses the n-grams of
+# gen/spec/default.profile (x86-64.profile) and lists what several programs use. Takes a root with compilers and interpreters beside the
 # default one (1.5 GB, made once).
 
 TRAIN_WITH = clang g++ gap-core racket gnupg
@@ -16,6 +16,7 @@ train:
 	    build/train-root$(TRAIN_SUFFIX)
 	@bench/train/record $(GUEST) $(BUILD)/fiberglass build/root$(TRAIN_SUFFIX) \
 	    build/train-root$(TRAIN_SUFFIX) build/train$(TRAIN_SUFFIX)
-	$(PYTHON) -m gen.train --guest $(GUEST) build/train$(TRAIN_SUFFIX)/*.profile > build/train$(TRAIN_SUFFIX)/new
+	$(PYTHON) -m gen.train --guest $(GUEST) --used build/train$(TRAIN_SUFFIX)/used/*.profile -- \
+	    build/train$(TRAIN_SUFFIX)/*.profile > build/train$(TRAIN_SUFFIX)/new
 	@mv build/train$(TRAIN_SUFFIX)/new gen/spec/$(TRAIN_PROFILE).profile
 	@$(MAKE) gadgets

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Iterable
 
-START = '    .include "offsets.inc"\n    .section fg_gadgets, "ax", @progbits\n'
+START = '    .include "offsets.inc"\n'
 END = '    .section .note.GNU-stack, "", @progbits\n'
 # In front of a further part of an n-gram: its address goes into the table of parts.
 PART = '    .pushsection fg_parts, "a", @progbits\n    .long 78f - .\n    .popsection\n78:\n'
@@ -19,10 +19,19 @@ def label_of(symbol: str, shared: bool = False) -> str:
     return (f"    .globl {symbol}\n" if shared else "") + f"{symbol}:\n"
 
 
-def gadget(label: str, text: str, record: str = "", shared: bool = False) -> str:
+def placed(section_name: str, place: int) -> str:
+    """The section of this name for a place (gen/emit/places.py), 0: for what has none."""
+    return f"{section_name}_{place}" if place else section_name
+
+
+def gadget(label: str, text: str, record: str = "", place: int = 0, shared: bool = False) -> str:
     """One gadget, and its stencil's record if it has one. In front of the label is a word: how far
     the record is from there, 0: it has none (core/native/stencil.c)."""
     word = "88f - ." if record else "0"
+    if record:
+        name = placed("fg_stencils", place)
+        record = (f'    .pushsection {name}, "a", @progbits\n    .balign 2\n88:\n{record}'
+                  "    .popsection\n")
     return f"    .long {word}\n{label_of(label, shared)}{text}{record}"
 
 
@@ -36,15 +45,22 @@ def ref(gadget_label: str) -> str:
     return f"{gadget_label} - ." if gadget_label else "0"
 
 
-def refs(symbol: str, gadgets: Iterable[str]) -> str:
+def refs(symbol: str, gadgets: Iterable[str], place: int = 0) -> str:
     """A table of gadgets, "" for none."""
-    return (section(".rodata", "a", 4) + label_of(symbol, shared=True) +
+    return (section(placed("fg_tables", place), "a", 4) + label_of(symbol, shared=True) +
             "".join(f"    .long {ref(label)}\n" for label in gadgets))
 
 
-def gadget_file(head: str, gadgets: Iterable[str], table: str = "") -> str:
-    """A file of gadgets: comment on top, gadgets, perhaps refs()."""
-    return "".join([head, START, *gadgets, "\n" + table if table else "", END])
+def gadget_file(head: str, gadgets: Iterable[tuple[int, str]], table: str = "") -> str:
+    """A file of gadgets: comment on top, gadgets with their places, perhaps refs()."""
+    by_place: dict[int, list[str]] = {}
+    for place, text in gadgets:
+        by_place.setdefault(place, []).append(text)
+    lines = [head, START]
+    for place, texts in sorted(by_place.items()):
+        name = placed("fg_gadgets", place)
+        lines += [f'    .section {name}, "ax", @progbits\n', *texts]
+    return "".join([*lines, "\n" + table if table else "", END])
 
 
 def is_section(line: str) -> bool:
@@ -61,18 +77,16 @@ IN_GADGET = 255
 def stencil(body: list[str], holes: list[str], changed: int) -> str:
     """The record of a gadget's stencil (core/native/stencil.h). `holes`: hole(), note(); `changed`:
     guest registers, by bits."""
-    return _record("87f - 89f", len(holes), changed, [*holes, "89:\n", *body, BODY_END])
+    return "".join([_head("87f - 89f", len(holes), changed), *holes, "89:\n", *body, BODY_END])
 
 
 def stencil_in_gadget(label: str, changed: int) -> str:
     """The same of one whose body is the gadget's."""
-    return _record(f"87b - {label}", IN_GADGET, changed, [])
+    return _head(f"87b - {label}", IN_GADGET, changed)
 
 
-def _record(size: str, holes: int, changed: int, rest: list[str]) -> str:
-    return "".join([
-        '    .pushsection fg_stencils, "a", @progbits\n    .balign 2\n88:\n',
-        f"    .short {size}\n    .byte {holes}, {changed}\n", *rest, "    .popsection\n"])
+def _head(size: str, holes: int, changed: int) -> str:
+    return f"    .short {size}\n    .byte {holes}, {changed}\n"
 
 
 def hole(number: int, back: int, what: str | int, kind: int) -> str:
@@ -90,7 +104,7 @@ def hole_label(number: int) -> str:
     return f"{90 + number}:\n"
 
 
-STENCIL = re.compile(r"^    \.pushsection fg_stencils\b.*?^    \.popsection\n", re.M | re.S)
+STENCIL = re.compile(r"^    \.pushsection fg_stencils(?:_\d+)?,.*?^    \.popsection\n", re.M | re.S)
 
 
 def without_stencils(text: str) -> tuple[str, int]:

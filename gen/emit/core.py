@@ -13,6 +13,7 @@ from gen.emit import stencils
 from gen.emit.assembly import gadget, gadget_file, refs
 from gen.emit.files import made_by
 from gen.emit.index import Index
+from gen.emit.places import Places
 from gen.expand.bodies import Templates, tidy
 from gen.language.target import Guest
 
@@ -35,8 +36,9 @@ ADDR16: tuple[tuple[int, ...], ...] = ((3, 6), (3, 7), (5, 6), (5, 7), (6,), (7,
 
 
 def one_file(templates: Templates, name: str, table: str, what: str,
-             entries: list[tuple[str, dict[str, Any]]]) -> str:
-    """One file: a core template rendered for each entry."""
+             entries: list[tuple[str, dict[str, Any]]], places: Places) -> str:
+    """One file: a core template rendered for each entry. All but addresses are few, and at the
+    first place."""
     target = templates.target
     gadget_prefix, table_prefix = target.guest.gadget, target.guest.table
     template = templates.env.get_template(f"core/{name}.j2")
@@ -47,7 +49,7 @@ def one_file(templates: Templates, name: str, table: str, what: str,
         "jump_fall": lambda slot: macro("jump_fall", slot.offset),
         "indirect": lambda: macro("indirect"),
     }
-    gadgets: list[str] = []
+    gadgets: list[tuple[int, str]] = []
     for label, context in entries:
         if not label:
             continue
@@ -55,11 +57,12 @@ def one_file(templates: Templates, name: str, table: str, what: str,
         if name in IN_BLOCKS and templates.host.holes():
             record = stencils.of_text(templates, tidy(template.render(
                 {**common, **stencils.with_holes(templates, context)})), name == "native_probe")
-        gadgets.append(gadget(gadget_prefix + label, tidy(template.render({**common, **context})),
-                              record, shared=True))
+        place = places.of(label) if name == "ea_index" else 1
+        text = tidy(template.render({**common, **context}))
+        gadgets.append((place, gadget(gadget_prefix + label, text, record, place, shared=True)))
     head = f"# {what}\n# {made_by(__name__, f'templates/{target.host}/core/{name}.j2')}.\n"
     return gadget_file(head, gadgets, refs(table_prefix + table, (
-        label and gadget_prefix + label for label, _ in entries)))
+        label and gadget_prefix + label for label, _ in entries), 1))
 
 
 def ea_numbers(guest: Guest) -> Iterator[tuple[str, int | None, int | None, int]]:
@@ -100,7 +103,7 @@ def probe_entries(templates: Templates) -> list[tuple[str, dict[str, Any]]]:
                 for temp in ("addr", "tmp")]
 
 
-def emit(templates: Templates, index: Index) -> None:
+def emit(templates: Templates, places: Places, index: Index) -> None:
     """Write the core family."""
     host, guest = templates.host, templates.target.guest
     addresses = ea_entries(templates)
@@ -126,4 +129,4 @@ def emit(templates: Templates, index: Index) -> None:
               for m, params in MEMBERS.items()]
     for template, table, what, entries in files:
         index.make(f"core/{table}.S", "", partial(one_file, templates, template, table, what,
-                                                  entries))
+                                                  entries, places))

@@ -16,6 +16,7 @@ from gen.emit import stencils
 from gen.emit.assembly import gadget, gadget_file, refs
 from gen.emit.files import Output, made_by
 from gen.emit.index import Index, stamp_of
+from gen.emit.places import Places
 from gen.emit.render import Renderer
 from gen.expand.bodies import Templates, analysed
 from gen.expand.expander import Library, Table
@@ -30,7 +31,8 @@ def tool_hash(templates: Templates) -> str:
     for path in sources(templates.host):
         digest.update(path.read_bytes())
     for name in ("emit/render.py", "emit/gadgets.py", "emit/stencils.py", "emit/ngrams.py",
-                 "emit/assembly.py", "emit/index.py", "expand/bodies.py", "language/target.py"):
+                 "emit/assembly.py", "emit/index.py", "expand/bodies.py", "language/target.py",
+                 "emit/places.py"):
         digest.update((GEN / name).read_bytes())
     for name in templates.library:
         digest.update((templates.directory / name).read_bytes())
@@ -79,28 +81,33 @@ def header(table: Table) -> str:
             f"# Table: {dims}. Parameters: {params}. Slots: {table.slots} bytes.\n")
 
 
-def table_text(renderer: Renderer, bodies: stencils.StencilRenderer, table: Table, head: str
-               ) -> str:
+def table_text(renderer: Renderer, bodies: stencils.StencilRenderer, table: Table, head: str,
+               places: Places) -> str:
     """Text of one file; `bodies` renders stencils."""
-    gadgets: list[str] = []
+    gadgets: list[tuple[int, str]] = []
+    names: list[str] = []
     labels: list[str] = []
     for label, values in renderer.entries(table):
         name = f"{renderer.guest.gadget}{label}" if label else ""
-        labels.append(name)
+        names.append(name)
+        labels.append(label)
         if label:
-            text = renderer.one(table, values)
-            gadgets.append(gadget(name, *stencils.add(bodies, table, values, name, text)))
-    return gadget_file(head, gadgets, refs(table.symbol, labels))
+            place = places.of(label)
+            text, record = stencils.add(bodies, table, values, name, renderer.one(table, values))
+            gadgets.append((place, gadget(name, text, record, place)))
+    return gadget_file(head, gadgets, refs(table.symbol, names, places.of_table(labels)))
 
 
-def emit(library: Library, templates: Templates, stamps: Stamps, index: Index) -> None:
+def emit(library: Library, templates: Templates, stamps: Stamps, places: Places, index: Index
+         ) -> None:
     """Write all gadget files of one target."""
     renderer = Renderer(templates, library.guest)
     bodies = stencils.StencilRenderer(templates, library.guest)
     for table in library.tables.values():
         head = header(table)
-        index.make(f"{table.family}/{table.name}.S", stamp_of((stamps.of(table), head)),
-                   partial(table_text, renderer, bodies, table, head))
+        index.make(f"{table.family}/{table.name}.S",
+                   stamp_of((stamps.of(table), head, places.stamp(table.name))),
+                   partial(table_text, renderer, bodies, table, head, places))
 
 
 def emit_list(paths: list[Path], out: Path, output: Output) -> None:

@@ -1,10 +1,9 @@
 """N-grams: gadgets that do what several do in a row, chosen by a recorded profile.
 
-Reads the guest's profile (gen/spec/default.profile; a line: labels of two or more gadgets, as in
-the gadget files without the `g_`); writes <gadgets>/<host>/<guest>/<memory>/ngrams/<first table>/
-<second table>.S and <out>/ngrams.S, the tables by which core/build/ngram.c finds them. An n-gram is
-its parts' texts one after the other, dispatch between them left out; the parameters of a part
-follow those of the part before (core/build/ngram.c).
+Of the guest's profile (gen/language/profile.py); writes <gadgets>/<host>/<guest>/<memory>/ngrams/
+<first table>/<second table>.S and <out>/ngrams.S, the tables by which core/build/ngram.c finds
+them. An n-gram is its parts' texts one after the other, dispatch between them left out; the
+parameters of a part follow those of the part before (core/build/ngram.c).
 """
 
 from __future__ import annotations
@@ -20,10 +19,12 @@ from gen.emit.core import ea_entries
 from gen.emit.files import Output, made_by
 from gen.emit.index import Index, stamp_of
 from gen.emit.gadgets import Stamps
+from gen.emit.places import REST
 from gen.emit.render import Renderer
 from gen.expand.bodies import HELPER_BODY, Templates, tidy
 from gen.expand.expander import Library, Table
 from gen.language.errors import SpecError, Where
+from gen.language.profile import Profile
 from gen.language.target import GUESTS
 
 GOES_ON = "@goes on@"
@@ -116,21 +117,6 @@ class Parts:
             entry = entry * dim.radix + values[dim.what]
         _, slots = self.renderer.layout(table, values)
         return Part(label, table.name, entry, slots, text, table.key.body == HELPER_BODY)
-
-
-def read_profile(path: Path, root: Path) -> list[tuple[Where, tuple[str, ...]]]:
-    """N-grams of a profile, each once, sorted."""
-    name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-    seen: dict[tuple[str, ...], Where] = {}
-    if not path.exists():
-        return []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        labels = tuple(line.partition("#")[0].split())
-        if len(labels) == 1:
-            raise SpecError(Where(name, number), "an n-gram has at least two gadgets")
-        if labels:
-            seen.setdefault(labels, Where(name, number))
-    return [(where, labels) for labels, where in sorted(seen.items(), key=lambda item: item[0])]
 
 
 def can_join(parts: Parts, label: str, where: Where) -> bool:
@@ -261,25 +247,25 @@ class Found:
 
 
 def file_text(parts: Parts, entries: list[Found], head: str) -> str:
-    """Text of one file."""
-    lines: list[str] = []
+    """Text of one file. N-grams have no places."""
+    lines: list[tuple[int, str]] = []
     for one in entries:
         text = ngram_text(one.parts, one.where)
-        lines.append(f"# {one.title}\n{gadget(one.symbol, text, shared=True)}")
+        lines.append((REST, f"# {one.title}\n{gadget(one.symbol, text, shared=True)}"))
         if one.loop:
             parts.renderer.loops = True
             text = ngram_text(one.parts, one.where)
-            lines.append(gadget(f"{one.symbol}_self", text, shared=True))
+            lines.append((REST, gadget(f"{one.symbol}_self", text, shared=True)))
             parts.renderer.loops = False
     return gadget_file(head, lines)
 
 
-def by_file(parts: Parts, profile: Path, root: Path, prefix: str
-            ) -> dict[tuple[str, str], list[Found]]:
-    """The n-grams of a profile by the tables of their first two gadgets; `prefix`: of symbols."""
+def by_file(parts: Parts, profile: Profile, prefix: str) -> dict[tuple[str, str], list[Found]]:
+    """The n-grams of a profile, sorted, by the tables of their first two gadgets; `prefix`: of
+    symbols."""
     files: dict[tuple[str, str], list[Found]] = {}
     stale = 0
-    for where, labels in read_profile(profile, root):
+    for labels, where in sorted(profile.ngrams.items(), key=lambda item: item[0]):
         if not all(parts.known(label) for label in labels):
             stale += 1  # an edit of spec or policy must not wait for the next training
             continue
@@ -294,19 +280,19 @@ def by_file(parts: Parts, profile: Path, root: Path, prefix: str
 
 
 def emit(library: Library, templates: Templates, stamps: Stamps, ids: dict[str, int],
-         profile: Path, root: Path, index: Index) -> list[Ngram]:
+         profile: Profile, index: Index) -> list[Ngram]:
     """Write the n-gram files of one guest; returns the n-grams. `ids`: tables.gadget_ids()."""
     prelude = (templates.directory / "core/ea_index.j2").read_text(encoding="utf-8")
     guest = library.guest
     parts = Parts(library, templates)
     made: list[Ngram] = []
-    files = by_file(parts, profile, root, guest.gadget.replace("g", "n"))
+    files = by_file(parts, profile, guest.gadget.replace("g", "n"))
     for (first, second), entries in files.items():
         made += [Ngram(tuple(ids[guest.table + part.table] + part.entry for part in one.parts),
                        one.symbol, one.loop) for one in entries]
         used = sorted({part.table for one in entries for part in one.parts} & set(parts.tables))
         tables = [parts.tables[name] for name in used]
-        head = header(first, second, tables, f"gen/spec/{profile.name}")
+        head = header(first, second, tables, profile.name)
         stamp = stamp_of([stamps.tool, prelude, head, *map(stamps.of, tables),
                           *(one.title for one in entries)])
         index.make(f"ngrams/{first}/{second}.S", stamp, partial(file_text, parts, entries, head))

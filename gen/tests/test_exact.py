@@ -39,6 +39,7 @@ class Gadgets(unittest.TestCase):
             text = project.gadget_file("add32_rr")
             self.assertEqual(gadget(text, "g_add32_rr_ecx_esp"),
                              ["addl %r8d, %ecx", "lea 8(%r14), %r14", "jmp *(%r14)"])
+            self.assertIn('    .section fg_gadgets, "ax", @progbits\n', text)
             # In front of each is how far its stencil's record is.
             self.assertEqual(text.count("    .long 88f - .\ng_add32_rr_"), 64)
             self.assertEqual(text.count("\n88:\n"), 64)

@@ -78,10 +78,6 @@ class Text(unittest.TestCase):
         self.assertEqual([pair for pair in pairs if pair[0] != "0"][1:],
                          [(*counts[0][1:], "0")])
 
-    def test_one_gadget_is_none(self) -> None:
-        with self.assertRaisesRegex(SpecError, r"default.profile:2: an n-gram has at least two"):
-            self.run_profile("# heaviest first\nadd32_rm_eax_m_ebx\n")
-
     def test_nothing_behind_a_branch(self) -> None:
         with self.assertRaisesRegex(SpecError, r"default.profile:1: .*nothing can follow it"):
             self.run_profile("add32_rm_eax_m_ebx add32_ri_jcc_eax_jz add32_rm_eax_m_ebx\n")

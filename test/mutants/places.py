@@ -24,7 +24,7 @@ BUILD = TOP / "build"
 WORK = BUILD / "mutants"
 PYTHON = "/usr/bin/python3"
 # What a place takes over from the build directory; a coverage build is made in the place itself.
-BUILT = ("gen", "gadgets", "gadgets.a", "gadgets.list", "obj", "obj64", "fiberglass",
+BUILT = ("gen", "gadgets", "gadgets.o", "gadgets.list", "obj", "obj64", "fiberglass",
          "libfiberglass.a")
 # Linkers that need a third of the default's time for all the gadgets.
 FAST_LINKERS = [name for name in ("lld", "gold") if shutil.which(f"ld.{name}")]

@@ -22,7 +22,7 @@ COPY = BUILD / "test/adding"
 BEFORE: dict[str, bytes] = {}  # the copy's files when the instruction was not there
 PARTS = ("Makefile", "make", "cli", "core", "docs", "gadgets", "gen", "rootfs-tools", "syscalls",
          "templates", "test")
-BUILT = ("gadgets", "gadgets.a", "gadgets.list", "gen", "obj", "libfiberglass.a", "fiberglass",
+BUILT = ("gadgets", "gadgets.o", "gadgets.list", "gen", "obj", "libfiberglass.a", "fiberglass",
          "test/oracle", "test/insn", "test/decoder")
 
 

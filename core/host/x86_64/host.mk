@@ -1,7 +1,7 @@
 # What a build on an x86-64 host needs beside what the Makefile says for every host.
 
-# Not position-independent: the tables of gadgets are some hundred thousand addresses, which each start
-# would have to relocate.
+# Not position-independent: the tables of rows and steps hold addresses, which each start would have to
+# relocate.
 HOST_CFLAGS  := -fno-pie
 HOST_LDFLAGS := -no-pie
 
