@@ -179,7 +179,7 @@ def preludes(library: Library) -> dict[str, int]:
         counts["ea_trunc32"] = 1
         counts["wide"] = len(WIDE)
     if guest.long_mode and library.stencils:
-        counts["native_probe"] = 2 * (library.residence.resident + 1)
+        counts["native_probe"] = 2 * (library.residence.resident + 1) + 2
     return counts
 
 
