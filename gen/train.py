@@ -2,9 +2,9 @@
     > gen/spec/default.profile
 
 Reads what `fiberglass --profile` recorded (a line: runs of a fiber, its gadgets as TABLE:ENTRY) and
-prints a profile (gen/language/profile.py): the n-grams that save the most dispatches, the heaviest
-first, and the gadgets that several programs use, those of most programs first. `--used`: further
-recordings for the latter alone; `--keep`: with the n-grams that the guest's profile has now.
+prints a profile (gen/language/profile.py): the n-grams that save the most dispatches and the
+gadgets that several programs use, those of most programs first. `--used`: further recordings for
+the latter and the order alone; `--keep`: with the n-grams that the guest's profile has now.
 """
 
 from __future__ import annotations
@@ -51,14 +51,18 @@ def lines_of(path: Path) -> Iterable[tuple[int, list[tuple[str, int]]]]:
         yield int(runs), [(table, int(entry)) for table, _, entry in pairs]
 
 
+def names_of(gadgets: list[tuple[str, int]], labels: dict[str, list[str]]) -> Ngram:
+    """Their labels; "" for those that are in no n-gram."""
+    return tuple(labels[table][entry] if table in labels else "" for table, entry in gadgets)
+
+
 def read_fibers(paths: list[Path], labels: dict[str, list[str]]) -> Counter[Ngram]:
     """Gadget sequences and their weights: each profile counts the same, however long it ran."""
     fibers: Counter[Ngram] = Counter()
     for path in paths:
         one: Counter[Ngram] = Counter()
         for runs, gadgets in lines_of(path):
-            one[tuple(labels[table][entry] if table in labels else ""
-                      for table, entry in gadgets)] += runs
+            one[names_of(gadgets, labels)] += runs
         total = sum(count * len(sequence) for sequence, count in one.items()) or 1
         rest = total
         for sequence, count in sorted(one.items(), key=lambda item: -item[1] * len(item[0])):
@@ -114,6 +118,18 @@ def lower(names: Ngram, chosen: dict[Ngram, int]) -> list[Ngram]:
         out.append(names[at:at + best])
         at += best
     return out
+
+
+def by_programs(ngrams: Iterable[Ngram], paths: list[Path], labels: dict[str, list[str]]
+                ) -> list[Ngram]:
+    """The n-grams, those that most recordings use first, else in the order in which they are."""
+    table = with_prefixes(ngrams)
+    programs: Counter[Ngram] = Counter()
+    for path in paths:
+        fibers = {names_of(gadgets, labels) for _, gadgets in lines_of(path)}
+        programs.update({ngram for names in fibers for ngram in lower(names, table)
+                         if len(ngram) > 1})
+    return sorted(ngrams, key=lambda ngram: -programs[ngram])
 
 
 def with_prefixes(ngrams: Iterable[Ngram]) -> dict[Ngram, int]:
@@ -207,11 +223,12 @@ def main() -> int:
     library = Expander(read_spec(spec_dir, ROOT), templates,
                        read_policy(spec_dir / guest.policy, ROOT), guest).run()
     labels = labels_of(library, templates)
-    used = read_used(args.profile + args.used, labels)
+    every = args.profile + args.used
+    used = read_used(every, labels)
     print(f"train: {len(used)} gadgets are used by several programs", file=sys.stderr)
     if args.keep:
         kept = read_profile(spec_dir / guest.profile, ROOT)
-        print_profile(kept.ngrams, used)
+        print_profile(by_programs(kept.ngrams, every, labels), used)
         return 0
     held = sorted(args.profile)[::args.hold_out] if args.hold_out else []
     fibers = read_fibers([path for path in args.profile if path not in held], labels)
@@ -223,14 +240,14 @@ def main() -> int:
         others = Trainer(read_fibers(held, labels), trainer.parts, args.longest)
         print(f"train: in programs that were held out, to {others.left(chosen):.0f} % "
               f"({' '.join(path.stem for path in held)})", file=sys.stderr)
-    print_profile(chosen, used)
+    print_profile(by_programs(chosen, every, labels), used)
     return 0
 
 
 def print_profile(ngrams: Iterable[Ngram], used: Iterable[str]) -> None:
     """The text of a profile."""
-    print("# N-grams by recorded profile (gen/train.py, `make train`); a line is one, the heaviest "
-          "first.")
+    print("# N-grams by recorded profile (gen/train.py, `make train`); a line is one, those that "
+          "most programs use first.")
     for ngram in ngrams:
         print(" ".join(ngram))
     print("# Gadgets that several programs use, those of most programs first; a line is one.")

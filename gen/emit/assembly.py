@@ -10,8 +10,6 @@ from typing import Iterable
 
 START = '    .include "offsets.inc"\n'
 END = '    .section .note.GNU-stack, "", @progbits\n'
-# In front of a further part of an n-gram: its address goes into the table of parts.
-PART = '    .pushsection fg_parts, "a", @progbits\n    .long 78f - .\n    .popsection\n78:\n'
 
 
 def label_of(symbol: str, shared: bool = False) -> str:
@@ -22,6 +20,13 @@ def label_of(symbol: str, shared: bool = False) -> str:
 def placed(section_name: str, place: int) -> str:
     """The section of this name for a place (gen/emit/places.py), 0: for what has none."""
     return f"{section_name}_{place}" if place else section_name
+
+
+def part(place: int) -> str:
+    """In front of a further part of an n-gram: where it is goes into the table of parts, which is
+    in the order of gadgets."""
+    return (f'    .pushsection {placed("fg_parts", place)}, "a", @progbits\n    .long 78f - .\n'
+            "    .popsection\n78:\n")
 
 
 def gadget(label: str, text: str, record: str = "", place: int = 0, shared: bool = False) -> str:

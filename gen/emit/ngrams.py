@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Callable
 
-from gen.emit.assembly import END, PART, gadget, gadget_file, label_of, ref, section
+from gen.emit.assembly import END, gadget, gadget_file, label_of, part, ref, section
 from gen.emit.core import ea_entries
 from gen.emit.files import Output, made_by
 from gen.emit.index import Index, stamp_of
 from gen.emit.gadgets import Stamps
-from gen.emit.places import REST
+from gen.emit.places import place_of
 from gen.emit.render import Renderer
 from gen.expand.bodies import HELPER_BODY, Templates, tidy
 from gen.expand.expander import Library, Table
@@ -136,25 +136,25 @@ def can_continue(parts: Parts, label: str, where: Where) -> bool:
     return text.count(GOES_ON) == 1 and text.rstrip().endswith(GOES_ON)
 
 
-def ngram_text(parts: list[Part], where: Where) -> str:
+def ngram_text(parts: list[Part], where: Where, place: int) -> str:
     """Text of one n-gram, each further part after a note of where it begins."""
     total = 8 + sum(part.slots - 8 for part in parts)
     lines: list[str] = []
     shift = 0
-    for number, part in enumerate(parts):
+    for number, one in enumerate(parts):
         last = number == len(parts) - 1
-        text = part.text(shift, total if last else None)
-        if part.helper:
-            raise SpecError(where, f"{part.label} calls a helper, it cannot be part of an n-gram")
+        text = one.text(shift, total if last else None)
+        if one.helper:
+            raise SpecError(where, f"{one.label} calls a helper, it cannot be part of an n-gram")
         if not last:
             if text.count(GOES_ON) != 1 or not text.rstrip().endswith(GOES_ON):
-                raise SpecError(where, f"{part.label} does not end in next(), "
+                raise SpecError(where, f"{one.label} does not end in next(), "
                                 "nothing can follow it")
             text = text.rstrip()[:-len(GOES_ON)].rstrip() + "\n"
         if number:
-            lines.append(PART)
+            lines.append(part(place))
         lines.append(text)
-        shift += part.slots - 8
+        shift += one.slots - 8
     return "".join(lines)
 
 
@@ -239,6 +239,7 @@ class Found:
     parts: list[Part]
     symbol: str
     loop: bool  # it can be all of a loop
+    place: int  # gen/emit/places.py
 
     @property
     def title(self) -> str:
@@ -247,15 +248,16 @@ class Found:
 
 
 def file_text(parts: Parts, entries: list[Found], head: str) -> str:
-    """Text of one file. N-grams have no places."""
+    """Text of one file."""
     lines: list[tuple[int, str]] = []
     for one in entries:
-        text = ngram_text(one.parts, one.where)
-        lines.append((REST, f"# {one.title}\n{gadget(one.symbol, text, shared=True)}"))
+        place = one.place
+        text = gadget(one.symbol, ngram_text(one.parts, one.where, place), shared=True)
+        lines.append((place, f"# {one.title}\n{text}"))
         if one.loop:
             parts.renderer.loops = True
-            text = ngram_text(one.parts, one.where)
-            lines.append((REST, gadget(f"{one.symbol}_self", text, shared=True)))
+            text = ngram_text(one.parts, one.where, place)
+            lines.append((place, gadget(f"{one.symbol}_self", text, shared=True)))
             parts.renderer.loops = False
     return gadget_file(head, lines)
 
@@ -265,6 +267,7 @@ def by_file(parts: Parts, profile: Profile, prefix: str) -> dict[tuple[str, str]
     symbols."""
     files: dict[tuple[str, str], list[Found]] = {}
     stale = 0
+    ranks = {labels: rank for rank, labels in enumerate(profile.ngrams)}
     for labels, where in sorted(profile.ngrams.items(), key=lambda item: item[0]):
         if not all(parts.known(label) for label in labels):
             stale += 1  # an edit of spec or policy must not wait for the next training
@@ -273,7 +276,8 @@ def by_file(parts: Parts, profile: Profile, prefix: str) -> dict[tuple[str, str]
         symbol = prefix + hashlib.sha256(" ".join(labels).encode()).hexdigest()[:12]
         last = parts.tables.get(found[-1].table)
         files.setdefault((found[0].table, found[1].table), []).append(
-            Found(where, found, symbol, last is not None and last.key.fused))
+            Found(where, found, symbol, last is not None and last.key.fused,
+                  place_of(ranks[labels])))
     if stale:
         print(f"gen: {stale} n-grams of the profile name gadgets that are no more (make train)")
     return files
@@ -294,7 +298,7 @@ def emit(library: Library, templates: Templates, stamps: Stamps, ids: dict[str, 
         tables = [parts.tables[name] for name in used]
         head = header(first, second, tables, profile.name)
         stamp = stamp_of([stamps.tool, prelude, head, *map(stamps.of, tables),
-                          *(one.title for one in entries)])
+                          *(f"{one.title} {one.place}" for one in entries)])
         index.make(f"ngrams/{first}/{second}.S", stamp, partial(file_text, parts, entries, head))
     return made
 

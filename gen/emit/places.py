@@ -3,7 +3,7 @@
 A program uses some thousand of a hundred thousand gadgets. Spread over all of them they would be on
 as many pages, which each start has to find and each program keeps in memory. So a gadget of the
 profile, its stencil and its table are in sections of a class by the gadget's rank, which the link
-puts in front of the others (core/host/<host>/gadgets.ld).
+puts in front of the others (core/host/<host>/gadgets.ld). N-grams are ranked by themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LAST = 6     # each other class has as many as all before it; the last one has t
 
 
 def place_of(rank: int) -> int:
-    """The class of a gadget by its rank in the profile, from 0 on."""
+    """The class of a gadget or n-gram by its rank in the profile, from 0 on."""
     return min((rank // FIRST).bit_length() + 1, LAST)
 
 

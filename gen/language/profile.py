@@ -1,7 +1,7 @@
 """Profiles: what programs of the training ran (gen/train.py).
 
 Reads gen/spec/default.profile, x86-64.profile. A line has labels of gadgets, as in the gadget files
-without the `g_`: of two or more, an n-gram; of one, a gadget that programs use, those of most
+without the `g_`: of two or more, an n-gram; of one, a gadget that programs use; both those of most
 programs first. From a `#` on it is a comment.
 """
 
@@ -18,7 +18,7 @@ class Profile:
     """One profile; a guest may have none."""
 
     name: str
-    ngrams: dict[tuple[str, ...], Where] = field(default_factory=dict)
+    ngrams: dict[tuple[str, ...], Where] = field(default_factory=dict)  # in the order of ranks
     used: dict[str, int] = field(default_factory=dict)  # gadgets, with their rank from 0 on
 
 

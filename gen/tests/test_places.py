@@ -91,6 +91,23 @@ class Files(unittest.TestCase):
             self.assertEqual(ri["g_add32_ri_eax"], "fg_gadgets_1")
             self.assertEqual(ri["g_add32_ri_ecx"], "fg_gadgets")
 
+    def test_ngrams(self) -> None:
+        """Parts are where their gadgets are, or the fault handler does not find them."""
+        with Project(ADD) as project:
+            words = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"]
+            pairs = [(f"add32_rr_{one}_{two}", f"add32_rr_{three}_{four}") for one in words
+                     for two in words for three in words for four in words]
+            late, early = pairs[0], pairs[FIRST]
+            (project.spec / "default.profile").write_text("".join(
+                f"{' '.join(pair)}\n" for pair in [*pairs[1:FIRST + 1], late]), encoding="utf-8")
+            project.run()
+            text = project.read("gadgets/x86_64/i386/window/ngrams/add32_rr/add32_rr.S")
+            for pair, place in ((early, "1"), (late, "2")):
+                self.assertRegex(
+                    text, f"# {' '.join(pair)}" + r"\n    \.long 0\n    \.globl n_\w+\nn_\w+:\n.*\n"
+                    rf"    \.pushsection fg_parts_{place}, ")
+            self.assertIn('section fg_gadgets_2, "ax", @progbits\n# ' + " ".join(late), text)
+
     def test_another_place_is_another_file(self) -> None:
         """A gadget that moves to another class has its file made again, and no other one."""
         with Project(ADD) as project:
