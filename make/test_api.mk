@@ -6,4 +6,7 @@ $(BUILD)/test/api: $(API_TEST_OBJS) $(BUILD)/libfiberglass.a
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(API_TEST_OBJS) -Wl,--whole-archive $(BUILD)/libfiberglass.a -Wl,--no-whole-archive
 
-tests-insn: $(BUILD)/test/api
+.PHONY: test-api
+test-api: $(BUILD)/test/api
+
+tests-insn: test-api

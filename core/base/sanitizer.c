@@ -2,7 +2,9 @@
  * run still comes first (sanitizers' common flags). An empty file otherwise.
  *
  * Faults are the engine's: a guest makes them all the time (handle_segv). LeakSanitizer stops all
- * threads by ptrace, which those of a guest that has changed its user do not allow. */
+ * threads by ptrace, which those of a guest that has changed its user do not allow. A report of
+ * UndefinedBehaviorSanitizer ends the run, as AddressSanitizer's does: a line on stderr alone is
+ * lost where a test looks at the output, or where the guest has closed or redirected it. */
 typedef int empty_otherwise;
 
 #ifdef __SANITIZE_ADDRESS__
@@ -14,7 +16,7 @@ const char *__asan_default_options(void) {
 }
 
 const char *__ubsan_default_options(void) {
-    return "print_stacktrace=1";
+    return "print_stacktrace=1:halt_on_error=1:abort_on_error=1";
 }
 #endif
 

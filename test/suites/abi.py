@@ -7,36 +7,21 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import shutil
-import threading
 
 from harness import BUILD, TOP, Suite, check, check_equal, command
+from make_target import make
 
 CASES = ("registers", "times", "files", "locks", "messages", "sockets", "ipc", "queues", "signals",
          "words", "process", "x86_64", "vectors", "table", "layouts")
 PROGRAM = TOP / "test/fuzz/corpus/elf/static"  # any that can be loaded: none of its code runs
 suite = Suite()
-lock = threading.Lock()
-
-
-@functools.cache
-def build() -> None:
-    """The test program, by its own make target, built as the library of BUILD is."""
-    kind = ["COVERAGE=1"] if BUILD.name == "cov" else []
-    if BUILD.name.startswith("san-"):
-        kind.append("SAN=" + BUILD.name.removeprefix("san-").replace("-", ","))
-    env = {**os.environ, "BUILD": os.path.relpath(BUILD, TOP)}
-    done = command(["make", "-s", "test-abi", *kind], cwd=TOP, env=env, limit=60)
-    check(done.status == 0, f"make test-abi ended with {done.status}: {done.errors()[-400:]}")
 
 
 def add(name: str) -> None:
     """One case of the test program, in a root of its own."""
     def run() -> None:
-        with lock:
-            build()
+        make("test-abi")
         root = BUILD / "test/abi_roots" / name
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
@@ -51,8 +36,7 @@ def add(name: str) -> None:
 @suite.case("list")
 def _() -> None:
     """The cases here are those of the program."""
-    with lock:
-        build()
+    make("test-abi")
     check_equal("cases", tuple(command([BUILD / "test/abi", "--list"]).text().split()), CASES)
 
 

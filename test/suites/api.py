@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 
 from harness import BUILD, ROOT, TOP, Skip, Suite, check_equal, command
+from make_target import make
 
 suite = Suite()
 PLACE = BUILD / "test/api-suite"
@@ -42,6 +43,7 @@ int main(int argc, char **argv) {
 @functools.cache
 def build(source: Path) -> Path:
     """A program against the header and the library of the build."""
+    make("test-api")  # and with it the library
     PLACE.mkdir(parents=True, exist_ok=True)
     program = PLACE / source.stem
     subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-I", TOP / "core", source, "-o", program,
@@ -51,6 +53,7 @@ def build(source: Path) -> Path:
 
 def own(name: str, tier: str) -> None:
     """One case of test/api/main.c."""
+    make("test-api")
     done = command([BUILD / "test/api", name], env={**os.environ, "FG_TIER": tier})
     check_equal(f"status ({done.text()}{done.errors()})", done.status, 0)
     check_equal("lines", done.text(), f"ok {name}\n")

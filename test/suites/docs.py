@@ -18,7 +18,7 @@ suite = Suite()
 # Set by make itself and by the generator's list of gadgets.
 BUILT_IN = {"MAKE", "MAKEFLAGS", "MAKECMDGOALS", "CURDIR", "GADGET_SRC"}
 # Targets that are parts of others.
-PARTS = {"fuzz-elf", "fuzz-decode", "test-abi"}
+PARTS = {"fuzz-elf", "fuzz-decode", "test-abi", "test-api"}
 
 
 def makefiles() -> str:
