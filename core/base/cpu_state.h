@@ -86,10 +86,19 @@ enum syscall_gate { GATE_INT80, GATE_SYSENTER, GATE_SYSCALL };
  */
 #define POLL_RUN  0
 #define POLL_STOP (-8)
+/* In front of a fiber's entry (core/code/fiber.h), from its slot 0: where native code goes that
+ * knows the stack pointer (core/native/known.h), by an offset as cpu.poll has it, too. */
+#define ENTRY_NATIVE (-24)
+struct native_entry {
+    void *poll_stop;
+    uint64_t native;
+};
 /* Value of cpu.poll_at beside POLL_STOP: no address, so that a load from there faults. */
 #define POLL_NOWHERE ((uint64_t)1 << 62)
 /* Value of cpu.trap at EXIT_FAULT when that load did. */
 #define TRAP_POLL 256
+/* The same of native code that was entered with a stack pointer out of the window (known.h). */
+#define TRAP_STACK 257
 
 /* What faults wherever it is used as an address, or as what is added to one below 2^47: it is not
  * canonical. */

@@ -36,9 +36,8 @@ struct jump_cache {
     uint32_t used;    /* parts that may hold other words than 0 */
 };
 
-/* Places of instructions whose operands were found beyond the window: open addressing, 0 is free.
- */
-struct wide_set {
+/* Places in code: open addressing, 0 is free. */
+struct place_set {
     gaddr_t *pc;
     size_t room, count; /* room: a power of 2, or 0 */
 };
@@ -64,8 +63,10 @@ struct space {
     pthread_mutex_t code_lock;    /* regions of this space, PAGE_CODE bits; taken after mm locks */
     struct space_region *regions; /* sorted by start; see region.c */
     size_t region_count;
-    struct region *own;   /* code of private memory */
-    struct wide_set wide; /* in it, under its lock */
+    struct region *own; /* code of private memory */
+    /* In it, under its lock: instructions whose operands were found beyond the window, beginnings
+     * of blocks that the stack pointer was there at. */
+    struct place_set wide, no_stack;
     _Atomic int refs;
     struct space *next; /* list of all spaces */
 };

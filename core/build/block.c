@@ -64,6 +64,7 @@ enum block_status block_decode(struct block *block, struct space *space, gaddr_t
     const gaddr_t least = (gaddr_t)1 << WINDOW_BITS_X86_64;
     block->top = pc < least && space->top > least ? least : space->top;
     block->wide = 0;
+    block->no_stack = false;
     block->shift = 0;
     block->pc = pc;
     block->count = 0;

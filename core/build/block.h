@@ -28,6 +28,7 @@ struct block {
     enum guest_mode mode; /* set by who asks for it */
     gaddr_t top;          /* where the window ends */
     uint64_t wide;        /* instructions, by bits, whose operands may be beyond it (wide.c) */
+    bool no_stack;        /* nothing is known of the stack pointer where it begins */
     gaddr_t shift;   /* of checked code beyond it: what makes its address one from the window on */
     gaddr_t pc, end; /* guest bytes [pc, end) */
     unsigned count;
@@ -66,6 +67,7 @@ struct lowered {
     unsigned gadgets;
     unsigned copies; /* replicated gadgets used so far */
     gaddr_t pc, end, top;
+    bool stack; /* native code of it may rely on the stack pointer: that was in the window so far */
     uint64_t slot[FIBER_MAX_INSNS * 24 + MAX_CHECKS * CHECK_SLOTS];
     uint16_t gadget[FIBER_MAX_INSNS * 10 + MAX_CHECKS]; /* slot of each gadget */
     uint32_t id[FIBER_MAX_INSNS * 10 + MAX_CHECKS];     /* its number (rows.h); 0: in no n-gram */

@@ -487,6 +487,7 @@ void lower_block(struct lowered *low, const struct block *block, bool step) {
     low->gadgets = low->copies = 0;
     low->pc = block->pc;
     low->end = block->end;
+    low->stack = block->mode == GUEST_X86_64 && !block->no_stack;
     find_dead_flags(block, dead);
     if (fg_debug.profile && !step) {
         emit_plain64(low, core_gadgets[low->mode].count, 0);

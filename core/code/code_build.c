@@ -61,6 +61,7 @@ static void fill_fiber(struct fiber *fiber, const struct block *block, const str
     fiber->mode = (uint8_t)block->mode;
     const struct core_gadgets *core = &core_gadgets[block->mode];
     *entry_of(slot) = (struct entry){-(int64_t)block->pc, core->poll_stop};
+    *native_entry_of(slot) = (struct native_entry){core->poll_stop, low->slot[0]};
     memcpy(slot, low->slot, low->slots * sizeof *low->slot);
     memcpy(fiber_marks(fiber), low->mark, low->marks * sizeof *low->mark);
     for (unsigned i = 0; i < low->exits; i++) {
@@ -102,7 +103,9 @@ static struct fiber *make_fiber(struct chunk **chunks, struct block *block, bool
             dump_fiber(fiber, block);
         }
         if (block->native) {
-            fiber->native = native_make(native, &low, &plan, fiber_slots(fiber));
+            uint64_t *slot = fiber_slots(fiber);
+            fiber->native = native_make(native, &low, &plan, slot);
+            native_entry_of(slot)->native = (uint64_t)(uintptr_t)native_code(fiber->native, NULL);
         }
     }
     return fiber;

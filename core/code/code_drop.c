@@ -393,4 +393,5 @@ void code_fini(struct space *space) {
     free(space->regions);
     region_free(space->own);
     free(space->wide.pc);
+    free(space->no_stack.pc);
 }

@@ -78,7 +78,7 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
     size_t size =
         align(sizeof(struct fiber) + exits * sizeof(struct exit) + marks * sizeof(struct mark),
               sizeof(uint64_t));
-    size_t run = sizeof(struct entry) + slots * sizeof(uint64_t);
+    size_t run = ENTRY_BYTES + slots * sizeof(uint64_t);
     struct chunk *chunk = *chunks;
 
     if (run + size > CHUNK_BYTES - offsetof(struct chunk, first)) {
@@ -107,7 +107,7 @@ struct fiber *fiber_alloc(struct chunk **chunks, unsigned slots, unsigned marks,
     struct fiber *fiber = (struct fiber *)((char *)chunk + record);
     memset(fiber, 0, sizeof *fiber);
     fiber->size = (uint16_t)size;
-    fiber->slot_at = (uint16_t)(chunk->used + sizeof(struct entry));
+    fiber->slot_at = (uint16_t)(chunk->used + ENTRY_BYTES);
     chunk->used += (uint32_t)run;
     chunk->live++;
     fiber->slots = (uint16_t)slots;

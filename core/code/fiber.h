@@ -5,6 +5,7 @@
 #ifndef FG_CORE_FIBER_H
 #define FG_CORE_FIBER_H
 
+#include "core/base/cpu_state.h"
 #include "core/build/block.h"
 
 #include <stdatomic.h>
@@ -23,6 +24,13 @@ struct entry {
 static inline struct entry *entry_of(const uint64_t *slot0) {
     return (struct entry *)(uintptr_t)slot0 - 1;
 }
+static inline struct native_entry *native_entry_of(const uint64_t *slot0) {
+    return (struct native_entry *)entry_of(slot0) - 1;
+}
+#define ENTRY_BYTES (sizeof(struct native_entry) + sizeof(struct entry))
+_Static_assert(ENTRY_NATIVE + ENTRY_BYTES == offsetof(struct native_entry, native),
+               "in front of it");
+_Static_assert(ENTRY_NATIVE + ENTRY_BYTES + POLL_STOP == 0, "as entry.poll_stop of slot 0");
 static inline gaddr_t entry_pc(const uint64_t *slot0, enum guest_mode mode) {
     uint64_t pc = (uint64_t)-entry_of(slot0)->minus_pc;
     return mode == GUEST_I386 ? (uint32_t)pc : pc;

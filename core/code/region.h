@@ -40,6 +40,10 @@ const uint64_t *code_link(struct cpu *cpu, const uint64_t *stub, gaddr_t *pc, ga
  * that. */
 bool code_widen(struct cpu *cpu, const uint64_t *slot);
 
+/* The block whose fiber has `slot` was entered, or is left, with a stack pointer out of the window:
+ * it is noted, and made anew without reliance on that. False: there is no memory for it. */
+bool code_mistrust_stack(struct cpu *cpu, const uint64_t *slot);
+
 /* Give memory of code back: all of the space's own code (or of each space's), and of files that
  * nobody maps. What is run at the moment goes when every cpu was in C, at a later call; the
  * caller's cpu must hold no fiber. */

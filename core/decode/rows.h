@@ -246,6 +246,7 @@ struct ea_tables {
     /* x86-64: probes of native code, two for each resident register and for one at home: with a
      * displacement, and without; two for the EA register */
     const gadget_ref *probe;
+    const gadget_ref *lead; /* x86-64: slot 0 of native code that relies on the stack pointer */
     const gadget_ref *wide; /* x86-64: what is beyond the window, by enum wide_gadget */
     helper_fn wide_helper;  /* what WIDE_CALL calls: decodes the instruction at cpu->pc again */
     uint32_t index_id;      /* number of index's first entry; the others are in no n-gram */

@@ -102,10 +102,11 @@ static void enter_sum(struct known *known, const struct hole *hole, const uint64
 }
 
 /* An access by `place` + `at`; false: it needs no probe. */
-static bool access_place(struct known_place *place, int64_t at, bool perhaps) {
+static bool access_place(struct known *known, struct known_place *place, int64_t at, bool perhaps) {
     bool due = !(place->probed && is_near(at - place->at));
+    known->relied |= !due && place->assumed;
     if (due || !perhaps) {
-        *place = (struct known_place){is_near(at), !perhaps, at};
+        *place = (struct known_place){.probed = is_near(at), .accessed = !perhaps, .at = at};
     }
     return due;
 }
@@ -117,12 +118,12 @@ static bool probe_due(struct known *known, const struct hole *hole, const uint64
     const int64_t at = wide_parameter(gadget, hole);
     if (number == NOTE_EA) {
         *probe = (struct probe){.ea = true, .reg = (unsigned)at};
-        return !known->ea || access_place(&known->sum[0].place, known->ea_at, perhaps);
+        return !known->ea || access_place(known, &known->sum[0].place, known->ea_at, perhaps);
     }
     uint32_t place = 0;
     const unsigned reg = register_of(number, hole + 1, gadget, &place);
     *probe = (struct probe){.reg = reg, .slot = {0, (uint64_t)at, place}};
-    return reg == KNOWN_REGISTERS || access_place(&known->reg[reg], at, perhaps);
+    return reg == KNOWN_REGISTERS || access_place(known, &known->reg[reg], at, perhaps);
 }
 
 bool known_probe(struct known *known, const struct stencil *stencil, const uint64_t *gadget,
@@ -149,21 +150,49 @@ bool known_probe(struct known *known, const struct stencil *stencil, const uint6
             forget(known, reg);
         }
     }
+    for (unsigned i = 0; i < stencil->holes; i++) {
+        if (stencil->hole[i].kind == HOLE_REACHED) {
+            known->reg[stencil->hole[i].at & 7] =
+                (struct known_place){.probed = true, .accessed = true};
+        }
+    }
     known->ea = ea;
     return due;
 }
 
 void known_nothing(struct known *known) {
-    memset(known, 0, sizeof *known);
+    *known = (struct known){.relied = known->relied};
     for (unsigned i = 0; i < KNOWN_SUMS; i++) {
         known->sum[i].base = known->sum[i].index = KNOWN_REGISTERS;
     }
 }
 
+void known_stack(struct known *known) {
+    known->reg[REG_SP] = (struct known_place){.probed = true, .assumed = true};
+}
+
+void known_stack_probed(struct known *known) {
+    known->reg[REG_SP] = (struct known_place){.probed = true};
+}
+
+bool known_keeps_stack(struct known *known) {
+    const struct known_place *place = &known->reg[REG_SP];
+    /* What was assumed is no nearer than it was: any distance would add up from block to block. */
+    const int64_t most = place->assumed ? 0 : KNOWN_STACK;
+    bool keeps = place->probed && -most <= place->at && place->at <= most;
+    known->relied |= keeps && place->assumed;
+    return keeps;
+}
+
+/* Does a place hold in each turn of a loop, if it does at the end of one? */
+static bool place_lasts(const struct known_place *place) {
+    return place->accessed || (place->assumed && place->at == 0);
+}
+
 void known_again(struct known *known) {
     known->ea = false;
     for (unsigned i = 0; i < KNOWN_REGISTERS; i++) {
-        known->reg[i].probed &= known->reg[i].accessed;
+        known->reg[i].probed &= place_lasts(&known->reg[i]);
     }
     for (unsigned i = 0; i < KNOWN_SUMS; i++) {
         known->sum[i].place.probed &= known->sum[i].place.accessed;
@@ -171,7 +200,7 @@ void known_again(struct known *known) {
 }
 
 static bool place_within(const struct known_place *a, const struct known_place *b) {
-    return !a->probed || (b->probed && b->accessed && a->at == b->at);
+    return !a->probed || (b->probed && place_lasts(b) && a->at == b->at);
 }
 
 bool known_within(const struct known *known, const struct known *other) {

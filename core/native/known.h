@@ -10,10 +10,12 @@
 
 #define KNOWN_REGISTERS 16
 #define KNOWN_SUMS      4
+#define KNOWN_STACK     (1 << 20)
 
 struct known_place {
     bool probed;
     bool accessed; /* ... and accessed, for certain */
+    bool assumed;  /* neither, but within KNOWN_STACK of such a one: at the block's beginning */
     int64_t at;    /* the address: so far from what the register holds now, or from the sum */
 };
 
@@ -23,6 +25,7 @@ struct known {
         uint8_t base, index, scale; /* KNOWN_REGISTERS: none; the scale's logarithm */
         struct known_place place;
     } sum[KNOWN_SUMS]; /* the one that was met last is the first; base and index none: free */
+    bool relied;       /* something was left out for what is assumed */
     bool ea;           /* the EA register is the first sum, and */
     int64_t ea_at;     /* ... so much */
 };
@@ -38,8 +41,15 @@ struct probe {
  * what is known after the body is entered. */
 bool known_probe(struct known *known, const struct stencil *stencil, const uint64_t *gadget,
                  struct probe *probe);
-/* Nothing is known after something else than a body. */
+/* Nothing is known after something else than a body, nor at first (of a struct of zeros). */
 void known_nothing(struct known *known);
+/* Whoever enters the block knows the stack pointer: it is within KNOWN_STACK of an address in the
+ * window. */
+void known_stack(struct known *known);
+/* The stack pointer itself was probed. */
+void known_stack_probed(struct known *known);
+/* Is it so at the block's end? */
+bool known_keeps_stack(struct known *known);
 /* The block's end leads to its beginning: what is known there is what was known at the end, of that
  * what was accessed. */
 void known_again(struct known *known);

@@ -4,6 +4,7 @@
 #include "core/base/stats.h"
 #include "core/host/host.h"
 #include "core/native/known.h"
+#include "core/native/native_block.h"
 #include "core/native/report.h"
 #include "core/native/stencil.h"
 
@@ -15,66 +16,10 @@
 #define CODE_ALIGN   16u
 #define DISPLACEMENT 4u /* bytes of a branch's */
 
-/* What is known of each block is nearly as much as its code, so it is kept small: offsets are bytes
- * from the block's code. */
-struct native_exit {
-    uint16_t site[2]; /* branch displacements that lead to the stub or to the linked block */
-    uint8_t sites;
-};
-
-/* A gadget's piece of the code. */
-struct native_part {
-    uint64_t at : 16;
-    uint64_t slot : 12;  /* of its gadget */
-    uint64_t copied : 1; /* 0: the code, if any, leads to its slot */
-    uint64_t before : 7; /* bytes in front of its body: a probe, what aligns branches */
-    int64_t gadget : 28; /* bytes from core_gadgets */
-};
-
-/* A block's code, which the next one may follow without a gap; its stubs are elsewhere, for they
- * run once, mostly. */
-struct native_block {
-    struct native_block *older; /* made before it in the same chunk */
-    uint64_t *slot;             /* NULL: it is free */
-    uint32_t code;              /* from the reservation's start (code_memory.h) */
-    uint32_t stubs;             /* as well; one for each exit, goes where its link slot leads */
-    uint16_t bytes;
-    uint16_t jump; /* the jump that its code ends with: a site; 0: none */
-    uint16_t poll; /* what faults when the cpu is asked to stop; 0: nothing */
-    uint8_t poll_fixup;
-    uint8_t stub_bytes; /* of one */
-    uint8_t exits;
-    bool loops; /* it is there twice: a struct native_loop follows the parts */
-    uint16_t parts;
-    struct native_exit exit[FIBER_MAX_EXITS];
-    struct native_part part[];
-};
-
-/* The second copy of a block that branches back to its own beginning, which is where all such
- * branches lead to: it relies on what was accessed the time before (known_again()). */
-struct native_loop {
-    uint16_t at, poll; /* where it is; as in the block */
-    struct native_exit exit[FIBER_MAX_EXITS];
-};
-_Static_assert(NATIVE_CHUNK_BYTES <= 1 << 16, "offsets of 16 bits");
-
 static int32_t gadget_offset(const void *gadget) {
     intptr_t offset = (intptr_t)gadget - (intptr_t)core_gadgets;
     assert(offset < 1 << 27 && offset >= -(1 << 27)); /* both are in the program */
     return (int32_t)offset;
-}
-
-static struct native_loop *loop_of(const struct native_block *block) {
-    return (struct native_loop *)(uintptr_t)&block->part[block->parts];
-}
-
-/* Where an exit's branches are, in one copy or the other. */
-static struct native_exit *exit_in(struct native_block *block, unsigned number, bool again) {
-    return again ? &loop_of(block)->exit[number] : &block->exit[number];
-}
-
-static const void *part_gadget(const struct native_part *part) {
-    return (const void *)((intptr_t)core_gadgets + part->gadget);
 }
 
 /* What is being emitted. */
@@ -83,8 +28,9 @@ struct writer {
     const struct stencil *stencil; /* of each gadget */
     uint64_t *slot;
     struct native_block *block;
-    uint32_t at; /* offset in the reservation */
-    bool again;  /* the second copy */
+    uint32_t at;         /* offset in the reservation */
+    bool again;          /* the second copy */
+    struct known *known; /* after the body that is emitted */
 };
 
 static bool fits(int64_t value) {
@@ -135,8 +81,8 @@ static void note_branch(struct writer *w, const struct stencil *stencil, const s
     exit->site[exit->sites++] = (uint16_t)(w->at + hole->at - w->block->code);
 }
 
-static const uint8_t hole_bytes[] = {
-    [HOLE_8] = 1, [HOLE_16] = 2, [HOLE_32] = 4, [HOLE_32S] = 4, [HOLE_64] = 8, [HOLE_SLOT] = 8};
+static const uint8_t hole_bytes[] = {[HOLE_ENTRY] = 1, [HOLE_8] = 1,  [HOLE_16] = 2,  [HOLE_32] = 4,
+                                     [HOLE_32S] = 4,   [HOLE_64] = 8, [HOLE_SLOT] = 8};
 
 /* Patches a hole of a copy, whose bytes there end at the result. */
 static uint8_t *patch(uint8_t *at, const struct hole *hole, uint64_t value) {
@@ -173,7 +119,9 @@ static void copy_body(struct writer *w, const struct stencil *stencil, const uin
         const unsigned width = hole_bytes[kind], before = hole->at - from;
         memcpy(to, stencil->code + from, before + width);
         uint64_t value = kind == HOLE_SLOT ? (uint64_t)(uintptr_t)&w->slot[gadget - w->low->slot]
-                                           : parameter(gadget, hole);
+                         : kind == HOLE_ENTRY
+                             ? (uint64_t)(known_keeps_stack(w->known) ? ENTRY_NATIVE : 0)
+                             : parameter(gadget, hole);
         to = patch(to + before, hole, value);
         from = hole->at + width;
     }
@@ -207,14 +155,18 @@ static void copy_own(struct writer *w, const void *gadget, const uint64_t *slots
     bool there = stencil_of(gadget, &stencil);
     assert(there);
     (void)there;
-    for (unsigned i = 0; i < stencil.holes; i++) {
+    copy_body(w, &stencil, slots);
+}
+
+/* Notes where a stencil that comes next faults. */
+static void note_fault(const struct writer *w, const void *gadget, uint16_t *at, uint8_t *fixup) {
+    struct stencil stencil;
+    for (unsigned i = 0; stencil_of(gadget, &stencil) && i < stencil.holes; i++) {
         if (stencil.hole[i].kind == HOLE_FIXUP) {
-            uint16_t *poll = w->again ? &loop_of(w->block)->poll : &w->block->poll;
-            *poll = (uint16_t)(w->at + stencil.hole[i].at - w->block->code);
-            w->block->poll_fixup = stencil.hole[i].from;
+            *at = (uint16_t)(w->at + stencil.hole[i].at - w->block->code);
+            *fixup = stencil.hole[i].from;
         }
     }
-    copy_body(w, &stencil, slots);
 }
 
 /* One of core_gadgets, with one parameter of 8 bytes. */
@@ -232,6 +184,26 @@ static void copy_probe(struct writer *w, const struct probe *probe) {
     copy_own(w, gadget_at(ea_tables[w->low->mode].probe, entry), probe->slot);
 }
 
+static struct native_stop *stop_of(const struct writer *w) {
+    return w->again ? &loop_of(w->block)->stop : &w->block->stop;
+}
+
+/* Faults when the cpu is asked to stop. */
+static void copy_poll(struct writer *w) {
+    const void *gadget = core_gadgets[w->low->mode].native_poll;
+    struct native_stop *stop = stop_of(w);
+    note_fault(w, gadget, &stop->poll, &stop->poll_fixup);
+    copy_core(w, gadget, 0);
+}
+
+/* Faults when the stack pointer leads out of the window. */
+static void copy_stack_probe(struct writer *w) {
+    const void *gadget = gadget_at(ea_tables[w->low->mode].lead, 0);
+    struct native_stop *stop = stop_of(w);
+    note_fault(w, gadget, &stop->stack, &stop->stack_fixup);
+    copy_core(w, gadget, 0);
+}
+
 /* What a probe in front of a body takes at most. */
 static size_t probe_bytes(const struct stencil *stencil) {
     const size_t most = 40;
@@ -247,7 +219,7 @@ static size_t probe_bytes(const struct stencil *stencil) {
  * bound for its code, 0 when native code is not worth while. */
 static size_t find_stencils(const struct lowered *low, struct stencil *found) {
     const size_t core_bytes = 32, around = 2 * CACHE_LINE; /* what aligns it and its branches */
-    size_t bytes = around + (FIBER_MAX_EXITS + 1) * core_bytes; /* stubs, and a poll */
+    size_t bytes = around + (FIBER_MAX_EXITS + 2) * core_bytes; /* stubs, stops */
     for (unsigned i = 0; i < low->gadgets; i++) {
         const uint64_t *gadget = &low->slot[low->gadget[i]];
         if (stencil_of((const void *)(uintptr_t)gadget[0], &found[i]) &&
@@ -310,17 +282,41 @@ static void emit_exits(struct writer *w, struct native_chunk *chunk) {
     }
 }
 
+/* May the block rely on the stack pointer, and has to see to it for those that it leads to? */
+static bool relies(const struct lowered *low) {
+    return low->stack && !fg_debug.native_plain;
+}
+
+/* Does it end in an instruction that branches? What just leads on belongs to none, so it cannot
+ * fault. */
+static bool branches(const struct lowered *low) {
+    const uint64_t last = low->slot[low->gadget[low->gadgets - 1]];
+    return low->exits && last != (uint64_t)(uintptr_t)core_gadgets[low->mode].jump_next;
+}
+
+/* What is known where a block begins. */
+static struct known beginning(const struct lowered *low) {
+    struct known known = {0};
+    known_nothing(&known);
+    if (relies(low)) {
+        known_stack(&known);
+    }
+    return known;
+}
+
 /* One copy, of which `known` says what is known at its beginning, and then at its end. */
 static void emit_parts(struct writer *w, struct known *known) {
     const struct lowered *low = w->low;
     struct native_part *parts = w->again ? &w->block->part[low->gadgets] : w->block->part;
+    w->known = known;
     bool resumes = !w->again; /* the slot leads to native code: the first one, and after a gadget */
     for (unsigned i = 0; i < low->gadgets; i++) {
         unsigned slot = low->gadget[i];
         const struct stencil *stencil = &w->stencil[i];
         const uint32_t start = w->at;
-        if (stencil->code && i + 1 == low->gadgets && branches_back(low)) {
-            copy_core(w, core_gadgets[low->mode].native_poll, 0);
+        const bool last = i + 1 == low->gadgets;
+        if (stencil->code && last && branches_back(low)) {
+            copy_poll(w);
         }
         struct native_part *part = &parts[i];
         *part = (struct native_part){
@@ -349,6 +345,10 @@ static void emit_parts(struct writer *w, struct known *known) {
         if (known_probe(known, stencil, &low->slot[slot], &probe)) {
             copy_probe(w, &probe);
         }
+        if (last && branches(low) && relies(low) && !known_keeps_stack(known)) {
+            copy_stack_probe(w);
+            known_stack_probed(known);
+        }
         align_branches(w, stencil);
         part->before = (w->at - w->block->code - part->at) & 0x7f;
         copy_body(w, stencil, &low->slot[slot]);
@@ -358,7 +358,7 @@ static void emit_parts(struct writer *w, struct known *known) {
 /* Is a second copy of the block worth while, since it needs fewer probes than the first? What it
  * relies on must be so at its own end, too. */
 static bool worth_loop(const struct lowered *low, const struct stencil *stencil) {
-    struct known known, first;
+    struct known known = beginning(low), first;
     struct probe probe;
     unsigned due[2] = {0, 0};
     bool back = false;
@@ -368,7 +368,6 @@ static bool worth_loop(const struct lowered *low, const struct stencil *stencil)
     if (!back || fg_debug.native_plain) {
         return false;
     }
-    known_nothing(&known);
     for (unsigned again = 0; again < 2; again++) {
         for (unsigned i = 0; i < low->gadgets; i++) {
             if (!stencil[i].code) {
@@ -419,9 +418,9 @@ struct native_block *native_make(struct native_list *list, const struct lowered 
     block->code = w.at;
     block->loops = plan->loops;
     block->parts = (uint16_t)(low->gadgets << plan->loops);
-    struct known known;
-    known_nothing(&known);
+    struct known known = beginning(low);
     emit_parts(&w, &known);
+    block->keeps = low->exits && known_keeps_stack(&known);
     if (block->loops) {
         const uint32_t end = w.at;
         w.at = (w.at + CODE_ALIGN - 1) & ~(CODE_ALIGN - 1);
@@ -430,6 +429,11 @@ struct native_block *native_make(struct native_list *list, const struct lowered 
         w.again = true;
         known_again(&known);
         emit_parts(&w, &known);
+        block->keeps = known_keeps_stack(&known) && block->keeps;
+    }
+    block->leads = known.relied;
+    if (block->leads) {
+        slot[0] = (uint64_t)(uintptr_t)gadget_at(ea_tables[low->mode].lead, 0);
     }
     assert(w.at - block->code <= UINT16_MAX);
     block->bytes = (uint16_t)(w.at - block->code);
@@ -464,7 +468,9 @@ static struct native_block *find_block(const void *code) {
 }
 
 const uint8_t *native_code(const struct native_block *block, size_t *bytes) {
-    *bytes = block->bytes;
+    if (bytes) {
+        *bytes = block->bytes;
+    }
     return code_memory_run(block->code);
 }
 
@@ -509,8 +515,9 @@ void native_forget(struct native_chunk *chunk) {
 
 void native_link(struct native_block *block, unsigned number, const struct native_block *to) {
     const uint32_t stub = block->stubs + number * block->stub_bytes;
+    const bool enters = to && (block->keeps || !to->leads); /* else by slot 0, as the stub does */
     const uint32_t start = to == block && block->loops ? block->code + loop_of(block)->at
-                           : to                        ? to->code
+                           : enters                    ? to->code
                                                        : stub;
     set_exit(block, number, start);
 }
@@ -531,9 +538,11 @@ static bool locate(const void *code, struct host_native_place *place) {
     place->slot = &block->slot[block->part[part].slot];
     place->gadget = part_gadget(&block->part[part]);
     place->fixup = 0;
-    if (at && (at == block->poll || (block->loops && at == loop_of(block)->poll))) {
+    const struct native_stop *stop =
+        block->loops && at >= loop_of(block)->at ? &loop_of(block)->stop : &block->stop;
+    if (at && (at == stop->poll || at == stop->stack)) {
         place->slot = &block->slot[block->part[block->parts - 1].slot];
-        place->fixup = block->poll_fixup;
+        place->fixup = at == stop->poll ? stop->poll_fixup : stop->stack_fixup;
     } else if (stencil_of(place->gadget, &stencil)) {
         for (unsigned i = 0; i < stencil.holes; i++) {
             const struct hole *hole = &stencil.hole[i];

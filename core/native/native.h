@@ -39,7 +39,7 @@ enum native_answer native_prepare(struct native_list *list, const struct lowered
  * for good, and some are written to; links lead through its link slots until native_link(). */
 struct native_block *native_make(struct native_list *list, const struct lowered *low,
                                  const struct native_plan *plan, uint64_t *slot);
-/* Where a block's code runs, and how much of it there is. */
+/* Where a block's code runs, and how much of it there is (unless `bytes` is NULL). */
 const uint8_t *native_code(const struct native_block *block, size_t *bytes);
 /* Piece number `number` of a block's code: of one gadget, or (the last one, `gadget` NULL) the ways
  * out. `code` is where it runs. False: there are not so many. */

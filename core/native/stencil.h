@@ -15,6 +15,7 @@ enum hole_kind {
     HOLE_32S, /* of a parameter of 8 bytes, which must fit with its sign */
     HOLE_64,
     HOLE_SLOT,   /* 8 bytes: where the gadget's slots are */
+    HOLE_ENTRY,  /* 1 byte: which entry of a fiber an indirect branch goes to, from its slot 0 */
     HOLE_BRANCH, /* to what the link slot leads to */
     HOLE_FIXUP,  /* no bytes: `from` is a kind of core/host/HOST/fixup.h for a fault here */
     /* Notes, which have no bytes (known.h). In the low byte of `at` is a register, `from` is a
@@ -26,6 +27,7 @@ enum hole_kind {
     /* The EA register becomes base + index * scale + the parameter: numbers of both in the low byte
      * of `at`, in the high one the scale's logarithm, NOTE_NO_BASE, NOTE_NO_INDEX. */
     HOLE_SUM,
+    HOLE_REACHED, /* after the body a register is an address that it accessed */
 };
 #define NOTE_HOME     8 /* number of a register at home in the cpu */
 #define NOTE_EA       9 /* HOLE_PROBE: the EA register has it; constant: its scratch register */

@@ -213,6 +213,11 @@ static enum exit_reason run(struct cpu *cpu) {
                 break;
             }
             STAT(faults);
+            if (cpu->trap == TRAP_STACK) {
+                cpu->step_once = true; /* this time; it is no better without memory */
+                (void)code_mistrust_stack(cpu, slot);
+                continue;
+            }
             if (code_check_failed(cpu)) {
                 continue;
             }

@@ -29,7 +29,8 @@ MEMBERS: dict[str, dict[str, int]] = {
 WIDE = ("in", "out", "call")
 # Those that are within a block, and so have stencils.
 IN_BLOCKS = ("ea_index", "ea_seg", "ea_addr16", "ea_trunc32", "wide", "jump_next", "native_slot",
-             "native_exit", "native_poll", "native_probe")
+             "native_exit", "native_poll", "native_probe", "native_lead")
+PROBES = ("native_probe", "native_lead")
 NO_INDEX = 4  # SIB.index of an address without index register
 # 16-bit addressing: numbers of the registers that rm 0 to 7 add, and none (SDM Vol. 2A, table 2-1).
 ADDR16: tuple[tuple[int, ...], ...] = ((3, 6), (3, 7), (5, 6), (5, 7), (6,), (7,), (5,), (3,), ())
@@ -56,7 +57,7 @@ def one_file(templates: Templates, name: str, table: str, what: str,
         record = ""
         if name in IN_BLOCKS and templates.host.holes():
             record = stencils.of_text(templates, tidy(template.render(
-                {**common, **stencils.with_holes(templates, context)})), name == "native_probe")
+                {**common, **stencils.with_holes(templates, context)})), name in PROBES)
         place = places.of(label) if name == "ea_index" else 1
         text = tidy(template.render({**common, **context}))
         gadgets.append((place, gadget(gadget_prefix + label, text, record, place, shared=True)))
@@ -120,6 +121,7 @@ def emit(templates: Templates, places: Places, index: Index) -> None:
     if guest.long_mode and host.holes():
         files.append(("native_probe", "native_probe", "Probes of native code.",
                       probe_entries(templates)))
+        files.append(("native_lead", "native_lead", "Entry of native code.", [("native_lead", {})]))
     if guest.long_mode:
         files.append(("ea_trunc32", "ea_trunc32", "Address of 32 bits.", [("ea_trunc32", {})]))
         files.append(("wide", "wide", "Operands that may be anywhere.",

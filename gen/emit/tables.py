@@ -180,6 +180,7 @@ def preludes(library: Library) -> dict[str, int]:
         counts["wide"] = len(WIDE)
     if guest.long_mode and library.stencils:
         counts["native_probe"] = 2 * (library.residence.resident + 1) + 2
+        counts["native_lead"] = 1
     return counts
 
 
@@ -262,7 +263,8 @@ def fiber_lines(libraries: list[Library], ids: dict[str, int]) -> list[str]:
         found = preludes(library)
         names = ", ".join(
             guest.table + name if name in found else "0"
-            for name in ("ea_index", "ea_addr16", "ea_seg", "ea_trunc32", "native_probe", "wide"))
+            for name in ("ea_index", "ea_addr16", "ea_seg", "ea_trunc32", "native_probe",
+                         "native_lead", "wide"))
         wide = "helper_wide" if "wide" in found else "0"
         words = [f"{guest.gadget}core_{m}" for m in MEMBERS]
         text.append(f"\nextern char {', '.join(f'{word}[]' for word in words)};\n")

@@ -25,12 +25,15 @@ WIDE = {Place.XMM.value: "xmm", Place.YMM.value: "ymm"}
 
 # Kinds of holes in stencils (gen/emit/stencils.py, core/native/stencil.h): bytes of a parameter;
 # HOLE_32 counts up what the text adds, HOLE_32S is one of 8 bytes that must fit; where the gadget's
-# slots are, in 8 bytes; the displacement of a branch; no bytes, but the kind of a fixup.
-HOLE_8, HOLE_16, HOLE_32, HOLE_32S, HOLE_64, HOLE_SLOT, HOLE_BRANCH, HOLE_FIXUP = range(8)
+# slots are, in 8 bytes; an entry of the fiber that an indirect branch leads to; the displacement of
+# a branch; no bytes, but the kind of a fixup.
+(HOLE_8, HOLE_16, HOLE_32, HOLE_32S, HOLE_64,
+ HOLE_SLOT, HOLE_ENTRY, HOLE_BRANCH, HOLE_FIXUP) = range(9)
 # Notes, which have no bytes: what is to be probed before the body (by a register, or one at home in
 # the cpu, by HOLE_HOME), a register that is counted up or down, one at home that is changed, the
-# sum of registers and a parameter that is put into the EA register.
-HOLE_PROBE, HOLE_HOME, HOLE_MOVED, HOLE_STORED, HOLE_SUM = range(8, 13)
+# sum of registers and a parameter that is put into the EA register, a register that is made an
+# address which was accessed.
+HOLE_PROBE, HOLE_HOME, HOLE_MOVED, HOLE_STORED, HOLE_SUM, HOLE_REACHED = range(9, 15)
 NO_PARAM = 0  # in place of a parameter's offset: a constant
 # Added to HOLE_32 and HOLE_32S: a displacement that ends its instruction, whose short form has 3
 # bytes less; in front of it is a ModRM byte, or also one after that (SIB).

@@ -7,12 +7,11 @@ puts `src.pre` before `dst.pre`.
 
 from __future__ import annotations
 
-import re
 from typing import Mapping
 
+from gen.host.code import holes
 from gen.host.code import x86_64 as code
-from gen.host.host import (ABSOLUTE, HOLE_8, HOLE_16, HOLE_32, HOLE_32S, HOLE_64, HOLE_BRANCH,
-                           HOLE_SLOT, HOME, IN_EA, Hole, Host, OperandForm, Residence)
+from gen.host.host import (ABSOLUTE, HOME, IN_EA, Hole, Host, OperandForm, Residence)
 from gen.language.model import Place
 from gen.language.target import HIGH, SEGMENTS, Guest
 
@@ -120,7 +119,7 @@ class Slot:
 
 class HoleSlot(Slot):
     """A placeholder in a stencil: the parameter is patched in where the text has it, an immediate
-    (`$@8@`) or a displacement (`@8@`; X86Host.fill). `wide`: the parameter has 8 bytes."""
+    (`$@8@`) or a displacement (`@8@`; code/holes.py). `wide`: the parameter has 8 bytes."""
 
     def __init__(self, offset: int, wide: bool) -> None:
         super().__init__(offset)
@@ -151,30 +150,6 @@ def in_cpu(offset: Slot, temp: HostRegister) -> tuple[str, str]:
     if isinstance(offset, HoleSlot):
         return "", f"{offset.place}({NAMES['cpu']})"
     return f"mov {offset}, {temp.r32}\n", f"({NAMES['cpu']},{temp})"
-
-
-# What stands in the text of a stencil where a parameter goes: bytes, a number so large that the
-# assembler takes the widest form. A parameter is the last of its instruction, or a displacement
-# before an immediate.
-FILLERS = {HOLE_8: (1, "0x55"), HOLE_16: (2, "0x5555"), HOLE_32: (4, "0x10000000"),
-           HOLE_32S: (4, "0x10000000"), HOLE_64: (8, "0x1000000000000000"),
-           HOLE_SLOT: (8, "0x1000000000000000"), HOLE_BRANCH: (4, "0x10000000")}
-PLACE = re.compile(r"(\$?)@(\d+)([wibts]?)@")
-
-
-def width_of(line: str) -> int:
-    """Bits that an instruction with an immediate works on: those of its last operand, a
-    register, or what its suffix says."""
-    if line.endswith(")"):
-        return {"b": 8, "w": 16, "l": 32, "q": 64}[line.removeprefix("lock ").split()[0][-1]]
-    name = line.rsplit("%", 1)[-1].strip()
-    for bits, names in ((64, R64), (32, R32), (16, R16), (8, R8 + HIGH)):
-        if name in names:
-            return bits
-    match = re.fullmatch(r"r(?:9|1[0-5])([bwd]?)", name)
-    if not match:
-        raise ValueError(f"an immediate beside {name}: {line}")
-    return {"b": 8, "w": 16, "d": 32, "": 64}[match.group(1)]
 
 
 class CpuSlot:
@@ -511,30 +486,7 @@ class X86Host(Host):
         return HoleHost()
 
     def fill(self, line: str) -> tuple[str, list[Hole]]:
-        found: list[Hole] = []
-        back = 0
-        for immediate, offset, how in PLACE.findall(line):  # an immediate is encoded last
-            kind = self.kind_of(line, immediate != "", how)
-            back += FILLERS[kind][0]
-            short = 0 if immediate else code.short_form(line)
-            found.insert(0, Hole(back, int(offset), kind + short))
-            if kind in (HOLE_64, HOLE_SLOT):
-                line = line.replace("mov ", "movabs ", 1)
-            line = PLACE.sub(lambda match: match.group(1) + FILLERS[kind][1], line, count=1)
-        return line, found
-
-    @staticmethod
-    def kind_of(line: str, immediate: bool, how: str) -> int:
-        """Which hole a parameter makes, by the letter in its placeholder."""
-        kinds = {"w": HOLE_32S, "i": HOLE_32S, "t": HOLE_BRANCH, "b": HOLE_8, "s": HOLE_SLOT}
-        if not immediate or how in ("i", "t", "b", "s"):
-            return kinds.get(how, HOLE_32)
-        bits = width_of(line)
-        if bits == 64 and how != "w":
-            raise ValueError(f"a parameter of 4 bytes in 64 bits: {line}")
-        if bits == 64:
-            return HOLE_64 if line.split()[0] == "mov" else HOLE_32S
-        return {8: HOLE_8, 16: HOLE_16, 32: HOLE_32}[bits]
+        return holes.fill(line)
 
     def address(self, number: int) -> object:
         return register(number, 64) if number < self.resident else CpuSlot(number)

@@ -4,9 +4,12 @@
  *     P reg at [perhaps]   an access at reg + at          due or not
  *     E [perhaps]          an access by the EA register   due or not
  *     S base index scale at  the EA register is their sum (-1: none)
- *     M reg by             reg is counted up; C reg: it is changed; N: some other body
+ *     M reg by             reg is counted up; C reg: it is changed; N: some other body; F: no body
  *     A                    the block's end leads to its beginning
- *     W                    what was known at the last A is known now */
+ *     W                    what was known at the last A is known now
+ *     B                    the stack pointer is known where the block begins; Q: it is probed
+ *     K                    it is known where the block ends; L: something relied on B
+ *     X reg                reg is an address that was accessed */
 #include "core/base/cpu_state.h"
 #include "core/native/known.h"
 
@@ -46,6 +49,21 @@ struct step {
     { 'A', 0, 0, 0, 0, 0 }
 #define W(all)                                                                                     \
     { 'W', all, 0, 0, 0, 0 }
+#define B                                                                                          \
+    { 'B', 0, 0, 0, 0, 0 }
+#define Q                                                                                          \
+    { 'Q', 0, 0, 0, 0, 0 }
+#define K(known)                                                                                   \
+    { 'K', known, 0, 0, 0, 0 }
+#define L(relied)                                                                                  \
+    { 'L', relied, 0, 0, 0, 0 }
+#define F                                                                                          \
+    { 'F', 0, 0, 0, 0, 0 }
+#define X(reg)                                                                                     \
+    { 'X', 0, reg, 0, 0, 0 }
+#define SP 4
+/* Further than a block may leave the stack pointer from what it accessed. */
+#define AWAY (2 * KNOWN_STACK)
 
 static const struct {
     const char *name;
@@ -87,6 +105,22 @@ static const struct {
     {"five sums",
      {S(0, 1, 0, 0), E(1), S(0, 2, 0, 0), E(1), S(0, 3, 0, 0), E(1), S(0, 5, 0, 0), E(1),
       S(0, 6, 0, 0), E(1), S(0, 2, 0, 0), E(0), S(0, 1, 0, 0), E(1), S(0, 3, 0, 0), E(1)}},
+    {"stack", {B, L(0), P(SP, 8, 0), L(1), K(1)}},
+    {"stack, far", {B, P(SP, FAR, 1), L(0), K(0)}},
+    {"stack, passed on", {B, P(3, 0, 1), L(0), K(1), L(1)}},
+    {"stack, changed", {B, C(SP), L(0), K(0), L(0), P(SP, 0, 1), K(1), L(0)}},
+    {"stack, moved", {B, M(SP, 8), K(0), P(SP, 0, 0), L(1), K(1)}},
+    {"stack, there and back", {B, M(SP, 8), K(0), M(SP, -8), K(1)}},
+    {"stack, away", {B, P(SP, 0, 0), M(SP, AWAY), K(0), M(SP, -AWAY), K(1)}},
+    {"stack, down", {B, P(SP, 0, 0), M(SP, -AWAY), K(0)}},
+    {"stack, perhaps", {B, PERHAPS_P(SP, 8, 0), L(1), M(SP, 8), K(0)}},
+    {"stack, something else", {B, P(SP, 0, 0), F, K(0), L(1), P(SP, 0, 1), K(1), L(1)}},
+    {"stack, probed", {B, C(SP), Q, K(1), L(0), P(SP, 0, 0), L(0)}},
+    {"stack, reached", {B, C(SP), X(SP), K(1), L(0), P(SP, 0, 0)}},
+    {"stack, again", {B, P(3, 0, 1), A, P(SP, 0, 0), W(1), L(1)}},
+    {"stack, again, moved", {B, M(SP, 8), A, P(SP, 0, 1)}},
+    {"stack, again, moved on", {B, A, M(SP, 8), W(0)}},
+    {"no stack", {K(0), P(SP, 0, 1), K(1), L(0)}},
     {"sums and registers", {P(3, 0, 1), S(3, -1, 0, 0), E(1), P(3, 8, 0)}},
 };
 
@@ -135,6 +169,22 @@ static bool step(struct known *known, struct known *before, const struct step *s
         known_again(known);
         *before = *known;
         return true;
+    case 'F':
+        known_nothing(known);
+        return true;
+    case 'B':
+        known_stack(known);
+        return true;
+    case 'Q':
+        known_stack_probed(known);
+        return true;
+    case 'K':
+        return known_keeps_stack(known) == s->due;
+    case 'L':
+        return known->relied == s->due;
+    case 'X':
+        hole[0] = (struct hole){note(reg, 0), 0, HOLE_REACHED};
+        return !run(known, hole, 1, (uint8_t)(1u << reg), 0, 0);
     case 'W':
         return known_within(before, known) == s->due;
     default:
@@ -145,7 +195,7 @@ static bool step(struct known *known, struct known *before, const struct step *s
 int main(void) {
     int status = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct known known, before = {0};
+        struct known known = {0}, before = {0};
         known_nothing(&known);
         for (unsigned n = 0; n < 16 && cases[i].step[n].what; n++) {
             if (!step(&known, &before, &cases[i].step[n])) {

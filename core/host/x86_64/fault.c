@@ -98,6 +98,9 @@ static void apply_fixup(struct cpu *cpu, greg_t *regs, unsigned kind) {
     case FIXUP_POLL:
         cpu->trap = TRAP_POLL;
         break;
+    case FIXUP_STACK:
+        cpu->trap = TRAP_STACK;
+        break;
     case FIXUP_FLAGS_PUSHED: {
         uint64_t mask = FLAGS_HOST;
         uint64_t pushed = *(uint64_t *)(uintptr_t)regs[REG_RSP];

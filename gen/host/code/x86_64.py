@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 
 from gen.host.code.operands import homes, immediates
 from gen.host.host import (HOLE_HOME, HOLE_MOVED, HOLE_PROBE, HOLE_SHORT, HOLE_SHORT_SIB,
-                           HOLE_STORED, HOLE_SUM, NO_PARAM, Note)
+                           HOLE_REACHED, HOLE_STORED, HOLE_SUM, NO_PARAM, Note)
 
 # Guest registers in their numbers' order: all names of each.
 FAMILIES = tuple(
@@ -34,7 +35,7 @@ PLAIN = re.compile(
     r"prefetch|j|imul|[vp]|cvt|ucomis|comis|sqrt|div[ps]|mul[ps]|min[ps]|max[ps]|unpck|shuf|rcp|"
     r"rsqrt|lddqu|f|vzero|crc32)\w*\s")
 NOT_PLAIN = re.compile(r"\b(?:v?maskmov|v?pcmp[ei]str|vpmaskmov|v?p?gather|popf|pushf|"
-                       r"jrcxz|cmpxchg)|imul\w* [^,]*$")
+                       r"cmpxchg)|imul\w* [^,]*$")
 READS = re.compile(r"(?:cmp|test|bt)[bwlq]? ")
 BOTH = re.compile(r"(?:lock )?(?:xadd|xchg)")
 JUMP = re.compile(r"\s*(?:j\w+ |\d+:)")
@@ -48,7 +49,7 @@ INTO_HOME = re.compile(r"(?!cmp|test)\w+ (?:[%$@\w]+, )?@(\d+)@\(%r13\)$")
 EA_HOME = re.compile(r"mov CPU_REGS\+(\d+)\(%r13\), %(r9|r11)$")
 EA_SUM = re.compile(r"lea @8w@\((?:%(\w+))?(?:,%(\w+),([1248]))?\), %r11$")
 STEP = re.compile(r"lea (-?\d+|@\d+w@)\(%(\w+)\), %\2$")
-COUNT = re.compile(r"(add|sub)q? \$@(\d+)w@, %(\w+)$")
+COUNT = re.compile(r"(add|sub)q? \$@(\d+)[wi]@, %(\w+)$")
 
 
 @dataclass
@@ -187,10 +188,11 @@ def stored(lines: list[str]) -> list[Note]:
 
 
 def moved(lines: list[str]) -> tuple[list[Note], set[int]]:
-    """Notes of the registers that a body only counts up or down, and those registers."""
+    """Notes of the registers that a body only counts up or down, on each of its ways, and those
+    registers."""
     notes: list[Note] = []
     counted: set[int] = set()
-    for line in () if any(map(JUMP.match, lines[:-1])) else lines:
+    for line in takewhile(lambda line: not JUMP.match(line), lines):
         step, count = STEP.match(line), COUNT.match(line)
         name = step[2] if step else count[3] if count else ""
         if name not in WHOLE:
@@ -209,6 +211,24 @@ def moved(lines: list[str]) -> tuple[list[Note], set[int]]:
         else:
             counted.remove(number)
     return notes, counted
+
+
+def reached(lines: list[str]) -> list[Note]:
+    """Notes of the registers that a body makes an address in scratch, which it has accessed, on its
+    only way to there."""
+    straight = list(takewhile(lambda line: not JUMP.match(line), lines))
+    found = []
+    for at, line in enumerate(straight):
+        move = re.match(r"mov %(r9|r10|r11), %(\w+)$", line)
+        if not move or move[2] not in WHOLE:
+            continue
+        scratch, number = move[1], WHOLE.index(move[2])
+        first = max((n for n in range(at) if straight[n].endswith(f", %{scratch}")), default=at)
+        since = straight[first:at]
+        if any(re.match(rf"mov\w* (?:.*, )?\(%r15,%{scratch}\)", other) for other in since) and \
+                not any(changes(number, other) for other in lines[at + 1:]):
+            found.append(Note(number, NO_PARAM, HOLE_REACHED))
+    return found
 
 
 def changed(lines: list[str], counted: set[int]) -> int:
@@ -247,4 +267,5 @@ def notes(lines: list[str]) -> tuple[list[str], list[Note], int]:
             found.append(Note(0, int(probed.home), HOLE_HOME))
     found += ea_sum(lines)
     moves, counted = moved(lines)
-    return immediates(lines), [*found, *moves, *stored(lines)], changed(lines, counted)
+    found += [*moves, *stored(lines), *reached(lines)]
+    return immediates(lines), found, changed(lines, counted)
