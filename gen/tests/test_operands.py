@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 
 from gen.host.code.operands import homes, immediates
+from gen.host.code.x86_64 import reached
 from gen.host.x86_64 import HOST
 
 LOAD = "mov @8@(%r13), %r10"
@@ -83,6 +84,24 @@ class Immediates(unittest.TestCase):
                       ["mov $@8@, %r10d", "xchgl %r10d, (%r15,%r9)"],
                       ["mov $@8@, %r10d", "cmpl %r10d, %eax"]):
             self.assertEqual(immediates(lines), lines)
+
+
+class Reached(unittest.TestCase):
+    """A register that is made an address which was accessed."""
+
+    def check(self, wanted: list[int], *lines: str) -> None:
+        self.assertEqual([note.value for note in reached(list(lines))], wanted)
+
+    def test_push(self) -> None:
+        self.check([4], "lea -8(%r8), %r11", "movq %r10, (%r15,%r11)", "mov %r11, %r8")
+
+    def test_not(self) -> None:
+        self.check([], "mov (%r15,%r9), %r9", "mov %r9, %r8")  # it was the address, and is no more
+        self.check([], "lea -8(%r8), %r11", "movq %r10, 8(%r15,%r11)", "mov %r11, %r8")
+        self.check([], "lea -8(%r8), %r11", "prefetcht0 (%r15,%r11)", "mov %r11, %r8")
+        store = "movq %r10, (%r15,%r11)"
+        self.check([], "lea -8(%r8), %r11", "jz 1f", store, "1:", "mov %r11, %r8")
+        self.check([], "lea -8(%r8), %r11", store, "mov %r11, %r8", "mov %r9, %r8")
 
 
 class Holes(unittest.TestCase):

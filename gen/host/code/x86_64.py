@@ -223,8 +223,8 @@ def reached(lines: list[str]) -> list[Note]:
         if not move or move[2] not in WHOLE:
             continue
         scratch, number = move[1], WHOLE.index(move[2])
-        first = max((n for n in range(at) if straight[n].endswith(f", %{scratch}")), default=at)
-        since = straight[first:at]
+        made = max((n for n in range(at) if straight[n].endswith(f", %{scratch}")), default=at)
+        since = straight[made + 1:at]
         if any(re.match(rf"mov\w* (?:.*, )?\(%r15,%{scratch}\)", other) for other in since) and \
                 not any(changes(number, other) for other in lines[at + 1:]):
             found.append(Note(number, NO_PARAM, HOLE_REACHED))
