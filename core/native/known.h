@@ -48,7 +48,8 @@ void known_nothing(struct known *known);
 void known_stack(struct known *known);
 /* The stack pointer itself was probed. */
 void known_stack_probed(struct known *known);
-/* Is it so at the block's end? */
+/* Is it so here, where a branch leads on? If that follows from what was assumed, whoever goes on
+ * relies on it: known->relied says so from now on. */
 bool known_keeps_stack(struct known *known);
 /* The block's end leads to its beginning: what is known there is what was known at the end, of that
  * what was accessed. */

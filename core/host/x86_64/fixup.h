@@ -13,7 +13,8 @@
 #define FIXUP_WIDE 6
 /* Native code is asked to stop, in front of the gadget. */
 #define FIXUP_POLL 7
-/* The stack pointer leads out of the window, at the entry of native code that relies on it. */
+/* The stack pointer leads out of the window: at the entry of native code that relies on it, or in
+ * front of a branch to such. */
 #define FIXUP_STACK 8
 /* From the window's base (and an address shifted right by the window's bits) to the last byte of
  * the probe page, which other pages of the guard follow (lib/memory.j2: check()). */
